@@ -1,0 +1,174 @@
+//! `bitquilt build`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+use serde_json::json;
+
+use super::ui::Ui;
+use super::{grouped, print, print_json};
+use crate::index::{BuildOptions, Source, build};
+use crate::latent::LatentSet;
+use crate::system;
+use crate::window::{Anchor, Window};
+
+/// Index every local context of a set of latents
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    bitquilt build mnist.safetensors -o mnist.index --window 3x3 --window 7x7\n  \
+    bitquilt build codes.safetensors -o codes.index --window 5x5 --memory 2GiB\n\n\
+    A build that was stopped goes on where it was when the same command is run again.")]
+pub(super) struct BuildArgs {
+    /// Latents files, all of one shape; ids go on from one to the next
+    #[arg(required = true, value_name = "LATENTS")]
+    latents: Vec<PathBuf>,
+
+    /// The folder to make
+    #[arg(short, long, value_name = "INDEX")]
+    output: PathBuf,
+
+    /// A window to index: seq:C, CxC (C odd) or global; may be given several times
+    #[arg(short, long = "window", required = true, value_name = "WINDOW")]
+    windows: Vec<Window>,
+
+    /// Whether a context is bound to its place: none (it may occur anywhere) or site
+    #[arg(long, default_value = "none", value_name = "ANCHOR")]
+    anchor: Anchor,
+
+    /// Memory to work within, as 512MiB or 4GiB [default: a quarter of the machine's]
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    memory: Option<u64>,
+
+    /// Replace an index that is there
+    #[arg(long)]
+    force: bool,
+
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &BuildArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
+    let mut sources = Vec::new();
+    let mut all: Option<LatentSet> = None;
+    for path in &args.latents {
+        let set = LatentSet::read(path)?;
+        let file = path
+            .file_name()
+            .unwrap_or(path.as_os_str())
+            .to_string_lossy();
+        let name = match set.source() {
+            "" => file.into_owned(),
+            source => format!("{file} ({source})"),
+        };
+        sources.push(Source::of(&set, name));
+        match &mut all {
+            None => all = Some(set),
+            Some(all) => all
+                .append(&set)
+                .with_context(|| format!("{}: differs from the files before it", path.display()))?,
+        }
+    }
+    // clap asks for at least one file.
+    let set = all.context("no latents file was given")?;
+    let options = BuildOptions {
+        windows: args.windows.clone(),
+        anchor: args.anchor,
+        memory: args.memory.unwrap_or_else(|| system::total_memory() / 4),
+        force: args.force,
+        sources,
+    };
+    let report = build(&set, &args.output, &options, ui)?;
+    ui.finish();
+
+    let manifest = &report.manifest;
+    if args.json {
+        let windows = manifest.windows.iter().zip(&report.windows);
+        let windows: Vec<_> = windows
+            .map(|(entry, report)| {
+                json!({
+                    "window": entry.window,
+                    "contexts": entry.contexts,
+                    "distinct": entry.distinct,
+                    "ambiguous": entry.ambiguous,
+                    "bytes": entry.bytes,
+                    "posting_bytes": entry.posting_bytes,
+                    "seconds": report.elapsed.as_secs_f64(),
+                    "spills": report.spills,
+                    "resumed": report.resumed,
+                })
+            })
+            .collect();
+        print_json(&json!({
+            "index": args.output,
+            "latents": manifest.latents,
+            "seconds": ui.elapsed().as_secs_f64(),
+            "windows": windows,
+        }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    for (entry, report) in manifest.windows.iter().zip(&report.windows) {
+        let seconds = report.elapsed.as_secs_f64();
+        let how = if report.resumed {
+            "finished by an earlier build".to_owned()
+        } else {
+            let rate = entry.contexts as f64 / seconds / 1e6;
+            format!("{seconds:.1} s, {rate:.2} million contexts/s")
+        };
+        print(format!(
+            "{:>8}  {} contexts, {} distinct, {}  ({how})",
+            entry.window,
+            grouped(entry.contexts),
+            grouped(entry.distinct),
+            indicatif::BinaryBytes(entry.bytes),
+        ))?;
+    }
+    print(format!(
+        "{} latents {} → {} in {:.1} s",
+        grouped(manifest.latents),
+        set.shape(),
+        args.output.display(),
+        ui.elapsed().as_secs_f64()
+    ))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// "1GiB", "512 MiB", "2GB", "1073741824".
+fn parse_size(text: &str) -> Result<u64, String> {
+    let wrong =
+        || format!("'{text}' is not a size: expected a number and KiB, MiB, GiB, kB, MB or GB");
+    let digits = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (number, unit) = text.split_at(digits);
+    let number: u64 = number.parse().map_err(|_| wrong())?;
+    let factor = match unit.trim() {
+        "" | "B" => 1,
+        "kB" => 1000,
+        "MB" => 1_000_000,
+        "GB" => 1_000_000_000,
+        "KiB" => 1 << 10,
+        "MiB" => 1 << 20,
+        "GiB" => 1 << 30,
+        _ => return Err(wrong()),
+    };
+    number.checked_mul(factor).ok_or_else(wrong)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::parse_size;
+
+    #[test]
+    fn sizes_are_read_with_their_unit() {
+        assert_eq!(parse_size("1GiB"), Ok(1 << 30));
+        assert_eq!(parse_size("512 MiB"), Ok(512 << 20));
+        assert_eq!(parse_size("2GB"), Ok(2_000_000_000));
+        assert_eq!(parse_size("17"), Ok(17));
+        for wrong in ["", "GiB", "1TiBB", "-1", "1.5GiB", "99999999999GiB"] {
+            assert!(parse_size(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! `bitquilt decode`: latents or samples → pictures.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+
+use super::ui::{Ui, check_output};
+use super::{print, print_json};
+use crate::latent::LatentSet;
+use crate::latent::picture::{self, GridOptions, Picture};
+use crate::progress::Observer;
+
+/// Most tiles of a grid that anybody can look at.
+const MOST_TILES: usize = 10_000;
+
+const EXAMPLES: &str = "\
+Examples:
+  bitquilt decode samples.safetensors -o grid.png
+  bitquilt decode mnist.safetensors -o grid.png --limit 100 --columns 10
+  bitquilt decode samples.safetensors -o pictures/ --scale 1
+  bitquilt decode codes.safetensors -o planes.png --planes --limit 64
+
+A name that ends in .png gives one grid of all latents; any other name is a
+folder, with one picture for each latent: 00000.png, 00001.png, ...";
+
+/// Draw latents or samples: one grid, or a folder of pictures
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct DecodeArgs {
+    /// A latents or samples file
+    #[arg(value_name = "LATENTS")]
+    input: PathBuf,
+
+    /// A .png file for one grid, or a folder
+    #[arg(short, long, value_name = "PNG|FOLDER")]
+    output: PathBuf,
+
+    /// Pixels for each site, in both directions
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = at_least_1)]
+    scale: usize,
+
+    /// Tiles in a row of the grid [default: as many as rows]
+    #[arg(long, value_name = "N", value_parser = at_least_1)]
+    columns: Option<usize>,
+
+    /// Draw every channel in black and white, side by side: for codes, which have no colours
+    #[arg(long)]
+    planes: bool,
+
+    /// Draw the first N latents
+    #[arg(long, value_name = "N", value_parser = at_least_1)]
+    limit: Option<usize>,
+
+    /// Replace the output if it exists; in a folder, pictures of the same names
+    #[arg(long)]
+    force: bool,
+
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+/// Runs the verb; 0 when all pictures are written.
+pub(crate) fn run(args: DecodeArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
+    let one_grid = args
+        .output
+        .extension()
+        .is_some_and(|extension| extension.eq_ignore_ascii_case("png"));
+    if one_grid {
+        check_output(&args.output, args.force)?;
+    } else {
+        check_folder(&args.output, args.force)?;
+        if args.columns.is_some() {
+            bail!("--columns arranges a grid: name an output that ends in .png, or leave it out");
+        }
+    }
+    let set = LatentSet::read(&args.input)?;
+    let count = args.limit.unwrap_or(set.len()).min(set.len());
+    if count == 0 {
+        bail!(
+            "{}: the set is empty: there is nothing to draw",
+            args.input.display()
+        );
+    }
+    let set = first(set, count)?;
+    let options = GridOptions {
+        scale: args.scale,
+        columns: args.columns,
+        planes: args.planes,
+    };
+    let pictures = if one_grid {
+        if count > MOST_TILES {
+            bail!(
+                "{}: expected at most {MOST_TILES} latents for one grid, found {count}: \
+                 draw the first of them with --limit N, or all into a folder",
+                args.input.display()
+            );
+        }
+        picture::write_grid(&set, &args.output, &options)
+            .with_context(|| format!("cannot draw {}", args.input.display()))?;
+        1
+    } else {
+        write_folder(&set, &options, &args, ui)?;
+        count
+    };
+    if args.json {
+        let output = args.output.display().to_string();
+        let report = serde_json::json!({"latents": count, "pictures": pictures, "output": output});
+        print_json(&report)?;
+    } else {
+        let what = if one_grid {
+            "one grid"
+        } else {
+            "one picture each"
+        };
+        let output = args.output.display();
+        print(format!(
+            "{count} latents {}, {what} → {output}",
+            set.shape()
+        ))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses a folder that holds something already, unless `force`.
+fn check_folder(path: &Path, force: bool) -> anyhow::Result<()> {
+    if !path.exists() {
+        return check_output(path, force);
+    }
+    if !path.is_dir() {
+        bail!(
+            "{}: expected a name that ends in .png, or a folder; found a file",
+            path.display()
+        );
+    }
+    if !force && fs_err::read_dir(path)?.next().is_some() {
+        bail!(
+            "{}: the folder is not empty: choose another name, or pass --force to write into it",
+            path.display()
+        );
+    }
+    Ok(())
+}
+
+/// One PNG file for each latent.
+fn write_folder(
+    set: &LatentSet,
+    options: &GridOptions,
+    args: &DecodeArgs,
+    ui: &Ui,
+) -> anyhow::Result<()> {
+    ui.stage("decode", set.len() as u64, "pictures");
+    for id in 0..set.len() {
+        if ui.stop_requested() {
+            ui.finish();
+            let message = format!("stopped after {id} of {} pictures", set.len());
+            return Err(io::Error::new(io::ErrorKind::Interrupted, message).into());
+        }
+        let path = args.output.join(format!("{id:05}.png"));
+        let picture = Picture::of(set, id, options, &args.output)
+            .with_context(|| format!("cannot draw {}", args.input.display()))?;
+        if id == 0 && !args.output.exists() {
+            // Not before the first picture is drawn: codes leave no empty folder behind.
+            fs_err::create_dir(&args.output)?;
+        }
+        picture.write_png(&path)?;
+        ui.advance(1);
+    }
+    ui.finish();
+    Ok(())
+}
+
+/// The first `count` latents of a set.
+fn first(set: LatentSet, count: usize) -> anyhow::Result<LatentSet> {
+    if count == set.len() {
+        return Ok(set);
+    }
+    let bytes = count * set.shape().packed_bytes();
+    Ok(
+        LatentSet::from_packed(set.shape(), set.packed()[..bytes].to_vec())?
+            .with_codec(set.codec().clone()),
+    )
+}
+
+fn at_least_1(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| *number >= 1);
+    number.ok_or_else(|| "expected a whole number of at least 1".to_owned())
+}

@@ -1,0 +1,205 @@
+//! `bitquilt import`: images or codes → a latents file.
+
+use std::collections::HashSet;
+use std::io;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::ValueEnum;
+
+use super::ui::{Ui, check_output};
+use super::{print, print_json};
+use crate::latent::LatentError;
+use crate::latent::import::{Colour, ImportOptions, Labels, Layout, import};
+
+const EXAMPLES: &str = "\
+Examples:
+  bitquilt import train-images-idx3-ubyte.gz -o mnist.safetensors
+  bitquilt import cifar-10-batches-bin/ --gray -o cifar.safetensors
+  bitquilt import photos/ --resize 64x64 --threshold 0.4 -o photos.safetensors
+  bitquilt import codes.npz --array codes --layout nhwc -o codes.safetensors
+
+What it reads, told by content:
+  IDX images (MNIST), plain or .gz; labels from the file beside them
+  CIFAR-10 binary batches: .bin files, or a folder with data_batch_*.bin
+  a folder of images (PNG, JPEG, BMP, WebP, PNM), or image files; one level of
+    subfolders gives labels, numbered by sorted name
+  .npy and .npz arrays of {0,1} or {-1,+1}: [N,H,W], or [N,H,W,K] / [N,K,H,W]
+    with --layout";
+
+/// Turn images (thresholded) or ready-made codes into a latents file
+#[derive(Debug, clap::Args)]
+#[command(after_help = EXAMPLES)]
+pub(crate) struct ImportArgs {
+    /// Images or codes; several CIFAR-10 batches or image files are read as one set
+    #[arg(required = true, value_name = "INPUT")]
+    inputs: Vec<PathBuf>,
+
+    /// The latents file to write (.safetensors)
+    #[arg(short, long, value_name = "LATENTS")]
+    output: PathBuf,
+
+    /// Images: a bit is 1 when value / white >= T, above 0 and at most 1 [default: 0.5]
+    #[arg(long, value_name = "T", value_parser = threshold)]
+    threshold: Option<f32>,
+
+    /// Images: scale each to height x width pixels before it is thresholded
+    #[arg(long, value_name = "HxW", value_parser = size)]
+    resize: Option<(u32, u32)>,
+
+    /// Colour images: one bit a pixel, from its luma, in place of three (red, green, blue)
+    #[arg(long, conflicts_with = "channel")]
+    gray: bool,
+
+    /// Colour images: one bit a pixel, from this colour alone
+    #[arg(long, value_enum, value_name = "COLOUR")]
+    channel: Option<ChannelArg>,
+
+    /// Codes of four axes: [N,H,W,K] or [N,K,H,W]; no default, the wrong one gives garbage
+    #[arg(long, value_enum, value_name = "LAYOUT")]
+    layout: Option<LayoutArg>,
+
+    /// .npz: the array that holds the codes
+    #[arg(long, value_name = "NAME")]
+    array: Option<String>,
+
+    /// Labels: IDX of one axis, or .npy of integers; in place of the input's own
+    #[arg(long, value_name = "FILE", conflicts_with = "no_labels")]
+    labels: Option<PathBuf>,
+
+    /// Leave the input's labels
+    #[arg(long)]
+    no_labels: bool,
+
+    /// Replace the output if it exists
+    #[arg(long)]
+    force: bool,
+
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum ChannelArg {
+    Red,
+    Green,
+    Blue,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum LayoutArg {
+    /// [N, H, W, K]
+    Nhwc,
+    /// [N, K, H, W]
+    Nchw,
+}
+
+/// Runs the verb; 0 when the file is written.
+pub(crate) fn run(args: ImportArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
+    check_output(&args.output, args.force)?;
+    let imported = import(&args.inputs, &args.options(), ui);
+    ui.finish();
+    let imported = match imported {
+        Err(LatentError::Io(error)) if error.kind() == io::ErrorKind::Interrupted => {
+            // The kind gives the exit code.
+            return Err(io::Error::new(error.kind(), "stopped; nothing written").into());
+        }
+        other => other?,
+    };
+    for note in &imported.notes {
+        ui.note(format!("note: {note}"));
+    }
+    let set = imported.set;
+    // Padding bits are 0.
+    let ones: u64 = set
+        .packed()
+        .iter()
+        .map(|byte| u64::from(byte.count_ones()))
+        .sum();
+    let all = set.len() as u64 * set.shape().bits() as u64;
+    if ones == 0 || ones == all {
+        let bit = u8::from(ones != 0);
+        ui.note(format!(
+            "note: every bit is {bit}: is the threshold, or the array, the right one?"
+        ));
+    }
+    set.write(&args.output)?;
+
+    if args.json {
+        let report = serde_json::json!({
+            "latents": set.len(),
+            "height": set.shape().height(),
+            "width": set.shape().width(),
+            "channels": set.shape().channels(),
+            "labels": set.labels().is_some(),
+            "ones": ones as f64 / all as f64,
+            "source": set.source(),
+            "output": args.output.display().to_string(),
+        });
+        print_json(&report)?;
+    } else {
+        let labels = match set.labels() {
+            Some(labels) => {
+                let classes: HashSet<_> = labels.iter().collect();
+                format!("labels {} classes", classes.len())
+            }
+            None => "no labels".to_owned(),
+        };
+        print(format!(
+            "{} latents {}, {labels}, {:.1} % ones → {}",
+            set.len(),
+            set.shape(),
+            100.0 * ones as f64 / all as f64,
+            args.output.display()
+        ))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+impl ImportArgs {
+    fn options(&self) -> ImportOptions {
+        let channel = self.channel.map(|channel| match channel {
+            ChannelArg::Red => Colour::Red,
+            ChannelArg::Green => Colour::Green,
+            ChannelArg::Blue => Colour::Blue,
+        });
+        let layout = self.layout.map(|layout| match layout {
+            LayoutArg::Nhwc => Layout::Nhwc,
+            LayoutArg::Nchw => Layout::Nchw,
+        });
+        ImportOptions {
+            threshold: self.threshold,
+            resize: self.resize,
+            colour: if self.gray {
+                Some(Colour::Gray)
+            } else {
+                channel
+            },
+            layout,
+            array: self.array.clone(),
+            labels: match &self.labels {
+                Some(path) => Labels::File(path.clone()),
+                None if self.no_labels => Labels::Leave,
+                None => Labels::Auto,
+            },
+        }
+    }
+}
+
+fn threshold(text: &str) -> Result<f32, String> {
+    let value = text
+        .parse()
+        .ok()
+        .filter(|value| *value > 0.0 && *value <= 1.0);
+    value.ok_or_else(|| "expected a number above 0 and at most 1".to_owned())
+}
+
+fn size(text: &str) -> Result<(u32, u32), String> {
+    let sides = text
+        .split_once('x')
+        .and_then(|(height, width)| Some((height.parse().ok()?, width.parse().ok()?)));
+    sides
+        .filter(|(height, width)| *height > 0 && *width > 0)
+        .ok_or_else(|| "expected HEIGHTxWIDTH in pixels, as in 28x28".to_owned())
+}

@@ -1,0 +1,92 @@
+//! `bitquilt info`
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use serde_json::json;
+
+use super::{grouped, print, print_json};
+use crate::index::Index;
+
+/// Show what an index holds
+#[derive(Args)]
+#[command(after_help = "Example:\n  bitquilt info mnist.index")]
+pub(super) struct InfoArgs {
+    /// The index
+    index: PathBuf,
+
+    /// Print as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &InfoArgs) -> anyhow::Result<ExitCode> {
+    let index = Index::open(&args.index)?;
+    let manifest = index.manifest();
+    if args.json {
+        let windows: Vec<_> = manifest
+            .windows
+            .iter()
+            .map(|entry| {
+                json!({
+                    "window": entry.window,
+                    "key": entry.key,
+                    "key_bytes": entry.key_bytes,
+                    "contexts": entry.contexts,
+                    "distinct": entry.distinct,
+                    "ambiguous": entry.ambiguous,
+                    "bytes": entry.bytes,
+                    "posting_bytes": entry.posting_bytes,
+                })
+            })
+            .collect();
+        print_json(&json!({
+            "latents": manifest.latents,
+            "height": manifest.height,
+            "width": manifest.width,
+            "channels": manifest.channels,
+            "labels": manifest.labels,
+            "codec": manifest.codec,
+            "anchor": manifest.anchor,
+            "tool": manifest.tool,
+            "windows": windows,
+            "sources": manifest.sources,
+        }))?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    let labels = if manifest.labels {
+        "with labels"
+    } else {
+        "no labels"
+    };
+    print(format!(
+        "{} latents {}, {labels}, codec {}, anchor {}",
+        grouped(manifest.latents),
+        index.shape(),
+        manifest.codec,
+        manifest.anchor
+    ))?;
+    for source in &manifest.sources {
+        print(format!("  from {}", source.name))?;
+    }
+    print(format!(
+        "\n{:>8}  {:>14}  {:>12}  {:>12}  {:>10}  {:>14}  {:>8}  key",
+        "window", "contexts", "distinct", "ambiguous", "size", "bytes/context", "postings"
+    ))?;
+    for entry in &manifest.windows {
+        print(format!(
+            "{:>8}  {:>14}  {:>12}  {:>12}  {:>10}  {:>14.2}  {:>7.0}%  {} {} bytes",
+            entry.window,
+            grouped(entry.contexts),
+            grouped(entry.distinct),
+            grouped(entry.ambiguous),
+            indicatif::BinaryBytes(entry.bytes).to_string(),
+            entry.bytes as f64 / entry.contexts as f64,
+            100.0 * entry.posting_bytes as f64 / entry.bytes.max(1) as f64,
+            entry.key,
+            entry.key_bytes
+        ))?;
+    }
+    Ok(ExitCode::SUCCESS)
+}

@@ -1,0 +1,153 @@
+//! The `bitquilt` command: one file per verb. Owns paths, progress bars and printing.
+//!
+//! Results go to stdout or the named file, messages to stderr. Exit code 0: done. 1: the answer is no
+//! (nothing generated, verification failed). 2: usage or bad input. 130: stopped by Ctrl-C.
+
+mod build;
+mod decode;
+mod generate;
+mod import;
+mod info;
+mod query;
+mod ui;
+mod verify;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::{Parser, Subcommand};
+
+use crate::index::IndexError;
+use crate::window::Window;
+use ui::Ui;
+
+/// The answer is no.
+const NO: u8 = 1;
+/// Usage or bad input.
+const BAD: u8 = 2;
+/// Stopped by Ctrl-C, as shells have it.
+const STOPPED: u8 = 130;
+
+#[derive(Parser)]
+#[command(
+    name = "bitquilt",
+    version,
+    about = "A search engine for binary image latents",
+    long_about = "A search engine for binary image latents.\n\nIndexes every local context of a set of \
+        binary latents, generates new latents in which every local window was seen in that set, and \
+        proves it for every bit.",
+    after_help = "Examples:\n  \
+        bitquilt import train-images-idx3-ubyte -o mnist.safetensors\n  \
+        bitquilt build mnist.safetensors -o mnist.index --window 7x7\n  \
+        bitquilt generate mnist.index --window 7x7 -o samples.safetensors --png samples.png\n  \
+        bitquilt verify mnist.index samples.safetensors",
+    max_term_width = 100
+)]
+struct Cli {
+    #[command(subcommand)]
+    verb: Verb,
+
+    /// Threads to work with [default: one for each core]
+    #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    threads: Option<u16>,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    Import(import::ImportArgs),
+    Build(build::BuildArgs),
+    Info(info::InfoArgs),
+    Query(query::QueryArgs),
+    Generate(generate::GenerateArgs),
+    Verify(verify::VerifyArgs),
+    Decode(decode::DecodeArgs),
+}
+
+/// Parses the command line, runs the verb and reports how it went.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    match run(cli) {
+        Ok(code) => code,
+        Err(error) => report(&error),
+    }
+}
+
+fn run(cli: Cli) -> anyhow::Result<ExitCode> {
+    if let Some(threads) = cli.threads {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(threads.into())
+            .build_global()
+            .context("cannot start the threads")?;
+    }
+    let ui = Ui::new();
+    let result = match cli.verb {
+        Verb::Import(args) => import::run(args, &ui),
+        Verb::Build(args) => build::run(&args, &ui),
+        Verb::Info(args) => info::run(&args),
+        Verb::Query(args) => query::run(&args),
+        Verb::Generate(args) => generate::run(&args, &ui),
+        Verb::Verify(args) => verify::run(&args, &ui),
+        Verb::Decode(args) => decode::run(args, &ui),
+    };
+    ui.finish();
+    result
+}
+
+/// Says once what went wrong and gives the exit code. A reader that closed the pipe has seen enough.
+fn report(error: &anyhow::Error) -> ExitCode {
+    let mut code = BAD;
+    for cause in error.chain() {
+        if let Some(io) = cause.downcast_ref::<io::Error>() {
+            match io.kind() {
+                io::ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
+                io::ErrorKind::Interrupted => code = STOPPED,
+                _ => {}
+            }
+        }
+        if let Some(IndexError::Stopped) = cause.downcast_ref() {
+            code = STOPPED;
+        }
+    }
+    // Nothing is left to report to when stderr is closed.
+    let _ = writeln!(io::stderr(), "bitquilt: {error:#}");
+    ExitCode::from(code)
+}
+
+/// Writes to stdout, so that a closed pipe is an error and not a panic.
+fn print(text: impl AsRef<str>) -> anyhow::Result<()> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_ref().as_bytes())?;
+    out.write_all(b"\n")?;
+    Ok(out.flush()?)
+}
+
+/// Writes a JSON document to stdout.
+fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
+    print(serde_json::to_string_pretty(value)?)
+}
+
+/// The window that was asked for, or the only one that there is.
+fn choose_window(asked: Option<Window>, index: &crate::index::Index) -> anyhow::Result<Window> {
+    if let Some(window) = asked {
+        return Ok(window);
+    }
+    match index.manifest().windows()?[..] {
+        [only] => Ok(only),
+        _ => {
+            let windows = index.manifest().windows.iter();
+            let names: Vec<_> = windows.map(|entry| entry.window.as_str()).collect();
+            anyhow::bail!(
+                "{}: holds several windows: say which one, as --window {} ({})",
+                index.path().display(),
+                names.last().unwrap_or(&"7x7"),
+                names.join(", ")
+            )
+        }
+    }
+}
+
+/// "1,234,567".
+fn grouped(number: u64) -> String {
+    indicatif::HumanCount(number).to_string()
+}

@@ -1,0 +1,118 @@
+//! What every verb needs of the terminal: progress bars, messages, Ctrl-C, and the refusal to
+//! overwrite.
+
+use std::io::{IsTerminal, Write};
+use std::path::Path;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::progress::Observer;
+
+/// Set by the first Ctrl-C; the second one ends the process at once.
+static STOP: AtomicBool = AtomicBool::new(false);
+
+/// The terminal as a verb sees it.
+pub(crate) struct Ui {
+    bar: Mutex<Option<ProgressBar>>,
+    started: Instant,
+}
+
+impl Ui {
+    /// Installs the Ctrl-C handler and looks at the terminal.
+    pub(crate) fn new() -> Self {
+        static HANDLER: OnceLock<()> = OnceLock::new();
+        HANDLER.get_or_init(|| {
+            let stop = || {
+                if STOP.swap(true, Ordering::Relaxed) {
+                    std::process::exit(130);
+                }
+                let message = b"\nstopping at the next safe point; Ctrl-C again stops at once\n";
+                let _ = std::io::stderr().write_all(message);
+            };
+            // A process that already has a handler keeps it: Ctrl-C then ends it at once.
+            let _ = ctrlc::set_handler(stop);
+        });
+        Self {
+            bar: Mutex::new(None),
+            started: Instant::now(),
+        }
+    }
+
+    /// One line to stderr, above any progress bar.
+    pub(crate) fn note(&self, message: impl AsRef<str>) {
+        let bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*bar {
+            Some(bar) => bar.suspend(|| eprintln!("{}", message.as_ref())),
+            None => eprintln!("{}", message.as_ref()),
+        }
+    }
+
+    /// Takes the progress bar away.
+    pub(crate) fn finish(&self) {
+        let mut bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bar) = bar.take() {
+            bar.finish_and_clear();
+        }
+    }
+
+    /// Time since the verb started.
+    pub(crate) fn elapsed(&self) -> Duration {
+        self.started.elapsed()
+    }
+}
+
+impl Observer for Ui {
+    fn stage(&self, name: &str, total: u64, unit: &str) {
+        self.finish();
+        if !std::io::stderr().is_terminal() {
+            return;
+        }
+        let template = if total == 0 {
+            format!("{{spinner}} {name}: {{human_pos}} {unit} ({{per_sec}})")
+        } else {
+            format!(
+                "{name} {{wide_bar}} {{human_pos}}/{{human_len}} {unit} ({{per_sec}}, {{eta}} left)"
+            )
+        };
+        // The template is ours; should indicatif refuse it, its own default style is still a bar.
+        let style = ProgressStyle::with_template(&template)
+            .unwrap_or_else(|_| ProgressStyle::default_bar());
+        let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(8));
+        bar.set_style(style);
+        *self.bar.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar);
+    }
+
+    fn advance(&self, done: u64) {
+        let bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bar) = &*bar {
+            bar.inc(done);
+        }
+    }
+
+    fn stop_requested(&self) -> bool {
+        STOP.load(Ordering::Relaxed)
+    }
+}
+
+/// Refuses an output that exists, unless `force`; and an output in a folder that does not exist.
+pub(crate) fn check_output(path: &Path, force: bool) -> anyhow::Result<()> {
+    if path.exists() && !force {
+        anyhow::bail!(
+            "{}: exists already: choose another name, or pass --force to replace it",
+            path.display()
+        );
+    }
+    let folder = path
+        .parent()
+        .filter(|folder| !folder.as_os_str().is_empty());
+    if let Some(folder) = folder.filter(|folder| !folder.is_dir()) {
+        anyhow::bail!(
+            "{}: expected a folder to write into, found none: create it first",
+            folder.display()
+        );
+    }
+    Ok(())
+}

@@ -1,0 +1,173 @@
+//! `bitquilt verify`
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::bail;
+use clap::Args;
+use serde_json::json;
+
+use super::ui::Ui;
+use super::{NO, choose_window, grouped, print, print_json};
+use crate::index::{Index, IndexError};
+use crate::latent::LatentSet;
+use crate::search::{SampleSet, verify_from_index, verify_from_latents};
+use crate::window::Window;
+
+/// Prove an index, or that every bit of some samples is supported
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    bitquilt verify mnist.index\n  \
+    bitquilt verify mnist.index samples.safetensors\n  \
+    bitquilt verify mnist.index samples.safetensors --brute-force\n  \
+    bitquilt verify mnist.index test.safetensors --window 7x7\n\n\
+    Without samples: checksums of every file, then every posting against the latents; --brute-force\n\
+    also counts every context again. With samples: each bit that is not fixed is looked up;\n\
+    --brute-force finds its support in the training latents alone.\n\
+    Exit code 1: something is damaged, or a bit is not supported.")]
+pub(super) struct VerifyArgs {
+    /// The index
+    index: PathBuf,
+
+    /// Samples, or any latents of the same shape
+    samples: Option<PathBuf>,
+
+    /// The window for latents that do not say which one answered for each bit
+    #[arg(short, long, requires = "samples")]
+    window: Option<Window>,
+
+    /// Do not believe the index: count from the latents it was built from
+    #[arg(long)]
+    brute_force: bool,
+
+    /// Print as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &VerifyArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
+    match &args.samples {
+        Some(samples) => verify_samples(args, samples, ui),
+        None => verify_index(args, ui),
+    }
+}
+
+fn verify_index(args: &VerifyArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
+    let verified = Index::open(&args.index).and_then(|index| {
+        index.verify(ui)?;
+        if args.brute_force {
+            index.verify_by_recount(ui)?;
+        }
+        Ok(index)
+    });
+    ui.finish();
+    let found = match verified {
+        Ok(_) => None,
+        // What is wrong with the index is the answer here, not a failure to answer.
+        Err(error @ (IndexError::Damaged { .. } | IndexError::Store { .. })) => {
+            Some(error.to_string())
+        }
+        Err(error) => return Err(error.into()),
+    };
+    let seconds = ui.elapsed().as_secs_f64();
+    if args.json {
+        print_json(&json!({
+            "verified": found.is_none(),
+            "found": found,
+            "seconds": seconds,
+        }))?;
+    } else if let Some(found) = &found {
+        print(format!("NOT verified: {found}"))?;
+    } else {
+        let path = args.index.display();
+        print(format!(
+            "{path}: every file and every posting is right ({seconds:.1} s)"
+        ))?;
+    }
+    Ok(ExitCode::from(if found.is_none() { 0 } else { NO }))
+}
+
+fn verify_samples(args: &VerifyArgs, path: &Path, ui: &Ui) -> anyhow::Result<ExitCode> {
+    let index = Index::open(&args.index)?;
+    let samples = SampleSet::read(path)?;
+    if samples.latents.shape() != index.shape() {
+        bail!(
+            "{}: expected {} latents, as the index holds, found {}",
+            path.display(),
+            index.shape(),
+            samples.latents.shape()
+        );
+    }
+    if samples.latents.is_empty() {
+        bail!(
+            "{}: expected at least one sample, found none",
+            path.display()
+        );
+    }
+    let otherwise = match (args.window, samples.answered_by.is_some()) {
+        (Some(_), true) => bail!(
+            "--window: {} says itself which window answered for each bit: leave it out",
+            path.display()
+        ),
+        (None, true) => samples.windows.first().copied(),
+        (asked, false) => Some(choose_window(asked, &index)?),
+    };
+    let otherwise = match otherwise {
+        Some(window) => window,
+        // Every bit is fixed, or `SampleSet::read` would have refused.
+        None => choose_window(None, &index)?,
+    };
+    let report = if args.brute_force {
+        let mut packed = Vec::new();
+        for entry in index.scan_latents()? {
+            packed.extend_from_slice(entry?.1.packed());
+        }
+        let training = LatentSet::from_packed(index.shape(), packed)?;
+        let anchor = index.manifest().anchor()?;
+        verify_from_latents(&training, anchor, &samples, otherwise, ui)?
+    } else {
+        verify_from_index(&index, &samples, otherwise, ui)?
+    };
+    ui.finish();
+    let shape = index.shape();
+    if args.json {
+        let unsupported: Vec<_> = report
+            .unsupported
+            .iter()
+            .map(|u| json!({"sample": u.sample, "position": u.position, "window": u.window.to_string()}))
+            .collect();
+        print_json(&json!({
+            "verified": report.unsupported.is_empty(),
+            "samples": samples.latents.len(),
+            "checked": report.checked,
+            "fixed": report.fixed,
+            "unsupported": unsupported,
+        }))?;
+    } else {
+        let how = if args.brute_force {
+            "training latents alone"
+        } else {
+            "index"
+        };
+        print(format!(
+            "{} of {} bits of {} samples are supported, {} fixed (by the {how}, {:.1} s)",
+            grouped(report.checked - report.unsupported.len() as u64),
+            grouped(report.checked),
+            grouped(samples.latents.len() as u64),
+            grouped(report.fixed),
+            ui.elapsed().as_secs_f64()
+        ))?;
+        for unsupported in report.unsupported.iter().take(10) {
+            let (row, col, channel) = shape.place(unsupported.position);
+            print(format!(
+                "    not supported: sample {}, at {row},{col},{channel}, window {}",
+                unsupported.sample, unsupported.window
+            ))?;
+        }
+        if report.unsupported.len() > 10 {
+            print(format!("    and {} more", report.unsupported.len() - 10))?;
+        }
+    }
+    let proved = report.unsupported.is_empty();
+    Ok(ExitCode::from(if proved { 0 } else { NO }))
+}

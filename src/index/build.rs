@@ -1,0 +1,290 @@
+//! Building an index: extract → sort → merge → SST files → one ingest → manifest last.
+//!
+//! Everything is made in `INDEX/building/` and moved into place at the end, the manifest after all
+//! else. A build that was killed leaves no manifest, so nothing that opens; the next one goes on after
+//! the last window that was finished, or starts over when the input or the options differ.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use super::IndexError;
+use super::extract::{Memory, extract};
+use super::manifest::{MANIFEST, Manifest, Source, WindowEntry};
+use super::occurrence::MAX_WORDS;
+use super::sort::Sorted;
+use super::stage::{BUILDING, Plan, Stage};
+use super::store::{Family, SstOptions, SstWriter};
+use super::write::{Written, write_window};
+use crate::latent::LatentSet;
+use crate::progress::Observer;
+use crate::system;
+use crate::window::{Anchor, Geometry, Window};
+
+/// What to build.
+#[derive(Clone, Debug)]
+pub struct BuildOptions {
+    /// The windows, at least one, without repetition.
+    pub windows: Vec<Window>,
+    /// Whether the site is part of every key.
+    pub anchor: Anchor,
+    /// Bytes of memory that the build may use, the latent set included.
+    pub memory: u64,
+    /// Whether to replace an index that is there. The old one stays whole until the new one is.
+    pub force: bool,
+    /// The latents files that the set was read from, for the manifest.
+    pub sources: Vec<Source>,
+}
+
+impl BuildOptions {
+    /// One window, no anchor, a quarter of the machine's memory.
+    pub fn new(window: Window) -> Self {
+        Self {
+            windows: vec![window],
+            anchor: Anchor::None,
+            memory: system::total_memory() / 4,
+            force: false,
+            sources: Vec::new(),
+        }
+    }
+}
+
+/// What a build did.
+#[derive(Clone, Debug)]
+pub struct BuildReport {
+    /// The manifest of the finished index.
+    pub manifest: Manifest,
+    /// What each window took, in the order of the manifest.
+    pub windows: Vec<WindowReport>,
+}
+
+/// What one window of a build took.
+#[derive(Clone, Debug)]
+pub struct WindowReport {
+    /// Time from the first context to the last synced file.
+    pub elapsed: Duration,
+    /// Sorted batches that were written out because they did not fit the memory limit together.
+    pub spills: u64,
+    /// Whether an earlier build that was stopped had finished it.
+    pub resumed: bool,
+}
+
+/// Builds an index of `set` in the folder `output`.
+///
+/// Time O(n log n) in the n = latents × bits occurrences of each window; memory within
+/// `options.memory`; temporary disk space within `output`, at most 40 bytes an occurrence of one
+/// window. Stops at the observer's request with [`IndexError::Stopped`], and then, as after a kill, the
+/// same call goes on from the last finished window. After any other error nothing is left behind.
+///
+/// # Errors
+/// [`IndexError`]: an empty set, windows that do not fit, a memory limit that is too small, an
+/// output that is in the way, another build at work there, a disk that is full.
+pub fn build(
+    set: &LatentSet,
+    output: &Path,
+    options: &BuildOptions,
+    observer: &dyn Observer,
+) -> Result<BuildReport, IndexError> {
+    let geometries = check_input(set, options)?;
+    let existed = output.exists();
+    check_output(output, options.force)?;
+    let plan = Plan::of(set, &options.sources, options.anchor);
+    let stage = Stage::open(output, &plan)?;
+    let work = Build {
+        set,
+        options,
+        stage: &stage,
+        observer,
+    };
+    let result = work.run(&geometries);
+    match &result {
+        Ok(_) => {}
+        Err(IndexError::Stopped) => stage.drop_spills(),
+        Err(_) => {
+            stage.remove();
+            if !existed {
+                // Only if it is empty again.
+                let _ = std::fs::remove_dir(output);
+            }
+        }
+    }
+    result
+}
+
+fn check_input(set: &LatentSet, options: &BuildOptions) -> Result<Vec<Geometry>, IndexError> {
+    if set.is_empty() {
+        return Err(IndexError::Input(
+            "the latent set is empty: expected at least one latent to index".to_owned(),
+        ));
+    }
+    if set.len() as u64 > u64::from(u32::MAX) {
+        return Err(IndexError::Input(format!(
+            "the latent set holds {} latents, an index at most {}: split it",
+            set.len(),
+            u32::MAX
+        )));
+    }
+    if options.windows.is_empty() {
+        return Err(IndexError::Input(
+            "no window was given: expected at least one, as --window 7x7".to_owned(),
+        ));
+    }
+    for (i, window) in options.windows.iter().enumerate() {
+        if options.windows[..i].contains(window) {
+            return Err(IndexError::Input(format!(
+                "window {window} was given twice"
+            )));
+        }
+    }
+    let windows = options.windows.iter();
+    let geometries = windows.map(|w| Ok(Geometry::new(*w, options.anchor, set.shape())?));
+    let geometries = geometries.collect::<Result<Vec<_>, IndexError>>()?;
+    for geometry in &geometries {
+        Memory::plan(set, geometry, options.memory)?;
+    }
+    Ok(geometries)
+}
+
+/// A folder that a build may write into: absent, empty, an unfinished build, or with `force` an index.
+fn check_output(output: &Path, force: bool) -> Result<(), IndexError> {
+    let refuse = |found: &str| {
+        Err(IndexError::Output {
+            path: output.to_owned(),
+            found: found.to_owned(),
+        })
+    };
+    if !output.exists() {
+        fs_err::create_dir(output)?;
+        return Ok(());
+    }
+    if !output.is_dir() {
+        return refuse("is a file: expected the name of a folder for the index");
+    }
+    if output.join(MANIFEST).exists() {
+        return if force {
+            Ok(())
+        } else {
+            refuse("holds an index already: choose another name, or pass --force to replace it")
+        };
+    }
+    let unfinished = output.join(BUILDING).is_dir();
+    if !unfinished && fs_err::read_dir(output)?.next().is_some() {
+        return refuse("is neither empty nor an index: choose another name");
+    }
+    Ok(())
+}
+
+/// A build under work.
+struct Build<'a> {
+    set: &'a LatentSet,
+    options: &'a BuildOptions,
+    stage: &'a Stage,
+    observer: &'a dyn Observer,
+}
+
+impl Build<'_> {
+    fn run(&self, geometries: &[Geometry]) -> Result<BuildReport, IndexError> {
+        let mut manifest = Manifest::new(self.set, self.options.anchor);
+        manifest.sources.clone_from(&self.options.sources);
+        let mut reports = Vec::new();
+        let mut families = vec![(Family::Latents, self.write_latents()?)];
+        for geometry in geometries {
+            let started = Instant::now();
+            let window = geometry.window();
+            let (finished, spills, resumed) = match self.stage.finished(window) {
+                Some(finished) => (finished, 0, true),
+                None => {
+                    let (written, spills) = self.window(geometry)?;
+                    (self.stage.finish(window, written)?, spills, false)
+                }
+            };
+            manifest.windows.push(WindowEntry {
+                window: window.to_string(),
+                key: geometry.key_rule().name().to_owned(),
+                key_bytes: geometry.key_bytes(),
+                contexts: self.set.len() as u64 * self.set.shape().bits() as u64,
+                distinct: finished.distinct,
+                ambiguous: finished.ambiguous,
+                bytes: finished.context_bytes() + finished.posting_bytes(),
+                posting_bytes: finished.posting_bytes(),
+            });
+            families.extend(self.stage.families(window, &finished));
+            reports.push(WindowReport {
+                elapsed: started.elapsed(),
+                spills,
+                resumed,
+            });
+        }
+        if self.observer.stop_requested() {
+            return Err(IndexError::Stopped);
+        }
+        Ok(BuildReport {
+            manifest: self.stage.publish(manifest, &families, self.observer)?,
+            windows: reports,
+        })
+    }
+
+    fn write_latents(&self) -> Result<Vec<PathBuf>, IndexError> {
+        let options = SstOptions::new(Family::Latents);
+        let mut writer = SstWriter::create(&options, self.stage.path("latents.sst"));
+        let mut value = Vec::new();
+        for id in 0..self.set.len() {
+            value.clear();
+            value.extend_from_slice(self.set.packed_latent(id));
+            if let Some(labels) = self.set.labels() {
+                value.extend_from_slice(&labels[id].to_le_bytes());
+            }
+            // Ids are below 2³², as `check_input` has seen to.
+            writer.put(&(id as u32).to_be_bytes(), &value)?;
+        }
+        Ok(writer.finish()?.into_iter().collect())
+    }
+
+    /// Extracts, sorts and writes one window; the number of spills comes back with it.
+    fn window(&self, geometry: &Geometry) -> Result<(Written, u64), IndexError> {
+        let folder = self.stage.start(geometry.window())?;
+        let memory = Memory::plan(self.set, geometry, self.options.memory)?;
+        let sort_and_write = match memory.layout.words() {
+            1 => Self::sort_and_write::<1>,
+            2 => Self::sort_and_write::<2>,
+            3 => Self::sort_and_write::<3>,
+            4 => Self::sort_and_write::<4>,
+            _ => Self::sort_and_write::<MAX_WORDS>,
+        };
+        sort_and_write(self, geometry, &memory, &folder)
+    }
+
+    fn sort_and_write<const W: usize>(
+        &self,
+        geometry: &Geometry,
+        memory: &Memory,
+        folder: &Path,
+    ) -> Result<(Written, u64), IndexError> {
+        let (set, observer) = (self.set, self.observer);
+        let window = geometry.window();
+        let bits = set.shape().bits();
+        let total = set.len() as u64 * bits as u64;
+        let mut sorted = Sorted::<W>::new(memory.layout, memory.buffers);
+        let mut batch = vec![[0; W]; memory.batch * bits];
+        let mut spills = 0;
+        if memory.batch == set.len() {
+            extract(set, geometry, memory.layout, 0, &mut batch, observer)?;
+            observer.stage(&format!("{window}: sort"), 0, "contexts");
+            sorted.keep(batch, total);
+        } else {
+            let spill_folder = self.stage.spill_folder();
+            fs_err::create_dir_all(&spill_folder)?;
+            for first in (0..set.len()).step_by(memory.batch) {
+                let latents = memory.batch.min(set.len() - first);
+                let batch = &mut batch[..latents * bits];
+                extract(set, geometry, memory.layout, first, batch, observer)?;
+                observer.stage(&format!("{window}: sort and spill"), 0, "contexts");
+                sorted.spill(batch, total, &spill_folder)?;
+                spills += 1;
+            }
+            drop(batch);
+        }
+        observer.stage(&format!("{window}: write"), total, "contexts");
+        let written = write_window(&sorted, memory.layout, window, folder, observer)?;
+        Ok((written, spills))
+    }
+}

@@ -1,0 +1,111 @@
+//! What can go wrong between a latent set and the answers of its index.
+
+use std::io;
+use std::path::PathBuf;
+
+use crate::latent::LatentError;
+use crate::window::WindowError;
+
+/// An error of the `index` module.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum IndexError {
+    /// A directory that holds no index.
+    #[error("{path}: expected an index (a folder with manifest.json), found {found}", path = path.display())]
+    NotAnIndex {
+        /// The directory.
+        path: PathBuf,
+        /// What is there, and what to do.
+        found: String,
+    },
+
+    /// An index that this program is too old to read.
+    #[error(
+        "{path}: index format version {found}, this bitquilt reads version {supported}: use the \
+         bitquilt that built it, or build it again",
+        path = path.display()
+    )]
+    Version {
+        /// The manifest.
+        path: PathBuf,
+        /// Its version.
+        found: String,
+        /// The version that this program reads.
+        supported: u32,
+    },
+
+    /// A file of the index is not what was written.
+    #[error("{path}: damaged: expected {expected}, found {found}: build the index again", path = path.display())]
+    Damaged {
+        /// The file or directory.
+        path: PathBuf,
+        /// What was written.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+
+    /// A window that the index does not hold.
+    #[error("{path}: holds no window {asked}, only {held}: build an index with --window {asked}", path = path.display())]
+    NoSuchWindow {
+        /// The index.
+        path: PathBuf,
+        /// The window that was asked for.
+        asked: String,
+        /// The windows it holds.
+        held: String,
+    },
+
+    /// An output directory that may not be written into.
+    #[error("{path}: {found}", path = path.display())]
+    Output {
+        /// The directory.
+        path: PathBuf,
+        /// What is there, and what to do.
+        found: String,
+    },
+
+    /// Input that cannot become an index.
+    #[error("{0}")]
+    Input(String),
+
+    /// A memory limit that is too small for the input.
+    #[error(
+        "a memory limit of {limit} bytes is too small: at least {needed} are needed, for {reason}"
+    )]
+    Memory {
+        /// The limit, bytes.
+        limit: u64,
+        /// The least that would do, bytes.
+        needed: u64,
+        /// What needs it.
+        reason: String,
+    },
+
+    /// The work was told to stop; a build keeps its finished windows for the next one.
+    #[error(
+        "stopped on request: run the same command again to go on from the last finished window"
+    )]
+    Stopped,
+
+    /// RocksDB refused.
+    #[error("{path}: {error}", path = path.display())]
+    Store {
+        /// The database or file.
+        path: PathBuf,
+        /// RocksDB's own words.
+        error: String,
+    },
+
+    /// A latents file or set that cannot be used.
+    #[error(transparent)]
+    Latent(#[from] LatentError),
+
+    /// A window that does not fit.
+    #[error(transparent)]
+    Window(#[from] WindowError),
+
+    /// The operating system refused; its message names the path.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}

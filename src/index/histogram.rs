@@ -1,0 +1,39 @@
+//! Next-bit histograms, and who can be asked for one.
+
+use super::IndexError;
+use crate::window::ContextKey;
+
+/// How often 0 and 1 followed a context in the latent set: Eqn 12 times its denominator.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Histogram {
+    /// Occurrences of the context with next bit 0.
+    pub n0: u64,
+    /// Occurrences of the context with next bit 1.
+    pub n1: u64,
+}
+
+impl Histogram {
+    /// Occurrences of the context. Cannot overflow: an index holds fewer than 2⁵² positions.
+    pub fn total(&self) -> u64 {
+        self.n0 + self.n1
+    }
+
+    /// Occurrences with the given next bit.
+    pub fn count(&self, bit: bool) -> u64 {
+        if bit { self.n1 } else { self.n0 }
+    }
+
+    /// Whether the latent set goes on both ways.
+    pub fn is_ambiguous(&self) -> bool {
+        self.n0 > 0 && self.n1 > 0
+    }
+}
+
+/// Answers what followed a context: an index, or anything that stands in for one.
+pub trait Counts: Sync {
+    /// The histogram of a context, `None` when it never occurred ("no match").
+    ///
+    /// # Errors
+    /// Whatever keeps the answer from being read; never a wrong answer.
+    fn histogram(&self, key: &ContextKey) -> Result<Option<Histogram>, IndexError>;
+}

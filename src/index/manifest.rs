@@ -1,0 +1,242 @@
+//! `manifest.json`: what an index is. Written last, by rename: a folder without it is not an index.
+//! Its JSON Schema is `schemas/manifest.schema.json`.
+
+use std::collections::BTreeMap;
+use std::io::Write;
+use std::path::Path;
+
+use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::{Xxh3, xxh3_128};
+
+use super::IndexError;
+use crate::latent::{LatentSet, Shape};
+use crate::system;
+use crate::window::{Anchor, Window};
+
+/// Name of the manifest in an index folder.
+pub(super) const MANIFEST: &str = "manifest.json";
+
+/// The format version that this program writes and reads.
+pub const FORMAT_VERSION: u32 = 1;
+
+const FORMAT: &str = "bitquilt.index";
+
+/// What an index is, in one small file.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct Manifest {
+    /// Always `bitquilt.index`.
+    pub format: String,
+    /// Format version.
+    pub version: u32,
+    /// The program that wrote it.
+    pub tool: String,
+    /// Rows of a latent.
+    pub height: usize,
+    /// Columns of a latent.
+    pub width: usize,
+    /// Bits per site.
+    pub channels: usize,
+    /// Number of latents.
+    pub latents: u64,
+    /// Whether every latent has a label.
+    pub labels: bool,
+    /// How the bits become an image.
+    pub codec: String,
+    /// Whether the site is part of every key: `none` or `site`.
+    pub anchor: String,
+    /// The windows, in the order in which they were asked for.
+    pub windows: Vec<WindowEntry>,
+    /// The latents files it was built from, in id order.
+    pub sources: Vec<Source>,
+    /// Every file of the database.
+    pub files: Vec<FileEntry>,
+}
+
+/// One window of an index.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct WindowEntry {
+    /// As written on the command line.
+    pub window: String,
+    /// `exact` or `xxh3-128`.
+    pub key: String,
+    /// Bytes of every key.
+    pub key_bytes: usize,
+    /// Occurrences: latents × bits.
+    pub contexts: u64,
+    /// Different contexts.
+    pub distinct: u64,
+    /// Different contexts that were followed by both 0 and 1.
+    pub ambiguous: u64,
+    /// Bytes of its files, postings included.
+    pub bytes: u64,
+    /// Bytes of its posting files.
+    pub posting_bytes: u64,
+}
+
+/// One latents file that an index was built from.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// Its name, and where its latents came from in turn.
+    pub name: String,
+    /// How many latents it held.
+    pub latents: u64,
+    /// XXH3-128 of shape, packed bits and labels, in hexadecimal.
+    pub xxh3_128: String,
+}
+
+impl Source {
+    /// Describes a latent set.
+    pub fn of(set: &LatentSet, name: impl Into<String>) -> Self {
+        let mut hash = Xxh3::new();
+        hash.update(set.shape().to_string().as_bytes());
+        hash.update(set.packed());
+        for label in set.labels().unwrap_or_default() {
+            hash.update(&label.to_le_bytes());
+        }
+        Self {
+            name: name.into(),
+            latents: set.len() as u64,
+            xxh3_128: format!("{:032x}", hash.digest128()),
+        }
+    }
+}
+
+/// One file of the database, with its checksum.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct FileEntry {
+    /// Path below the index folder.
+    pub name: String,
+    /// Its length.
+    pub bytes: u64,
+    /// XXH3-128 of its content, in hexadecimal.
+    pub xxh3_128: String,
+}
+
+impl FileEntry {
+    /// Reads and describes `folder/name`.
+    pub(super) fn of(folder: &Path, name: String) -> Result<Self, IndexError> {
+        let mut file = fs_err::File::open(folder.join(&name))?;
+        let mut hash = Xxh3::new();
+        let mut buffer = vec![0; 1 << 20];
+        let mut bytes = 0;
+        loop {
+            let n = std::io::Read::read(&mut file, &mut buffer)?;
+            if n == 0 {
+                break;
+            }
+            hash.update(&buffer[..n]);
+            bytes += n as u64;
+        }
+        Ok(Self {
+            name,
+            bytes,
+            xxh3_128: format!("{:032x}", hash.digest128()),
+        })
+    }
+}
+
+impl Manifest {
+    pub(super) fn new(set: &LatentSet, anchor: Anchor) -> Self {
+        let shape = set.shape();
+        Self {
+            format: FORMAT.to_owned(),
+            version: FORMAT_VERSION,
+            tool: concat!("bitquilt ", env!("CARGO_PKG_VERSION")).to_owned(),
+            height: shape.height(),
+            width: shape.width(),
+            channels: shape.channels(),
+            latents: set.len() as u64,
+            labels: set.labels().is_some(),
+            codec: set.codec().to_string(),
+            anchor: anchor.to_string(),
+            windows: Vec::new(),
+            sources: Vec::new(),
+            files: Vec::new(),
+        }
+    }
+
+    /// The shape of every latent.
+    ///
+    /// # Errors
+    /// [`IndexError::Latent`] when the manifest was written with one that is not.
+    pub fn shape(&self) -> Result<Shape, IndexError> {
+        Ok(Shape::new(self.height, self.width, self.channels)?)
+    }
+
+    /// Whether the site is part of every key.
+    ///
+    /// # Errors
+    /// [`IndexError::Window`] when the manifest was written with a word that is neither.
+    pub fn anchor(&self) -> Result<Anchor, IndexError> {
+        Ok(self.anchor.parse()?)
+    }
+
+    /// The windows, in the order in which they were asked for.
+    ///
+    /// # Errors
+    /// [`IndexError::Window`] when the manifest was written with one that is not.
+    pub fn windows(&self) -> Result<Vec<Window>, IndexError> {
+        let windows = self.windows.iter().map(|entry| Ok(entry.window.parse()?));
+        windows.collect()
+    }
+
+    /// Writes `folder/manifest.json`, whole or not at all.
+    pub(super) fn write(&self, folder: &Path) -> Result<(), IndexError> {
+        let damaged = |error: serde_json::Error| std::io::Error::other(error);
+        let mut document = self.to_document().map_err(damaged)?;
+        document.insert("checksum".to_owned(), checksum(&document).into());
+        let mut text = serde_json::to_string_pretty(&document).map_err(damaged)?;
+        text.push('\n');
+        system::write_whole(&folder.join(MANIFEST), |out| {
+            Ok(out.write_all(text.as_bytes())?)
+        })
+    }
+
+    fn to_document(&self) -> serde_json::Result<Document> {
+        serde_json::from_value(serde_json::to_value(self)?)
+    }
+
+    /// Reads `folder/manifest.json` and checks its version and checksum.
+    pub(super) fn read(folder: &Path) -> Result<Self, IndexError> {
+        let path = folder.join(MANIFEST);
+        let text = fs_err::read(&path)?;
+        let damaged = |expected: &str, found: String| IndexError::Damaged {
+            path: path.clone(),
+            expected: expected.to_owned(),
+            found,
+        };
+        let mut document: Document = serde_json::from_slice(&text)
+            .map_err(|error| damaged("a JSON object", error.to_string()))?;
+        let text_of = |value: Option<&serde_json::Value>| {
+            value.map_or_else(|| "none".to_owned(), |value| value.to_string())
+        };
+        let version = document.get("version");
+        if version.and_then(serde_json::Value::as_u64) != Some(FORMAT_VERSION.into()) {
+            return Err(IndexError::Version {
+                path,
+                found: text_of(version),
+                supported: FORMAT_VERSION,
+            });
+        }
+        let written = document.remove("checksum");
+        let expected = checksum(&document);
+        if written.as_ref().and_then(|value| value.as_str()) != Some(&expected) {
+            let found = text_of(written.as_ref());
+            return Err(damaged(&format!("checksum {expected}"), found));
+        }
+        serde_json::from_value(document.into_iter().collect())
+            .map_err(|error| damaged("the fields of a manifest", error.to_string()))
+    }
+}
+
+/// A JSON object with its keys in order.
+type Document = BTreeMap<String, serde_json::Value>;
+
+/// XXH3-128 of the document without its checksum, as compact JSON with sorted keys.
+fn checksum(document: &Document) -> String {
+    // `Value` holds nothing that JSON cannot write, and its own maps are sorted as well.
+    let text = serde_json::to_vec(document).unwrap_or_default();
+    format!("{:032x}", xxh3_128(&text))
+}

@@ -1,0 +1,432 @@
+//! An index opened for questions. Immutable and read-only: any number of threads and processes.
+
+use std::path::{Path, PathBuf};
+
+use bitvec::order::Lsb0;
+use bitvec::view::BitView;
+
+use super::manifest::{MANIFEST, Manifest, WindowEntry};
+use super::postings::RunReader;
+use super::record::{ContextRecord, List};
+use super::stage::{BUILDING, DATABASE};
+use super::store::{Family, Store};
+use super::{Counts, Histogram, IndexError};
+use crate::latent::{Bits, Shape};
+use crate::window::{ContextKey, Geometry, Window};
+
+/// Memory for recently read blocks, unless asked otherwise.
+pub const DEFAULT_CACHE_BYTES: usize = 256 << 20;
+
+/// An opened index.
+pub struct Index {
+    path: PathBuf,
+    manifest: Manifest,
+    shape: Shape,
+    geometries: Vec<Geometry>,
+    store: Store,
+}
+
+impl Index {
+    /// Opens the index in folder `path`: reads the manifest, checks that every file is there in full,
+    /// and opens the database. Checksums of the files are [`Index::verify`]'s work.
+    ///
+    /// # Errors
+    /// [`IndexError::NotAnIndex`], [`IndexError::Version`], [`IndexError::Damaged`],
+    /// [`IndexError::Store`].
+    pub fn open(path: &Path) -> Result<Self, IndexError> {
+        Self::open_with_cache(path, DEFAULT_CACHE_BYTES)
+    }
+
+    /// [`Index::open`] with another amount of memory for recently read blocks.
+    ///
+    /// # Errors
+    /// As [`Index::open`].
+    pub fn open_with_cache(path: &Path, cache_bytes: usize) -> Result<Self, IndexError> {
+        if !path.join(MANIFEST).is_file() {
+            let found = if !path.exists() {
+                "nothing of that name"
+            } else if !path.is_dir() {
+                "a file"
+            } else if path.join(BUILDING).is_dir() {
+                "an unfinished build: run the same `bitquilt build` again to go on with it"
+            } else {
+                "a folder without one: make an index with `bitquilt build`"
+            };
+            return Err(IndexError::NotAnIndex {
+                path: path.to_owned(),
+                found: found.to_owned(),
+            });
+        }
+        let manifest = Manifest::read(path)?;
+        for file in &manifest.files {
+            let path = path.join(&file.name);
+            let found = match std::fs::metadata(&path) {
+                Ok(found) if found.len() == file.bytes => continue,
+                Ok(found) => format!("{} bytes", found.len()),
+                Err(error) => error.to_string(),
+            };
+            return Err(IndexError::Damaged {
+                path,
+                expected: format!("{} bytes", file.bytes),
+                found,
+            });
+        }
+        let shape = manifest.shape()?;
+        let windows = manifest.windows()?;
+        let anchor = manifest.anchor()?;
+        let geometries = windows
+            .iter()
+            .map(|window| Ok(Geometry::new(*window, anchor, shape)?));
+        let geometries = geometries.collect::<Result<_, IndexError>>()?;
+        let store = Store::open(&path.join(DATABASE), &windows, cache_bytes)?;
+        Ok(Self {
+            path: path.to_owned(),
+            manifest,
+            shape,
+            geometries,
+            store,
+        })
+    }
+
+    /// The folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// What the index is.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The shape of every latent.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// Number of latents.
+    pub fn latents(&self) -> u64 {
+        self.manifest.latents
+    }
+
+    /// The windows, in the order in which they were built.
+    pub fn windows(&self) -> impl Iterator<Item = WindowIndex<'_>> {
+        let entries = self.geometries.iter().zip(&self.manifest.windows);
+        entries.map(|(geometry, entry)| WindowIndex {
+            index: self,
+            geometry,
+            entry,
+        })
+    }
+
+    /// One window of the index.
+    ///
+    /// # Errors
+    /// [`IndexError::NoSuchWindow`], naming those that it holds.
+    pub fn window(&self, window: Window) -> Result<WindowIndex<'_>, IndexError> {
+        self.windows()
+            .find(|held| held.geometry.window() == window)
+            .ok_or_else(|| IndexError::NoSuchWindow {
+                path: self.path.clone(),
+                asked: window.to_string(),
+                held: self
+                    .manifest
+                    .windows
+                    .iter()
+                    .map(|entry| entry.window.as_str())
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            })
+    }
+
+    /// A latent of the training set; `None` when there is none of that id.
+    ///
+    /// # Errors
+    /// [`IndexError::Store`], [`IndexError::Damaged`].
+    pub fn latent(&self, id: u64) -> Result<Option<StoredLatent>, IndexError> {
+        let Ok(key) = u32::try_from(id) else {
+            return Ok(None);
+        };
+        let value = self.store.get(Family::Latents, &key.to_be_bytes())?;
+        value.map(|value| self.decode_latent(&value)).transpose()
+    }
+
+    fn decode_latent(&self, value: &[u8]) -> Result<StoredLatent, IndexError> {
+        let row = self.shape.packed_bytes();
+        let label = value
+            .get(row..)
+            .and_then(|rest| <[u8; 8]>::try_from(rest).ok());
+        let expected = row + if self.manifest.labels { 8 } else { 0 };
+        if value.len() != expected {
+            return Err(self.damaged("a latent", format!("{} bytes", value.len())));
+        }
+        Ok(StoredLatent {
+            shape: self.shape,
+            packed: value[..row].to_vec(),
+            label: label.map(i64::from_le_bytes),
+        })
+    }
+
+    /// Every latent, in id order.
+    ///
+    /// # Errors
+    /// As [`Index::latent`], for each.
+    pub fn scan_latents(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<(u64, StoredLatent), IndexError>> + '_, IndexError>
+    {
+        let entries = self.store.scan(Family::Latents)?;
+        Ok(entries.map(|entry| {
+            let (key, value) = entry?;
+            let id = <[u8; 4]>::try_from(&*key)
+                .map_err(|_| self.damaged("a latent id of 4 bytes", key.len()))?;
+            Ok((u32::from_be_bytes(id).into(), self.decode_latent(&value)?))
+        }))
+    }
+
+    pub(super) fn damaged(&self, expected: &str, found: impl ToString) -> IndexError {
+        IndexError::Damaged {
+            path: self.store.path().to_owned(),
+            expected: expected.to_owned(),
+            found: found.to_string(),
+        }
+    }
+}
+
+/// A latent read from an index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StoredLatent {
+    shape: Shape,
+    packed: Vec<u8>,
+    label: Option<i64>,
+}
+
+impl StoredLatent {
+    /// Its bits.
+    pub fn bits(&self) -> &Bits {
+        &self.packed.view_bits::<Lsb0>()[..self.shape.bits()]
+    }
+
+    /// Its packed bytes.
+    pub fn packed(&self) -> &[u8] {
+        &self.packed
+    }
+
+    /// Its label, where the source had labels.
+    pub fn label(&self) -> Option<i64> {
+        self.label
+    }
+}
+
+/// One occurrence of (context, next bit).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct Posting {
+    /// Id of the latent.
+    pub latent: u64,
+    /// Position of the bit in it.
+    pub position: usize,
+}
+
+/// One window of an index.
+#[derive(Clone, Copy)]
+pub struct WindowIndex<'a> {
+    index: &'a Index,
+    geometry: &'a Geometry,
+    entry: &'a WindowEntry,
+}
+
+impl<'a> WindowIndex<'a> {
+    /// The window on the index's grid.
+    pub fn geometry(&self) -> &'a Geometry {
+        self.geometry
+    }
+
+    /// Its counts and sizes.
+    pub fn entry(&self) -> &'a WindowEntry {
+        self.entry
+    }
+
+    /// The index it belongs to.
+    pub fn index(&self) -> &'a Index {
+        self.index
+    }
+
+    fn context_family(&self) -> Family {
+        Family::Context(self.geometry.window())
+    }
+
+    fn decode(&self, value: &[u8]) -> Result<ContextRecord, IndexError> {
+        ContextRecord::decode(value).ok_or_else(|| {
+            self.index
+                .damaged("a context record", format!("{value:02x?}"))
+        })
+    }
+
+    /// The histogram of a context, `None` when it never occurred. One point read: about 6 µs when it
+    /// is there, a tenth of that when it is not.
+    ///
+    /// # Errors
+    /// [`IndexError::Store`], [`IndexError::Damaged`].
+    pub fn lookup(&self, key: &ContextKey) -> Result<Option<Histogram>, IndexError> {
+        let value = self
+            .index
+            .store
+            .get(self.context_family(), key.as_bytes())?;
+        value
+            .map(|value| Ok(self.decode(&value)?.histogram()))
+            .transpose()
+    }
+
+    /// The histograms of many contexts, in the order given. Read in one batch, sorted: contexts that
+    /// share a block share its reading.
+    ///
+    /// # Errors
+    /// As [`WindowIndex::lookup`].
+    pub fn lookup_batch(&self, keys: &[ContextKey]) -> Result<Vec<Option<Histogram>>, IndexError> {
+        let mut order: Vec<_> = (0..keys.len()).collect();
+        order.sort_unstable_by_key(|i| keys[*i]);
+        let sorted = order.iter().map(|i| keys[*i].as_bytes());
+        let values = self.index.store.get_sorted(self.context_family(), sorted)?;
+        let mut found = vec![None; keys.len()];
+        for (i, value) in order.into_iter().zip(values) {
+            found[i] = value
+                .map(|value| Ok::<_, IndexError>(self.decode(&value)?.histogram()))
+                .transpose()?;
+        }
+        Ok(found)
+    }
+
+    /// The occurrences of (context, bit), in ascending order of latent and position. Decoded as they
+    /// are asked for: the first few of millions cost as much as the first few of ten.
+    ///
+    /// # Errors
+    /// As [`WindowIndex::lookup`]; the iterator's items fail the same way.
+    pub fn postings(&self, key: &ContextKey, bit: bool) -> Result<Postings<'a>, IndexError> {
+        let value = self
+            .index
+            .store
+            .get(self.context_family(), key.as_bytes())?;
+        let list = match value {
+            Some(value) => *self.decode(&value)?.list(bit),
+            None => List::Empty,
+        };
+        Ok(self.read_list(list))
+    }
+
+    pub(super) fn read_list(&self, list: List) -> Postings<'a> {
+        Postings {
+            index: self.index,
+            window: self.geometry.window(),
+            bits: self.geometry.shape().bits() as u64,
+            left: list.count(),
+            list,
+            run: None,
+        }
+    }
+
+    /// Every context with its record, in ascending order of key.
+    pub(super) fn scan(
+        &self,
+    ) -> Result<
+        impl Iterator<Item = Result<(ContextKey, ContextRecord), IndexError>> + 'a,
+        IndexError,
+    > {
+        let this = *self;
+        let entries = self.index.store.scan(self.context_family())?;
+        Ok(entries.map(move |entry| {
+            let (key, value) = entry?;
+            let key = ContextKey::new(&key)
+                .filter(|key| key.as_bytes().len() == this.geometry.key_bytes())
+                .ok_or_else(|| this.index.damaged("a context key", format!("{key:02x?}")))?;
+            Ok((key, this.decode(&value)?))
+        }))
+    }
+
+    /// Every context with its histogram, in ascending order of key.
+    ///
+    /// # Errors
+    /// As [`WindowIndex::lookup`], for each.
+    pub fn contexts(
+        &self,
+    ) -> Result<impl Iterator<Item = Result<(ContextKey, Histogram), IndexError>> + 'a, IndexError>
+    {
+        let records = self.scan()?;
+        Ok(records.map(|entry| entry.map(|(key, record)| (key, record.histogram()))))
+    }
+}
+
+impl Counts for WindowIndex<'_> {
+    fn histogram(&self, key: &ContextKey) -> Result<Option<Histogram>, IndexError> {
+        self.lookup(key)
+    }
+}
+
+/// The occurrences of one (context, bit), read as they are asked for.
+pub struct Postings<'a> {
+    index: &'a Index,
+    window: Window,
+    bits: u64,
+    list: List,
+    /// Postings not yet handed out.
+    left: u64,
+    /// The run under work and its number.
+    run: Option<(u64, RunReader<Vec<u8>>)>,
+}
+
+impl Postings<'_> {
+    fn read(&mut self) -> Result<u64, IndexError> {
+        let (run, offset) = match self.list {
+            List::Many { run, offset, .. } => (run, offset as usize),
+            List::One(only) => return Ok(only),
+            // Nothing is left of an empty list, so `next` does not come here.
+            List::Empty => return Err(self.index.damaged("a posting", "an empty list")),
+        };
+        let (number, reader) = match self.run.take() {
+            None => (run, self.open_run(run, offset)?),
+            Some((number, reader)) if reader.is_at_end() => {
+                (number + 1, self.open_run(number + 1, 0)?)
+            }
+            Some(same) => same,
+        };
+        let (_, reader) = self.run.insert((number, reader));
+        reader.read().ok_or_else(|| {
+            let found = format!("bytes that are none in run {number}");
+            self.index.damaged("a posting", found)
+        })
+    }
+
+    fn open_run(&self, number: u64, offset: usize) -> Result<RunReader<Vec<u8>>, IndexError> {
+        let family = Family::Postings(self.window);
+        match self.index.store.get(family, &number.to_be_bytes())? {
+            Some(bytes) => Ok(RunReader::new(bytes.to_vec(), offset)),
+            None => Err(self
+                .index
+                .damaged("a posting run", format!("no run {number}"))),
+        }
+    }
+}
+
+impl Iterator for Postings<'_> {
+    type Item = Result<Posting, IndexError>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        if self.left == 0 {
+            return None;
+        }
+        self.left -= 1;
+        let number = self.read();
+        if number.is_err() {
+            self.left = 0;
+        }
+        Some(number.map(|number| Posting {
+            latent: number / self.bits,
+            position: (number % self.bits) as usize,
+        }))
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        let left = self.left as usize;
+        (left, Some(left))
+    }
+}
+
+impl ExactSizeIterator for Postings<'_> {}

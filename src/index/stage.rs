@@ -1,0 +1,263 @@
+//! The folder in which a build makes everything: locked, kept by a build that was stopped, and moved
+//! into place by one that was not.
+
+use std::fs::{File, TryLockError};
+use std::path::{Path, PathBuf};
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::IndexError;
+use super::manifest::{FORMAT_VERSION, FileEntry, MANIFEST, Manifest, Source};
+use super::store::{self, Family};
+use super::write::Written;
+use crate::latent::LatentSet;
+use crate::progress::Observer;
+use crate::system;
+use crate::window::{Anchor, Window};
+
+/// The database below an index folder, and below a stage.
+pub(super) const DATABASE: &str = "db";
+
+/// The stage below an index folder.
+pub(super) const BUILDING: &str = "building";
+
+const LOCK: &str = "lock";
+const PLAN: &str = "plan.json";
+const FINISHED: &str = "finished.json";
+
+/// What makes one build the same as another: an unfinished one is gone on with only then. Windows are
+/// not part of it, since each is finished on its own.
+#[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(super) struct Plan {
+    version: u32,
+    tool: String,
+    content: Source,
+    sources: Vec<Source>,
+    codec: String,
+    anchor: String,
+}
+
+impl Plan {
+    pub(super) fn of(set: &LatentSet, sources: &[Source], anchor: Anchor) -> Self {
+        Self {
+            version: FORMAT_VERSION,
+            tool: env!("CARGO_PKG_VERSION").to_owned(),
+            content: Source::of(set, ""),
+            sources: sources.to_vec(),
+            codec: set.codec().to_string(),
+            anchor: anchor.to_string(),
+        }
+    }
+}
+
+/// A finished window of an unfinished build: its counts, and its files with their lengths.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct FinishedWindow {
+    pub(super) distinct: u64,
+    pub(super) ambiguous: u64,
+    contexts: Vec<(PathBuf, u64)>,
+    postings: Vec<(PathBuf, u64)>,
+}
+
+impl FinishedWindow {
+    pub(super) fn context_bytes(&self) -> u64 {
+        self.contexts.iter().map(|(_, bytes)| bytes).sum()
+    }
+
+    pub(super) fn posting_bytes(&self) -> u64 {
+        self.postings.iter().map(|(_, bytes)| bytes).sum()
+    }
+}
+
+/// The folder in which a build makes everything.
+pub(super) struct Stage {
+    output: PathBuf,
+    folder: PathBuf,
+    /// Held until the build ends, however it does.
+    _lock: File,
+}
+
+impl Stage {
+    /// Takes the folder over, keeping what an unfinished build of the same plan has left there.
+    pub(super) fn open(output: &Path, plan: &Plan) -> Result<Self, IndexError> {
+        let folder = output.join(BUILDING);
+        fs_err::create_dir_all(&folder)?;
+        let lock = File::create(folder.join(LOCK))?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(IndexError::Output {
+                    path: output.to_owned(),
+                    found: "another build is at work there: wait for it to end".to_owned(),
+                });
+            }
+            Err(TryLockError::Error(error)) => return Err(error.into()),
+        }
+        let stage = Self {
+            output: output.to_owned(),
+            folder,
+            _lock: lock,
+        };
+        stage.drop_spills();
+        let left: Option<Plan> = read_json(&stage.path(PLAN));
+        // A database here means that files were already being moved: nothing to go on with.
+        if left.as_ref() != Some(plan) || stage.path(DATABASE).exists() {
+            stage.clear()?;
+            write_json(&stage.path(PLAN), plan)?;
+        }
+        Ok(stage)
+    }
+
+    /// Removes everything but the lock.
+    fn clear(&self) -> Result<(), IndexError> {
+        for entry in fs_err::read_dir(&self.folder)? {
+            let path = entry?.path();
+            if path.is_dir() {
+                fs_err::remove_dir_all(&path)?;
+            } else if !path.ends_with(LOCK) {
+                fs_err::remove_file(&path)?;
+            }
+        }
+        Ok(())
+    }
+
+    pub(super) fn path(&self, name: &str) -> PathBuf {
+        self.folder.join(name)
+    }
+
+    pub(super) fn spill_folder(&self) -> PathBuf {
+        self.path("spill")
+    }
+
+    pub(super) fn drop_spills(&self) {
+        // What cannot be removed now is removed with the whole stage.
+        let _ = std::fs::remove_dir_all(self.spill_folder());
+    }
+
+    pub(super) fn remove(&self) {
+        // After an error that error is what gets reported; after success a stage left behind is in
+        // nobody's way.
+        let _ = std::fs::remove_dir_all(&self.folder);
+    }
+
+    fn window_folder(&self, window: Window) -> PathBuf {
+        self.path(&window.to_string().replace(':', "-"))
+    }
+
+    /// An empty folder for the files of a window.
+    pub(super) fn start(&self, window: Window) -> Result<PathBuf, IndexError> {
+        let folder = self.window_folder(window);
+        if folder.exists() {
+            fs_err::remove_dir_all(&folder)?;
+        }
+        fs_err::create_dir(&folder)?;
+        Ok(folder)
+    }
+
+    /// Notes that every file of a window is written and synced.
+    pub(super) fn finish(
+        &self,
+        window: Window,
+        written: Written,
+    ) -> Result<FinishedWindow, IndexError> {
+        let sized = |paths: Vec<PathBuf>| {
+            let entries = paths.into_iter().map(|path| {
+                let bytes = fs_err::metadata(&path)?.len();
+                let name = path.file_name().map(PathBuf::from).unwrap_or_default();
+                Ok((name, bytes))
+            });
+            entries.collect::<std::io::Result<Vec<_>>>()
+        };
+        let finished = FinishedWindow {
+            distinct: written.distinct,
+            ambiguous: written.ambiguous,
+            contexts: sized(written.contexts)?,
+            postings: sized(written.postings)?,
+        };
+        write_json(&self.window_folder(window).join(FINISHED), &finished)?;
+        Ok(finished)
+    }
+
+    /// What an earlier build left of a window, if all of it is there.
+    pub(super) fn finished(&self, window: Window) -> Option<FinishedWindow> {
+        let folder = self.window_folder(window);
+        let finished: FinishedWindow = read_json(&folder.join(FINISHED))?;
+        let mut files = finished.contexts.iter().chain(&finished.postings);
+        let whole = files.all(|(name, bytes)| {
+            std::fs::metadata(folder.join(name)).is_ok_and(|found| found.len() == *bytes)
+        });
+        whole.then_some(finished)
+    }
+
+    /// The files of a finished window by column family.
+    pub(super) fn families(
+        &self,
+        window: Window,
+        finished: &FinishedWindow,
+    ) -> [(Family, Vec<PathBuf>); 2] {
+        let folder = self.window_folder(window);
+        let paths = |files: &[(PathBuf, u64)]| {
+            let paths = files.iter().map(|(name, _)| folder.join(name));
+            paths.collect()
+        };
+        [
+            (Family::Context(window), paths(&finished.contexts)),
+            (Family::Postings(window), paths(&finished.postings)),
+        ]
+    }
+
+    /// Makes the database, takes its checksums, and moves it into place, the manifest last. An index
+    /// that was there stays whole until then.
+    pub(super) fn publish(
+        &self,
+        mut manifest: Manifest,
+        families: &[(Family, Vec<PathBuf>)],
+        observer: &dyn Observer,
+    ) -> Result<Manifest, IndexError> {
+        let database = self.path(DATABASE);
+        store::ingest(&database, families)?;
+        let mut names = Vec::new();
+        for entry in fs_err::read_dir(&database)? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            // RocksDB's lock file is empty and made anew at need.
+            if name != "LOCK" {
+                names.push(format!("{DATABASE}/{name}"));
+            }
+        }
+        names.sort();
+        observer.stage("checksums", names.len() as u64, "files");
+        let entries = names.into_par_iter().map(|name| {
+            let entry = FileEntry::of(&self.folder, name);
+            observer.advance(1);
+            entry
+        });
+        manifest.files = entries.collect::<Result<_, _>>()?;
+
+        let place = self.output.join(DATABASE);
+        let old = self.output.join(MANIFEST);
+        if old.exists() {
+            fs_err::remove_file(&old)?;
+        }
+        if place.exists() {
+            fs_err::remove_dir_all(&place)?;
+        }
+        fs_err::rename(&database, &place)?;
+        system::sync_folder(&place)?;
+        system::sync_folder(&self.output)?;
+        manifest.write(&self.output)?;
+        self.remove();
+        Ok(manifest)
+    }
+}
+
+fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Option<T> {
+    serde_json::from_slice(&std::fs::read(path).ok()?).ok()
+}
+
+fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), IndexError> {
+    system::write_whole(path, |out| {
+        serde_json::to_writer(out, value).map_err(std::io::Error::other)?;
+        Ok(())
+    })
+}

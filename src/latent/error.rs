@@ -1,0 +1,101 @@
+//! What can go wrong between a file of images or codes and a latent set.
+
+use std::io;
+use std::path::PathBuf;
+
+use super::shape::{MAX_BITS, Shape};
+
+/// An error of the `latent` module. Every variant about a file names it, what was expected and
+/// what was found.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum LatentError {
+    /// A grid with a side of 0, or with more than [`MAX_BITS`] bits, or a text that is no shape.
+    #[error(
+        "'{found}' is not a latent shape: expected HEIGHTxWIDTHxCHANNELS, each at least 1, \
+         with a product of at most {MAX_BITS} bits"
+    )]
+    Shape {
+        /// The shape or the text that was given.
+        found: String,
+    },
+
+    /// A latent of one shape where the set has another.
+    #[error("expected a latent of {expected} bits, found {found} bits")]
+    Length {
+        /// Bits of the set's shape.
+        expected: usize,
+        /// Bits that were given.
+        found: usize,
+    },
+
+    /// Two sets of different shapes.
+    #[error("expected {expected} latents, found {found}")]
+    Shapes {
+        /// The shape of the first set.
+        expected: Shape,
+        /// The shape of the second.
+        found: Shape,
+    },
+
+    /// Labels that are not one for each latent.
+    #[error("expected {latents} labels, one for each latent, found {labels}")]
+    Labels {
+        /// Latents of the set.
+        latents: usize,
+        /// Labels that were given.
+        labels: usize,
+    },
+
+    /// A set of no latents where at least one is needed.
+    #[error("{path}: the set is empty: expected at least one latent", path = path.display())]
+    Empty {
+        /// The file or folder that held none.
+        path: PathBuf,
+    },
+
+    /// The file is not in the format it was read as, or breaks one of its rules.
+    #[error("{path}: expected {expected}, found {found}", path = path.display())]
+    Format {
+        /// The file.
+        path: PathBuf,
+        /// What the format asks for, and what to do about it where that is not obvious.
+        expected: String,
+        /// What the file holds.
+        found: String,
+    },
+
+    /// The file's own header asks for more memory than the machine has to give.
+    #[error(
+        "{path}: needs {needed} bytes of memory, {available} are available: \
+         import it in parts or use a larger machine",
+        path = path.display()
+    )]
+    Memory {
+        /// The file.
+        path: PathBuf,
+        /// Bytes the data would take.
+        needed: u64,
+        /// Bytes the machine has available now.
+        available: u64,
+    },
+
+    /// The operating system refused; its message names the path.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl LatentError {
+    /// A [`LatentError::Format`] from anything that can be shown.
+    pub(crate) fn format(
+        path: impl Into<PathBuf>,
+        expected: impl ToString,
+        found: impl ToString,
+    ) -> Self {
+        Self::Format {
+            path: path.into(),
+            expected: expected.to_string(),
+            found: found.to_string(),
+        }
+    }
+}

@@ -1,0 +1,180 @@
+//! Pixels → bits: choose the colours, scale, threshold.
+
+use std::path::Path;
+
+use image::imageops::{self, FilterType};
+use image::{DynamicImage, ImageBuffer, Luma, Rgb};
+
+use super::{Colour, ImportOptions, shape_of};
+use crate::latent::{LatentError, Shape};
+
+/// The threshold where none is given.
+const HALF: f32 = 0.5;
+
+/// One decoded image: height × width pixels of 1 or 3 values in 0..=1, values innermost.
+pub(super) struct Pixels {
+    pub(super) height: u32,
+    pub(super) width: u32,
+    /// 1 gray, 3 red, green and blue.
+    pub(super) channels: u32,
+    pub(super) values: Vec<f32>,
+}
+
+/// The rule that makes bits of pixels.
+pub(super) struct Rule {
+    threshold: f32,
+    resize: Option<(u32, u32)>,
+    colour: Option<Colour>,
+}
+
+impl Rule {
+    /// The rule that the options ask for; `path` is named in errors.
+    pub(super) fn new(path: &Path, options: &ImportOptions) -> Result<Self, LatentError> {
+        let threshold = options.threshold.unwrap_or(HALF);
+        if !(threshold > 0.0 && threshold <= 1.0) {
+            let expected = "a threshold above 0 and at most 1";
+            return Err(LatentError::format(path, expected, threshold));
+        }
+        Ok(Self {
+            threshold,
+            resize: options.resize,
+            colour: options.colour,
+        })
+    }
+
+    /// Whether gray and colour images give latents of one shape.
+    pub(super) fn one_bit_a_pixel(&self) -> bool {
+        self.colour.is_some_and(|colour| colour != Colour::Rgb)
+    }
+
+    /// Whether images are scaled, so that their own sizes do not matter.
+    pub(super) fn resizes(&self) -> bool {
+        self.resize.is_some()
+    }
+
+    /// The shape of the latents of images of this size with 1 or 3 channels.
+    pub(super) fn shape(
+        &self,
+        path: &Path,
+        height: u32,
+        width: u32,
+        channels: u32,
+    ) -> Result<Shape, LatentError> {
+        let (height, width) = self.resize.unwrap_or((height, width));
+        let channels = if self.one_bit_a_pixel() { 1 } else { channels };
+        let hint = ": scale the images with --resize HxW";
+        shape_of(path, height.into(), width.into(), channels.into(), hint)
+    }
+
+    /// The bits of one image, in position order.
+    pub(super) fn bits(&self, pixels: Pixels) -> Vec<bool> {
+        let chosen = self.choose(pixels);
+        let scaled = match self.resize {
+            Some(size) => scale(chosen, size),
+            None => chosen,
+        };
+        scaled
+            .values
+            .iter()
+            .map(|value| *value >= self.threshold)
+            .collect()
+    }
+
+    /// What was done, for the set's `source`.
+    pub(super) fn describe(&self) -> String {
+        let colour = match self.colour {
+            None | Some(Colour::Rgb) => "",
+            Some(Colour::Gray) => ", gray",
+            Some(Colour::Red) => ", red channel",
+            Some(Colour::Green) => ", green channel",
+            Some(Colour::Blue) => ", blue channel",
+        };
+        let resize = match self.resize {
+            Some((height, width)) => format!(", resized to {height}x{width}"),
+            None => String::new(),
+        };
+        format!("{colour}{resize}, threshold {}", self.threshold)
+    }
+
+    fn choose(&self, pixels: Pixels) -> Pixels {
+        let pick = |of: fn(&[f32; 3]) -> f32| -> Vec<f32> {
+            pixels.values.as_chunks::<3>().0.iter().map(of).collect()
+        };
+        let values = match self.colour {
+            _ if pixels.channels == 1 => return pixels,
+            None | Some(Colour::Rgb) => return pixels,
+            Some(Colour::Gray) => pick(luma),
+            Some(Colour::Red) => pick(|rgb| rgb[0]),
+            Some(Colour::Green) => pick(|rgb| rgb[1]),
+            Some(Colour::Blue) => pick(|rgb| rgb[2]),
+        };
+        Pixels {
+            channels: 1,
+            values,
+            ..pixels
+        }
+    }
+}
+
+/// The Rec. 709 luma. In f64, so that white stays 1 and gray stays what it is.
+fn luma([red, green, blue]: &[f32; 3]) -> f32 {
+    let sum = 0.2126 * f64::from(*red) + 0.7152 * f64::from(*green) + 0.0722 * f64::from(*blue);
+    sum as f32
+}
+
+/// Scales with a triangle filter, which averages what it shrinks and overshoots nowhere.
+#[expect(
+    clippy::expect_used,
+    reason = "every maker of `Pixels` fills height × width × channels values"
+)]
+fn scale(pixels: Pixels, (height, width): (u32, u32)) -> Pixels {
+    let (h, w) = (pixels.height, pixels.width);
+    if (h, w) == (height, width) {
+        return pixels;
+    }
+    // `values` holds height × width × channels values: every maker of `Pixels` fills it so.
+    let whole = "an image of its own size";
+    let values = if pixels.channels == 1 {
+        let image = ImageBuffer::<Luma<f32>, _>::from_raw(w, h, pixels.values).expect(whole);
+        imageops::resize(&image, width, height, FilterType::Triangle).into_raw()
+    } else {
+        let image = ImageBuffer::<Rgb<f32>, _>::from_raw(w, h, pixels.values).expect(whole);
+        imageops::resize(&image, width, height, FilterType::Triangle).into_raw()
+    };
+    Pixels {
+        height,
+        width,
+        channels: pixels.channels,
+        // The filter's weights add up to nearly 1: white must not fall below a threshold of 1.
+        values: values
+            .iter()
+            .map(|v| (v * 65535.0).round() / 65535.0)
+            .collect(),
+    }
+}
+
+/// The value of an 8-bit sample. Correctly rounded, so that a threshold of k/255 means "at least k".
+pub(super) fn of_byte(sample: u8) -> f32 {
+    f32::from(sample) / 255.0
+}
+
+/// The pixels of a decoded image file: alpha dropped, 16-bit samples scaled.
+pub(super) fn of_image(image: DynamicImage) -> Pixels {
+    let (width, height) = (image.width(), image.height());
+    let deep = image.color().bytes_per_pixel() / image.color().channel_count() > 1;
+    let of_word = |word: &u16| f32::from(*word) / 65535.0;
+    let of_bytes = |bytes: Vec<u8>| bytes.into_iter().map(of_byte).collect();
+    let colour = image.color().has_color();
+    let values = match (colour, deep) {
+        (false, false) => of_bytes(image.into_luma8().into_raw()),
+        (true, false) => of_bytes(image.into_rgb8().into_raw()),
+        (false, true) => image.into_luma16().as_raw().iter().map(of_word).collect(),
+        (true, true) => image.into_rgb16().as_raw().iter().map(of_word).collect(),
+    };
+    Pixels {
+        height,
+        width,
+        channels: if colour { 3 } else { 1 },
+        values,
+    }
+}

@@ -1,0 +1,96 @@
+//! A search engine for binary image latents.
+//!
+//! Bitquilt indexes every local context of a set of binary latents, generates new latents in which
+//! every local window was seen in that set, and tells for every generated bit what supports it. It
+//! implements the retrieval side of Zhao & Basu, "Exploring Image Generation via Mutually Exclusive
+//! Probability Spaces and Local Correlation Hypothesis" (arXiv 2506.21731); equation numbers in these
+//! pages are that paper's.
+//!
+//! # The house
+//!
+//! | module | what is in it |
+//! | --- | --- |
+//! | [`latent`] | the bit grid, the latent set, its file, import and export |
+//! | [`window`] | which bits a context selects; packing a context into a key |
+//! | [`index`] | build (extract → sort → merge → ingest), RocksDB, lookup, postings, verification |
+//! | [`search`] | generation: the search for supported latents, samples files, their proof |
+//! | [`progress`] | how long work reports itself and is stopped |
+//! | [`cli`] | the `bitquilt` command, one file per verb |
+//!
+//! Arrows run downwards only: cli → search → index → window → latent. The library never prints, never
+//! reads the environment and never opens a path that it was not given.
+//!
+//! # The worked example of the paper
+//!
+//! Two latents of six bits, windows of three: from the prefix 111 exactly two latents can be reached,
+//! one of them new.
+//!
+//! ```
+//! use bitquilt::{
+//!     BuildOptions, FixedBits, Index, LatentSet, Search, SearchOptions, Shape, Status, Unobserved,
+//!     Window, build,
+//! };
+//!
+//! let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+//! for bits in ["101100", "111010"] {
+//!     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+//! }
+//! let folder = tempfile::tempdir()?;
+//! let path = folder.path().join("index");
+//! let window: Window = "seq:3".parse()?;
+//! build(&set, &path, &BuildOptions::new(window), &Unobserved)?;
+//!
+//! let index = Index::open(&path)?;
+//! let window = index.window(window)?;
+//! let prefix = FixedBits::prefix([true, true, true]);
+//! let mut search = Search::new(window.geometry(), &window, &prefix, SearchOptions::default(), 0)?;
+//! let mut found = Vec::new();
+//! while search.advance(&|| false)? == Status::Sample {
+//!     found.push(search.to_packed()[0]);
+//! }
+//! found.sort();
+//! assert_eq!(found, [0b010111, 0b110111]); // 111010 and 111011, lowest bit first
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+//!
+//! # Memory and time
+//!
+//! A build sorts latents × bits occurrences for each window within a memory limit and spills the rest;
+//! an opened index takes 10 bits a context for filters and a cache for blocks. A lookup is one point
+//! read. Shapes are limited to 2²⁰ bits, sets to 2³² − 1 latents.
+
+#![forbid(unsafe_code)]
+#![warn(missing_docs, unreachable_pub)]
+#![warn(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::dbg_macro
+)]
+#![warn(
+    clippy::todo,
+    clippy::unimplemented,
+    clippy::print_stdout,
+    clippy::exit
+)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
+pub mod cli;
+pub mod index;
+pub mod latent;
+pub mod progress;
+pub mod search;
+mod system;
+pub mod window;
+
+pub use index::{
+    BuildOptions, BuildReport, Counts, Histogram, Index, IndexError, Manifest, Posting, Postings,
+    Source, WindowIndex, build,
+};
+pub use latent::{Bits, Codec, LatentError, LatentSet, Shape};
+pub use progress::{Observer, Unobserved};
+pub use search::{
+    Attempt, Counters, FixedBits, Method, SampleSet, Search, SearchError, SearchOptions, Status,
+    generate, verify_from_index, verify_from_latents,
+};
+pub use window::{Anchor, ContextKey, Frame, Geometry, Window, WindowError};

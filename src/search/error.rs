@@ -1,0 +1,62 @@
+//! What can go wrong in a search.
+
+use std::path::PathBuf;
+
+use crate::index::IndexError;
+use crate::latent::LatentError;
+
+/// An error of the `search` module.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SearchError {
+    /// A bit fixed to 0 and to 1.
+    #[error("the fixed bits contradict each other: position {position} is fixed to both 0 and 1")]
+    Contradiction {
+        /// The bit.
+        position: usize,
+    },
+
+    /// A fixed position that the latent does not have.
+    #[error("position {position} is fixed, a {shape} latent has positions 0 to {last}", last = shape.bits() - 1)]
+    OffGrid {
+        /// The position.
+        position: usize,
+        /// The latent's shape.
+        shape: crate::latent::Shape,
+    },
+
+    /// More free bits than backjumping can keep the blame of.
+    #[error("{free} free bits are too many for backjumping: use --search chronological")]
+    TooLarge {
+        /// Bits that are not fixed.
+        free: usize,
+    },
+
+    /// A `--fix` that cannot be read.
+    #[error("--fix '{text}': {why}")]
+    Fix {
+        /// What was given.
+        text: String,
+        /// What is wrong with it.
+        why: String,
+    },
+
+    /// A samples file that breaks its own rules.
+    #[error("{path}: expected {expected}, found {found}", path = path.display())]
+    Samples {
+        /// The file.
+        path: PathBuf,
+        /// What was expected, and what to do.
+        expected: String,
+        /// What the file holds.
+        found: String,
+    },
+
+    /// A latents or samples file that cannot be used.
+    #[error(transparent)]
+    Latent(#[from] LatentError),
+
+    /// The index refused.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+}

@@ -1,0 +1,15 @@
+//! Generation by retrieval: latents in which every local window was seen in training.
+
+mod error;
+mod options;
+mod run;
+mod samples;
+mod tree;
+mod verify;
+
+pub use error::SearchError;
+pub use options::{Counters, FixedBits, Method, SearchOptions, Status};
+pub use run::{Attempt, generate};
+pub use samples::{ANSWERED_FIXED, Run, SampleSet, totals};
+pub use tree::Search;
+pub use verify::{SupportReport, Unsupported, verify_from_index, verify_from_latents};

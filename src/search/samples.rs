@@ -1,0 +1,191 @@
+//! The samples file: a latents file with, per bit, how it was answered, and per attempt how the
+//! search went. Its page is `schemas/samples.md`.
+
+use std::path::Path;
+
+use super::options::{Counters, FixedBits, SearchOptions, Status};
+use super::{Attempt, SearchError};
+use crate::latent::tensors::{Tensor, TensorFile};
+use crate::latent::{Codec, LatentSet, Shape};
+use crate::window::Window;
+
+/// `answered_by` of a bit that the user fixed.
+pub const ANSWERED_FIXED: u8 = 0;
+
+/// Samples with their attribution as far as the search knows it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SampleSet {
+    /// The samples.
+    pub latents: LatentSet,
+    /// Per sample and bit: [`ANSWERED_FIXED`], or 1 + the number of the window that answered in
+    /// `windows`. N × HWK; `None` in a latents file that no search wrote.
+    pub answered_by: Option<Vec<u8>>,
+    /// The windows of the search, in the order in which they were asked.
+    pub windows: Vec<Window>,
+}
+
+/// A run as it is written.
+pub struct Run<'a> {
+    /// Shape of every sample.
+    pub shape: Shape,
+    /// How the index's bits become an image.
+    pub codec: Codec,
+    /// Name of the index.
+    pub source: String,
+    /// The window of the search.
+    pub window: Window,
+    /// Bits that were fixed.
+    pub fixed: &'a FixedBits,
+    /// The search.
+    pub options: SearchOptions,
+    /// Its attempts, in order.
+    pub attempts: &'a [Attempt],
+}
+
+impl Run<'_> {
+    /// The samples, without the attempts that found none.
+    ///
+    /// # Errors
+    /// [`SearchError::Latent`] when a sample is not of the run's shape.
+    pub fn latents(&self) -> Result<LatentSet, SearchError> {
+        let rows = self
+            .attempts
+            .iter()
+            .filter_map(|attempt| attempt.packed.as_deref());
+        let set = LatentSet::from_packed(self.shape, rows.flatten().copied().collect())?;
+        Ok(set
+            .with_codec(self.codec.clone())
+            .with_source(self.source.clone()))
+    }
+
+    /// Writes the samples file, whole or not at all. The same run gives the same bytes.
+    ///
+    /// # Errors
+    /// [`SearchError::Latent`].
+    pub fn write(&self, path: &Path) -> Result<(), SearchError> {
+        let latents = self.latents()?;
+        let mut file = latents.to_tensors();
+        let mut add = |name: &str, tensor| file.tensors.insert(name.to_owned(), tensor);
+
+        let bits = self.shape.bits();
+        let answered = (0..bits).map(|p| match self.fixed.get(p) {
+            Some(_) => ANSWERED_FIXED,
+            None => 1,
+        });
+        let answered: Vec<u8> = answered.collect();
+        let shape = vec![latents.len(), bits];
+        add(
+            "answered_by",
+            Tensor::of_u8(shape, answered.repeat(latents.len())),
+        );
+        let found = self
+            .attempts
+            .iter()
+            .filter(|attempt| attempt.packed.is_some());
+        let numbers: Vec<_> = found.map(|attempt| attempt.index).collect();
+        add("sample", Tensor::of_u64(&numbers));
+
+        let of_attempts = |value: &dyn Fn(&Attempt) -> u64| {
+            Tensor::of_u64(&self.attempts.iter().map(value).collect::<Vec<_>>())
+        };
+        let status = |attempt: &Attempt| {
+            let number = Status::ALL
+                .iter()
+                .position(|status| *status == attempt.status);
+            // Every status is in ALL.
+            number.unwrap_or_default() as u64
+        };
+        add("attempt.index", of_attempts(&|a| a.index));
+        add("attempt.status", of_attempts(&status));
+        add("attempt.lookups", of_attempts(&|a| a.counters.lookups));
+        add(
+            "attempt.backtracks",
+            of_attempts(&|a| a.counters.backtracks),
+        );
+        add(
+            "attempt.longest_jump",
+            of_attempts(&|a| a.counters.longest_jump),
+        );
+        add("attempt.deepest", of_attempts(&|a| a.counters.deepest));
+
+        let limit = |limit: Option<String>| limit.unwrap_or_else(|| "none".to_owned());
+        for (key, value) in [
+            ("samples.version", "1".to_owned()),
+            ("samples.windows", self.window.to_string()),
+            ("samples.search", self.options.method.to_string()),
+            ("samples.seed", self.options.seed.to_string()),
+            (
+                "samples.max_backtracks",
+                limit(self.options.max_backtracks.map(|n| n.to_string())),
+            ),
+            (
+                "samples.timeout_seconds",
+                limit(self.options.timeout.map(|t| t.as_secs_f64().to_string())),
+            ),
+        ] {
+            file.metadata.insert(key.to_owned(), value);
+        }
+        Ok(file.write(path)?)
+    }
+}
+
+/// Totals over the attempts of a run.
+pub fn totals(attempts: &[Attempt]) -> Counters {
+    attempts
+        .iter()
+        .fold(Counters::default(), |sum, attempt| Counters {
+            lookups: sum.lookups + attempt.counters.lookups,
+            backtracks: sum.backtracks + attempt.counters.backtracks,
+            longest_jump: sum.longest_jump.max(attempt.counters.longest_jump),
+            deepest: sum.deepest.max(attempt.counters.deepest),
+        })
+}
+
+impl SampleSet {
+    /// Reads a samples file, or any latents file as samples whose bits nobody accounts for yet.
+    ///
+    /// # Errors
+    /// [`SearchError::Samples`], [`SearchError::Latent`].
+    pub fn read(path: &Path) -> Result<Self, SearchError> {
+        let mut file = TensorFile::read(path)?;
+        let answered_by = file.tensors.remove("answered_by");
+        let windows = file.metadata.remove("samples.windows");
+        let latents = LatentSet::from_tensors(file, path)?;
+        let wrong = |expected: String, found: String| SearchError::Samples {
+            path: path.to_owned(),
+            expected,
+            found,
+        };
+        let windows = windows.unwrap_or_default();
+        let windows = windows.split_whitespace().map(|window| {
+            let read = window.parse::<Window>();
+            read.map_err(|error| wrong("windows in samples.windows".to_owned(), error.to_string()))
+        });
+        let windows = windows.collect::<Result<Vec<_>, _>>()?;
+        let bits = latents.shape().bits();
+        let answered_by = answered_by.map(|tensor| {
+            let whole =
+                tensor.shape == [latents.len(), bits] && tensor.bytes.len() == latents.len() * bits;
+            let worst = tensor.bytes.iter().max().copied().unwrap_or_default();
+            if whole && usize::from(worst) <= windows.len() {
+                return Ok(tensor.bytes);
+            }
+            Err(wrong(
+                format!(
+                    "tensor answered_by U8 [{}, {bits}] with values up to {}, one for each window",
+                    latents.len(),
+                    windows.len()
+                ),
+                format!(
+                    "{:?} {:?} with values up to {worst}",
+                    tensor.dtype, tensor.shape
+                ),
+            ))
+        });
+        Ok(Self {
+            answered_by: answered_by.transpose()?,
+            latents,
+            windows,
+        })
+    }
+}

@@ -1,0 +1,265 @@
+//! The proof of promise P2 for samples: each bit that is not fixed is supported at the window that
+//! answered it. From the index, or from the training latents alone.
+
+use std::collections::HashMap;
+
+use rayon::prelude::*;
+
+use super::SearchError;
+use super::samples::{ANSWERED_FIXED, SampleSet};
+use crate::index::{Histogram, Index, WindowIndex};
+use crate::latent::{Bits, LatentSet};
+use crate::progress::Observer;
+use crate::window::{Anchor, Frame, Geometry, Window};
+
+/// A bit that nothing in the training set supports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unsupported {
+    /// Row of the samples file.
+    pub sample: usize,
+    /// The bit.
+    pub position: usize,
+    /// The window that should support it.
+    pub window: Window,
+}
+
+/// What a verification of samples saw.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SupportReport {
+    /// Bits that were checked.
+    pub checked: u64,
+    /// Bits that the user fixed, which nothing needs to support.
+    pub fixed: u64,
+    /// Bits without support, in order.
+    pub unsupported: Vec<Unsupported>,
+}
+
+/// The window that answers for each bit of one sample, `None` for a fixed bit.
+fn windows_of(samples: &SampleSet, sample: usize, otherwise: Window) -> Vec<Option<Window>> {
+    let bits = samples.latents.shape().bits();
+    match &samples.answered_by {
+        None => vec![Some(otherwise); bits],
+        Some(answered) => answered[sample * bits..(sample + 1) * bits]
+            .iter()
+            .map(|by| match by {
+                &ANSWERED_FIXED => None,
+                // `SampleSet::read` has seen to it that every number has its window.
+                by => samples.windows.get(usize::from(*by) - 1).copied(),
+            })
+            .collect(),
+    }
+}
+
+/// Looks up every bit of every sample. Bits of a file without `answered_by` must be supported at
+/// `otherwise`.
+///
+/// # Errors
+/// [`SearchError::Samples`] for samples of another shape, [`SearchError::Index`] for a window that the
+/// index does not hold.
+pub fn verify_from_index(
+    index: &Index,
+    samples: &SampleSet,
+    otherwise: Window,
+    observer: &dyn Observer,
+) -> Result<SupportReport, SearchError> {
+    let mut windows: Vec<(Window, WindowIndex<'_>)> = Vec::new();
+    for window in samples.windows.iter().copied().chain([otherwise]) {
+        let used = window == otherwise || samples.answered_by.is_some();
+        if used && windows.iter().all(|(held, _)| *held != window) {
+            windows.push((window, index.window(window)?));
+        }
+    }
+    let geometries: Vec<_> = windows.iter().map(|(_, held)| held.geometry()).collect();
+    observer.stage("support", samples.latents.len() as u64, "samples");
+    let rows = 0..samples.latents.len();
+    let reports = rows.into_par_iter().map(|sample| {
+        let mut frame = Frame::new(samples.latents.shape(), &geometries);
+        frame.load(samples.latents.packed_latent(sample));
+        let mut report = SupportReport::default();
+        let asked = windows_of(samples, sample, otherwise);
+        for (position, window) in asked.into_iter().enumerate() {
+            let Some(window) = window else {
+                report.fixed += 1;
+                continue;
+            };
+            let held = windows.iter().find(|(held, _)| *held == window);
+            let histogram = match held {
+                Some((_, held)) => held.lookup(&held.geometry().key(&mut frame, position))?,
+                None => None,
+            };
+            report.note(sample, position, window, histogram, frame.get(position));
+        }
+        observer.advance(1);
+        Ok(report)
+    });
+    let reports: Vec<_> = reports.collect::<Result<_, SearchError>>()?;
+    Ok(SupportReport::merged(reports))
+}
+
+/// Finds every bit's support by reading the training latents, bit by bit as the definition of a
+/// context has it: no key, no index, no code shared with either. Time O(training bits × context
+/// bits).
+///
+/// # Errors
+/// [`SearchError::Index`] for a window that does not fit the grid.
+pub fn verify_from_latents(
+    training: &LatentSet,
+    anchor: Anchor,
+    samples: &SampleSet,
+    otherwise: Window,
+    observer: &dyn Observer,
+) -> Result<SupportReport, SearchError> {
+    let shape = training.shape();
+    let mut reports = Vec::new();
+    let mut windows = samples.windows.clone();
+    if samples.answered_by.is_none() || windows.is_empty() {
+        windows = vec![otherwise];
+    }
+    for window in windows {
+        // Refuses a window that does not fit; nothing else of it is used.
+        Geometry::new(window, anchor, shape).map_err(crate::index::IndexError::from)?;
+        let mut wanted: HashMap<PlainContext, Histogram> = HashMap::new();
+        let mut bits = Vec::new();
+        let mut report = SupportReport::default();
+        for sample in 0..samples.latents.len() {
+            let latent = samples.latents.latent(sample);
+            for (position, by) in windows_of(samples, sample, otherwise)
+                .into_iter()
+                .enumerate()
+            {
+                if by == Some(window) {
+                    let context = plain_context(training, latent, window, anchor, position);
+                    wanted.entry(context.clone()).or_default();
+                    bits.push((sample, position, context));
+                } else if by.is_none() {
+                    report.fixed += 1;
+                }
+            }
+        }
+        observer.stage(&format!("{window}: read"), training.len() as u64, "latents");
+        let counted = (0..training.len())
+            .into_par_iter()
+            .fold(HashMap::new, |mut counted: HashMap<_, Histogram>, id| {
+                let latent = training.latent(id);
+                for position in 0..shape.bits() {
+                    let context = plain_context(training, latent, window, anchor, position);
+                    if wanted.contains_key(&context) {
+                        let histogram = counted.entry(context).or_default();
+                        if latent[position] {
+                            histogram.n1 += 1;
+                        } else {
+                            histogram.n0 += 1;
+                        }
+                    }
+                }
+                observer.advance(1);
+                counted
+            })
+            .reduce(HashMap::new, |mut sum, part| {
+                for (context, histogram) in part {
+                    let entry: &mut Histogram = sum.entry(context).or_default();
+                    entry.n0 += histogram.n0;
+                    entry.n1 += histogram.n1;
+                }
+                sum
+            });
+        for (sample, position, context) in bits {
+            let histogram = counted.get(&context).copied();
+            let bit = samples.latents.latent(sample)[position];
+            report.note(sample, position, window, histogram, bit);
+        }
+        reports.push(report);
+    }
+    // Every window has counted the same fixed bits.
+    let fixed = reports.first().map_or(0, |report| report.fixed);
+    let mut merged = SupportReport::merged(reports);
+    merged.fixed = fixed;
+    merged.unsupported.sort();
+    Ok(merged)
+}
+
+impl SupportReport {
+    fn note(
+        &mut self,
+        sample: usize,
+        position: usize,
+        window: Window,
+        histogram: Option<Histogram>,
+        bit: bool,
+    ) {
+        self.checked += 1;
+        if histogram.unwrap_or_default().count(bit) == 0 {
+            self.unsupported.push(Unsupported {
+                sample,
+                position,
+                window,
+            });
+        }
+    }
+
+    fn merged(reports: Vec<Self>) -> Self {
+        reports
+            .into_iter()
+            .fold(Self::default(), |mut all, report| {
+                all.checked += report.checked;
+                all.fixed += report.fixed;
+                all.unsupported.extend(report.unsupported);
+                all
+            })
+    }
+}
+
+/// A context as the definition has it: channel, border class and site as far as they are part of it,
+/// and its symbols in a fixed order: 0, 1, or 2 for absent.
+type PlainContext = (Vec<usize>, Vec<u8>);
+
+/// The context of `position`, one site at a time.
+fn plain_context(
+    set: &LatentSet,
+    latent: &Bits,
+    window: Window,
+    anchor: Anchor,
+    position: usize,
+) -> PlainContext {
+    let shape = set.shape();
+    let (row, col, channel) = shape.place(position);
+    let mut place = vec![channel];
+    if anchor == Anchor::Site {
+        place.extend([row, col]);
+    }
+    let symbols = match window {
+        Window::Sequence { length } => (1..=length)
+            .map(|back| {
+                position
+                    .checked_sub(back)
+                    .map_or(2, |p| u8::from(latent[p]))
+            })
+            .collect(),
+        Window::Global => (0..position).map(|p| u8::from(latent[p])).collect(),
+        Window::Square { radius } => {
+            let cut = [row, col, shape.width() - 1 - col];
+            place.extend(cut.map(|sites| sites.min(radius)));
+            let radius = radius as isize;
+            let mut symbols = Vec::new();
+            for down in -radius..=0 {
+                for right in -radius..=radius {
+                    let site = (row.checked_add_signed(down), col.checked_add_signed(right));
+                    let earlier = down < 0 || right < 0;
+                    for k in 0..shape.channels() {
+                        if !earlier && (right > 0 || k >= channel) {
+                            continue;
+                        }
+                        symbols.push(match site {
+                            (Some(r), Some(c)) if c < shape.width() => {
+                                u8::from(latent[shape.position(r, c, k)])
+                            }
+                            _ => 2,
+                        });
+                    }
+                }
+            }
+            symbols
+        }
+    };
+    (place, symbols)
+}

@@ -1,0 +1,63 @@
+//! What the library asks of the operating system: whole files or none, and how much memory there is.
+
+use std::fs::Permissions;
+use std::io::{self, BufWriter, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+/// Bytes of memory that the machine can still give without swapping (its cgroup's, where it has one).
+pub(crate) fn available_memory() -> u64 {
+    memory().0
+}
+
+/// Bytes of memory the machine has (or its cgroup allows).
+pub(crate) fn total_memory() -> u64 {
+    memory().1
+}
+
+fn memory() -> (u64, u64) {
+    let mut system = sysinfo::System::new();
+    system.refresh_memory();
+    match system.cgroup_limits() {
+        Some(limits) if limits.total_memory < system.total_memory() => {
+            (limits.free_memory, limits.total_memory)
+        }
+        _ => (system.available_memory(), system.total_memory()),
+    }
+}
+
+/// Writes a whole file or none: into a temporary file beside `path`, synced, then renamed.
+///
+/// # Errors
+/// Whatever `write` or the operating system reports; `path` is then as it was before.
+pub(crate) fn write_whole<E: From<io::Error>>(
+    path: &Path,
+    write: impl FnOnce(&mut BufWriter<&std::fs::File>) -> Result<(), E>,
+) -> Result<(), E> {
+    let name_the_path =
+        |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
+    let folder = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let file = tempfile::Builder::new()
+        .prefix(".bitquilt-")
+        // The umask still applies; without this the finished file would be the owner's alone.
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(folder)
+        .map_err(name_the_path)?;
+    let mut out = BufWriter::with_capacity(1 << 20, file.as_file());
+    write(&mut out)?;
+    out.flush().map_err(name_the_path)?;
+    drop(out);
+    file.as_file().sync_all().map_err(name_the_path)?;
+    file.persist(path)
+        .map_err(|error| name_the_path(error.error))?;
+    sync_folder(folder)?;
+    Ok(())
+}
+
+/// Makes the names in a folder as durable as the files behind them.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    fs_err::File::open(folder)?.sync_all()
+}

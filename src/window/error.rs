@@ -1,0 +1,49 @@
+//! What can be wrong with a window.
+
+use super::Window;
+use crate::latent::Shape;
+
+/// An error of the `window` module.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WindowError {
+    /// A text that names no window.
+    #[error(
+        "'{found}' is not a window: expected seq:C (the C bits before), CxC with C odd and at \
+         least 3 (as 7x7), or global (every earlier bit)"
+    )]
+    Parse {
+        /// The text.
+        found: String,
+    },
+
+    /// A text that names no anchor.
+    #[error("'{found}' is not an anchor: expected none or site")]
+    Anchor {
+        /// The text.
+        found: String,
+    },
+
+    /// A window that reaches past every edge of the grid from everywhere.
+    #[error(
+        "window {window} is larger than any context of a {shape} latent (at most {largest}): \
+         if every earlier bit is meant, use --window global"
+    )]
+    LargerThanGrid {
+        /// The window.
+        window: Window,
+        /// The grid.
+        shape: Shape,
+        /// The largest window of that kind that still selects something more than a smaller one.
+        largest: Window,
+    },
+
+    /// A window whose contexts are too long to be packed.
+    #[error("window {window} has contexts of {bits} bits, at most 8388608 are supported")]
+    TooLong {
+        /// The window.
+        window: Window,
+        /// Bits of its longest context.
+        bits: usize,
+    },
+}

@@ -1,0 +1,126 @@
+//! A latent laid out for packing contexts: rows padded with absent sites, so that the part of a
+//! row that a window sees is one shift and mask, without a branch at the edges.
+
+use crate::latent::Shape;
+
+use super::Geometry;
+
+/// One latent under work. Bits can be set in any order; a context reads only earlier ones.
+#[derive(Clone, Debug)]
+pub struct Frame {
+    shape: Shape,
+    /// Absent bits before and after the bits of each row.
+    pad: usize,
+    /// Words of one padded row, with one spare so that a two-word read never leaves the row.
+    row_words: usize,
+    rows: Vec<u64>,
+    /// The same bits in scan order, one spare word at the end.
+    scan: Vec<u64>,
+    /// Where long contexts are packed before they are hashed.
+    pub(super) scratch: Vec<u64>,
+    pub(super) exact: Vec<u8>,
+}
+
+impl Frame {
+    /// A frame of zeros that serves every one of `geometries` (all of one shape).
+    pub fn new(shape: Shape, geometries: &[&Geometry]) -> Self {
+        let pad = geometries.iter().map(|g| g.reach()).max().unwrap_or(0);
+        let scratch = geometries.iter().map(|g| g.scratch_words()).max();
+        let row_words = (2 * pad + shape.width() * shape.channels()).div_ceil(64) + 1;
+        Self {
+            shape,
+            pad,
+            row_words,
+            rows: vec![0; row_words * shape.height()],
+            scan: vec![0; shape.bits().div_ceil(64) + 1],
+            scratch: vec![0; scratch.unwrap_or(0)],
+            exact: Vec::new(),
+        }
+    }
+
+    /// The shape of the latent.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// Replaces every bit. O(HWK/64).
+    ///
+    /// `packed` is one row of a latent set of this shape.
+    pub fn load(&mut self, packed: &[u8]) {
+        self.scan.fill(0);
+        for (word, bytes) in self.scan.iter_mut().zip(packed.chunks(8)) {
+            let mut buffer = [0; 8];
+            buffer[..bytes.len()].copy_from_slice(bytes);
+            *word = u64::from_le_bytes(buffer);
+        }
+        self.rows.fill(0);
+        let row_bits = self.shape.width() * self.shape.channels();
+        for row in 0..self.shape.height() {
+            let words = &mut self.rows[row * self.row_words..(row + 1) * self.row_words];
+            for from in (0..row_bits).step_by(64) {
+                let n = (row_bits - from).min(64);
+                push(
+                    words,
+                    self.pad + from,
+                    read(&self.scan, row * row_bits + from, n),
+                );
+            }
+        }
+    }
+
+    /// Sets one bit.
+    pub fn set(&mut self, position: usize, bit: bool) {
+        let row_bits = self.shape.width() * self.shape.channels();
+        let (row, at) = (position / row_bits, self.pad + position % row_bits);
+        let word = &mut self.rows[row * self.row_words + at / 64];
+        *word = *word & !(1 << (at % 64)) | u64::from(bit) << (at % 64);
+        let word = &mut self.scan[position / 64];
+        *word = *word & !(1 << (position % 64)) | u64::from(bit) << (position % 64);
+    }
+
+    /// One bit.
+    pub fn get(&self, position: usize) -> bool {
+        self.scan[position / 64] >> (position % 64) & 1 == 1
+    }
+
+    /// The latent, packed as a row of a latent set.
+    pub fn to_packed(&self) -> Vec<u8> {
+        let bytes = self.scan.iter().flat_map(|word| word.to_le_bytes());
+        bytes.take(self.shape.packed_bytes()).collect()
+    }
+
+    /// `n ≤ 64` bits of a row, from `col_bit − pad` on: offset 0 is the first absent bit.
+    pub(super) fn row(&self, row: usize, offset: usize, n: usize) -> u64 {
+        read(
+            &self.rows[row * self.row_words..(row + 1) * self.row_words],
+            offset,
+            n,
+        )
+    }
+
+    /// `n ≤ 64` bits in scan order from `position` on.
+    pub(super) fn scan(&self, position: usize, n: usize) -> u64 {
+        read(&self.scan, position, n)
+    }
+
+    /// Absent bits before the first bit of a row.
+    pub(super) fn pad(&self) -> usize {
+        self.pad
+    }
+}
+
+/// `n ≤ 64` bits of `words` from bit `at` on, lowest first. Reads the word after the last one asked
+/// for, which the callers keep spare.
+fn read(words: &[u64], at: usize, n: usize) -> u64 {
+    let (word, shift) = (at / 64, at % 64);
+    // `<< 1 << (63 − shift)` is `<< (64 − shift)` that is 0, not undefined, at shift 0.
+    let both = words[word] >> shift | words[word + 1] << 1 << (63 - shift);
+    if n == 0 { 0 } else { both & !0 >> (64 - n) }
+}
+
+/// Ors `bits` into `words` from bit `at` on.
+pub(super) fn push(words: &mut [u64], at: usize, bits: u64) {
+    let (word, shift) = (at / 64, at % 64);
+    words[word] |= bits << shift;
+    words[word + 1] |= bits >> 1 >> (63 - shift);
+}

@@ -1,0 +1,289 @@
+//! A window laid on a grid: which bits each position's context selects, and how they become a key.
+//!
+//! An exact key is a class number (big endian, the fewest bytes that hold every class) followed by
+//! the context's bits (bit `s` at byte `s/8`, bit position `s%8`, zeros behind). Every class has
+//! one fixed number of bits and one fixed place for each, absent sites read 0, and the class says
+//! which are absent: so two keys of a window are equal exactly when class and bits are. The
+//! byte-level page is `schemas/context-key.md`.
+
+use std::ops::Range;
+
+use super::frame::{Frame, push};
+use super::key::{ContextKey, DIGEST_BYTES, KeyRule, MAX_KEY_BYTES};
+use super::{Anchor, Window, WindowError};
+use crate::latent::Shape;
+
+/// Longest context, absent sites included: 1 MiB of scratch. A 1024×1024 grid's largest square
+/// selects 2,095,103 bits; only grids of extreme proportions come near.
+const MAX_CONTEXT_BITS: usize = 1 << 23;
+
+/// A window on a grid of one shape.
+#[derive(Clone, Debug)]
+pub struct Geometry {
+    window: Window,
+    anchor: Anchor,
+    shape: Shape,
+    /// Class number of each position: channel and border class, or the position itself where the
+    /// site is part of the key.
+    classes: Vec<u64>,
+    class_bytes: usize,
+    /// Bits of the longest context, absent ones included.
+    context_bits: usize,
+}
+
+impl Geometry {
+    /// Lays `window` on latents of `shape`.
+    ///
+    /// # Errors
+    /// [`WindowError::LargerThanGrid`] when a smaller window of the same kind selects the same bits
+    /// everywhere: then `global` is meant, and says so. A 1-bit latent takes `global` only.
+    /// [`WindowError::TooLong`] for a context of more than 2²³ bits.
+    pub fn new(window: Window, anchor: Anchor, shape: Shape) -> Result<Self, WindowError> {
+        let larger = |largest| WindowError::LargerThanGrid {
+            window,
+            shape,
+            largest,
+        };
+        let channels = shape.channels();
+        let (context_bits, free_classes) = match window {
+            Window::Sequence { length } => {
+                let most = shape.bits() - 1;
+                if length > most {
+                    return Err(larger(match most {
+                        0 => Window::Global,
+                        length => Window::Sequence { length },
+                    }));
+                }
+                (length, (length + 1) as u64 * channels as u64)
+            }
+            Window::Square { radius } => {
+                let most = shape.height().max(shape.width()) - 1;
+                if radius > most {
+                    return Err(larger(match most {
+                        0 => Window::Global,
+                        radius => Window::Square { radius },
+                    }));
+                }
+                let sites = (2 * radius + 1) * radius + radius;
+                let borders = (radius as u64 + 1).pow(3);
+                (sites * channels + channels - 1, borders * channels as u64)
+            }
+            Window::Global => (shape.bits() - 1, shape.bits() as u64),
+        };
+        let by_position = anchor == Anchor::Site || window == Window::Global;
+        if context_bits > MAX_CONTEXT_BITS {
+            return Err(WindowError::TooLong {
+                window,
+                bits: context_bits,
+            });
+        }
+        let class_count = if by_position {
+            shape.bits() as u64
+        } else {
+            free_classes
+        };
+        let mut geometry = Self {
+            window,
+            anchor,
+            shape,
+            classes: Vec::new(),
+            class_bytes: (64 - (class_count - 1).leading_zeros()).div_ceil(8).max(1) as usize,
+            context_bits,
+        };
+        geometry.classes = (0..shape.bits())
+            .map(|position| {
+                if by_position {
+                    position as u64
+                } else {
+                    let channel = (position % channels) as u64;
+                    geometry.border_number(position) * channels as u64 + channel
+                }
+            })
+            .collect();
+        Ok(geometry)
+    }
+
+    /// The window.
+    pub fn window(&self) -> Window {
+        self.window
+    }
+
+    /// Whether the site is part of the key.
+    pub fn anchor(&self) -> Anchor {
+        self.anchor
+    }
+
+    /// The grid.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// How contexts become keys.
+    pub fn key_rule(&self) -> KeyRule {
+        if self.exact_bytes() <= MAX_KEY_BYTES {
+            KeyRule::Exact
+        } else {
+            KeyRule::Digest
+        }
+    }
+
+    /// Bytes of every key of this window.
+    pub fn key_bytes(&self) -> usize {
+        match self.key_rule() {
+            KeyRule::Exact => self.exact_bytes(),
+            KeyRule::Digest => DIGEST_BYTES,
+        }
+    }
+
+    fn exact_bytes(&self) -> usize {
+        self.class_bytes + self.context_bits.div_ceil(8)
+    }
+
+    /// Border class of a position: how far the grid's edge cuts the window. `[up, left, right]` in
+    /// sites for a square, `[bits before]` (at most C for `seq:C`) for the others.
+    pub fn border(&self, position: usize) -> Vec<usize> {
+        let (row, col, _) = self.shape.place(position);
+        match self.window {
+            Window::Sequence { length } => vec![position.min(length)],
+            Window::Square { radius } => vec![
+                row.min(radius),
+                col.min(radius),
+                (self.shape.width() - 1 - col).min(radius),
+            ],
+            Window::Global => vec![position],
+        }
+    }
+
+    /// The border class as one number that does not depend on the grid, only on the window.
+    fn border_number(&self, position: usize) -> u64 {
+        let base = match self.window {
+            Window::Square { radius } => radius as u64 + 1,
+            Window::Sequence { .. } | Window::Global => 0,
+        };
+        let parts = self.border(position);
+        parts
+            .iter()
+            .fold(0, |number, part| number * base + *part as u64)
+    }
+
+    /// The positions that the context of `position` selects, in ascending runs. The last run ends
+    /// at `position` or is absent; positions outside the grid are not listed.
+    pub fn context(&self, position: usize) -> impl Iterator<Item = Range<usize>> + use<> {
+        let shape = self.shape;
+        let (row, col, _) = shape.place(position);
+        let (above, own) = match self.window {
+            Window::Sequence { length } => (0..0, position.saturating_sub(length)),
+            Window::Global => (0..0, 0),
+            Window::Square { radius } => (
+                row.saturating_sub(radius)..row,
+                shape.position(row, col.saturating_sub(radius), 0),
+            ),
+        };
+        let radius = self.reach() / shape.channels();
+        let left = col.saturating_sub(radius);
+        let right = (col + radius + 1).min(shape.width());
+        above
+            .map(move |row| {
+                let start = shape.position(row, left, 0);
+                start..start + (right - left) * shape.channels()
+            })
+            .chain(std::iter::once(own..position))
+            .filter(|run| !run.is_empty())
+    }
+
+    /// The key of the context at `position`. Reads only bits before `position`.
+    ///
+    /// `frame` must be of this shape and made for this geometry.
+    pub fn key(&self, frame: &mut Frame, position: usize) -> ContextKey {
+        debug_assert_eq!(frame.shape(), self.shape);
+        match self.key_rule() {
+            KeyRule::Exact => {
+                // 31 bytes of bits at most behind a class byte, and a spare word to spill into.
+                let mut words = [0; MAX_KEY_BYTES / 8 + 1];
+                self.pack(frame, position, &mut words);
+                let mut bytes = [0; MAX_KEY_BYTES];
+                self.write_exact(position, &words, &mut bytes);
+                ContextKey::from_padded(bytes, self.exact_bytes())
+            }
+            KeyRule::Digest => {
+                let mut words = std::mem::take(&mut frame.scratch);
+                words.fill(0);
+                self.pack(frame, position, &mut words);
+                let mut bytes = std::mem::take(&mut frame.exact);
+                bytes.resize(self.exact_bytes(), 0);
+                self.write_exact(position, &words, &mut bytes);
+                let key = ContextKey::digest(&bytes);
+                (frame.scratch, frame.exact) = (words, bytes);
+                key
+            }
+        }
+    }
+
+    /// Packs the context's bits into zeroed words, lowest first.
+    fn pack(&self, frame: &Frame, position: usize, words: &mut [u64]) {
+        match self.window {
+            Window::Sequence { length } => {
+                let n = position.min(length);
+                pack_run(words, 0, n, |at, n| frame.scan(at, n), position - n);
+            }
+            Window::Global => pack_run(words, 0, position, |at, n| frame.scan(at, n), 0),
+            Window::Square { radius } => {
+                let (row, col, channel) = self.shape.place(position);
+                let channels = self.shape.channels();
+                let left = frame.pad() + col * channels - radius * channels;
+                let across = (2 * radius + 1) * channels;
+                for up in (1..=radius.min(row)).rev() {
+                    let read = |at, n| frame.row(row - up, at, n);
+                    pack_run(words, (radius - up) * across, across, read, left);
+                }
+                let own = radius * channels + channel;
+                pack_run(
+                    words,
+                    radius * across,
+                    own,
+                    |at, n| frame.row(row, at, n),
+                    left,
+                );
+            }
+        }
+    }
+
+    /// Class number and packed bits as bytes: `bytes` is the exact key, with room behind it or not.
+    fn write_exact(&self, position: usize, words: &[u64], bytes: &mut [u8]) {
+        let class = self.classes[position].to_be_bytes();
+        let (head, tail) = bytes.split_at_mut(self.class_bytes);
+        head.copy_from_slice(&class[8 - self.class_bytes..]);
+        for (bytes, word) in tail.chunks_mut(8).zip(words) {
+            bytes.copy_from_slice(&word.to_le_bytes()[..bytes.len()]);
+        }
+    }
+
+    /// Absent bits that a frame must keep on both sides of a row.
+    pub(super) fn reach(&self) -> usize {
+        match self.window {
+            Window::Square { radius } => radius * self.shape.channels(),
+            Window::Sequence { .. } | Window::Global => 0,
+        }
+    }
+
+    /// Words that a frame must keep for packing a context too long to be a key.
+    pub(super) fn scratch_words(&self) -> usize {
+        self.context_bits.div_ceil(64) + 1
+    }
+}
+
+/// Copies `n` bits, read at most 64 at a time from `from` on, into `words` from bit `to` on.
+fn pack_run(
+    words: &mut [u64],
+    to: usize,
+    n: usize,
+    read: impl Fn(usize, usize) -> u64,
+    from: usize,
+) {
+    let mut done = 0;
+    while done < n {
+        let step = (n - done).min(64);
+        push(words, to + done, read(from + done, step));
+        done += step;
+    }
+}

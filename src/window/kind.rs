@@ -1,0 +1,118 @@
+//! The kinds of window and how they are written: `seq:C`, `CxC`, `global`.
+
+use std::fmt;
+use std::str::FromStr;
+
+use super::WindowError;
+
+/// The geometry of a context: which earlier bits it selects.
+///
+/// ```
+/// # use bitquilt::Window;
+/// assert_eq!("7x7".parse::<Window>().unwrap(), Window::Square { radius: 3 });
+/// assert_eq!(Window::Sequence { length: 3 }.to_string(), "seq:3");
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Window {
+    /// `seq:C`: the C bits before bit i in scan order (Eqn 14).
+    Sequence {
+        /// C, at least 1.
+        length: usize,
+    },
+    /// `CxC`, C odd: all sites of the C×C square centred on the site that come before it in raster
+    /// order, plus the earlier channels of the site itself.
+    Square {
+        /// R = (C−1)/2, at least 1.
+        radius: usize,
+    },
+    /// `global`: every earlier bit (Eqn 12).
+    Global,
+}
+
+impl fmt::Display for Window {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Sequence { length } => write!(f, "seq:{length}"),
+            Self::Square { radius } => write!(f, "{0}x{0}", 2 * radius + 1),
+            Self::Global => f.write_str("global"),
+        }
+    }
+}
+
+impl FromStr for Window {
+    type Err = WindowError;
+
+    fn from_str(text: &str) -> Result<Self, WindowError> {
+        let wrong = || WindowError::Parse {
+            found: text.to_owned(),
+        };
+        if text == "global" {
+            return Ok(Self::Global);
+        }
+        if let Some(length) = text.strip_prefix("seq:") {
+            return match length.parse() {
+                Ok(length) if length > 0 => Ok(Self::Sequence { length }),
+                _ => Err(wrong()),
+            };
+        }
+        let (height, width) = text.split_once('x').ok_or_else(wrong)?;
+        match (height.parse::<usize>(), width.parse::<usize>()) {
+            (Ok(height), Ok(width)) if height == width && height % 2 == 1 && height > 1 => {
+                Ok(Self::Square {
+                    radius: (height - 1) / 2,
+                })
+            }
+            _ => Err(wrong()),
+        }
+    }
+}
+
+/// Whether the absolute site is part of the context.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Anchor {
+    /// Translation-invariant, as in the paper's worked example.
+    #[default]
+    None,
+    /// (row, col) is part of the key.
+    Site,
+}
+
+impl fmt::Display for Anchor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::Site => "site",
+        })
+    }
+}
+
+impl FromStr for Anchor {
+    type Err = WindowError;
+
+    fn from_str(text: &str) -> Result<Self, WindowError> {
+        match text {
+            "none" => Ok(Self::None),
+            "site" => Ok(Self::Site),
+            _ => Err(WindowError::Anchor {
+                found: text.to_owned(),
+            }),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_window_is_read_as_it_is_written() {
+        for text in ["seq:1", "seq:40", "3x3", "101x101", "global"] {
+            assert_eq!(text.parse::<Window>().unwrap().to_string(), text);
+        }
+        for text in [
+            "", "seq:0", "seq:", "seq:-1", "4x4", "1x1", "3x5", "3", "x", "0x0", "Global",
+        ] {
+            assert!(text.parse::<Window>().is_err(), "{text}");
+        }
+    }
+}

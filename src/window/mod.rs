@@ -1,0 +1,13 @@
+//! Window geometry: which bits a context selects, and packing a context into a key.
+
+mod error;
+mod frame;
+mod geometry;
+mod key;
+mod kind;
+
+pub use error::WindowError;
+pub use frame::Frame;
+pub use geometry::Geometry;
+pub use key::{ContextKey, DIGEST_BYTES, KeyRule, MAX_KEY_BYTES};
+pub use kind::{Anchor, Window};
