@@ -12,6 +12,9 @@ use crate::window::Window;
 /// `answered_by` of a bit that the user fixed.
 pub const ANSWERED_FIXED: u8 = 0;
 
+/// The version that this program reads and writes.
+const VERSION: &str = "1";
+
 /// Samples with their attribution as far as the search knows it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SampleSet {
@@ -110,7 +113,7 @@ impl Run<'_> {
 
         let limit = |limit: Option<String>| limit.unwrap_or_else(|| "none".to_owned());
         for (key, value) in [
-            ("samples.version", "1".to_owned()),
+            ("samples.version", VERSION.to_owned()),
             ("samples.windows", self.window.to_string()),
             ("samples.search", self.options.method.to_string()),
             ("samples.seed", self.options.seed.to_string()),
@@ -150,12 +153,19 @@ impl SampleSet {
         let mut file = TensorFile::read(path)?;
         let answered_by = file.tensors.remove("answered_by");
         let windows = file.metadata.remove("samples.windows");
+        let version = file.metadata.remove("samples.version");
         let latents = LatentSet::from_tensors(file, path)?;
         let wrong = |expected: String, found: String| SearchError::Samples {
             path: path.to_owned(),
             expected,
             found,
         };
+        if let Some(version) = version.filter(|version| version != VERSION) {
+            return Err(wrong(
+                format!("samples.version {VERSION}: a newer file needs a newer bitquilt"),
+                version,
+            ));
+        }
         let windows = windows.unwrap_or_default();
         let windows = windows.split_whitespace().map(|window| {
             let read = window.parse::<Window>();

@@ -1,0 +1,111 @@
+//! The inner loops of a build and of a search: packing context keys, and looking them up when they are
+//! there and when they are not. On random latents with the statistics of strokes; figures on MNIST
+//! come from `tools/figures`.
+
+use std::hint::black_box;
+
+use bitquilt::{
+    Anchor, BuildOptions, Frame, Geometry, Index, LatentSet, Shape, Unobserved, Window, build,
+};
+use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
+
+/// 28×28 latents of random horizontal and vertical strokes.
+fn strokes(latents: usize) -> LatentSet {
+    let shape = Shape::new(28, 28, 1).expect("a small shape");
+    let mut set = LatentSet::new(shape);
+    let mut state = 1u64;
+    let mut random = |below: u64| {
+        // Knuth's MMIX generator: the same latents every time.
+        state = state
+            .wrapping_mul(6364136223846793005)
+            .wrapping_add(1442695040888963407);
+        (state >> 33) % below
+    };
+    for _ in 0..latents {
+        let mut bits = vec![false; shape.bits()];
+        for _ in 0..6 {
+            let (row, col, length) = (
+                random(24) as usize,
+                random(24) as usize,
+                random(20) as usize,
+            );
+            let down = random(2) == 1;
+            for step in 0..length {
+                let (r, c) = if down {
+                    (row + step, col)
+                } else {
+                    (row, col + step)
+                };
+                if r < 27 && c < 27 {
+                    bits[r * 28 + c] = true;
+                    bits[r * 28 + c + 1] = true;
+                }
+            }
+        }
+        set.push_bits(bits).expect("bits of the shape");
+    }
+    set
+}
+
+fn pack_keys(c: &mut Criterion) {
+    let set = strokes(256);
+    let mut group = c.benchmark_group("pack all keys of a latent");
+    group.throughput(Throughput::Elements(set.shape().bits() as u64));
+    for window in ["seq:16", "3x3", "7x7", "11x11", "17x17", "global"] {
+        let parsed: Window = window.parse().expect("a window");
+        let geometry = Geometry::new(parsed, Anchor::None, set.shape()).expect("it fits");
+        let mut frame = Frame::new(set.shape(), &[&geometry]);
+        group.bench_function(window, |b| {
+            let mut id = 0;
+            b.iter(|| {
+                frame.load(set.packed_latent(id % set.len()));
+                id += 1;
+                for position in 0..set.shape().bits() {
+                    black_box(geometry.key(&mut frame, position));
+                }
+            });
+        });
+    }
+    group.finish();
+}
+
+fn look_up(c: &mut Criterion) {
+    let (seen, unseen) = (strokes(4096), strokes(5000));
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("index");
+    let window: Window = "11x11".parse().expect("a window");
+    build(&seen, &path, &BuildOptions::new(window), &Unobserved).expect("an index");
+    let index = Index::open(&path).expect("an index");
+    let window = index.window(window).expect("its window");
+    let mut frame = Frame::new(seen.shape(), &[window.geometry()]);
+    let (mut hits, mut misses) = (Vec::new(), Vec::new());
+    for id in (0..unseen.len()).rev().step_by(7) {
+        frame.load(unseen.packed_latent(id));
+        for position in (0..784).step_by(5) {
+            let key = window.geometry().key(&mut frame, position);
+            let histogram = window.lookup(&key).expect("an answer");
+            if histogram.is_some() {
+                &mut hits
+            } else {
+                &mut misses
+            }
+            .push(key);
+        }
+    }
+    let mut group = c.benchmark_group("look up a context");
+    group.throughput(Throughput::Elements(1));
+    for (name, keys) in [("hit", &hits), ("miss", &misses)] {
+        let mut next = 0;
+        group.bench_with_input(BenchmarkId::new(name, keys.len()), keys, |b, keys| {
+            b.iter(|| {
+                // A stride coprime to most lengths: neighbours in the list share blocks.
+                next = (next + 7919) % keys.len();
+                window.lookup(&keys[next]).expect("an answer")
+            });
+        });
+    }
+    group.finish();
+}
+
+criterion_group!(benches, pack_keys, look_up);
+criterion_main!(benches);

@@ -1,0 +1,68 @@
+# Set-up shared by the tools. Sourced, not run. Everything goes to a cache folder outside the repo.
+set -euo pipefail
+cd "$(dirname "${BASH_SOURCE[0]}")/.."
+
+cache="${XDG_CACHE_HOME:-$HOME/.cache}/bitquilt"
+# Outside the clone, so that a second clone does not compile RocksDB again (13 to 60 minutes).
+export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$cache/target}"
+mkdir -p "$cache"
+
+say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
+die() { printf 'tools: %s\n' "$*" >&2; exit 2; }
+
+# Runs a command and says how long it took.
+timed() {
+  local started=$SECONDS
+  "$@"
+  printf -- '-- %s: %d s\n' "$1 ${2:-}" $((SECONDS - started))
+}
+
+# Debian packages, where this may install them; otherwise says what to install.
+install() {
+  if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+    say "install $*"
+    apt-get update -q >/dev/null && DEBIAN_FRONTEND=noninteractive apt-get install -qy --no-install-recommends "$@" >/dev/null
+  else
+    die "missing $*: install it (on Debian: apt-get install $*) and run this again"
+  fi
+}
+
+# A Python with numpy and safetensors, for the checks that a Python user can open what we write.
+python_environment() {
+  python="$cache/venv/bin/python"
+  if ! "$python" -c 'import numpy, safetensors' 2>/dev/null; then
+    say "Python environment with numpy and safetensors in $cache/venv"
+    python3 -m venv --clear "$cache/venv" 2>/dev/null || {
+      install python3-venv
+      python3 -m venv --clear "$cache/venv"
+    }
+    "$cache/venv/bin/pip" install -q --disable-pip-version-check numpy safetensors
+  fi
+}
+
+have_libclang() {
+  compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null ||
+    compgen -G '/usr/lib*/libclang*.so*' >/dev/null ||
+    compgen -G '/usr/lib/*/libclang-[0-9]*.so*' >/dev/null
+}
+
+setup() {
+  command -v cargo >/dev/null || die "missing cargo: install Rust 1.89 or newer from rustup or your distribution"
+  command -v python3 >/dev/null || install python3
+  command -v c++ >/dev/null || install g++
+  if [ -z "${LIBCLANG_PATH:-}" ] && ! have_libclang; then
+    if [ "$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+      install libclang-dev
+    else
+      # The wheel has the library but not the compiler's own headers: the C compiler lends its.
+      python_environment
+      "$cache/venv/bin/pip" install -q --disable-pip-version-check libclang
+      LIBCLANG_PATH="$("$python" -c 'import clang, pathlib; print(pathlib.Path(clang.__path__[0]) / "native")')"
+      BINDGEN_EXTRA_CLANG_ARGS="-I$(cc -print-file-name=include)"
+      export LIBCLANG_PATH BINDGEN_EXTRA_CLANG_ARGS
+    fi
+  fi
+  if ! compgen -G "$CARGO_TARGET_DIR/release/deps/liblibrocksdb_sys-*.rlib" >/dev/null; then
+    say "first build: RocksDB is compiled once, about 15 minutes on 2 idle cores"
+  fi
+}
