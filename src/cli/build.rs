@@ -10,7 +10,7 @@ use serde_json::json;
 use super::ui::Ui;
 use super::{grouped, print, print_json};
 use crate::index::{BuildOptions, Source, build};
-use crate::latent::LatentSet;
+use crate::latent::{LatentError, LatentSet};
 use crate::system;
 use crate::window::{Anchor, Window};
 
@@ -55,6 +55,9 @@ pub(super) fn run(args: &BuildArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     let mut all: Option<LatentSet> = None;
     for path in &args.latents {
         let set = LatentSet::read(path)?;
+        if set.is_empty() {
+            return Err(LatentError::Empty { path: path.clone() }.into());
+        }
         let file = path
             .file_name()
             .unwrap_or(path.as_os_str())

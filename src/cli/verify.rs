@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use anyhow::bail;
+use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::json;
 
@@ -90,14 +90,6 @@ fn verify_index(args: &VerifyArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
 fn verify_samples(args: &VerifyArgs, path: &Path, ui: &Ui) -> anyhow::Result<ExitCode> {
     let index = Index::open(&args.index)?;
     let samples = SampleSet::read(path)?;
-    if samples.latents.shape() != index.shape() {
-        bail!(
-            "{}: expected {} latents, as the index holds, found {}",
-            path.display(),
-            index.shape(),
-            samples.latents.shape()
-        );
-    }
     if samples.latents.is_empty() {
         bail!(
             "{}: expected at least one sample, found none",
@@ -124,10 +116,11 @@ fn verify_samples(args: &VerifyArgs, path: &Path, ui: &Ui) -> anyhow::Result<Exi
         }
         let training = LatentSet::from_packed(index.shape(), packed)?;
         let anchor = index.manifest().anchor()?;
-        verify_from_latents(&training, anchor, &samples, otherwise, ui)?
+        verify_from_latents(&training, anchor, &samples, otherwise, ui)
     } else {
-        verify_from_index(&index, &samples, otherwise, ui)?
+        verify_from_index(&index, &samples, otherwise, ui)
     };
+    let report = report.with_context(|| path.display().to_string())?;
     ui.finish();
     let shape = index.shape();
     if args.json {

@@ -12,7 +12,7 @@ use super::extract::{Memory, extract};
 use super::manifest::{MANIFEST, Manifest, Source, WindowEntry};
 use super::occurrence::MAX_WORDS;
 use super::sort::Sorted;
-use super::stage::{BUILDING, Plan, Stage};
+use super::stage::{BUILDING, DATABASE, Plan, Stage};
 use super::store::{Family, SstOptions, SstWriter};
 use super::write::{Written, write_window};
 use crate::latent::LatentSet;
@@ -85,27 +85,26 @@ pub fn build(
     observer: &dyn Observer,
 ) -> Result<BuildReport, IndexError> {
     let geometries = check_input(set, options)?;
-    let existed = output.exists();
-    check_output(output, options.force)?;
+    let created = claim_output(output, options.force)?;
     let plan = Plan::of(set, &options.sources, options.anchor);
-    let stage = Stage::open(output, &plan)?;
-    let work = Build {
-        set,
-        options,
-        stage: &stage,
-        observer,
-    };
-    let result = work.run(&geometries);
-    match &result {
-        Ok(_) => {}
-        Err(IndexError::Stopped) => stage.drop_spills(),
-        Err(_) => {
-            stage.remove();
-            if !existed {
-                // Only if it is empty again.
-                let _ = std::fs::remove_dir(output);
-            }
+    let result = Stage::open(output, &plan).and_then(|stage| {
+        let work = Build {
+            set,
+            options,
+            stage: &stage,
+            observer,
+        };
+        let result = work.run(&geometries);
+        match &result {
+            Ok(_) => {}
+            Err(IndexError::Stopped) => stage.drop_spills(),
+            Err(_) => stage.remove(),
         }
+        result
+    });
+    if result.is_err() && created {
+        // Only if it is empty again: after a stop it is not.
+        let _ = std::fs::remove_dir(output);
     }
     result
 }
@@ -144,8 +143,10 @@ fn check_input(set: &LatentSet, options: &BuildOptions) -> Result<Vec<Geometry>,
     Ok(geometries)
 }
 
-/// A folder that a build may write into: absent, empty, an unfinished build, or with `force` an index.
-fn check_output(output: &Path, force: bool) -> Result<(), IndexError> {
+/// Makes sure that a build may write into `output`: it is absent (and made now, which is what is
+/// returned), empty, an unfinished build, or with `force` an index. Whatever else is there belongs to
+/// somebody else.
+fn claim_output(output: &Path, force: bool) -> Result<bool, IndexError> {
     let refuse = |found: &str| {
         Err(IndexError::Output {
             path: output.to_owned(),
@@ -154,23 +155,33 @@ fn check_output(output: &Path, force: bool) -> Result<(), IndexError> {
     };
     if !output.exists() {
         fs_err::create_dir(output)?;
-        return Ok(());
+        return Ok(true);
     }
     if !output.is_dir() {
         return refuse("is a file: expected the name of a folder for the index");
     }
-    if output.join(MANIFEST).exists() {
-        return if force {
-            Ok(())
-        } else {
-            refuse("holds an index already: choose another name, or pass --force to replace it")
-        };
+    let manifest = output.join(MANIFEST).exists();
+    if manifest && !Manifest::is_one(output) {
+        return refuse("holds a manifest.json that is not an index's: choose another name");
     }
-    let unfinished = output.join(BUILDING).is_dir();
-    if !unfinished && fs_err::read_dir(output)?.next().is_some() {
-        return refuse("is neither empty nor an index: choose another name");
+    if manifest && !force {
+        return refuse(
+            "holds an index already: choose another name, or pass --force to replace it",
+        );
     }
-    Ok(())
+    if output.join(BUILDING).exists() && !Stage::is_one(output) {
+        return refuse("holds a folder `building` that is not a build's: choose another name");
+    }
+    let ours = |name: &std::ffi::OsStr| name == BUILDING || name == DATABASE;
+    let unfinished = output.join(BUILDING).exists();
+    if !manifest {
+        for entry in fs_err::read_dir(output)? {
+            if !(unfinished && ours(&entry?.file_name())) {
+                return refuse("is neither empty nor an index: choose another name");
+            }
+        }
+    }
+    Ok(false)
 }
 
 /// A build under work.

@@ -198,6 +198,14 @@ impl Manifest {
         serde_json::from_value(serde_json::to_value(self)?)
     }
 
+    /// Whether `folder/manifest.json` says that it is an index's, of whatever version and however
+    /// damaged the rest.
+    pub(super) fn is_one(folder: &Path) -> bool {
+        let document = std::fs::read(folder.join(MANIFEST)).ok();
+        let document = document.and_then(|text| serde_json::from_slice::<Document>(&text).ok());
+        document.is_some_and(|document| document.get("format") == Some(&FORMAT.into()))
+    }
+
     /// Reads `folder/manifest.json` and checks its version and checksum.
     pub(super) fn read(folder: &Path) -> Result<Self, IndexError> {
         let path = folder.join(MANIFEST);

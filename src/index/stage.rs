@@ -79,11 +79,20 @@ pub(super) struct Stage {
 }
 
 impl Stage {
+    /// Whether the folder `building` of an output was made by a build: it holds the lock, and a plan
+    /// unless the build ended before it wrote one.
+    pub(super) fn is_one(output: &Path) -> bool {
+        let folder = output.join(BUILDING);
+        let planned = || read_json::<Plan>(&folder.join(PLAN)).is_some();
+        let only_lock = || std::fs::read_dir(&folder).is_ok_and(|entries| entries.count() == 1);
+        folder.join(LOCK).is_file() && (planned() || only_lock())
+    }
+
     /// Takes the folder over, keeping what an unfinished build of the same plan has left there.
     pub(super) fn open(output: &Path, plan: &Plan) -> Result<Self, IndexError> {
         let folder = output.join(BUILDING);
         fs_err::create_dir_all(&folder)?;
-        let lock = File::create(folder.join(LOCK))?;
+        let lock = fs_err::File::create(folder.join(LOCK))?.into_parts().0;
         match lock.try_lock() {
             Ok(()) => {}
             Err(TryLockError::WouldBlock) => {
@@ -99,14 +108,24 @@ impl Stage {
             folder,
             _lock: lock,
         };
-        stage.drop_spills();
-        let left: Option<Plan> = read_json(&stage.path(PLAN));
-        // A database here means that files were already being moved: nothing to go on with.
-        if left.as_ref() != Some(plan) || stage.path(DATABASE).exists() {
-            stage.clear()?;
-            write_json(&stage.path(PLAN), plan)?;
+        match stage.go_on_with(plan) {
+            Ok(()) => Ok(stage),
+            Err(error) => {
+                stage.remove();
+                Err(error)
+            }
         }
-        Ok(stage)
+    }
+
+    /// Clears what is left of another plan, and of this one if its files were already being moved.
+    fn go_on_with(&self, plan: &Plan) -> Result<(), IndexError> {
+        self.drop_spills();
+        let left: Option<Plan> = read_json(&self.path(PLAN));
+        if left.as_ref() != Some(plan) || self.path(DATABASE).exists() {
+            self.clear()?;
+            write_json(&self.path(PLAN), plan)?;
+        }
+        Ok(())
     }
 
     /// Removes everything but the lock.

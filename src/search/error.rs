@@ -41,6 +41,15 @@ pub enum SearchError {
         why: String,
     },
 
+    /// Samples of another shape than the latents that should support them.
+    #[error("expected {expected} samples, as the index holds, found {found}")]
+    Shape {
+        /// Shape of the training latents.
+        expected: crate::latent::Shape,
+        /// Shape of the samples.
+        found: crate::latent::Shape,
+    },
+
     /// A samples file that breaks its own rules.
     #[error("{path}: expected {expected}, found {found}", path = path.display())]
     Samples {

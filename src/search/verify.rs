@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::SearchError;
 use super::samples::{ANSWERED_FIXED, SampleSet};
 use crate::index::{Histogram, Index, WindowIndex};
-use crate::latent::{Bits, LatentSet};
+use crate::latent::{Bits, LatentSet, Shape};
 use crate::progress::Observer;
 use crate::window::{Anchor, Frame, Geometry, Window};
 
@@ -50,11 +50,19 @@ fn windows_of(samples: &SampleSet, sample: usize, otherwise: Window) -> Vec<Opti
     }
 }
 
+fn check_shape(expected: Shape, samples: &SampleSet) -> Result<(), SearchError> {
+    let found = samples.latents.shape();
+    if found == expected {
+        return Ok(());
+    }
+    Err(SearchError::Shape { expected, found })
+}
+
 /// Looks up every bit of every sample. Bits of a file without `answered_by` must be supported at
 /// `otherwise`.
 ///
 /// # Errors
-/// [`SearchError::Samples`] for samples of another shape, [`SearchError::Index`] for a window that the
+/// [`SearchError::Shape`] for samples of another shape, [`SearchError::Index`] for a window that the
 /// index does not hold.
 pub fn verify_from_index(
     index: &Index,
@@ -62,6 +70,7 @@ pub fn verify_from_index(
     otherwise: Window,
     observer: &dyn Observer,
 ) -> Result<SupportReport, SearchError> {
+    check_shape(index.shape(), samples)?;
     let mut windows: Vec<(Window, WindowIndex<'_>)> = Vec::new();
     for window in samples.windows.iter().copied().chain([otherwise]) {
         let used = window == otherwise || samples.answered_by.is_some();
@@ -101,7 +110,8 @@ pub fn verify_from_index(
 /// bits).
 ///
 /// # Errors
-/// [`SearchError::Index`] for a window that does not fit the grid.
+/// [`SearchError::Shape`] for samples of another shape, [`SearchError::Index`] for a window that does
+/// not fit the grid.
 pub fn verify_from_latents(
     training: &LatentSet,
     anchor: Anchor,
@@ -110,6 +120,7 @@ pub fn verify_from_latents(
     observer: &dyn Observer,
 ) -> Result<SupportReport, SearchError> {
     let shape = training.shape();
+    check_shape(shape, samples)?;
     let mut reports = Vec::new();
     let mut windows = samples.windows.clone();
     if samples.answered_by.is_none() || windows.is_empty() {

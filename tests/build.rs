@@ -1,0 +1,311 @@
+//! P7 through the library: a build that ended early leaves nothing that looks whole, and can go on.
+
+use std::path::{Path, PathBuf};
+use std::sync::Mutex;
+
+use bitquilt::{
+    Anchor, BuildOptions, BuildReport, Index, IndexError, LatentSet, Observer, Unobserved, build,
+};
+
+use crate::support::*;
+
+/// Does something at the start of every stage of a build.
+struct AtStage<F>(F);
+
+impl<F: Fn(&str) + Sync> Observer for AtStage<F> {
+    fn stage(&self, name: &str, _total: u64, _unit: &str) {
+        self.0(name);
+    }
+
+    fn advance(&self, _done: u64) {}
+
+    fn stop_requested(&self) -> bool {
+        false
+    }
+}
+
+/// Asks to stop from the stage of that name on.
+struct StopAt(&'static str, Mutex<bool>);
+
+impl Observer for StopAt {
+    fn stage(&self, name: &str, _total: u64, _unit: &str) {
+        *self.1.lock().unwrap() |= name == self.0;
+    }
+
+    fn advance(&self, _done: u64) {}
+
+    fn stop_requested(&self) -> bool {
+        *self.1.lock().unwrap()
+    }
+}
+
+/// A small set, and options that make its build spill.
+fn spilling() -> (LatentSet, BuildOptions) {
+    let set = repetitive(EIGHT, 40, 3).set();
+    let options = build_options(&["3x3", "seq:5"]);
+    let memory = least_memory(&set, &options);
+    (set, BuildOptions { memory, ..options })
+}
+
+/// Builds, and keeps a copy of the folder as a kill at the start of each stage would leave it.
+fn copies_at_every_stage(set: &LatentSet, output: &Path, options: &BuildOptions) -> Vec<PathBuf> {
+    let copies = Mutex::new(Vec::new());
+    let observer = AtStage(|_: &str| {
+        let mut copies = copies.lock().unwrap();
+        let copy = output.with_extension(copies.len().to_string());
+        copy_folder(output, &copy);
+        copies.push(copy);
+    });
+    build(set, output, options, &observer).unwrap();
+    copies.into_inner().unwrap()
+}
+
+fn is_unfinished(path: &Path) {
+    match Index::open(path).map(|_| ()) {
+        Err(IndexError::NotAnIndex { found, .. }) => {
+            assert!(found.contains("unfinished"), "{found}")
+        }
+        other => panic!("{}: {other:?}", path.display()),
+    }
+}
+
+#[test]
+fn a_build_killed_at_any_stage_opens_as_nothing_and_can_go_on() {
+    let (set, options) = spilling();
+    let folder = small_folder();
+    let output = folder.path().join("index");
+    let copies = copies_at_every_stage(&set, &output, &options);
+    let expected = all_answers(&output);
+    assert!(copies.len() > 6, "only {} stages", copies.len());
+    for copy in copies {
+        is_unfinished(&copy);
+        build(&set, &copy, &options, &Unobserved).unwrap();
+        assert!(!copy.join("building").exists());
+        open(&copy).verify(&Unobserved).unwrap();
+        assert!(all_answers(&copy) == expected);
+    }
+}
+
+#[test]
+fn a_rebuild_killed_at_any_stage_leaves_the_old_index() {
+    let (set, options) = spilling();
+    let folder = small_folder();
+    let output = folder.path().join("index");
+    let old = repetitive(EIGHT, 30, 4).set();
+    build(&old, &output, &options, &Unobserved).unwrap();
+    let before = all_answers(&output);
+    let force = BuildOptions {
+        force: true,
+        ..options
+    };
+    let copies = copies_at_every_stage(&set, &output, &force);
+    let after = all_answers(&output);
+    assert!(before != after);
+    for copy in copies {
+        open(&copy).verify(&Unobserved).unwrap();
+        assert!(all_answers(&copy) == before);
+        build(&set, &copy, &force, &Unobserved).unwrap();
+        assert!(!copy.join("building").exists());
+        assert!(all_answers(&copy) == after);
+    }
+}
+
+/// The last steps are a few renames, too quick to be hit by chance: their states are made by hand.
+#[test]
+fn a_build_killed_while_it_moves_into_place_can_go_on() {
+    let (set, options) = spilling();
+    let folder = small_folder();
+    let output = folder.path().join("index");
+    let copies = copies_at_every_stage(&set, &output, &options);
+    let expected = all_answers(&output);
+    let ingested = copies.last().unwrap();
+    assert!(
+        ingested.join("building/db/CURRENT").exists(),
+        "the last stage comes before the ingest"
+    );
+    let finished = &output;
+
+    // The old manifest is gone, the old database half gone, the new one not yet in its place.
+    let half_gone = folder.path().join("half-gone");
+    copy_folder(ingested, &half_gone);
+    copy_folder(&finished.join("db"), &half_gone.join("db"));
+    fs_err::remove_file(half_gone.join("db/CURRENT")).unwrap();
+    // The new database is in its place, its manifest not yet written.
+    let no_manifest = folder.path().join("no-manifest");
+    copy_folder(ingested, &no_manifest);
+    fs_err::rename(no_manifest.join("building/db"), no_manifest.join("db")).unwrap();
+    for state in [half_gone, no_manifest] {
+        is_unfinished(&state);
+        build(&set, &state, &options, &Unobserved).unwrap();
+        assert!(!state.join("building").exists());
+        assert!(all_answers(&state) == expected);
+    }
+
+    // All is in place, but the folder it was made in is still there.
+    let left_over = folder.path().join("left-over");
+    copy_folder(finished, &left_over);
+    copy_folder(&ingested.join("building"), &left_over.join("building"));
+    assert!(all_answers(&left_over) == expected);
+    let force = BuildOptions {
+        force: true,
+        ..options
+    };
+    build(&set, &left_over, &force, &Unobserved).unwrap();
+    assert!(!left_over.join("building").exists());
+    assert!(all_answers(&left_over) == expected);
+}
+
+#[test]
+fn a_stopped_build_goes_on_after_its_last_finished_window() {
+    let (set, options) = spilling();
+    let folder = small_folder();
+    let output = folder.path().join("index");
+    let resumed = |report: &BuildReport| {
+        report
+            .windows
+            .iter()
+            .map(|window| window.resumed)
+            .collect::<Vec<_>>()
+    };
+    let stop = |stage| {
+        let stopped = build(&set, &output, &options, &StopAt(stage, Mutex::new(false)));
+        assert!(
+            matches!(stopped, Err(IndexError::Stopped)),
+            "{stage}: {stopped:?}"
+        );
+        is_unfinished(&output);
+        assert!(
+            !output.join("building/spill").exists(),
+            "{stage}: spills were left behind"
+        );
+    };
+    stop("3x3: extract");
+    stop("3x3: write");
+    stop("seq:5: extract");
+    let report = build(&set, &output, &options, &Unobserved).unwrap();
+    assert_eq!(resumed(&report), [true, false]);
+    let (other, _) = built_with(&set, &options);
+    assert!(all_answers(&output) == all_answers(&other.path().join("index")));
+
+    // A window whose files are not what they were is made again.
+    fs_err::remove_dir_all(&output).unwrap();
+    stop("seq:5: extract");
+    let table = table_of(&output.join("building/3x3"));
+    fs_err::write(table, "short").unwrap();
+    let report = build(&set, &output, &options, &Unobserved).unwrap();
+    assert_eq!(resumed(&report), [false, false]);
+
+    // Another set, or another anchor, has nothing to go on with.
+    for anchored in [false, true] {
+        fs_err::remove_dir_all(&output).unwrap();
+        stop("seq:5: extract");
+        let set = if anchored {
+            set.clone()
+        } else {
+            repetitive(EIGHT, 41, 3).set()
+        };
+        let anchor = if anchored { Anchor::Site } else { Anchor::None };
+        let options = BuildOptions {
+            anchor,
+            memory: 1 << 30,
+            ..options.clone()
+        };
+        let report = build(&set, &output, &options, &Unobserved).unwrap();
+        assert_eq!(resumed(&report), [false, false]);
+        open(&output).verify(&Unobserved).unwrap();
+    }
+}
+
+#[test]
+fn a_build_that_fails_leaves_nothing_behind() {
+    let (set, options) = spilling();
+    let folder = small_folder();
+    let output = folder.path().join("index");
+    for stage in ["3x3: extract", "seq:5: write", "checksums"] {
+        let observer = AtStage(|name: &str| {
+            if name == stage {
+                // As if the disk had failed.
+                fs_err::remove_dir_all(output.join("building")).unwrap();
+            }
+        });
+        let failed = build(&set, &output, &options, &observer);
+        assert!(failed.is_err(), "{stage}");
+        assert!(!output.exists(), "{stage} left the folder behind");
+    }
+}
+
+#[test]
+fn a_failed_rebuild_leaves_the_old_index_alone() {
+    let (set, options) = spilling();
+    let (folder, index) = built_with(&repetitive(EIGHT, 30, 4).set(), &options);
+    drop(index);
+    let output = folder.path().join("index");
+    let before = files_of(&output);
+    let force = BuildOptions {
+        force: true,
+        ..options
+    };
+    let observer = AtStage(|name: &str| {
+        if name == "checksums" {
+            fs_err::remove_dir_all(output.join("building")).unwrap();
+        }
+    });
+    build(&set, &output, &force, &observer).unwrap_err();
+    assert!(files_of(&output) == before);
+}
+
+#[test]
+fn a_second_build_of_the_same_output_is_refused() {
+    let (set, options) = spilling();
+    let folder = small_folder();
+    let output = folder.path().join("index");
+    let latents = folder.path().join("latents.safetensors");
+    set.write(&latents).unwrap();
+    let observer = AtStage(|_: &str| {
+        let second = build(&set, &output, &options, &Unobserved).unwrap_err();
+        assert!(
+            second.to_string().contains("another build is at work"),
+            "{second}"
+        );
+        let arguments = ["build", "latents.safetensors", "-o", "index", "-w", "3x3"];
+        let words = ["index", "another build is at work", "wait for it"];
+        refuses(folder.path(), &arguments, 2, &words);
+    });
+    build(&set, &output, &options, &observer).unwrap();
+    open(&output).verify(&Unobserved).unwrap();
+}
+
+/// Whatever lies in a folder that is no index belongs to somebody else, whatever its name.
+#[test]
+fn a_folder_that_is_no_index_is_never_written_into() {
+    let (set, options) = spilling();
+    let mut wrong = Vec::new();
+    for name in [
+        "notes.txt",
+        "db/notes.txt",
+        "building/plans.txt",
+        "manifest.json",
+    ] {
+        for force in [false, true] {
+            let folder = small_folder();
+            let output = folder.path().join("house");
+            let file = output.join(name);
+            fs_err::create_dir_all(file.parent().unwrap()).unwrap();
+            fs_err::write(&file, "{\"name\": \"a web application\"}").unwrap();
+            fs_err::create_dir(output.join("empty")).unwrap();
+            let before = files_of(&output);
+            let options = BuildOptions {
+                force,
+                ..options.clone()
+            };
+            let found = build(&set, &output, &options, &Unobserved).map(|_| ());
+            let same = files_of(&output) == before;
+            if !(same && matches!(found, Err(IndexError::Output { .. }))) {
+                wrong.push(format!(
+                    "{name}, force {force}: {found:?}, untouched: {same}"
+                ));
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

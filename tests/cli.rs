@@ -1,0 +1,277 @@
+//! The command as people and scripts meet it: exit codes, Ctrl-C, pipes, help.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::Duration;
+
+use bitquilt::{Anchor, FixedBits, SampleSet, Window};
+
+use crate::oracle::Grid;
+use crate::support::*;
+
+#[test]
+fn no_is_exit_code_1_and_writes_nothing() {
+    let folder = house();
+    let path = folder.path();
+    write_strangers(&path.join("strangers.safetensors"));
+    let query = split("query index --latent 0 --of strangers.safetensors --at 0,4");
+    let output = bitquilt(path, &query);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(String::from_utf8_lossy(&output.stdout).contains("no match"));
+
+    let none = split("generate index -o none.safetensors --fix prefix=000");
+    refuses(path, &none, 1, &["no sample exists", "proved"]);
+    assert!(!path.join("none.safetensors").exists());
+
+    for brute_force in [&[][..], &["--brute-force"]] {
+        let verify = [
+            &["verify", "index", "strangers.safetensors"][..],
+            brute_force,
+        ]
+        .concat();
+        let output = bitquilt(path, &verify);
+        assert_eq!(output.status.code(), Some(1));
+        let stdout = String::from_utf8_lossy(&output.stdout);
+        assert!(
+            stdout.contains("not supported: sample 0, at 0,0,0, window seq:3"),
+            "{stdout}"
+        );
+        let verify = [&["verify", "index", "latents.safetensors"][..], brute_force].concat();
+        succeeds(path, &verify);
+    }
+}
+
+/// From 111, the value tried first at position 4 decides: 0 is a dead end.
+#[test]
+fn a_spent_budget_is_exit_code_1_and_writes_nothing() {
+    let folder = house();
+    let mut codes = [0, 0];
+    for seed in 0..12 {
+        let seed = seed.to_string();
+        let generate = [
+            "generate",
+            "index",
+            "-n",
+            "1",
+            "--max-backtracks",
+            "0",
+            "--fix",
+            "prefix=111",
+            "--seed",
+            &seed,
+            "-o",
+            &seed,
+        ];
+        let output = bitquilt(folder.path(), &generate);
+        let code = output.status.code().unwrap();
+        codes[code as usize] += 1;
+        assert_eq!(folder.path().join(&seed).exists(), code == 0);
+        if code == 1 {
+            let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+            for word in ["within the budget", "--max-backtracks", "smaller window"] {
+                assert!(stderr.contains(word), "{stderr}");
+            }
+        }
+    }
+    assert!(codes[0] > 0 && codes[1] > 0, "{codes:?}");
+}
+
+#[test]
+fn same_seed_same_bytes() {
+    let folder = small_folder();
+    let path = folder.path();
+    let grid = Grid {
+        height: 12,
+        width: 12,
+        channels: 2,
+    };
+    let mut random = Random(21);
+    let latents: Vec<Vec<bool>> = (0..50)
+        .map(|_| {
+            let period = 2 + random.below(5);
+            (0..288)
+                .map(|i| (i % period == 0) != (random.below(30) == 0))
+                .collect()
+        })
+        .collect();
+    set_of(grid, &latents)
+        .write(&path.join("latents.safetensors"))
+        .unwrap();
+    succeeds(
+        path,
+        &["build", "latents.safetensors", "-o", "index", "-w", "3x3"],
+    );
+    let run = |name: &str, more: &[&str]| {
+        let generate = [
+            "generate", "index", "-n", "40", "-o", name, "--fix", "5,5,1=1",
+        ];
+        succeeds(path, &[&generate[..], more].concat());
+        fs_err::read(path.join(name)).unwrap()
+    };
+    let first = run("a", &["--seed", "9"]);
+    assert!(first == run("b", &["--seed", "9"]));
+    assert!(first == run("c", &["--seed", "9", "--threads", "1"]));
+    assert!(first == run("d", &["--seed", "9", "--threads", "2"]));
+    assert!(first != run("e", &["--seed", "10"]));
+    let samples = SampleSet::read(&path.join("a")).unwrap();
+    let fixed = samples.latents.shape().position(5, 5, 1);
+    assert_eq!(samples.latents.len(), 40);
+    assert!((0..40).all(|id| samples.latents.latent(id)[fixed]));
+    assert!(succeeds(path, &["verify", "index", "a"]).contains("40 fixed"));
+}
+
+#[test]
+fn fixed_bits_are_where_they_were_asked_for() {
+    let folder = house();
+    let fixes = split("generate index -o samples --fix prefix=111 --fix 0,5=1");
+    succeeds(folder.path(), &fixes);
+    let samples = SampleSet::read(&folder.path().join("samples")).unwrap();
+    assert_eq!(samples.latents.len(), 64);
+    let found: BTreeSet<_> = (0..64)
+        .map(|id| unpacked(samples.latents.packed_latent(id), 6))
+        .collect();
+    // After 1110 both values are supported, and the fixed 1 needs no support: after 100 it has none.
+    assert_eq!(found, BTreeSet::from(["111001", "111011"].map(bits)));
+    let mut fixed = FixedBits::prefix([true, true, true]);
+    fixed.fix(5, true).unwrap();
+    let answered = samples.answered_by.unwrap();
+    let expected: Vec<u8> = (0..6).map(|p| u8::from(fixed.get(p).is_none())).collect();
+    assert_eq!(answered, expected.repeat(64));
+}
+
+#[test]
+fn a_closed_pipe_is_no_panic() {
+    let folder = house();
+    for arguments in [
+        &["info", "index"][..],
+        &["info", "index", "--json"],
+        &["query", "index", "--latent", "0", "--at", "0,3"],
+        &["verify", "index"],
+        &["generate", "index", "-o", "new.safetensors", "--json"],
+    ] {
+        // Closed before the program starts: it cannot write before that by chance.
+        let (reader, writer) = std::io::pipe().unwrap();
+        drop(reader);
+        let output = Command::new(BITQUILT)
+            .current_dir(folder.path())
+            .args(arguments)
+            .stdout(writer)
+            .stderr(Stdio::piped())
+            .output()
+            .unwrap();
+        let stderr = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(0), "{arguments:?}: {stderr}");
+        assert!(!stderr.contains("panic"), "{stderr}");
+    }
+}
+
+#[test]
+fn every_verb_has_help_with_an_example() {
+    let folder = small_folder();
+    let help = succeeds(folder.path(), &["--help"]);
+    assert!(help.contains("Examples:"), "{help}");
+    for verb in [
+        "import", "build", "info", "query", "generate", "verify", "decode",
+    ] {
+        assert!(
+            help.contains(&format!("  {verb} ")),
+            "{verb} is missing in {help}"
+        );
+        let own = succeeds(folder.path(), &[verb, "--help"]);
+        assert!(own.contains("Example"), "{own}");
+        assert!(own.contains(&format!("  bitquilt {verb} ")), "{own}");
+    }
+    assert!(succeeds(folder.path(), &["--version"]).contains(env!("CARGO_PKG_VERSION")));
+}
+
+/// Results to stdout, messages to stderr, and no progress bar where nobody sees it.
+#[test]
+fn a_pipe_sees_results_and_nothing_else() {
+    let folder = house();
+    for arguments in [
+        &["build", "latents.safetensors", "-o", "new", "-w", "seq:2"][..],
+        &["generate", "index", "-o", "new.safetensors"],
+        &["verify", "index", "new.safetensors"],
+        &["info", "index"],
+    ] {
+        let output = bitquilt(folder.path(), arguments);
+        assert_eq!(output.status.code(), Some(0));
+        assert!(
+            output.stderr.is_empty(),
+            "{arguments:?}: {:?}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        assert!(!output.stdout.is_empty() && !output.stdout.contains(&0x1b));
+    }
+}
+
+/// Starts the program, sends SIGINT after a while, and gives its exit code.
+fn interrupted(folder: &Path, arguments: &[&str], after: Duration) -> Option<i32> {
+    let mut child = Command::new(BITQUILT)
+        .current_dir(folder)
+        .args(arguments)
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    std::thread::sleep(after);
+    let kill = Command::new("kill")
+        .args(["-INT", &child.id().to_string()])
+        .status();
+    assert!(kill.unwrap().success(), "it ended by itself");
+    child.wait().unwrap().code()
+}
+
+#[test]
+fn ctrl_c_keeps_the_samples_found_so_far() {
+    let folder = small_folder();
+    let path = folder.path();
+    let grid = Grid {
+        height: 24,
+        width: 24,
+        channels: 1,
+    };
+    let mut random = Random(33);
+    let latents: Vec<Vec<bool>> = (0..200)
+        .map(|_| {
+            let (period, slope) = (2 + random.below(6), random.below(3));
+            let bit = |i: u64| (i % 24 + i / 24 * slope).is_multiple_of(period);
+            (0..576)
+                .map(|i| bit(i) != (random.below(40) == 0))
+                .collect()
+        })
+        .collect();
+    let (built, _) = built(
+        &set_of(grid, &latents),
+        &["3x3".parse::<Window>().unwrap()],
+        Anchor::None,
+    );
+    copy_folder(&built.path().join("index"), &path.join("index"));
+    let arguments = split(
+        "generate index -n 10000000 --search chronological --max-backtracks none -o new.safetensors",
+    );
+    // A slow machine may need longer for its first sample: then once more, with more time.
+    let mut after = Duration::from_millis(300);
+    loop {
+        assert_eq!(interrupted(path, &arguments, after), Some(130));
+        if path.join("new.safetensors").exists() {
+            break;
+        }
+        after *= 4;
+        assert!(
+            after < Duration::from_secs(60),
+            "no sample in all that time"
+        );
+    }
+    let samples = SampleSet::read(&path.join("new.safetensors")).unwrap();
+    assert!(!samples.latents.is_empty());
+    succeeds(path, &["verify", "index", "new.safetensors"]);
+    // Nothing but the index and the samples is there.
+    let mut names: Vec<_> = fs_err::read_dir(path)
+        .unwrap()
+        .map(|e| e.unwrap().file_name())
+        .collect();
+    names.sort();
+    assert_eq!(names, ["index", "new.safetensors"]);
+}

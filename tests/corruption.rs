@@ -1,0 +1,359 @@
+//! Damage: reported, or without any effect on what is answered. Never a panic, never a wrong answer.
+
+use std::path::{Path, PathBuf};
+
+use bitquilt::search::Run;
+use bitquilt::{
+    Anchor, FixedBits, Index, IndexError, LatentSet, SampleSet, SearchOptions, Unobserved, Window,
+    generate,
+};
+use proptest::prelude::*;
+
+use crate::oracle::Grid;
+use crate::support::*;
+
+/// A small index with every kind of record: long lists, single postings, exact and digested keys.
+fn small_index() -> (tempfile::TempDir, PathBuf) {
+    let grid = Grid {
+        height: 3,
+        width: 40,
+        channels: 1,
+    };
+    let mut random = Random(4);
+    let mut latents: Vec<Vec<bool>> = vec![(0..120).map(|i| i % 3 == 0).collect(); 9];
+    for latent in &mut latents[3..] {
+        let at = random.below(120) as usize;
+        latent[at] ^= true;
+    }
+    let windows: [Window; 2] = ["3x3", "23x23"].map(|text| text.parse().unwrap());
+    let set = set_of(grid, &latents)
+        .with_labels((0..9).collect())
+        .unwrap();
+    let (folder, index) = built(&set, &windows, Anchor::None);
+    let keys: Vec<_> = index
+        .manifest()
+        .windows
+        .iter()
+        .map(|w| w.key.clone())
+        .collect();
+    assert_eq!(keys, ["exact", "xxh3-128"]);
+    let path = folder.path().join("index");
+    (folder, path)
+}
+
+/// Everything that an index says: contexts, counts, postings, latents. Each context is also looked up
+/// for itself, by the way that filters and hash indexes are used.
+type Everything = (Vec<Vec<Answer>>, Vec<(Vec<u8>, Option<i64>)>);
+
+fn everything(index: &Index, known: Option<&Everything>) -> Result<Everything, IndexError> {
+    let mut windows = Vec::new();
+    for (number, window) in index.windows().enumerate() {
+        if let Some(known) = known {
+            for (key, n0, n1, postings) in &known.0[number] {
+                let found = window.lookup(key)?.map(|h| (h.n0, h.n1));
+                assert_eq!(found, Some((*n0, *n1)), "a wrong count");
+                for (bit, expected) in [false, true].into_iter().zip(postings) {
+                    for (posting, expected) in window.postings(key, bit)?.zip(expected) {
+                        let posting = posting?;
+                        assert_eq!(
+                            (posting.latent, posting.position),
+                            *expected,
+                            "a wrong posting"
+                        );
+                    }
+                }
+            }
+        }
+        windows.push(answers(&window)?);
+    }
+    let mut latents = Vec::new();
+    for id in 0..index.latents() {
+        let latent = index.latent(id)?;
+        latents.push(latent.map_or((Vec::new(), None), |l| (l.packed().to_vec(), l.label())));
+    }
+    Ok((windows, latents))
+}
+
+/// What became of a damaged index.
+#[derive(Debug, PartialEq)]
+enum Found {
+    NotOpened,
+    Reported,
+    NotReported,
+}
+
+/// Opens and asks; panics at a wrong answer.
+fn ask(path: &Path, expected: &Everything) -> Found {
+    let Ok(index) = Index::open_with_cache(path, 1 << 20) else {
+        return Found::NotOpened;
+    };
+    if let Ok(found) = everything(&index, Some(expected)) {
+        assert!(found == *expected, "a wrong answer");
+    }
+    match index.verify(&Unobserved) {
+        Ok(()) => Found::NotReported,
+        Err(_) => Found::Reported,
+    }
+}
+
+/// Every file of the index, with whether the manifest lists it.
+fn files(path: &Path) -> Vec<(PathBuf, bool)> {
+    let index = open(path);
+    let listed: Vec<_> = index
+        .manifest()
+        .files
+        .iter()
+        .map(|f| path.join(&f.name))
+        .collect();
+    let files = files_of(path).into_keys();
+    files
+        .map(|file| (file.clone(), listed.contains(&file)))
+        .collect()
+}
+
+/// Runs `ask` and says what was done when it panics.
+fn ask_about(what: &str, path: &Path, expected: &Everything) -> Found {
+    let asked = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| ask(path, expected)));
+    asked.unwrap_or_else(|_| panic!("{what}: a panic or a wrong answer"))
+}
+
+#[test]
+fn a_flipped_byte_is_reported_or_changes_no_answer() {
+    let (_folder, path) = small_index();
+    let expected = everything(&open(&path), None).unwrap();
+    let mut random = Random(8);
+    for (file, listed) in files(&path) {
+        let whole = fs_err::read(&file).unwrap();
+        // Every byte takes minutes; and most bytes are RocksDB's options, which no reader asks for.
+        let flips = if long() { 8_000 } else { 200 };
+        let step = (whole.len() as u64 / flips).max(1);
+        let mut at = random.below(step);
+        while at < whole.len() as u64 {
+            let mut bytes = whole.clone();
+            bytes[at as usize] ^= 1 << random.below(8);
+            fs_err::write(&file, bytes).unwrap();
+            let what = format!("{} flipped at {at}", file.display());
+            let found = ask_about(&what, &path, &expected);
+            assert!(
+                !listed || found != Found::NotReported,
+                "{what}: not reported"
+            );
+            at += 1 + random.below(2 * step - 1);
+        }
+        fs_err::write(&file, whole).unwrap();
+    }
+    assert_eq!(ask(&path, &expected), Found::NotReported);
+}
+
+#[test]
+fn a_shortened_lengthened_or_missing_file_is_reported() {
+    let (_folder, path) = small_index();
+    let expected = everything(&open(&path), None).unwrap();
+    for (file, listed) in files(&path) {
+        let whole = fs_err::read(&file).unwrap();
+        let check = |bytes: Option<Vec<u8>>, what: &str| {
+            if bytes.as_deref() == Some(&whole) {
+                return;
+            }
+            // A manifest without its last newline says all it said.
+            let same = bytes
+                .as_ref()
+                .is_some_and(|b| b.trim_ascii() == whole.trim_ascii());
+            match bytes {
+                Some(bytes) => fs_err::write(&file, bytes).unwrap(),
+                None => fs_err::remove_file(&file).unwrap(),
+            }
+            let what = format!("{} {what}", file.display());
+            let found = ask_about(&what, &path, &expected);
+            // Of what no manifest lists, RocksDB's empty lock file, only the answers matter.
+            let must = listed || file.ends_with("manifest.json") && !same;
+            assert!(!must || found == Found::NotOpened, "{what}: {found:?}");
+        };
+        for length in [0, whole.len() / 2, whole.len().saturating_sub(1)] {
+            check(Some(whole[..length].to_vec()), "shortened");
+        }
+        for tail in [&b"\0"[..], b"tail", &whole] {
+            check(Some([&whole, tail].concat()), "lengthened");
+        }
+        check(None, "removed");
+        fs_err::write(&file, whole).unwrap();
+    }
+    assert_eq!(ask(&path, &expected), Found::NotReported);
+}
+
+/// Two sound files of the same length in each other's place: every block's own checksum is right.
+#[test]
+fn exchanged_files_are_reported() {
+    let (_a, a) = small_index();
+    let (folder, index) = {
+        let mut set = LatentSet::new(open(&a).shape());
+        for entry in open(&a).scan_latents().unwrap() {
+            set.push_bits(entry.unwrap().1.bits().iter().map(|bit| !*bit))
+                .unwrap();
+        }
+        let set = set.with_labels((0..9).collect()).unwrap();
+        let windows = open(&a).manifest().windows().unwrap();
+        built(&set, &windows, Anchor::None)
+    };
+    drop(index);
+    let b = folder.path().join("index");
+    let expected = everything(&open(&a), None).unwrap();
+    let mut exchanged = 0;
+    for (file, listed) in files(&a) {
+        let other = b.join(file.strip_prefix(&a).unwrap());
+        let Ok(foreign) = fs_err::read(other) else {
+            continue;
+        };
+        let own = fs_err::read(&file).unwrap();
+        if !listed || own == foreign {
+            continue;
+        }
+        exchanged += 1;
+        fs_err::write(&file, foreign).unwrap();
+        // A wrong answer cannot be kept away without reading every file at every opening; but `verify`
+        // finds it.
+        let verified =
+            Index::open_with_cache(&a, 1 << 20).and_then(|index| index.verify(&Unobserved));
+        assert!(verified.is_err(), "{}", file.display());
+        fs_err::write(&file, own).unwrap();
+    }
+    assert!(exchanged >= 3, "only {exchanged} files differ");
+    assert_eq!(ask(&a, &expected), Found::NotReported);
+}
+
+#[test]
+fn the_command_names_the_damaged_file() {
+    let (folder, path) = small_index();
+    for (file, listed) in files(&path) {
+        let whole = fs_err::read(&file).unwrap();
+        if !listed || whole.is_empty() {
+            continue;
+        }
+        let mut bytes = whole.clone();
+        let at = bytes.len() / 2;
+        bytes[at] ^= 4;
+        fs_err::write(&file, bytes).unwrap();
+        let name = file.file_name().unwrap().to_str().unwrap();
+        for arguments in [&["verify", "index"][..], &["verify", "index", "--json"]] {
+            let output = bitquilt(folder.path(), arguments);
+            let stdout = String::from_utf8_lossy(&output.stdout);
+            assert_eq!(output.status.code(), Some(1), "{name}: {stdout}");
+            assert!(stdout.contains(name), "{name}: {stdout}");
+        }
+        fs_err::write(&file, whole).unwrap();
+    }
+    succeeds(folder.path(), &["verify", "index"]);
+}
+
+/// A latents file and a samples file, both sound.
+fn sound_files(folder: &Path) -> [Vec<u8>; 2] {
+    let training = worked_example();
+    let window: Window = "seq:3".parse().unwrap();
+    let (_index, index) = built(&training.set(), &[window], Anchor::None);
+    let held = index.window(window).unwrap();
+    let fixed = FixedBits::prefix([true]);
+    let options = SearchOptions::default();
+    let attempts = generate(held.geometry(), &held, &fixed, options, 3, &Unobserved).unwrap();
+    let run = Run {
+        shape: index.shape(),
+        codec: bitquilt::Codec::Codes,
+        source: String::new(),
+        window,
+        fixed: &fixed,
+        options,
+        attempts: &attempts,
+    };
+    let (latents, samples) = (folder.join("latents"), folder.join("samples"));
+    run.write(&samples).unwrap();
+    training
+        .set()
+        .with_labels(vec![1, 2])
+        .unwrap()
+        .write(&latents)
+        .unwrap();
+    [latents, samples].map(|path| fs_err::read(path).unwrap())
+}
+
+/// Reads a file both ways: an answer or an error, and in the answer nothing out of range.
+fn read_both_ways(path: &Path, bytes: &[u8]) {
+    fs_err::write(path, bytes).unwrap();
+    match LatentSet::read(path) {
+        Ok(set) => {
+            assert_eq!(set.packed().len(), set.len() * set.shape().packed_bytes());
+            assert!(set.labels().is_none_or(|labels| labels.len() == set.len()));
+        }
+        Err(error) => assert!(!error.to_string().is_empty()),
+    }
+    if let Ok(samples) = SampleSet::read(path) {
+        let bits = samples.latents.len() * samples.latents.shape().bits();
+        if let Some(answered) = samples.answered_by {
+            assert_eq!(answered.len(), bits);
+            assert!(
+                answered
+                    .iter()
+                    .all(|by| usize::from(*by) <= samples.windows.len())
+            );
+        }
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(400))]
+
+    #[test]
+    fn a_file_of_anything_is_an_error_and_no_panic(
+        mut bytes in prop::collection::vec(any::<u8>(), 0..200),
+        headed: bool,
+    ) {
+        let folder = small_folder();
+        if headed && bytes.len() > 8 {
+            // A header length that is true takes the reader further.
+            let length = (bytes.len() - 8) as u64;
+            bytes[..8].copy_from_slice(&length.to_le_bytes());
+        }
+        let path = folder.path().join("any");
+        read_both_ways(&path, &bytes);
+        prop_assert!(LatentSet::read(&path).is_err());
+        prop_assert!(SampleSet::read(&path).is_err());
+    }
+}
+
+#[test]
+fn a_garbled_latents_or_samples_file_is_no_panic() {
+    let folder = small_folder();
+    let mut random = Random(6);
+    let path = folder.path().join("garbled");
+    for whole in sound_files(folder.path()) {
+        for at in 0..whole.len() {
+            for bit in 0..8 {
+                let mut bytes = whole.clone();
+                bytes[at] ^= 1 << bit;
+                read_both_ways(&path, &bytes);
+            }
+            // Digits for digits: headers that still are JSON, with other sizes.
+            if whole[at].is_ascii_digit() {
+                let mut bytes = whole.clone();
+                bytes[at] = b'0' + random.below(10) as u8;
+                read_both_ways(&path, &bytes);
+            }
+        }
+    }
+}
+
+#[test]
+fn a_shortened_latents_or_samples_file_is_an_error() {
+    let folder = small_folder();
+    let path = folder.path().join("short");
+    for whole in sound_files(folder.path()) {
+        for length in 0..whole.len() {
+            fs_err::write(&path, &whole[..length]).unwrap();
+            let error = LatentSet::read(&path).unwrap_err().to_string();
+            assert!(error.contains("short"), "does not name the file: {error}");
+            assert!(SampleSet::read(&path).is_err());
+        }
+        let mut longer = whole.clone();
+        longer.push(0);
+        fs_err::write(&path, longer).unwrap();
+        assert!(LatentSet::read(&path).is_err());
+    }
+}

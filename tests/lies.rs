@@ -1,0 +1,110 @@
+//! Verification proves content, not only files: an index whose every checksum is right, but which says
+//! something that is not so, is found out.
+
+use std::path::Path;
+
+use bitquilt::{Anchor, Unobserved};
+use rocksdb::{DB, IteratorMode, Options};
+use xxhash_rust::xxh3::xxh3_128;
+
+use crate::support::*;
+
+/// The entries of one column family.
+type Entries = Vec<(Vec<u8>, Vec<u8>)>;
+
+/// Changes a column family of an index and makes every checksum right again.
+fn rewrite(path: &Path, family: &str, change: &dyn Fn(&mut Entries)) {
+    let database = path.join("db");
+    let mut options = Options::default();
+    options.set_disable_auto_compactions(true);
+    let families = DB::list_cf(&options, &database).unwrap();
+    let db = DB::open_cf(&options, &database, families).unwrap();
+    let handle = db.cf_handle(family).unwrap();
+    let entries = db.iterator_cf(handle, IteratorMode::Start);
+    let mut entries: Entries = entries
+        .map(|entry| entry.unwrap())
+        .map(|(key, value)| (key.to_vec(), value.to_vec()))
+        .collect();
+    for (key, _) in &entries {
+        db.delete_cf(handle, key).unwrap();
+    }
+    change(&mut entries);
+    for (key, value) in entries {
+        db.put_cf(handle, key, value).unwrap();
+    }
+    db.flush_cf(handle).unwrap();
+    drop(db);
+
+    let manifest = path.join("manifest.json");
+    let text = fs_err::read(&manifest).unwrap();
+    let mut document: serde_json::Value = serde_json::from_slice(&text).unwrap();
+    let files = files_of(&database).into_iter();
+    let files: Vec<_> = files
+        .filter(|(file, _)| !file.ends_with("LOCK"))
+        .map(|(file, bytes)| {
+            serde_json::json!({
+                "name": file.strip_prefix(path).unwrap(),
+                "bytes": bytes.len(),
+                "xxh3_128": format!("{:032x}", xxh3_128(&bytes)),
+            })
+        })
+        .collect();
+    let fields = document.as_object_mut().unwrap();
+    fields["files"] = files.into();
+    fields.remove("checksum");
+    let checksum = xxh3_128(&serde_json::to_vec(fields).unwrap());
+    fields.insert("checksum".to_owned(), format!("{checksum:032x}").into());
+    fs_err::write(&manifest, serde_json::to_vec(fields).unwrap()).unwrap();
+}
+
+#[test]
+fn an_index_that_lies_with_right_checksums_is_found_out() {
+    let set = repetitive(EIGHT, 30, 12).set();
+    let (folder, index) = built(&set, &["3x3".parse().unwrap()], Anchor::None);
+    drop(index);
+    let sound = folder.path().join("index");
+    type Change = fn(&mut Entries);
+    let lies: [(&str, &str, Change); 8] = [
+        // Two contexts with each other's histograms: every number is right, under the wrong name.
+        ("exchanged records", "context:3x3", |entries| {
+            let value = entries[0].1.clone();
+            let other = entries.iter().position(|entry| entry.1 != value).unwrap();
+            let there = std::mem::replace(&mut entries[other].1, value);
+            entries[0].1 = there;
+        }),
+        ("a context left out", "context:3x3", |entries| {
+            entries.pop();
+        }),
+        ("a context that never was", "context:3x3", |entries| {
+            let (mut key, value) = entries[0].clone();
+            *key.last_mut().unwrap() ^= 0x80;
+            entries.push((key, value));
+        }),
+        ("a record cut short", "context:3x3", |entries| {
+            entries[0].1.pop();
+        }),
+        ("a posting moved", "postings:3x3", |entries| {
+            entries[0].1[0] ^= 2;
+        }),
+        ("a run left out", "postings:3x3", Vec::clear),
+        ("a bit of a latent", "latents", |entries| {
+            entries[7].1[3] ^= 16;
+        }),
+        ("a latent left out", "latents", |entries| {
+            entries.remove(7);
+        }),
+    ];
+    for (name, family, lie) in lies {
+        let path = folder.path().join("lie");
+        copy_folder(&sound, &path);
+        // Written anew without a change it is still an index: what follows is the lie's doing.
+        rewrite(&path, family, &|_| ());
+        open(&path).verify(&Unobserved).unwrap();
+        rewrite(&path, family, &lie);
+        let verified = open(&path).verify(&Unobserved);
+        assert!(verified.is_err(), "{name}: not found out");
+        let output = bitquilt(folder.path(), &["verify", "lie"]);
+        assert_eq!(output.status.code(), Some(1), "{name}");
+        fs_err::remove_dir_all(&path).unwrap();
+    }
+}

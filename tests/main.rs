@@ -1,0 +1,35 @@
+//! Every promise of the design, tested through the library and through the real binary.
+//!
+//! `BITQUILT_LONG=1` runs twenty times as many random cases, flips forty times as many
+//! bytes, and kills 50 builds.
+
+/// Bad files and folders end with exit code 2 and a message that names the file and what to do.
+mod bad_input;
+/// So do options that cannot be, with one that can.
+mod bad_options;
+/// P7: what is not finished looks so, and can go on.
+mod build;
+/// P5 in bulk: many blocks, runs, parts and spills.
+mod bulk;
+/// Exit codes, Ctrl-C, pipes, help.
+mod cli;
+/// Damaged files are reported or change no answer; never a panic.
+mod corruption;
+/// P1, P5: counts are exact, postings complete and true.
+mod counts;
+/// The JSON that the command prints: schemas, and the names that scripts stand on.
+mod documents;
+/// Images and codes become the latents that they say.
+mod import;
+/// P7: killed, on a full disk, among many readers.
+mod kill;
+/// Lies with right checksums are found out.
+mod lies;
+/// The right answers, by brute force.
+mod oracle;
+/// P2: every bit is supported, and can be proved to be.
+mod proof;
+/// P3, P4: search is complete; same seed, same samples.
+mod search;
+/// Random latent sets, indexes of them, and the binary.
+mod support;

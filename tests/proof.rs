@@ -1,0 +1,224 @@
+//! P2: every bit is supported, and `verify` proves it: from the index, and from the latents alone.
+
+use std::collections::BTreeMap;
+
+use bitquilt::search::{ANSWERED_FIXED, Run, SupportReport, Unsupported};
+use bitquilt::{
+    Anchor, Attempt, FixedBits, Index, Method, SampleSet, SearchError, SearchOptions, Unobserved,
+    Window, generate, verify_from_index, verify_from_latents,
+};
+use proptest::prelude::*;
+
+use crate::oracle::{Grid, Latent, Oracle};
+use crate::support::*;
+
+/// What a proof should report, by the oracle. `window` gives who answered for a bit, if anybody did.
+fn expected(
+    training: &Sample,
+    anchor: Anchor,
+    latents: &[Latent],
+    window: impl Fn(usize, usize) -> Option<Window>,
+) -> SupportReport {
+    let mut report = SupportReport::default();
+    let mut oracles: BTreeMap<Window, Oracle> = BTreeMap::new();
+    for (sample, latent) in latents.iter().enumerate() {
+        for position in 0..training.grid.bits() {
+            let Some(window) = window(sample, position) else {
+                report.fixed += 1;
+                continue;
+            };
+            let anchored = anchor == Anchor::Site;
+            let oracle = oracles
+                .entry(window)
+                .or_insert_with(|| Oracle::new(training.grid, window, anchored, &training.latents));
+            report.checked += 1;
+            if !oracle.supports(latent, position) {
+                report.unsupported.push(Unsupported {
+                    sample,
+                    position,
+                    window,
+                });
+            }
+        }
+    }
+    report
+}
+
+/// Both proofs.
+fn proofs(
+    training: &Sample,
+    index: &Index,
+    samples: &SampleSet,
+    window: Window,
+) -> [SupportReport; 2] {
+    let anchor = index.manifest().anchor().unwrap();
+    [
+        verify_from_index(index, samples, window, &Unobserved).unwrap(),
+        verify_from_latents(&training.set(), anchor, samples, window, &Unobserved).unwrap(),
+    ]
+}
+
+fn inputs() -> impl Strategy<Value = (Sample, Vec<Latent>, Vec<Window>, Anchor, u64)> {
+    grids().prop_flat_map(|grid| {
+        let latent = prop::collection::vec(any::<bool>(), grid.bits());
+        (
+            latents(grid, 8),
+            prop::collection::vec(latent, 1..4),
+            some_windows(grid),
+            anchors(),
+            any::<u64>(),
+        )
+    })
+}
+
+/// Searches for samples with some bits fixed, as a latent of the set or nobody would have them.
+fn attempts(
+    index: &Index,
+    window: Window,
+    fixed: &FixedBits,
+    options: SearchOptions,
+) -> Vec<Attempt> {
+    let held = index.window(window).unwrap();
+    generate(held.geometry(), &held, fixed, options, 4, &Unobserved).unwrap()
+}
+
+proptest! {
+    #![proptest_config(cases(80))]
+
+    #[test]
+    fn every_bit_of_a_sample_is_supported((training, _, windows, anchor, seed) in inputs()) {
+        let (folder, index) = built(&training.set(), &windows, anchor);
+        let window = windows[0];
+        let bits = training.grid.bits();
+        let mut random = Random(seed);
+        let mut fixed = FixedBits::none();
+        for position in 0..bits {
+            if random.below(4) == 0 {
+                // Now and then a value that the training set may not have there.
+                let odd = random.below(8) == 0;
+                fixed.fix(position, training.latents[0][position] != odd).unwrap();
+            }
+        }
+        let options = SearchOptions {
+            method: if random.bit() { Method::Backjump } else { Method::Chronological },
+            seed,
+            max_backtracks: Some(500),
+            timeout: None,
+        };
+        let attempts = attempts(&index, window, &fixed, options);
+        let run = Run {
+            shape: shape_of(training.grid),
+            codec: bitquilt::Codec::Codes,
+            source: "a test".to_owned(),
+            window,
+            fixed: &fixed,
+            options,
+            attempts: &attempts,
+        };
+        let path = folder.path().join("samples.safetensors");
+        run.write(&path).unwrap();
+        let again = folder.path().join("again.safetensors");
+        run.write(&again).unwrap();
+        prop_assert_eq!(fs_err::read(&path).unwrap(), fs_err::read(&again).unwrap());
+
+        let samples = SampleSet::read(&path).unwrap();
+        let found: Vec<_> = attempts.iter().filter_map(|a| a.packed.as_deref()).collect();
+        prop_assert_eq!(samples.latents.len(), found.len());
+        let latents: Vec<_> = found.iter().map(|packed| unpacked(packed, bits)).collect();
+        prop_assert_eq!(&samples.latents, &run.latents().unwrap());
+        prop_assert_eq!(&samples.windows, &[window]);
+        let answered = samples.answered_by.as_ref().unwrap();
+        for (i, by) in answered.iter().enumerate() {
+            let is_fixed = fixed.get(i % bits);
+            prop_assert_eq!(*by == ANSWERED_FIXED, is_fixed.is_some());
+            if let Some(value) = is_fixed {
+                prop_assert_eq!(latents[i / bits][i % bits], value);
+            }
+        }
+        let who = |_, position| fixed.get(position).is_none().then_some(window);
+        let expected = expected(&training, anchor, &latents, who);
+        prop_assert!(expected.unsupported.is_empty(), "the oracle: {:?}", expected.unsupported);
+        for proof in proofs(&training, &index, &samples, window) {
+            prop_assert_eq!(&proof, &expected);
+        }
+    }
+
+    #[test]
+    fn verification_lists_exactly_the_unsupported_bits((training, strangers, windows, anchor, _) in inputs()) {
+        let (_folder, index) = built(&training.set(), &windows, anchor);
+        let all = [&training.latents[..1], &strangers].concat();
+        for window in &windows {
+            let samples = SampleSet {
+                latents: set_of(training.grid, &all),
+                answered_by: None,
+                windows: Vec::new(),
+            };
+            let expected = expected(&training, anchor, &all, |_, _| Some(*window));
+            for proof in proofs(&training, &index, &samples, *window) {
+                prop_assert_eq!(&proof, &expected);
+            }
+        }
+    }
+
+    /// A file may say that different windows answered for different bits of a sample.
+    #[test]
+    fn each_bit_is_verified_at_the_window_that_answered((training, strangers, windows, anchor, seed) in inputs()) {
+        let (_folder, index) = built(&training.set(), &windows, anchor);
+        let bits = training.grid.bits();
+        let mut random = Random(seed);
+        let choices = windows.len() as u64 + 1;
+        let answered: Vec<u8> = (0..strangers.len() * bits).map(|_| random.below(choices) as u8).collect();
+        let samples = SampleSet {
+            latents: set_of(training.grid, &strangers),
+            answered_by: Some(answered.clone()),
+            windows: windows.clone(),
+        };
+        let who = |sample: usize, position: usize| {
+            let by = usize::from(answered[sample * bits + position]);
+            by.checked_sub(1).map(|number| windows[number])
+        };
+        let expected = expected(&training, anchor, &strangers, who);
+        for proof in proofs(&training, &index, &samples, windows[0]) {
+            prop_assert_eq!(&proof, &expected);
+        }
+    }
+}
+
+/// Refused as the library's pages promise, whatever calls it: the command checks once more.
+#[test]
+fn samples_of_another_shape_are_refused() {
+    let training = worked_example();
+    let window: Window = "seq:3".parse().unwrap();
+    let (_folder, index) = built(&training.set(), &[window], Anchor::None);
+    for (height, width) in [(1, 5), (1, 70), (2, 3)] {
+        let grid = Grid {
+            height,
+            width,
+            channels: 1,
+        };
+        let samples = SampleSet {
+            latents: set_of(grid, &[vec![true; height * width]]),
+            answered_by: None,
+            windows: Vec::new(),
+        };
+        let found = verify_from_index(&index, &samples, window, &Unobserved);
+        assert!(matches!(found, Err(SearchError::Shape { .. })), "{found:?}");
+    }
+}
+
+#[test]
+fn samples_of_a_window_that_the_index_does_not_hold_are_refused() {
+    let training = worked_example();
+    let window: Window = "seq:3".parse().unwrap();
+    let (_folder, index) = built(&training.set(), &[window], Anchor::None);
+    let samples = SampleSet {
+        latents: training.set(),
+        answered_by: Some(vec![1; 12]),
+        windows: vec!["seq:2".parse().unwrap()],
+    };
+    let error = verify_from_index(&index, &samples, window, &Unobserved).unwrap_err();
+    assert!(
+        error.to_string().contains("no window seq:2, only seq:3"),
+        "{error}"
+    );
+}
