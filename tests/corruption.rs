@@ -245,6 +245,26 @@ fn the_command_names_the_damaged_file() {
     succeeds(folder.path(), &["verify", "index"]);
 }
 
+/// RocksDB's log reader never comes back from a record whose type became that of a recycled log
+/// (facebook/rocksdb#13333): one flipped bit. The command is asked, since it can be ended.
+#[test]
+fn a_damaged_list_of_files_is_no_endless_loop() {
+    let (folder, path) = small_index();
+    let mut files = files_of(&path.join("db")).into_iter();
+    let is_list = |name: &Path| name.to_string_lossy().contains("/MANIFEST-");
+    let (file, whole) = files.find(|(name, _)| is_list(name)).unwrap();
+    // A record is a checksum (4 bytes), a length (2), a type (1) and that many bytes.
+    let second = 7 + usize::from(u16::from_le_bytes([whole[4], whole[5]]));
+    let mut bytes = whole;
+    assert_eq!(bytes[second + 6], 1);
+    bytes[second + 6] = 5;
+    fs_err::write(&file, bytes).unwrap();
+    let output = bitquilt(folder.path(), &["info", "index"]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{}: {stderr}", output.status);
+    assert!(stderr.contains("index/db"), "{stderr}");
+}
+
 /// A latents file and a samples file, both sound.
 fn sound_files(folder: &Path) -> [Vec<u8>; 2] {
     let training = worked_example();

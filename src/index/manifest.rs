@@ -137,6 +137,36 @@ impl FileEntry {
     }
 }
 
+impl FileEntry {
+    /// The file is there, and as long as it was.
+    pub(super) fn check_length(&self, folder: &Path) -> Result<(), IndexError> {
+        let path = folder.join(&self.name);
+        let found = match std::fs::metadata(&path) {
+            Ok(found) if found.len() == self.bytes => return Ok(()),
+            Ok(found) => format!("{} bytes", found.len()),
+            Err(error) => error.to_string(),
+        };
+        Err(IndexError::Damaged {
+            path,
+            expected: format!("{} bytes", self.bytes),
+            found,
+        })
+    }
+
+    /// The file is what was written.
+    pub(super) fn check(&self, folder: &Path) -> Result<(), IndexError> {
+        let found = Self::of(folder, self.name.clone())?;
+        if found == *self {
+            return Ok(());
+        }
+        Err(IndexError::Damaged {
+            path: folder.join(&self.name),
+            expected: format!("checksum {}", self.xxh3_128),
+            found: found.xxh3_128,
+        })
+    }
+}
+
 impl Manifest {
     pub(super) fn new(set: &LatentSet, anchor: Anchor) -> Self {
         let shape = set.shape();

@@ -10,7 +10,6 @@ use std::collections::HashMap;
 
 use rayon::prelude::*;
 
-use super::manifest::FileEntry;
 use super::{Histogram, Index, IndexError, WindowIndex};
 use crate::latent::LatentSet;
 use crate::progress::Observer;
@@ -56,16 +55,9 @@ impl Index {
         let files = &self.manifest().files;
         observer.stage("checksums", files.len() as u64, "files");
         files.par_iter().try_for_each(|file| {
-            let found = FileEntry::of(self.path(), file.name.clone())?;
+            let checked = file.check(self.path());
             observer.advance(1);
-            if found == *file {
-                return Ok(());
-            }
-            Err(IndexError::Damaged {
-                path: self.path().join(&file.name),
-                expected: format!("checksum {}", file.xxh3_128),
-                found: found.xxh3_128,
-            })
+            checked
         })
     }
 
