@@ -5,6 +5,9 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
+/// How the name of a file under work begins, until it is renamed.
+pub(crate) const TEMPORARY_PREFIX: &str = ".bitquilt-";
+
 /// Bytes of memory that the machine can still give without swapping (its cgroup's, where it has one).
 pub(crate) fn available_memory() -> u64 {
     memory().0
@@ -41,7 +44,7 @@ pub(crate) fn write_whole<E: From<io::Error>>(
         _ => Path::new("."),
     };
     let file = tempfile::Builder::new()
-        .prefix(".bitquilt-")
+        .prefix(TEMPORARY_PREFIX)
         // The umask still applies; without this the finished file would be the owner's alone.
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)

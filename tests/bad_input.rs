@@ -138,7 +138,7 @@ fn an_index_of_a_newer_version_is_refused() {
             "index/manifest.json",
             "version 2",
             "reads version 1",
-            "build it again",
+            "needs the newer bitquilt",
         ];
         refuses(folder.path(), &arguments, 2, &words);
     }

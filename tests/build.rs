@@ -309,3 +309,63 @@ fn a_folder_that_is_no_index_is_never_written_into() {
     }
     assert!(wrong.is_empty(), "{wrong:#?}");
 }
+
+/// Making the stage and taking it away again are not atomic either: a kill can leave any part of it, and
+/// the next build must know it for what it is.
+#[test]
+fn whatever_part_of_a_stage_a_kill_leaves_can_be_built_over() {
+    let (set, options) = spilling();
+    let folder = small_folder();
+    let output = folder.path().join("index");
+    let copies = copies_at_every_stage(&set, &output, &options);
+    let expected = all_answers(&output);
+    let state = folder.path().join("state");
+    let mut wrong = Vec::new();
+    let mut check = |what: &str, finished: bool| {
+        if finished {
+            copy_folder(&output, &state);
+        }
+        let options = BuildOptions {
+            force: finished,
+            ..options.clone()
+        };
+        match build(&set, &state, &options, &Unobserved) {
+            Err(error) => wrong.push(format!("{what}, manifest there: {finished}: {error}")),
+            Ok(_) => assert!(all_answers(&state) == expected, "{what}"),
+        }
+        fs_err::remove_dir_all(&state).unwrap();
+    };
+    for finished in [false, true] {
+        fs_err::create_dir_all(state.join("building")).unwrap();
+        check("an empty stage", finished);
+        fs_err::create_dir_all(state.join("building")).unwrap();
+        fs_err::write(state.join("building/lock"), "").unwrap();
+        fs_err::write(state.join("building/.bitquilt-a1B2c3"), "{").unwrap();
+        check("half a plan", finished);
+        let [first, .., last] = &copies[..] else {
+            panic!("a build has several stages");
+        };
+        for copy in [first, last] {
+            for entry in fs_err::read_dir(copy.join("building")).unwrap() {
+                let name = entry.unwrap().file_name();
+                // Without this one, and with this one alone.
+                for alone in [false, true] {
+                    copy_folder(copy, &state);
+                    for entry in fs_err::read_dir(state.join("building")).unwrap() {
+                        let path = entry.unwrap().path();
+                        if (path.file_name() == Some(&name)) == alone {
+                            continue;
+                        }
+                        if path.is_dir() {
+                            fs_err::remove_dir_all(path).unwrap();
+                        } else {
+                            fs_err::remove_file(path).unwrap();
+                        }
+                    }
+                    check(&format!("{name:?} alone: {alone}"), finished);
+                }
+            }
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}

@@ -41,7 +41,7 @@ pub(super) struct GenerateArgs {
     samples: u64,
 
     /// Seed of the run
-    #[arg(long, default_value_t = 0)]
+    #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     seed: u64,
 
     /// What to do at a dead end

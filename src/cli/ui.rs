@@ -14,6 +14,9 @@ use crate::progress::Observer;
 /// Set by the first Ctrl-C; the second one ends the process at once.
 static STOP: AtomicBool = AtomicBool::new(false);
 
+/// Whether work is under way that looks at `STOP`; without any, the first Ctrl-C ends the process.
+static WATCHED: AtomicBool = AtomicBool::new(false);
+
 /// The terminal as a verb sees it.
 pub(crate) struct Ui {
     bar: Mutex<Option<ProgressBar>>,
@@ -26,7 +29,7 @@ impl Ui {
         static HANDLER: OnceLock<()> = OnceLock::new();
         HANDLER.get_or_init(|| {
             let stop = || {
-                if STOP.swap(true, Ordering::Relaxed) {
+                if STOP.swap(true, Ordering::Relaxed) || !WATCHED.load(Ordering::Relaxed) {
                     std::process::exit(130);
                 }
                 let message = b"\nstopping at the next safe point; Ctrl-C again stops at once\n";
@@ -66,6 +69,7 @@ impl Ui {
 
 impl Observer for Ui {
     fn stage(&self, name: &str, total: u64, unit: &str) {
+        WATCHED.store(true, Ordering::Relaxed);
         self.finish();
         if !std::io::stderr().is_terminal() {
             return;

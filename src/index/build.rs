@@ -12,7 +12,7 @@ use super::extract::{Memory, extract};
 use super::manifest::{MANIFEST, Manifest, Source, WindowEntry};
 use super::occurrence::MAX_WORDS;
 use super::sort::Sorted;
-use super::stage::{BUILDING, DATABASE, Plan, Stage};
+use super::stage::{BUILDING, DATABASE, LATENTS, Plan, Stage};
 use super::store::{Family, SstOptions, SstWriter};
 use super::write::{Written, write_window};
 use crate::latent::LatentSet;
@@ -88,6 +88,11 @@ pub fn build(
     let created = claim_output(output, options.force)?;
     let plan = Plan::of(set, &options.sources, options.anchor);
     let result = Stage::open(output, &plan).and_then(|stage| {
+        // Another build may have ended between the first look and the lock.
+        if let Err(error) = claim_output(output, options.force) {
+            stage.remove();
+            return Err(error);
+        }
         let work = Build {
             set,
             options,
@@ -236,7 +241,7 @@ impl Build<'_> {
 
     fn write_latents(&self) -> Result<Vec<PathBuf>, IndexError> {
         let options = SstOptions::new(Family::Latents);
-        let mut writer = SstWriter::create(&options, self.stage.path("latents.sst"));
+        let mut writer = SstWriter::create(&options, self.stage.path(LATENTS));
         let mut value = Vec::new();
         for id in 0..self.set.len() {
             value.clear();

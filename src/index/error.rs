@@ -21,8 +21,8 @@ pub enum IndexError {
 
     /// An index that this program is too old to read.
     #[error(
-        "{path}: index format version {found}, this bitquilt reads version {supported}: use the \
-         bitquilt that built it, or build it again",
+        "{path}: index format version {found}, this bitquilt reads version {supported}: a newer index \
+         needs the newer bitquilt that built it, an older one must be built again",
         path = path.display()
     )]
     Version {

@@ -82,22 +82,24 @@ pub struct Source {
     pub name: String,
     /// How many latents it held.
     pub latents: u64,
-    /// XXH3-128 of shape, packed bits and labels, in hexadecimal.
+    /// XXH3-128 of shape and packed bits, in hexadecimal.
     pub xxh3_128: String,
 }
 
 impl Source {
     /// Describes a latent set.
     pub fn of(set: &LatentSet, name: impl Into<String>) -> Self {
+        Self::of_packed(set.shape(), set.packed(), name)
+    }
+
+    /// Describes some rows of a latent set.
+    pub(super) fn of_packed(shape: Shape, packed: &[u8], name: impl Into<String>) -> Self {
         let mut hash = Xxh3::new();
-        hash.update(set.shape().to_string().as_bytes());
-        hash.update(set.packed());
-        for label in set.labels().unwrap_or_default() {
-            hash.update(&label.to_le_bytes());
-        }
+        hash.update(shape.to_string().as_bytes());
+        hash.update(packed);
         Self {
             name: name.into(),
-            latents: set.len() as u64,
+            latents: (packed.len() / shape.packed_bytes()) as u64,
             xxh3_128: format!("{:032x}", hash.digest128()),
         }
     }

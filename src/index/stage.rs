@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
+use xxhash_rust::xxh3::xxh3_128;
 
 use super::IndexError;
 use super::manifest::{FORMAT_VERSION, FileEntry, MANIFEST, Manifest, Source};
@@ -22,7 +23,11 @@ pub(super) const DATABASE: &str = "db";
 /// The stage below an index folder.
 pub(super) const BUILDING: &str = "building";
 
+/// The SST file of the latents, below a stage.
+pub(super) const LATENTS: &str = "latents.sst";
+
 const LOCK: &str = "lock";
+const SPILLS: &str = "spill";
 const PLAN: &str = "plan.json";
 const FINISHED: &str = "finished.json";
 
@@ -36,6 +41,8 @@ pub(super) struct Plan {
     sources: Vec<Source>,
     codec: String,
     anchor: String,
+    /// XXH3-128 of the labels, little endian.
+    labels: Option<String>,
 }
 
 impl Plan {
@@ -47,6 +54,13 @@ impl Plan {
             sources: sources.to_vec(),
             codec: set.codec().to_string(),
             anchor: anchor.to_string(),
+            labels: set.labels().map(|labels| {
+                let bytes: Vec<u8> = labels
+                    .iter()
+                    .flat_map(|label| label.to_le_bytes())
+                    .collect();
+                format!("{:032x}", xxh3_128(&bytes))
+            }),
         }
     }
 }
@@ -79,13 +93,13 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Whether the folder `building` of an output was made by a build: it holds the lock, and a plan
-    /// unless the build ended before it wrote one.
+    /// Whether the folder `building` of an output can be a build's: it holds nothing but what a build
+    /// makes. A kill may leave any part of that, down to an empty folder.
     pub(super) fn is_one(output: &Path) -> bool {
-        let folder = output.join(BUILDING);
-        let planned = || read_json::<Plan>(&folder.join(PLAN)).is_some();
-        let only_lock = || std::fs::read_dir(&folder).is_ok_and(|entries| entries.count() == 1);
-        folder.join(LOCK).is_file() && (planned() || only_lock())
+        let Ok(mut entries) = std::fs::read_dir(output.join(BUILDING)) else {
+            return false;
+        };
+        entries.all(|entry| entry.is_ok_and(|entry| is_ours(&entry.file_name().to_string_lossy())))
     }
 
     /// Takes the folder over, keeping what an unfinished build of the same plan has left there.
@@ -146,7 +160,7 @@ impl Stage {
     }
 
     pub(super) fn spill_folder(&self) -> PathBuf {
-        self.path("spill")
+        self.path(SPILLS)
     }
 
     pub(super) fn drop_spills(&self) {
@@ -161,7 +175,7 @@ impl Stage {
     }
 
     fn window_folder(&self, window: Window) -> PathBuf {
-        self.path(&window.to_string().replace(':', "-"))
+        self.path(&folder_name(window))
     }
 
     /// An empty folder for the files of a window.
@@ -268,6 +282,23 @@ impl Stage {
         self.remove();
         Ok(manifest)
     }
+}
+
+/// Windows are named in file systems that do not take a colon as well.
+fn folder_name(window: Window) -> String {
+    window.to_string().replace(':', "-")
+}
+
+/// Whether a build makes something of that name in its stage.
+fn is_ours(name: &str) -> bool {
+    let window = || {
+        name.replace('-', ":")
+            .parse()
+            .is_ok_and(|w| folder_name(w) == name)
+    };
+    [LOCK, PLAN, LATENTS, SPILLS, DATABASE].contains(&name)
+        || name.starts_with(system::TEMPORARY_PREFIX)
+        || window()
 }
 
 fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Option<T> {

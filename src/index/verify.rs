@@ -10,6 +10,7 @@ use std::collections::HashMap;
 
 use rayon::prelude::*;
 
+use super::manifest::Source;
 use super::{Histogram, Index, IndexError, WindowIndex};
 use crate::latent::LatentSet;
 use crate::progress::Observer;
@@ -75,7 +76,32 @@ impl Index {
         if next != self.latents() {
             return Err(self.damaged(&format!("{} latents", self.latents()), next));
         }
+        self.verify_sources(&packed)?;
         Ok(LatentSet::from_packed(self.shape(), packed)?)
+    }
+
+    /// The latents are those of the files that the manifest names.
+    fn verify_sources(&self, packed: &[u8]) -> Result<(), IndexError> {
+        let mut rest = packed;
+        for source in &self.manifest().sources {
+            let bytes = source
+                .latents
+                .saturating_mul(self.shape().packed_bytes() as u64);
+            let split = usize::try_from(bytes)
+                .ok()
+                .and_then(|at| rest.split_at_checked(at));
+            let Some((own, behind)) = split else {
+                let expected = format!("{} latents of {}", source.latents, source.name);
+                return Err(self.damaged(&expected, "fewer"));
+            };
+            let found = Source::of_packed(self.shape(), own, source.name.clone());
+            if found != *source {
+                let expected = format!("latents of {} with hash {}", source.name, source.xxh3_128);
+                return Err(self.damaged(&expected, found.xxh3_128));
+            }
+            rest = behind;
+        }
+        Ok(())
     }
 }
 
