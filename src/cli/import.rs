@@ -55,7 +55,7 @@ pub(crate) struct ImportArgs {
     #[arg(long, value_enum, value_name = "COLOUR")]
     channel: Option<ChannelArg>,
 
-    /// Codes of four axes: [N,H,W,K] or [N,K,H,W]; no default, the wrong one gives garbage
+    /// Codes of four axes, N×H×W×K or N×K×H×W; no default, the wrong one gives garbage
     #[arg(long, value_enum, value_name = "LAYOUT")]
     layout: Option<LayoutArg>,
 

@@ -1,6 +1,6 @@
 //! The latent index: for every context of a window, what followed it and where.
 //!
-//! Built once ([`build`]), then immutable and opened read-only ([`Index`]) by any number of threads
+//! Built once ([`build()`]), then immutable and opened read-only ([`Index`]) by any number of threads
 //! and processes. Useful for exact counts of contexts that were seen, and for every place where they
 //! were; not for contexts longer or shorter than the windows it was built with.
 

@@ -65,7 +65,7 @@ impl<'a, C: Counts> Search<'a, C> {
     ///
     /// # Errors
     /// [`SearchError::OffGrid`] for a fixed position that the geometry's grid does not have,
-    /// [`SearchError::TooLarge`] when the blame of every bit would pass [`MAX_BLAME_BYTES`].
+    /// [`SearchError::TooLarge`] when backjumping would need more than 256 MiB for blame.
     pub fn new(
         geometry: &'a Geometry,
         counts: &'a C,
