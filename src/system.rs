@@ -29,31 +29,57 @@ fn memory() -> (u64, u64) {
     }
 }
 
+/// A file under work whose errors name the path that it will have.
+pub(crate) struct NamedFile<'a> {
+    file: &'a std::fs::File,
+    path: &'a Path,
+}
+
+impl NamedFile<'_> {
+    fn name(&self, error: io::Error) -> io::Error {
+        io::Error::new(error.kind(), format!("{}: {error}", self.path.display()))
+    }
+}
+
+impl Write for NamedFile<'_> {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.file.write(bytes).map_err(|error| self.name(error))
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.sync_all().map_err(|error| self.name(error))
+    }
+}
+
 /// Writes a whole file or none: into a temporary file beside `path`, synced, then renamed.
 ///
 /// # Errors
 /// Whatever `write` or the operating system reports; `path` is then as it was before.
 pub(crate) fn write_whole<E: From<io::Error>>(
     path: &Path,
-    write: impl FnOnce(&mut BufWriter<&std::fs::File>) -> Result<(), E>,
+    write: impl FnOnce(&mut BufWriter<NamedFile<'_>>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let name_the_path =
-        |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
+    let name_the_path =
+        |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
     let file = tempfile::Builder::new()
         .prefix(TEMPORARY_PREFIX)
         // The umask still applies; without this the finished file would be the owner's alone.
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)
         .map_err(name_the_path)?;
-    let mut out = BufWriter::with_capacity(1 << 20, file.as_file());
+    let named = NamedFile {
+        file: file.as_file(),
+        path,
+    };
+    let mut out = BufWriter::with_capacity(1 << 20, named);
     write(&mut out)?;
-    out.flush().map_err(name_the_path)?;
+    // Through the buffer and down to the disk.
+    out.flush()?;
     drop(out);
-    file.as_file().sync_all().map_err(name_the_path)?;
     file.persist(path)
         .map_err(|error| name_the_path(error.error))?;
     sync_folder(folder)?;
