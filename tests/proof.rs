@@ -100,10 +100,10 @@ proptest! {
             }
         }
         let options = SearchOptions {
-            method: if random.bit() { Method::Backjump } else { Method::Chronological },
+            method: [Method::Chronological, Method::Backjump, Method::Row][random.below(3) as usize],
             seed,
             max_backtracks: Some(500),
-            timeout: None,
+            ..SearchOptions::default()
         };
         let attempts = attempts(&index, window, &fixed, options);
         let run = Run {

@@ -56,6 +56,11 @@ pub(super) struct GenerateArgs {
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
     timeout: Option<Duration>,
 
+    /// States of a row that --search row follows at once; a row that needs more is searched in segments
+    #[arg(long, value_name = "N", default_value_t = 1 << 14,
+          value_parser = clap::value_parser!(u32).range(2..=1 << 24))]
+    max_states: u32,
+
     /// Fix bits: ROW,COL=BIT, ROW,COL,CHANNEL=BIT or prefix=BITS; may be given several times. Fixed
     /// bits need no support themselves
     #[arg(long, value_name = "PLACE=BITS")]
@@ -80,6 +85,8 @@ enum MethodArg {
     Chronological,
     /// Return to the latest bit that is responsible
     Backjump,
+    /// Draw whole rows so that no dead end lies inside one, return to the latest row responsible
+    Row,
 }
 
 /// A number, or none.
@@ -126,10 +133,12 @@ pub(super) fn run(args: &GenerateArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
         method: match args.search {
             MethodArg::Chronological => Method::Chronological,
             MethodArg::Backjump => Method::Backjump,
+            MethodArg::Row => Method::Row,
         },
         seed: args.seed,
         max_backtracks: args.max_backtracks.0,
         timeout: args.timeout,
+        max_states: args.max_states as usize,
     };
     let attempts = search::generate(
         window.geometry(),

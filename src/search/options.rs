@@ -18,6 +18,9 @@ pub enum Method {
     /// blame.
     #[default]
     Backjump,
+    /// Draw whole rows from their exact conditional distribution, so that no dead end lies inside one,
+    /// and backtrack over rows.
+    Row,
 }
 
 impl fmt::Display for Method {
@@ -25,6 +28,7 @@ impl fmt::Display for Method {
         f.write_str(match self {
             Self::Chronological => "chronological",
             Self::Backjump => "backjump",
+            Self::Row => "row",
         })
     }
 }
@@ -41,6 +45,9 @@ pub struct SearchOptions {
     /// Time after which a search gives up; `None` for never. With a limit, which samples succeed
     /// depends on the machine's speed.
     pub timeout: Option<Duration>,
+    /// States of a row followed at once by [`Method::Row`], at least 2; a row that needs more is searched
+    /// in segments.
+    pub max_states: usize,
 }
 
 impl Default for SearchOptions {
@@ -50,6 +57,7 @@ impl Default for SearchOptions {
             seed: 0,
             max_backtracks: Some(20_000),
             timeout: None,
+            max_states: 1 << 14,
         }
     }
 }

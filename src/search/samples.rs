@@ -117,6 +117,7 @@ impl Run<'_> {
             ("samples.windows", self.window.to_string()),
             ("samples.search", self.options.method.to_string()),
             ("samples.seed", self.options.seed.to_string()),
+            ("samples.max_states", self.options.max_states.to_string()),
             (
                 "samples.max_backtracks",
                 limit(self.options.max_backtracks.map(|n| n.to_string())),

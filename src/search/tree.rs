@@ -1,4 +1,4 @@
-//! One search: the tree of partial latents in scan order, walked depth first.
+//! The tree of partial latents in scan order, walked depth first, bit by bit.
 //!
 //! At each free bit the index gives the histogram of the context; the value tried first is drawn from
 //! it, the other is kept for later. The draw is a hash of (seed, sample, position, context), not a
@@ -25,8 +25,8 @@ use crate::window::{ContextKey, Frame, Geometry, MAX_KEY_BYTES};
 /// 784 take 80 kB.
 const MAX_BLAME_BYTES: usize = 1 << 28;
 
-/// A search for the completions of some fixed bits, one after the other.
-pub struct Search<'a, C> {
+/// A search over bits.
+pub(super) struct BitSearch<'a, C> {
     geometry: &'a Geometry,
     counts: &'a C,
     options: SearchOptions,
@@ -59,40 +59,28 @@ struct Node {
     tried: u8,
 }
 
-impl<'a, C: Counts> Search<'a, C> {
-    /// A search for sample `sample` of a run. Bits of `fixed` have their value; every other bit gets
-    /// one that is supported.
-    ///
-    /// # Errors
-    /// [`SearchError::OffGrid`] for a fixed position that the geometry's grid does not have,
-    /// [`SearchError::TooLarge`] when backjumping would need more than 256 MiB for blame.
-    pub fn new(
+impl<'a, C: Counts> BitSearch<'a, C> {
+    /// `frame` has the fixed bits set.
+    pub(super) fn new(
         geometry: &'a Geometry,
         counts: &'a C,
         fixed: &FixedBits,
         options: SearchOptions,
-        sample: u64,
+        draw_seed: u64,
+        frame: Frame,
     ) -> Result<Self, SearchError> {
-        let shape = geometry.shape();
-        let mut frame = Frame::new(shape, &[geometry]);
-        for (position, bit) in fixed.iter() {
-            if position >= shape.bits() {
-                return Err(SearchError::OffGrid { position, shape });
-            }
-            frame.set(position, bit);
-        }
-        let positions = 0..shape.bits();
+        let positions = 0..geometry.shape().bits();
         let free: Vec<_> = positions
             .clone()
             .filter(|p| fixed.get(*p).is_none())
             .collect();
         let depth_of = positions
-            .chain([shape.bits()])
+            .chain([geometry.shape().bits()])
             .map(|position| free.partition_point(|p| *p < position))
             .collect();
         let words = free.len().div_ceil(64);
         let blame_words = match options.method {
-            Method::Chronological => 0,
+            Method::Chronological | Method::Row => 0,
             Method::Backjump => words * free.len(),
         };
         if blame_words * 8 > MAX_BLAME_BYTES {
@@ -102,7 +90,7 @@ impl<'a, C: Counts> Search<'a, C> {
             geometry,
             counts,
             options,
-            draw_seed: xxh3_64_with_seed(&sample.to_le_bytes(), options.seed),
+            draw_seed,
             frame,
             depth_of,
             nodes: Vec::with_capacity(free.len()),
@@ -117,24 +105,16 @@ impl<'a, C: Counts> Search<'a, C> {
         })
     }
 
-    /// What the search has done so far.
-    pub fn counters(&self) -> Counters {
+    pub(super) fn counters(&self) -> Counters {
         self.counters
     }
 
-    /// The latent as it stands: the sample, after [`Status::Sample`]. Packed as a row of a latent set.
-    pub fn to_packed(&self) -> Vec<u8> {
-        self.frame.to_packed()
+    pub(super) fn frame(&self) -> &Frame {
+        &self.frame
     }
 
-    /// Goes on to the next completion; each is found once. `stop` is asked now and then.
-    ///
-    /// After [`Status::Sample`], [`Search::to_packed`] is the completion and the search can go on.
-    /// [`Status::NoneExists`] proves that there is no further one. Budgets count from the first call.
-    ///
-    /// # Errors
-    /// Whatever the index reports.
-    pub fn advance(&mut self, stop: &dyn Fn() -> bool) -> Result<Status, SearchError> {
+    /// Goes on to the next completion.
+    pub(super) fn advance(&mut self, stop: &dyn Fn() -> bool) -> Result<Status, SearchError> {
         if let Some(status) = self.ended {
             return Ok(status);
         }
@@ -219,7 +199,7 @@ impl<'a, C: Counts> Search<'a, C> {
     /// Leaves a dead end at the current depth; `false` when there is nowhere to return to.
     fn backtrack(&mut self) -> bool {
         let target = match self.options.method {
-            Method::Chronological => self.depth.checked_sub(1),
+            Method::Chronological | Method::Row => self.depth.checked_sub(1),
             Method::Backjump => self.blame_and_target(),
         };
         let Some(target) = target else {

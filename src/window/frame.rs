@@ -78,6 +78,18 @@ impl Frame {
         *word = *word & !(1 << (position % 64)) | u64::from(bit) << (position % 64);
     }
 
+    /// Sets `n ≤ 128` bits of one row from `position` on, lowest first.
+    pub(crate) fn write(&mut self, position: usize, n: usize, bits: u128) {
+        let row_bits = self.shape.width() * self.shape.channels();
+        let (row, at) = (position / row_bits, self.pad + position % row_bits);
+        let row = &mut self.rows[row * self.row_words..(row + 1) * self.row_words];
+        let low = n.min(64);
+        for (words, at) in [(row, at), (&mut self.scan[..], position)] {
+            replace(words, at, low, bits as u64);
+            replace(words, at + low, n - low, (bits >> 64) as u64);
+        }
+    }
+
     /// One bit.
     pub fn get(&self, position: usize) -> bool {
         self.scan[position / 64] >> (position % 64) & 1 == 1
@@ -116,6 +128,18 @@ fn read(words: &[u64], at: usize, n: usize) -> u64 {
     // `<< 1 << (63 − shift)` is `<< (64 − shift)` that is 0, not undefined, at shift 0.
     let both = words[word] >> shift | words[word + 1] << 1 << (63 - shift);
     if n == 0 { 0 } else { both & !0 >> (64 - n) }
+}
+
+/// Replaces `n ≤ 64` bits of `words` from bit `at` on.
+fn replace(words: &mut [u64], at: usize, n: usize, bits: u64) {
+    if n == 0 {
+        return;
+    }
+    let mask = !0 >> (64 - n);
+    let (word, shift) = (at / 64, at % 64);
+    let bits = bits & mask;
+    words[word] = words[word] & !(mask << shift) | bits << shift;
+    words[word + 1] = words[word + 1] & !(mask >> 1 >> (63 - shift)) | bits >> 1 >> (63 - shift);
 }
 
 /// Ors `bits` into `words` from bit `at` on.
