@@ -13,6 +13,7 @@ use crate::index::Index;
 use crate::latent::{Codec, GridOptions, write_grid};
 use crate::progress::Observer;
 use crate::search::{self, Attempt, FixedBits, Method, Run, SearchOptions, Status};
+use crate::system;
 use crate::window::Window;
 
 /// Generate latents in which every local window was seen in training
@@ -140,6 +141,7 @@ pub(super) fn run(args: &GenerateArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
         timeout: args.timeout,
         max_states: args.max_states as usize,
     };
+    check_memory(args.samples, &index)?;
     let attempts = search::generate(
         window.geometry(),
         &window,
@@ -188,6 +190,24 @@ pub(super) fn run(args: &GenerateArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
         return Ok(ExitCode::from(STOPPED));
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Refuses a run whose samples would not fit in memory together.
+fn check_memory(samples: u64, index: &Index) -> anyhow::Result<()> {
+    let shape = index.shape();
+    // Packed bits twice, in the attempt and in the file; how each was answered; counters.
+    let each = 2 * shape.packed_bytes() + shape.bits() + 256;
+    let needed = samples.saturating_mul(each as u64);
+    let available = system::available_memory();
+    if needed > available {
+        anyhow::bail!(
+            "--samples {samples}: needs {} of memory, {} are available: generate fewer at a time, with \
+             another --seed for each run",
+            indicatif::BinaryBytes(needed),
+            indicatif::BinaryBytes(available)
+        );
+    }
+    Ok(())
 }
 
 fn attempt_json(attempt: &Attempt) -> serde_json::Value {

@@ -1,9 +1,10 @@
 //! What can go wrong between a file of images or codes and a latent set.
 
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use super::shape::{MAX_BITS, Shape};
+use crate::system;
 
 /// An error of the `latent` module. Every variant about a file names it, what was expected and
 /// what was found.
@@ -86,6 +87,19 @@ pub enum LatentError {
 }
 
 impl LatentError {
+    /// Refuses what needs more bytes than the machine has available.
+    pub(crate) fn check_memory(path: &Path, needed: u64) -> Result<(), Self> {
+        let available = system::available_memory();
+        if needed <= available {
+            return Ok(());
+        }
+        Err(Self::Memory {
+            path: path.into(),
+            needed,
+            available,
+        })
+    }
+
     /// A [`LatentError::Format`] from anything that can be shown.
     pub(crate) fn format(
         path: impl Into<PathBuf>,

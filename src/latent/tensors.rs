@@ -97,14 +97,7 @@ impl TensorFile {
     /// [`LatentError::Format`] when it is not safetensors, [`LatentError::Io`].
     pub(crate) fn read(path: &Path) -> Result<Self, LatentError> {
         let needed = fs_err::metadata(path)?.len().saturating_mul(2);
-        let available = system::available_memory();
-        if needed > available {
-            return Err(LatentError::Memory {
-                path: path.into(),
-                needed,
-                available,
-            });
-        }
+        LatentError::check_memory(path, needed)?;
         let buffer = fs_err::read(path)?;
         let wrong = |error| {
             LatentError::format(

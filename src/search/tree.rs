@@ -12,7 +12,6 @@
 //! blame (Prosser 1993, conflict-directed backjumping). Complete: what is jumped over cannot matter.
 
 use std::ops::Range;
-use std::time::Instant;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
@@ -45,9 +44,6 @@ pub(super) struct BitSearch<'a, C> {
     counters: Counters,
     /// Whether the latent as it stands is a completion that the caller has.
     handed_out: bool,
-    /// Set once a search has ended for good.
-    ended: Option<Status>,
-    started: Option<Instant>,
 }
 
 /// The choice at one free bit.
@@ -100,8 +96,6 @@ impl<'a, C: Counts> BitSearch<'a, C> {
             depth: 0,
             counters: Counters::default(),
             handed_out: false,
-            ended: None,
-            started: None,
         })
     }
 
@@ -114,15 +108,14 @@ impl<'a, C: Counts> BitSearch<'a, C> {
     }
 
     /// Goes on to the next completion.
-    pub(super) fn advance(&mut self, stop: &dyn Fn() -> bool) -> Result<Status, SearchError> {
-        if let Some(status) = self.ended {
-            return Ok(status);
-        }
-        let started = *self.started.get_or_insert_with(Instant::now);
+    pub(super) fn advance(
+        &mut self,
+        interrupted: &dyn Fn() -> Option<Status>,
+    ) -> Result<Status, SearchError> {
         // The leaf of a completion that was handed out is a dead end now, and since the completions of
         // every other choice are still wanted, it blames all bits.
         if std::mem::take(&mut self.handed_out) && !self.leave_leaf() {
-            return Ok(self.end(Status::NoneExists));
+            return Ok(Status::NoneExists);
         }
         let mut steps = 0u32;
         loop {
@@ -132,14 +125,10 @@ impl<'a, C: Counts> BitSearch<'a, C> {
                 return Ok(Status::Sample);
             }
             steps = steps.wrapping_add(1);
-            if steps.is_multiple_of(256) {
-                if stop() {
-                    return Ok(Status::Stopped);
-                }
-                let limit = self.options.timeout;
-                if limit.is_some_and(|limit| started.elapsed() >= limit) {
-                    return Ok(self.end(Status::BudgetSpent));
-                }
+            if steps.is_multiple_of(256)
+                && let Some(status) = interrupted()
+            {
+                return Ok(status);
             }
             if self.nodes.len() == self.depth {
                 let node = self.enter()?;
@@ -151,17 +140,12 @@ impl<'a, C: Counts> BitSearch<'a, C> {
             }
             let limit = self.options.max_backtracks;
             if limit.is_some_and(|limit| self.counters.backtracks >= limit) {
-                return Ok(self.end(Status::BudgetSpent));
+                return Ok(Status::BudgetSpent);
             }
             if !self.backtrack() {
-                return Ok(self.end(Status::NoneExists));
+                return Ok(Status::NoneExists);
             }
         }
-    }
-
-    fn end(&mut self, status: Status) -> Status {
-        self.ended = Some(status);
-        status
     }
 
     /// Looks up the context at the current depth.

@@ -1,5 +1,7 @@
 //! One search, whichever way it walks.
 
+use std::time::{Duration, Instant};
+
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::SearchError;
@@ -10,7 +12,13 @@ use crate::index::Counts;
 use crate::window::{Frame, Geometry};
 
 /// A search for the completions of some fixed bits, one after the other.
-pub struct Search<'a, C>(Walk<'a, C>);
+pub struct Search<'a, C> {
+    walk: Walk<'a, C>,
+    timeout: Option<Duration>,
+    started: Option<Instant>,
+    /// Set once the search has ended for good.
+    ended: Option<Status>,
+}
 
 enum Walk<'a, C> {
     Bits(BitSearch<'a, C>),
@@ -40,19 +48,25 @@ impl<'a, C: Counts> Search<'a, C> {
             frame.set(position, bit);
         }
         let seed = xxh3_64_with_seed(&sample.to_le_bytes(), options.seed);
-        Ok(Self(match options.method {
+        let walk = match options.method {
             Method::Row => Walk::Rows(RowSearch::new(
                 geometry, counts, fixed, options, seed, frame,
             )),
             Method::Chronological | Method::Backjump => Walk::Bits(BitSearch::new(
                 geometry, counts, fixed, options, seed, frame,
             )?),
-        }))
+        };
+        Ok(Self {
+            walk,
+            timeout: options.timeout,
+            started: None,
+            ended: None,
+        })
     }
 
     /// What the search has done so far.
     pub fn counters(&self) -> Counters {
-        match &self.0 {
+        match &self.walk {
             Walk::Bits(search) => search.counters(),
             Walk::Rows(search) => search.counters(),
         }
@@ -60,7 +74,7 @@ impl<'a, C: Counts> Search<'a, C> {
 
     /// The latent as it stands: the sample, after [`Status::Sample`]. Packed as a row of a latent set.
     pub fn to_packed(&self) -> Vec<u8> {
-        match &self.0 {
+        match &self.walk {
             Walk::Bits(search) => search.frame().to_packed(),
             Walk::Rows(search) => search.frame().to_packed(),
         }
@@ -74,9 +88,25 @@ impl<'a, C: Counts> Search<'a, C> {
     /// # Errors
     /// Whatever the index reports.
     pub fn advance(&mut self, stop: &dyn Fn() -> bool) -> Result<Status, SearchError> {
-        match &mut self.0 {
-            Walk::Bits(search) => search.advance(stop),
-            Walk::Rows(search) => search.advance(stop),
+        if let Some(status) = self.ended {
+            return Ok(status);
         }
+        let started = *self.started.get_or_insert_with(Instant::now);
+        let timeout = self.timeout;
+        let interrupted = || {
+            if stop() {
+                return Some(Status::Stopped);
+            }
+            let late = timeout.is_some_and(|timeout| started.elapsed() >= timeout);
+            late.then_some(Status::BudgetSpent)
+        };
+        let status = match &mut self.walk {
+            Walk::Bits(search) => search.advance(&interrupted)?,
+            Walk::Rows(search) => search.advance(&interrupted)?,
+        };
+        if matches!(status, Status::NoneExists | Status::BudgetSpent) {
+            self.ended = Some(status);
+        }
+        Ok(status)
     }
 }

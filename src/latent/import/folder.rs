@@ -13,7 +13,6 @@ use super::pixels::{self, Rule};
 use super::{ImportOptions, Imported, Labels, check_memory, name_of, recognise, stop_if_asked};
 use crate::latent::{Codec, LatentError, LatentSet};
 use crate::progress::Observer;
-use crate::system;
 
 /// Most pixels of an image that is decoded to be scaled: the largest cameras stay below it.
 const MOST_PIXELS: u64 = 1 << 26;
@@ -302,14 +301,7 @@ fn load(path: &Path, rule: &Rule) -> Result<pixels::Pixels, LatentError> {
     let needed = pixels * BYTES_PER_PIXEL * rayon::current_num_threads() as u64;
     // A system call: only where the image is large.
     if needed > 1 << 28 {
-        let available = system::available_memory();
-        if needed > available {
-            return Err(LatentError::Memory {
-                path: path.into(),
-                needed,
-                available,
-            });
-        }
+        LatentError::check_memory(path, needed)?;
     }
     DynamicImage::from_decoder(decoder)
         .map(pixels::of_image)

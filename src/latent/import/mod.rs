@@ -20,7 +20,6 @@ use std::path::{Path, PathBuf};
 
 use super::{LatentError, LatentSet, MAX_BITS, Shape};
 use crate::progress::Observer;
-use crate::system;
 use recognise::Kind;
 
 /// What becomes of the colours of an image. Gray images have one bit a pixel whatever is chosen.
@@ -201,15 +200,7 @@ fn check_memory(path: &Path, latents: u64, shape: Shape) -> Result<(), LatentErr
     // A label takes 8 bytes, held as often.
     let row = shape.packed_bytes() as u64 + 8;
     let needed = latents.saturating_mul(row).saturating_mul(4);
-    let available = system::available_memory();
-    if needed > available {
-        return Err(LatentError::Memory {
-            path: path.into(),
-            needed,
-            available,
-        });
-    }
-    Ok(())
+    LatentError::check_memory(path, needed)
 }
 
 /// The error of work that was asked to stop.
