@@ -29,25 +29,24 @@ fn memory() -> (u64, u64) {
     }
 }
 
+/// Puts the path in front of what the operating system says.
+pub(crate) fn naming(path: &Path) -> impl Fn(io::Error) -> io::Error + '_ {
+    move |error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))
+}
+
 /// A file under work whose errors name the path that it will have.
 pub(crate) struct NamedFile<'a> {
     file: &'a std::fs::File,
     path: &'a Path,
 }
 
-impl NamedFile<'_> {
-    fn name(&self, error: io::Error) -> io::Error {
-        io::Error::new(error.kind(), format!("{}: {error}", self.path.display()))
-    }
-}
-
 impl Write for NamedFile<'_> {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        self.file.write(bytes).map_err(|error| self.name(error))
+        self.file.write(bytes).map_err(naming(self.path))
     }
 
     fn flush(&mut self) -> io::Result<()> {
-        self.file.sync_all().map_err(|error| self.name(error))
+        self.file.sync_all().map_err(naming(self.path))
     }
 }
 
@@ -63,14 +62,12 @@ pub(crate) fn write_whole<E: From<io::Error>>(
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
     };
-    let name_the_path =
-        |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
     let file = tempfile::Builder::new()
         .prefix(TEMPORARY_PREFIX)
         // The umask still applies; without this the finished file would be the owner's alone.
         .permissions(Permissions::from_mode(0o666))
         .tempfile_in(folder)
-        .map_err(name_the_path)?;
+        .map_err(naming(path))?;
     let named = NamedFile {
         file: file.as_file(),
         path,
@@ -81,7 +78,7 @@ pub(crate) fn write_whole<E: From<io::Error>>(
     out.flush()?;
     drop(out);
     file.persist(path)
-        .map_err(|error| name_the_path(error.error))?;
+        .map_err(|error| naming(path)(error.error))?;
     sync_folder(folder)?;
     Ok(())
 }

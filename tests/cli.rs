@@ -208,13 +208,7 @@ fn a_pipe_sees_results_and_nothing_else() {
 
 /// Starts the program, sends SIGINT after a while, and gives its exit code.
 fn interrupted(folder: &Path, arguments: &[&str], after: Duration) -> Option<i32> {
-    let mut child = Command::new(BITQUILT)
-        .current_dir(folder)
-        .args(arguments)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child = start(folder, arguments);
     std::thread::sleep(after);
     let kill = Command::new("kill")
         .args(["-INT", &child.id().to_string()])

@@ -1,7 +1,7 @@
 //! P7 with the real binary: killed at any instant, with the disk full, with many readers.
 
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
+use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
 use bitquilt::{Anchor, Histogram, Index, IndexError, LatentSet, Unobserved, Window};
@@ -51,13 +51,7 @@ fn counted(index: &Index) -> Vec<Counted> {
 
 /// Starts a build, kills it after `delay`, and tells whether that came before its end.
 fn killed(folder: &Path, arguments: &[String], delay: Duration) -> bool {
-    let mut child = Command::new(BITQUILT)
-        .current_dir(folder)
-        .args(arguments)
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child = start(folder, arguments);
     std::thread::sleep(delay);
     child.kill().unwrap();
     !child.wait().unwrap().success()

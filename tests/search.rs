@@ -142,7 +142,9 @@ proptest! {
         let [one, other, row] =
             METHODS.map(|method| all_found(&window, &fixed, unlimited(method, seed)));
         // Rows cut into segments as short as they get.
-        let options = SearchOptions { max_states: 2, ..unlimited(Method::Row, seed) };
+        // Fewer than 2 states are taken as 2.
+        let max_states = (seed % 3) as usize;
+        let options = SearchOptions { max_states, ..unlimited(Method::Row, seed) };
         let segments = all_found(&window, &fixed, options);
         for (found, counters) in [&one, &other, &row, &segments] {
             let mut found = found.clone();

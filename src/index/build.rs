@@ -174,11 +174,11 @@ fn claim_output(output: &Path, force: bool) -> Result<bool, IndexError> {
             "holds an index already: choose another name, or pass --force to replace it",
         );
     }
-    if output.join(BUILDING).exists() && !Stage::is_one(output) {
+    let unfinished = output.join(BUILDING).exists();
+    if unfinished && !Stage::is_one(output) {
         return refuse("holds a folder `building` that is not a build's: choose another name");
     }
     let ours = |name: &std::ffi::OsStr| name == BUILDING || name == DATABASE;
-    let unfinished = output.join(BUILDING).exists();
     if !manifest {
         for entry in fs_err::read_dir(output)? {
             if !(unfinished && ours(&entry?.file_name())) {

@@ -137,9 +137,7 @@ impl FileEntry {
             xxh3_128: format!("{:032x}", hash.digest128()),
         })
     }
-}
 
-impl FileEntry {
     /// The file is there, and as long as it was.
     pub(super) fn check_length(&self, folder: &Path) -> Result<(), IndexError> {
         let path = folder.join(&self.name);

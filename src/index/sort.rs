@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::occurrence::Layout;
+use crate::system::naming;
 
 /// Most spills that one merge reads: file descriptors and read buffers.
 pub(super) const MAX_SPILLS: u64 = 512;
@@ -88,15 +89,13 @@ impl<const W: usize> Sorted<W> {
             self.choose_splitters(batch, total);
         }
         let path = folder.join(format!("spill-{}", self.batches.len()));
-        let named =
-            |error: io::Error| io::Error::new(error.kind(), format!("{}: {error}", path.display()));
         let file = File::options()
             .read(true)
             .write(true)
             .create(true)
             .truncate(true)
             .open(&path)
-            .map_err(named)?;
+            .map_err(naming(&path))?;
         let mut spill = Spill {
             file,
             path: path.clone(),
@@ -116,7 +115,7 @@ impl<const W: usize> Sorted<W> {
                     .iter()
                     .flat_map(|word| word.to_le_bytes()),
             );
-            (&spill.file).write_all(&bytes).map_err(named)?;
+            (&spill.file).write_all(&bytes).map_err(naming(&path))?;
         }
         self.batches.push(Batch::Spill(spill));
         Ok(())
@@ -230,10 +229,7 @@ impl<const W: usize> SpillReader<'_, W> {
             self.spill
                 .file
                 .read_exact_at(&mut bytes, self.next * W as u64 * 8)
-                .map_err(|error| {
-                    let path = self.spill.path.display();
-                    io::Error::new(error.kind(), format!("{path}: {error}"))
-                })?;
+                .map_err(naming(&self.spill.path))?;
             self.buffer.clear();
             let (words, _) = bytes.as_chunks::<8>();
             let (words, _) = words.as_chunks::<W>();

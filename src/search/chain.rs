@@ -36,6 +36,18 @@ struct Node {
     complete: f64,
 }
 
+impl Node {
+    /// How likely each value is to be taken and to lead on to a complete segment, up to the layer's
+    /// factor; above 0 exactly where it can. No product here underflows to 0: a chance is above 2⁻⁵² and
+    /// what `Chain::weigh` leaves of `complete` at least 2⁻¹⁰²².
+    fn ways(&self, next: &[Node]) -> [f64; 2] {
+        [0, 1].map(|value| match next.get(self.next[value] as usize) {
+            Some(after) => self.chance[value] * after.complete,
+            None => 0.0,
+        })
+    }
+}
+
 /// A segment that can be completed.
 #[derive(Debug)]
 pub(super) struct Chain {
@@ -168,13 +180,10 @@ impl Chain {
     fn weigh(&mut self) {
         for bit in (0..self.layers.len() - 1).rev() {
             let (before, after) = self.layers.split_at_mut(bit + 1);
-            let (layer, next) = (&mut before[bit], &after[0]);
+            let (layer, next) = (&mut before[bit], &after[0][..]);
             let mut most = 0.0;
             for node in layer.iter_mut() {
-                let ways = [0, 1].map(|value| match next.get(node.next[value] as usize) {
-                    Some(after) => node.chance[value] * after.complete,
-                    None => 0.0,
-                });
+                let ways = node.ways(next);
                 node.complete = ways[0] + ways[1];
                 most = f64::max(most, node.complete);
             }
@@ -199,28 +208,16 @@ impl Chain {
 
     /// From state `at` before `bit`: the probability of each value, given that the segment is completed.
     pub(super) fn odds(&self, bit: usize, at: u32) -> [f64; 2] {
-        let node = &self.layers[bit][at as usize];
-        let ways = [0, 1].map(
-            |value| match self.layers[bit + 1].get(node.next[value] as usize) {
-                Some(after) => node.chance[value] * after.complete,
-                None => 0.0,
-            },
-        );
-        // Underflow of a product must not close the only way there is.
-        let open = [0, 1].map(|value| self.is_open(bit, at, value));
-        match (open, ways[0] + ways[1]) {
-            ([true, false], _) => [1.0, 0.0],
-            ([false, true], _) => [0.0, 1.0],
-            (_, sum) if sum > 0.0 => ways.map(|way| way / sum),
-            _ => [0.5, 0.5],
-        }
-    }
-
-    /// Whether a value leads to a state that can be completed.
-    fn is_open(&self, bit: usize, at: u32, value: usize) -> bool {
-        let node = &self.layers[bit][at as usize];
-        let after = self.layers[bit + 1].get(node.next[value] as usize);
-        node.chance[value] > 0.0 && after.is_some_and(|after| after.complete > 0.0)
+        let ways = self.layers[bit][at as usize].ways(&self.layers[bit + 1]);
+        let sum = ways[0] + ways[1];
+        // A way that is open must not be rounded to one that is not: the search would skip it.
+        ways.map(|way| {
+            if way > 0.0 {
+                (way / sum).max(f64::MIN_POSITIVE)
+            } else {
+                0.0
+            }
+        })
     }
 
     /// The state that a value leads to.

@@ -104,7 +104,8 @@ impl<'a, C: Counts> RowSearch<'a, C> {
                 geometry: self.geometry,
                 counts: self.counts,
                 fixed: &self.fixed,
-                max_states: self.options.max_states,
+                // With fewer than 2 a segment of one bit could be too wide to end.
+                max_states: self.options.max_states.max(2),
             };
             match links.follow(&mut self.frame, start..row_end, &mut self.counters.lookups)? {
                 Segment::Alive(chain) => {
@@ -152,10 +153,12 @@ impl<'a, C: Counts> RowSearch<'a, C> {
 
     /// Leaves a dead end that began at `from`; `false` when there is nowhere to return to.
     fn backtrack(&mut self, from: usize, mut blame: Vec<usize>) -> bool {
-        let mut returned = 0;
+        if blame.iter().all(|prefix| *prefix == 0) {
+            return false;
+        }
+        self.counters.backtracks += 1;
         while let Some(target) = blame.iter().rposition(|prefix| *prefix > 0) {
             self.levels.truncate(target + 1);
-            self.counters.backtracks += 1 - std::mem::replace(&mut returned, 1);
             // `blame` has an entry for each level there was, so there is one at `target`.
             let level = &mut self.levels[target];
             let jump = (from - level.start) as u64;

@@ -75,9 +75,10 @@ impl<'a, C: Counts> BitSearch<'a, C> {
             .map(|position| free.partition_point(|p| *p < position))
             .collect();
         let words = free.len().div_ceil(64);
-        let blame_words = match options.method {
-            Method::Chronological | Method::Row => 0,
-            Method::Backjump => words * free.len(),
+        let blame_words = if options.method == Method::Backjump {
+            words * free.len()
+        } else {
+            0
         };
         if blame_words * 8 > MAX_BLAME_BYTES {
             return Err(SearchError::TooLarge { free: free.len() });
@@ -182,9 +183,10 @@ impl<'a, C: Counts> BitSearch<'a, C> {
 
     /// Leaves a dead end at the current depth; `false` when there is nowhere to return to.
     fn backtrack(&mut self) -> bool {
-        let target = match self.options.method {
-            Method::Chronological | Method::Row => self.depth.checked_sub(1),
-            Method::Backjump => self.blame_and_target(),
+        let target = if self.options.method == Method::Backjump {
+            self.blame_and_target()
+        } else {
+            self.depth.checked_sub(1)
         };
         let Some(target) = target else {
             return false;

@@ -97,7 +97,7 @@ impl Tried {
 
     /// Is done with everything that begins as the current draw does, for `bits` bits.
     pub(super) fn discard(&mut self, chain: &Chain, bits: usize) {
-        let mut below = match self.way.get(bits) {
+        let below = match self.way.get(bits) {
             Some((_, _, node)) => *node,
             None => match self.way.last() {
                 Some((value, _, node)) => self.child(*node, *value),
@@ -125,8 +125,6 @@ impl Tried {
             }
             let node = &mut self.nodes[node as usize];
             (node.done, node.share) = (done, if done { 1.0 } else { share });
-            below = self.way[bit].2;
         }
-        debug_assert!(bits == 0 || below == 0);
     }
 }

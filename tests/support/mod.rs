@@ -283,6 +283,17 @@ pub fn split(line: &str) -> Vec<&str> {
     line.split_whitespace().collect()
 }
 
+/// Starts the program in `folder`, silent, to be sent a signal.
+pub fn start<A: AsRef<std::ffi::OsStr>>(folder: &Path, arguments: &[A]) -> std::process::Child {
+    std::process::Command::new(BITQUILT)
+        .current_dir(folder)
+        .args(arguments)
+        .stdout(std::process::Stdio::null())
+        .stderr(std::process::Stdio::null())
+        .spawn()
+        .unwrap()
+}
+
 /// Runs the program in a folder. It has a minute, which it needs only when it hangs.
 pub fn bitquilt(folder: &Path, arguments: &[&str]) -> Output {
     assert_cmd::Command::new(BITQUILT)
