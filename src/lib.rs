@@ -27,8 +27,8 @@
 //!
 //! ```
 //! use bitquilt::{
-//!     BuildOptions, FixedBits, Index, LatentSet, Search, SearchOptions, Shape, Status, Unobserved,
-//!     Window, build,
+//!     BuildOptions, FixedBits, Index, LatentSet, Rung, Search, SearchOptions, Shape, Status, Task,
+//!     Unobserved, Window, build,
 //! };
 //!
 //! let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
@@ -43,7 +43,9 @@
 //! let index = Index::open(&path)?;
 //! let window = index.window(window)?;
 //! let prefix = FixedBits::prefix([true, true, true]);
-//! let mut search = Search::new(window.geometry(), &window, &prefix, SearchOptions::default(), 0)?;
+//! let rung = Rung { geometry: window.geometry(), counts: &window };
+//! let task = Task::new(rung, SearchOptions::default()).with(&prefix);
+//! let mut search = Search::new(&task, 0)?;
 //! let mut found = Vec::new();
 //! while search.advance(&|| false)? == Status::Sample {
 //!     found.push(search.to_packed()[0]);
@@ -90,7 +92,8 @@ pub use index::{
 pub use latent::{Bits, Codec, LatentError, LatentSet, Shape};
 pub use progress::{Observer, Unobserved};
 pub use search::{
-    Attempt, Counters, FixedBits, Method, SampleSet, Search, SearchError, SearchOptions, Status,
-    generate, verify_from_index, verify_from_latents,
+    Attempt, Backoff, Constraint, Count, Counters, FixedBits, Method, Rung, SampleSet, Search,
+    SearchError, SearchOptions, Status, Taken, Task, count, enumerate, generate, verify_from_index,
+    verify_from_latents,
 };
-pub use window::{Anchor, ContextKey, Frame, Geometry, Window, WindowError};
+pub use window::{Anchor, ContextKey, Frame, Geometry, UpperKey, Window, WindowError};

@@ -9,6 +9,11 @@ pub trait Observer: Sync {
     /// `done` more units of the current stage are finished.
     fn advance(&self, done: u64);
 
+    /// A few words on how the current stage goes, to stand beside its progress.
+    fn detail(&self, text: &str) {
+        let _ = text;
+    }
+
     /// Whether the work should stop at the next safe point.
     fn stop_requested(&self) -> bool;
 }

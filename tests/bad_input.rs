@@ -204,21 +204,17 @@ fn latents_of_another_shape_are_refused() {
     let folder = house();
     let grid = Grid {
         height: 1,
-        width: 5,
-        channels: 1,
+        width: 3,
+        channels: 2,
     };
-    let other = set_of(grid, &[bits("10110")]);
+    let other = set_of(grid, &[bits("101101")]);
     other
         .write(&folder.path().join("other.safetensors"))
         .unwrap();
     let [_, verify, query] = readers("other.safetensors");
     for arguments in [verify, query] {
-        refuses(
-            folder.path(),
-            &arguments,
-            2,
-            &["other.safetensors", "1x6x1", "found 1x5x1"],
-        );
+        let words = ["other.safetensors", "1x6x1", "1x3x2"];
+        refuses(folder.path(), &arguments, 2, &words);
     }
 }
 

@@ -54,6 +54,8 @@ fn a_spent_budget_is_exit_code_1_and_writes_nothing() {
             "index",
             "-n",
             "1",
+            "--search",
+            "backjump",
             "--max-backtracks",
             "0",
             "--fix",

@@ -273,13 +273,14 @@ fn sound_files(folder: &Path) -> [Vec<u8>; 2] {
     let held = index.window(window).unwrap();
     let fixed = FixedBits::prefix([true]);
     let options = SearchOptions::default();
-    let attempts = generate(held.geometry(), &held, &fixed, options, 3, &Unobserved).unwrap();
+    let task = crate::search::task(&held, &fixed, options);
+    let attempts = generate(&task, 3, false, &Unobserved).unwrap();
     let run = Run {
         shape: index.shape(),
         codec: bitquilt::Codec::Codes,
         source: String::new(),
-        window,
-        fixed: &fixed,
+        windows: &[window],
+        constraints: "",
         options,
         attempts: &attempts,
     };

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 
 use bitquilt::search::{ANSWERED_FIXED, Run, SupportReport, Unsupported};
 use bitquilt::{
-    Anchor, Attempt, FixedBits, Index, Method, SampleSet, SearchError, SearchOptions, Unobserved,
-    Window, generate, verify_from_index, verify_from_latents,
+    Anchor, Attempt, FixedBits, Index, IndexError, Method, SampleSet, SearchError, SearchOptions,
+    Unobserved, Window, generate, verify_from_index, verify_from_latents,
 };
 use proptest::prelude::*;
 
 use crate::oracle::{Grid, Latent, Oracle};
+use crate::search::task;
 use crate::support::*;
 
 /// What a proof should report, by the oracle. `window` gives who answered for a bit, if anybody did.
@@ -79,7 +80,7 @@ fn attempts(
     options: SearchOptions,
 ) -> Vec<Attempt> {
     let held = index.window(window).unwrap();
-    generate(held.geometry(), &held, fixed, options, 4, &Unobserved).unwrap()
+    generate(&task(&held, fixed, options), 4, false, &Unobserved).unwrap()
 }
 
 proptest! {
@@ -110,8 +111,8 @@ proptest! {
             shape: shape_of(training.grid),
             codec: bitquilt::Codec::Codes,
             source: "a test".to_owned(),
-            window,
-            fixed: &fixed,
+            windows: &[window],
+            constraints: "",
             options,
             attempts: &attempts,
         };
@@ -152,6 +153,7 @@ proptest! {
                 latents: set_of(training.grid, &all),
                 answered_by: None,
                 windows: Vec::new(),
+                min_count: 1,
             };
             let expected = expected(&training, anchor, &all, |_, _| Some(*window));
             for proof in proofs(&training, &index, &samples, *window) {
@@ -172,6 +174,7 @@ proptest! {
             latents: set_of(training.grid, &strangers),
             answered_by: Some(answered.clone()),
             windows: windows.clone(),
+            min_count: 1,
         };
         let who = |sample: usize, position: usize| {
             let by = usize::from(answered[sample * bits + position]);
@@ -189,19 +192,30 @@ proptest! {
 fn samples_of_another_shape_are_refused() {
     let training = worked_example();
     let window: Window = "seq:3".parse().unwrap();
-    let (_folder, index) = built(&training.set(), &[window], Anchor::None);
-    for (height, width) in [(1, 5), (1, 70), (2, 3)] {
+    // Its contexts know how many channels a site has; with `global` they know the grid.
+    for (window, height, width, channels) in [
+        (window, 1, 6, 2),
+        (window, 1, 3, 2),
+        (Window::Global, 1, 5, 1),
+        (Window::Global, 2, 3, 1),
+    ] {
+        let (_folder, index) = built(&training.set(), &[window], Anchor::None);
         let grid = Grid {
             height,
             width,
-            channels: 1,
+            channels,
         };
         let samples = SampleSet {
-            latents: set_of(grid, &[vec![true; height * width]]),
+            latents: set_of(grid, &[vec![true; grid.bits()]]),
             answered_by: None,
             windows: Vec::new(),
+            min_count: 1,
         };
         let found = verify_from_index(&index, &samples, window, &Unobserved);
+        let refused = matches!(&found, Err(SearchError::Index(IndexError::Grid { .. })));
+        assert!(refused, "{found:?}");
+        let set = training.set();
+        let found = verify_from_latents(&set, Anchor::None, &samples, window, &Unobserved);
         assert!(matches!(found, Err(SearchError::Shape { .. })), "{found:?}");
     }
 }
@@ -215,6 +229,7 @@ fn samples_of_a_window_that_the_index_does_not_hold_are_refused() {
         latents: training.set(),
         answered_by: Some(vec![1; 12]),
         windows: vec!["seq:2".parse().unwrap()],
+        min_count: 1,
     };
     let error = verify_from_index(&index, &samples, window, &Unobserved).unwrap_err();
     assert!(

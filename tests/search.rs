@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bitquilt::{
-    Anchor, Attempt, Counters, FixedBits, Index, Method, Search, SearchError, SearchOptions,
-    Status, Unobserved, Window, WindowIndex, generate,
+    Anchor, Attempt, Counters, FixedBits, Index, Method, Rung, Search, SearchError, SearchOptions,
+    Status, Task, Unobserved, Window, WindowIndex, generate,
 };
 use proptest::prelude::*;
 
@@ -25,6 +25,19 @@ fn unlimited(method: Method, seed: u64) -> SearchOptions {
     }
 }
 
+/// A search at one window for the completions of fixed bits.
+pub fn task<'a>(
+    window: &'a WindowIndex<'_>,
+    fixed: &'a FixedBits,
+    options: SearchOptions,
+) -> Task<'a> {
+    let rung = Rung {
+        geometry: window.geometry(),
+        counts: window,
+    };
+    Task::new(rung, options).with(fixed)
+}
+
 fn to_fixed(bits: &BTreeMap<usize, bool>) -> FixedBits {
     let mut fixed = FixedBits::none();
     for (position, bit) in bits {
@@ -40,7 +53,8 @@ fn all_found(
     options: SearchOptions,
 ) -> (Vec<Latent>, Counters) {
     let geometry = window.geometry();
-    let mut search = Search::new(geometry, window, fixed, options, 0).unwrap();
+    let task = task(window, fixed, options);
+    let mut search = Search::new(&task, 0).unwrap();
     let mut found = Vec::new();
     loop {
         match search.advance(&|| false).unwrap() {
@@ -56,7 +70,7 @@ fn all_found(
 
 /// A task small enough to try every latent.
 #[derive(Clone, Debug)]
-struct Task {
+struct Puzzle {
     sample: Sample,
     window: Window,
     anchor: Anchor,
@@ -72,7 +86,7 @@ enum Fix {
     All,
 }
 
-fn tasks() -> impl Strategy<Value = Task> {
+fn puzzles() -> impl Strategy<Value = Puzzle> {
     let grid = (1..=4usize, 1..=4usize, 1..=2usize).prop_map(|(height, width, channels)| Grid {
         height,
         width,
@@ -117,7 +131,7 @@ fn tasks() -> impl Strategy<Value = Task> {
             .into_iter()
             .map(|place| (place, donor[place]))
             .collect();
-        Task {
+        Puzzle {
             sample,
             window,
             anchor,
@@ -130,14 +144,14 @@ proptest! {
     #![proptest_config(cases(400))]
 
     #[test]
-    fn search_finds_exactly_what_enumeration_finds(task in tasks(), seed: u64) {
-        let (_folder, index) = built(&task.sample.set(), &[task.window], task.anchor);
-        let window = index.window(task.window).unwrap();
-        let anchored = task.anchor == Anchor::Site;
-        let oracle = Oracle::new(task.sample.grid, task.window, anchored, &task.sample.latents);
-        let mut expected = oracle.completions(&task.fixed);
+    fn search_finds_exactly_what_enumeration_finds(puzzle in puzzles(), seed: u64) {
+        let (_folder, index) = built(&puzzle.sample.set(), &[puzzle.window], puzzle.anchor);
+        let window = index.window(puzzle.window).unwrap();
+        let anchored = puzzle.anchor == Anchor::Site;
+        let oracle = Oracle::new(puzzle.sample.grid, puzzle.window, anchored, &puzzle.sample.latents);
+        let mut expected = oracle.completions(&puzzle.fixed);
         expected.sort();
-        let fixed = to_fixed(&task.fixed);
+        let fixed = to_fixed(&puzzle.fixed);
 
         let [one, other, row] =
             METHODS.map(|method| all_found(&window, &fixed, unlimited(method, seed)));
@@ -151,13 +165,13 @@ proptest! {
             found.sort();
             // Equal as lists: nothing is missing, nothing else is there, nothing is there twice.
             prop_assert_eq!(&found, &expected);
-            let free = task.sample.grid.bits() - task.fixed.len();
+            let free = puzzle.sample.grid.bits() - puzzle.fixed.len();
             prop_assert_eq!(counters.lookups == 0, free == 0);
-            prop_assert!(counters.longest_jump <= task.sample.grid.bits() as u64);
-            prop_assert!(counters.deepest <= task.sample.grid.bits() as u64);
+            prop_assert!(counters.longest_jump <= puzzle.sample.grid.bits() as u64);
+            prop_assert!(counters.deepest <= puzzle.sample.grid.bits() as u64);
             prop_assert_eq!(counters.backtracks == 0, counters.longest_jump == 0);
         }
-        if task.fixed.len() == task.sample.grid.bits() {
+        if puzzle.fixed.len() == puzzle.sample.grid.bits() {
             prop_assert_eq!(expected.len(), 1);
         }
         // A node tries its values in the same order however the walk came to it.
@@ -166,14 +180,15 @@ proptest! {
     }
 
     #[test]
-    fn a_spent_budget_is_never_a_proof(task in tasks(), seed: u64) {
-        let (_folder, index) = built(&task.sample.set(), &[task.window], task.anchor);
-        let window = index.window(task.window).unwrap();
-        let fixed = to_fixed(&task.fixed);
+    fn a_spent_budget_is_never_a_proof(puzzle in puzzles(), seed: u64) {
+        let (_folder, index) = built(&puzzle.sample.set(), &[puzzle.window], puzzle.anchor);
+        let window = index.window(puzzle.window).unwrap();
+        let fixed = to_fixed(&puzzle.fixed);
         for method in METHODS {
             let free = unlimited(method, seed);
             let run = |options| {
-                let mut search = Search::new(window.geometry(), &window, &fixed, options, 7).unwrap();
+                let task = task(&window, &fixed, options);
+                let mut search = Search::new(&task, 7).unwrap();
                 let status = search.advance(&|| false).unwrap();
                 let again = (status != Status::Sample).then(|| search.advance(&|| false).unwrap());
                 (status, again, search.counters(), search.to_packed())
@@ -256,17 +271,8 @@ fn run(index: &Index, options: SearchOptions, samples: u64, threads: usize) -> V
         .build()
         .unwrap();
     let fixed = FixedBits::prefix([true]);
-    let attempts = pool.install(|| {
-        generate(
-            held.geometry(),
-            &held,
-            &fixed,
-            options,
-            samples,
-            &Unobserved,
-        )
-        .unwrap()
-    });
+    let attempts = pool
+        .install(|| generate(&task(&held, &fixed, options), samples, false, &Unobserved).unwrap());
     outcomes(attempts)
 }
 
@@ -342,7 +348,7 @@ fn draws_follow_the_histogram() {
             let options = unlimited(Method::Backjump, seed);
             let none = FixedBits::none();
             let attempts =
-                generate(held.geometry(), &held, &none, options, samples, &Unobserved).unwrap();
+                generate(&task(&held, &none, options), samples, false, &Unobserved).unwrap();
             let found = attempts
                 .iter()
                 .filter(|a| a.packed == Some(vec![1]))
@@ -380,7 +386,8 @@ fn draws_of_different_bits_are_independent() {
     let held = index.window(Window::Global).unwrap();
     let options = unlimited(Method::Backjump, 2);
     let none = FixedBits::none();
-    let attempts = generate(held.geometry(), &held, &none, options, 20_000, &Unobserved).unwrap();
+    let task = task(&held, &none, options);
+    let attempts = generate(&task, 20_000, false, &Unobserved).unwrap();
     let mut counts = [0f64; 4];
     for attempt in attempts {
         counts[usize::from(attempt.packed.unwrap()[0])] += 1.0;
@@ -426,15 +433,8 @@ fn rows_are_drawn_from_their_exact_conditional_distribution() {
         let options = unlimited(Method::Row, seed);
         let fixed = to_fixed(&fixed);
         let samples = 20_000;
-        let attempts = generate(
-            held.geometry(),
-            &held,
-            &fixed,
-            options,
-            samples,
-            &Unobserved,
-        )
-        .unwrap();
+        let attempts =
+            generate(&task(&held, &fixed, options), samples, false, &Unobserved).unwrap();
         let mut counts: BTreeMap<Vec<u8>, f64> = BTreeMap::new();
         for attempt in attempts {
             assert_eq!(attempt.counters.backtracks, 0);
@@ -480,7 +480,8 @@ fn a_stopped_search_goes_on_where_it_was() {
     let none = FixedBits::none();
     for method in METHODS {
         let options = unlimited(method, 0);
-        let new = || Search::new(held.geometry(), &held, &none, options, 0).unwrap();
+        let patient = task(&held, &none, options);
+        let new = || Search::new(&patient, 0).unwrap();
         let mut whole = new();
         assert_eq!(whole.advance(&|| false).unwrap(), Status::Sample);
         let mut stopped = new();
@@ -494,7 +495,8 @@ fn a_stopped_search_goes_on_where_it_was() {
             timeout: Some(Duration::ZERO),
             ..options
         };
-        let mut hurried = Search::new(held.geometry(), &held, &none, options, 0).unwrap();
+        let hurried = task(&held, &none, options);
+        let mut hurried = Search::new(&hurried, 0).unwrap();
         assert_eq!(hurried.advance(&|| false).unwrap(), Status::BudgetSpent);
     }
 }
@@ -505,7 +507,8 @@ fn fixed_bits_that_cannot_be_are_refused() {
     let held = index.window(Window::Global).unwrap();
     let mut fixed = FixedBits::none();
     fixed.fix(6, true).unwrap();
-    let search = Search::new(held.geometry(), &held, &fixed, SearchOptions::default(), 0);
+    let task = task(&held, &fixed, SearchOptions::default());
+    let search = Search::new(&task, 0);
     assert!(matches!(
         search.err(),
         Some(SearchError::OffGrid { position: 6, .. })

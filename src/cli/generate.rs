@@ -7,51 +7,98 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
+use super::given::GivenArgs;
 use super::ui::{Ui, check_output};
 use super::{NO, STOPPED, choose_window, grouped, print, print_json};
-use crate::index::Index;
-use crate::latent::{Codec, GridOptions, write_grid};
+use crate::index::{Index, WindowIndex};
+use crate::latent::{Codec, GridOptions, Shape, write_grid};
 use crate::progress::Observer;
-use crate::search::{self, Attempt, FixedBits, Method, Run, SearchOptions, Status};
+use crate::search::{
+    self, Attempt, Backoff, Method, Run, Rung, SearchOptions, Status, Taken, Task,
+};
 use crate::system;
-use crate::window::Window;
+use crate::window::{Geometry, Window};
 
 /// Generate latents in which every local window was seen in training
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
     bitquilt generate mnist.index --window 7x7 -o samples.safetensors --png samples.png\n  \
-    bitquilt generate mnist.index --window 5x5 -n 1000 --seed 7 -o samples.safetensors --json\n  \
-    bitquilt generate mnist.index --window 7x7 --fix 5,14=1 --fix 6,14=1 -o samples.safetensors\n\n\
+    bitquilt generate mnist.index --window 7x7 --novel --distinct -n 1000 -o samples.safetensors --json\n  \
+    bitquilt generate mnist.index --window 9x9 --window 5x5 --window 3x3 \\\n    \
+        --fix-from digits.safetensors:7 --keep 0..14 -o completed.safetensors\n  \
+    bitquilt generate texture.index --window 5x5 --size 48x48 -o samples.safetensors\n  \
+    bitquilt generate tiny.index --window 3x3 --count\n\n\
     The same index, options and seed give the same samples, whatever the number of threads.\n\
-    Exit code 1: no sample was found.")]
+    Exit code 1: no sample was found, or with --all or --count not all of them.")]
 pub(super) struct GenerateArgs {
     /// The index
     index: PathBuf,
 
     /// The samples file to write
-    #[arg(short, long, value_name = "SAMPLES")]
-    output: PathBuf,
+    #[arg(short, long, value_name = "SAMPLES", required_unless_present = "count")]
+    output: Option<PathBuf>,
 
-    /// The window at which every bit must be supported; may be left out when the index holds one
+    /// The window at which every bit must be supported; may be left out when the index holds one. Several,
+    /// largest first, back off
     #[arg(short, long)]
-    window: Option<Window>,
+    window: Vec<Window>,
 
-    /// How many samples to search for
-    #[arg(short = 'n', long = "samples", value_name = "N", default_value_t = 64,
+    /// With several windows, when a smaller one answers
+    #[arg(long, value_enum, default_value_t = BackoffArg::OnNoMatch)]
+    backoff: BackoffArg,
+
+    /// How many samples to search for [default: 64; with --all: no limit]
+    #[arg(short = 'n', long = "samples", value_name = "N",
           value_parser = clap::value_parser!(u64).range(1..=1 << 32))]
-    samples: u64,
+    samples: Option<u64>,
+
+    /// Find every sample there is, each once
+    #[arg(long, conflicts_with_all = ["count", "distinct"])]
+    all: bool,
+
+    /// Count the samples there are instead of finding them; --max-backtracks bounds the states kept
+    #[arg(long, conflicts_with_all = ["output", "png", "samples", "novel", "distinct"])]
+    count: bool,
+
+    /// Grid of the samples, where it is not that of the index
+    #[arg(long, value_name = "HxW", value_parser = parse_size)]
+    size: Option<(usize, usize)>,
 
     /// Seed of the run
     #[arg(long, default_value_t = 0, allow_negative_numbers = true)]
     seed: u64,
 
+    #[command(flatten)]
+    given: GivenArgs,
+
+    /// No sample is a training latent
+    #[arg(long)]
+    novel: bool,
+
+    /// No sample twice in the run
+    #[arg(long)]
+    distinct: bool,
+
+    /// Occurrences that a context with its next bit needs to be supported
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    min_count: u64,
+
+    /// Draw values with probability as n^(1/T): 1 as counted, less sharper, more flatter
+    #[arg(long, value_name = "T", default_value_t = 1.0, value_parser = parse_temperature)]
+    temperature: f64,
+
     /// What to do at a dead end
-    #[arg(long, value_enum, default_value_t = MethodArg::Backjump)]
+    #[arg(long, value_enum, default_value_t = MethodArg::Row)]
     search: MethodArg,
 
     /// Dead ends after which a search gives up, or none
     #[arg(long, value_name = "N|none", default_value = "20000", value_parser = parse_limit)]
     max_backtracks: Limit,
+
+    /// Dead ends after which --search row starts afresh, with what it has learned, and then after twice as
+    /// many each time; or none
+    #[arg(long, value_name = "N|none", default_value = "100", value_parser = parse_limit)]
+    restart: Limit,
 
     /// Seconds after which a search gives up [default: none]; success then depends on the machine
     #[arg(long, value_name = "SECONDS", value_parser = parse_seconds)]
@@ -61,11 +108,6 @@ pub(super) struct GenerateArgs {
     #[arg(long, value_name = "N", default_value_t = 1 << 14,
           value_parser = clap::value_parser!(u32).range(2..=1 << 24))]
     max_states: u32,
-
-    /// Fix bits: ROW,COL=BIT, ROW,COL,CHANNEL=BIT or prefix=BITS; may be given several times. Fixed
-    /// bits need no support themselves
-    #[arg(long, value_name = "PLACE=BITS")]
-    fix: Vec<String>,
 
     /// Also write the samples as a picture
     #[arg(long, value_name = "PNG")]
@@ -90,6 +132,14 @@ enum MethodArg {
     Row,
 }
 
+#[derive(Clone, Copy, ValueEnum)]
+enum BackoffArg {
+    /// Where the larger one has no match: each bit is supported at the largest that has one
+    OnNoMatch,
+    /// Where a row has no completion otherwise, and only in the columns that kill it
+    OnDeadEnd,
+}
+
 /// A number, or none.
 #[derive(Clone, Copy)]
 struct Limit(Option<u64>);
@@ -111,13 +161,24 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
+fn parse_temperature(text: &str) -> Result<f64, String> {
+    let temperature: Option<f64> = text.parse().ok();
+    temperature
+        .filter(|t| t.is_finite() && *t > 0.0)
+        .ok_or_else(|| "expected a number above 0".to_owned())
+}
+
+fn parse_size(text: &str) -> Result<(usize, usize), String> {
+    let sides = text.split_once('x');
+    let sides = sides.and_then(|(h, w)| Some((h.parse().ok()?, w.parse().ok()?)));
+    sides.ok_or_else(|| "expected HxW, as 48x48".to_owned())
+}
+
 pub(super) fn run(args: &GenerateArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
-    check_output(&args.output, args.force)?;
-    if let Some(png) = &args.png {
-        check_output(png, args.force)?;
+    for output in args.output.iter().chain(&args.png) {
+        check_output(output, args.force)?;
     }
     let index = Index::open(&args.index)?;
-    let window = index.window(choose_window(args.window, &index)?)?;
     let codec = Codec::from(index.manifest().codec.as_str());
     if args.png.is_some() && codec != Codec::Threshold {
         anyhow::bail!(
@@ -126,57 +187,74 @@ pub(super) fn run(args: &GenerateArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
             args.index.display()
         );
     }
-    let mut fixed = FixedBits::none();
-    for text in &args.fix {
-        fixed.fix_text(text, index.shape())?;
-    }
-    let options = SearchOptions {
-        method: match args.search {
-            MethodArg::Chronological => Method::Chronological,
-            MethodArg::Backjump => Method::Backjump,
-            MethodArg::Row => Method::Row,
-        },
-        seed: args.seed,
-        max_backtracks: args.max_backtracks.0,
-        timeout: args.timeout,
-        max_states: args.max_states as usize,
+    let shape = match args.size {
+        Some((height, width)) => Shape::new(height, width, index.shape().channels())?,
+        None => index.shape(),
     };
-    check_memory(args.samples, &index)?;
-    let attempts = search::generate(
-        window.geometry(),
-        &window,
-        &fixed,
-        options,
-        args.samples,
-        ui,
-    )?;
+    let windows = choose_windows(args, &index)?;
+    let held = windows.iter().map(|window| index.window(*window));
+    let held: Vec<WindowIndex<'_>> = held.collect::<Result<_, _>>()?;
+    let geometries = held.iter().map(|held| held.geometry_on(shape));
+    let geometries: Vec<Geometry> = geometries.collect::<Result<_, _>>()?;
+    let fixed = args.given.fixed(shape)?;
+    let samples = match (args.samples, args.all) {
+        (Some(samples), _) => samples,
+        (None, false) => 64,
+        (None, true) => most_in_memory(shape),
+    };
+    check_memory(samples, shape)?;
+    let training = match args.novel {
+        true => Some(Taken::training(&index, ui)?),
+        false => None,
+    };
+    let rungs = geometries.iter().zip(&held);
+    let mut task = Task {
+        rungs: rungs
+            .map(|(geometry, counts)| Rung { geometry, counts })
+            .collect(),
+        constraints: vec![&fixed],
+        options: args.options(),
+    };
+    if let Some(training) = &training {
+        task = task.with(training);
+    }
+    if args.count {
+        return count(args, &task, ui);
+    }
+    let attempts = if args.all {
+        search::enumerate(&task, samples, ui)?
+    } else {
+        search::generate(&task, samples, args.distinct, ui)?
+    };
     ui.finish();
+    let constraints = args.constraints();
     let run = Run {
-        shape: index.shape(),
+        shape,
         codec,
         source: format!(
             "generated from {}",
             args.index.file_name().unwrap_or_default().to_string_lossy()
         ),
-        window: window.geometry().window(),
-        fixed: &fixed,
-        options,
+        windows: &windows,
+        constraints: &constraints,
+        options: task.options,
         attempts: &attempts,
     };
     let latents = run.latents()?;
     let stopped = ui.stop_requested();
-    if !latents.is_empty() {
-        run.write(&args.output)?;
+    if let Some(output) = args.output.as_ref().filter(|_| !latents.is_empty()) {
+        run.write(output)?;
         if let Some(png) = &args.png {
             write_grid(&latents, png, &GridOptions::default())?;
         }
     }
     if args.json {
-        print_json(&json!(
-            attempts.iter().map(attempt_json).collect::<Vec<_>>()
-        ))?;
+        let attempts = attempts
+            .iter()
+            .map(|attempt| attempt_json(attempt, &windows));
+        print_json(&json!(attempts.collect::<Vec<_>>()))?;
     } else {
-        summarize(args, ui, &attempts, latents.len())?;
+        summarize(args, ui, &attempts, &windows)?;
     }
     if latents.is_empty() {
         ui.note(no_sample(&attempts));
@@ -189,15 +267,89 @@ pub(super) fn run(args: &GenerateArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
         ));
         return Ok(ExitCode::from(STOPPED));
     }
+    let last = attempts.last().map(|attempt| attempt.status);
+    if args.all && last != Some(Status::NoneExists) {
+        let found = latents.len();
+        ui.note(format!(
+            "there may be more than these {found}: raise -n, --max-backtracks or --timeout"
+        ));
+        return Ok(ExitCode::from(NO));
+    }
     Ok(ExitCode::SUCCESS)
 }
 
+impl GenerateArgs {
+    fn options(&self) -> SearchOptions {
+        SearchOptions {
+            method: match self.search {
+                MethodArg::Chronological => Method::Chronological,
+                MethodArg::Backjump => Method::Backjump,
+                MethodArg::Row => Method::Row,
+            },
+            seed: self.seed,
+            max_backtracks: self.max_backtracks.0,
+            restart: self.restart.0,
+            timeout: self.timeout,
+            max_states: self.max_states as usize,
+            min_count: self.min_count,
+            temperature: self.temperature,
+            backoff: match self.backoff {
+                BackoffArg::OnNoMatch => Backoff::OnNoMatch,
+                BackoffArg::OnDeadEnd => Backoff::OnDeadEnd,
+            },
+        }
+    }
+
+    /// What the samples had to satisfy, for their file.
+    fn constraints(&self) -> String {
+        let mut constraints = self.given.words();
+        for (name, given) in [("novel", self.novel), ("distinct", self.distinct)] {
+            if given {
+                constraints.push(name.to_owned());
+            }
+        }
+        constraints.join("; ")
+    }
+}
+
+/// The windows asked for, largest first; or the only one there is.
+fn choose_windows(args: &GenerateArgs, index: &Index) -> anyhow::Result<Vec<Window>> {
+    if args.window.is_empty() {
+        return Ok(vec![choose_window(None, index)?]);
+    }
+    let side = |window: &Window| match window {
+        Window::Square { radius } => *radius,
+        Window::Global => usize::MAX,
+        Window::Sequence { length } => *length,
+    };
+    for pair in args.window.windows(2) {
+        let same_kind = matches!(pair[0], Window::Sequence { .. })
+            == matches!(pair[1], Window::Sequence { .. });
+        if pair[0] == pair[1] || same_kind && side(&pair[0]) < side(&pair[1]) {
+            anyhow::bail!(
+                "--window {} --window {}: windows are asked in turn: give the larger one first, each once",
+                pair[0],
+                pair[1]
+            );
+        }
+    }
+    Ok(args.window.clone())
+}
+
+/// Bytes of memory that a sample takes until it is written: packed bits twice, in the attempt and in the
+/// file; how each was answered, in both; counters.
+fn sample_bytes(shape: Shape) -> u64 {
+    (2 * shape.packed_bytes() + 3 * shape.bits() + 256) as u64
+}
+
+/// Samples that fit in half of the memory there is.
+fn most_in_memory(shape: Shape) -> u64 {
+    (system::available_memory() / 2 / sample_bytes(shape)).max(1)
+}
+
 /// Refuses a run whose samples would not fit in memory together.
-fn check_memory(samples: u64, index: &Index) -> anyhow::Result<()> {
-    let shape = index.shape();
-    // Packed bits twice, in the attempt and in the file; how each was answered; counters.
-    let each = 2 * shape.packed_bytes() + shape.bits() + 256;
-    let needed = samples.saturating_mul(each as u64);
+fn check_memory(samples: u64, shape: Shape) -> anyhow::Result<()> {
+    let needed = samples.saturating_mul(sample_bytes(shape));
     let available = system::available_memory();
     if needed > available {
         anyhow::bail!(
@@ -210,8 +362,37 @@ fn check_memory(samples: u64, index: &Index) -> anyhow::Result<()> {
     Ok(())
 }
 
-fn attempt_json(attempt: &Attempt) -> serde_json::Value {
-    json!({
+/// `--count`
+fn count(args: &GenerateArgs, task: &Task<'_>, ui: &Ui) -> anyhow::Result<ExitCode> {
+    let count = search::count(task, ui)?;
+    ui.finish();
+    let complete = count.status == Status::NoneExists;
+    if args.json {
+        print_json(&json!({
+            "count": count.samples.to_string(),
+            "complete": complete,
+            "lookups": count.lookups,
+            "states": count.states,
+            "seconds": ui.elapsed().as_secs_f64(),
+        }))?;
+    } else {
+        let at_least = if complete { "" } else { "at least " };
+        print(format!("{at_least}{} samples", count.samples))?;
+    }
+    if complete {
+        return Ok(ExitCode::SUCCESS);
+    }
+    ui.note(format!(
+        "{}: {} states were kept; raise --max-backtracks to go on",
+        count.status,
+        grouped(count.states)
+    ));
+    let stopped = count.status == Status::Stopped;
+    Ok(ExitCode::from(if stopped { STOPPED } else { NO }))
+}
+
+fn attempt_json(attempt: &Attempt, windows: &[Window]) -> serde_json::Value {
+    let mut value = json!({
         "index": attempt.index,
         "status": attempt.status.to_string(),
         "lookups": attempt.counters.lookups,
@@ -219,28 +400,64 @@ fn attempt_json(attempt: &Attempt) -> serde_json::Value {
         "longest_jump": attempt.counters.longest_jump,
         "deepest": attempt.counters.deepest,
         "seconds": attempt.elapsed.as_secs_f64(),
-    })
+    });
+    if attempt.packed.is_some() {
+        let by = answered_by(std::slice::from_ref(attempt), windows);
+        let by = by.into_iter().map(|(name, bits)| (name, json!(bits)));
+        value["bits"] = serde_json::Value::Object(by.collect());
+    }
+    value
+}
+
+/// How many bits each window answered, and how many were fixed.
+fn answered_by(attempts: &[Attempt], windows: &[Window]) -> Vec<(String, usize)> {
+    let answered = || attempts.iter().flat_map(|attempt| &attempt.answered);
+    let by = windows.iter().enumerate().map(|(number, window)| {
+        let own = Some(number as u8);
+        let bits = answered().filter(|rung| **rung == own).count();
+        (window.to_string(), bits)
+    });
+    let fixed = answered().filter(|rung| rung.is_none()).count();
+    by.chain([("fixed".to_owned(), fixed)]).collect()
 }
 
 fn summarize(
     args: &GenerateArgs,
     ui: &Ui,
     attempts: &[Attempt],
-    found: usize,
+    windows: &[Window],
 ) -> anyhow::Result<()> {
     let seconds = ui.elapsed().as_secs_f64();
     let sum = search::totals(attempts);
+    let found = attempts.iter().filter(|a| a.packed.is_some()).count();
     let each = |total: u64| grouped(total / attempts.len().max(1) as u64);
+    let of = if args.all {
+        String::new()
+    } else {
+        format!(" of {}", attempts.len())
+    };
     print(format!(
-        "{found} of {} samples → {} in {seconds:.1} s ({:.1} samples/s)",
-        attempts.len(),
-        if found > 0 {
-            args.output.display().to_string()
-        } else {
-            "nothing written".to_owned()
+        "{found}{of} samples → {} in {seconds:.1} s ({:.1} samples/s)",
+        match &args.output {
+            Some(output) if found > 0 => output.display().to_string(),
+            _ => "nothing written".to_owned(),
         },
         found as f64 / seconds
     ))?;
+    if windows.len() > 1 && found > 0 {
+        let by = answered_by(attempts, windows);
+        let free: usize = by[..windows.len()].iter().map(|(_, bits)| bits).sum();
+        let shares = by[..windows.len()].iter().map(|(name, bits)| {
+            format!(
+                "{:.1} % by {name}",
+                100.0 * *bits as f64 / free.max(1) as f64
+            )
+        });
+        print(format!(
+            "bits answered: {}",
+            shares.collect::<Vec<_>>().join(", ")
+        ))?;
+    }
     print(format!(
         "per attempt {} lookups, {} backtracks; longest jump {} bits",
         each(sum.lookups),

@@ -6,6 +6,7 @@
 mod build;
 mod decode;
 mod generate;
+mod given;
 mod import;
 mod info;
 mod query;

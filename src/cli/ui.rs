@@ -75,10 +75,10 @@ impl Observer for Ui {
             return;
         }
         let template = if total == 0 {
-            format!("{{spinner}} {name}: {{human_pos}} {unit} ({{per_sec}})")
+            format!("{{spinner}} {name}: {{human_pos}} {unit} ({{per_sec}}) {{msg}}")
         } else {
             format!(
-                "{name} {{wide_bar}} {{human_pos}}/{{human_len}} {unit} ({{per_sec}}, {{eta}} left)"
+                "{name} {{wide_bar}} {{human_pos}}/{{human_len}} {unit} ({{per_sec}}, {{eta}} left) {{msg}}"
             )
         };
         // The template is ours; should indicatif refuse it, its own default style is still a bar.
@@ -93,6 +93,13 @@ impl Observer for Ui {
         let bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(bar) = &*bar {
             bar.inc(done);
+        }
+    }
+
+    fn detail(&self, text: &str) {
+        let bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(bar) = &*bar {
+            bar.set_message(text.to_owned());
         }
     }
 

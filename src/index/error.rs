@@ -56,6 +56,19 @@ pub enum IndexError {
         held: String,
     },
 
+    /// A grid that contexts of an index cannot be laid on.
+    #[error("{path}: samples of {asked} cannot be made of {held} latents: {why}", path = path.display())]
+    Grid {
+        /// The index.
+        path: PathBuf,
+        /// The grid that was asked for.
+        asked: crate::latent::Shape,
+        /// The grid of the index.
+        held: crate::latent::Shape,
+        /// Why not.
+        why: &'static str,
+    },
+
     /// An output directory that may not be written into.
     #[error("{path}: {found}", path = path.display())]
     Output {

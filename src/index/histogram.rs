@@ -1,7 +1,7 @@
 //! Next-bit histograms, and who can be asked for one.
 
 use super::IndexError;
-use crate::window::ContextKey;
+use crate::window::{ContextKey, UpperKey};
 
 /// How often 0 and 1 followed a context in the latent set: Eqn 12 times its denominator.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -36,4 +36,26 @@ pub trait Counts: Sync {
     /// # Errors
     /// Whatever keeps the answer from being read; never a wrong answer.
     fn histogram(&self, key: &ContextKey) -> Result<Option<Histogram>, IndexError>;
+
+    /// The histograms of many contexts, in the order given: `found` is cleared first.
+    ///
+    /// # Errors
+    /// As [`Counts::histogram`].
+    fn histograms(
+        &self,
+        keys: &[ContextKey],
+        found: &mut Vec<Option<Histogram>>,
+    ) -> Result<(), IndexError> {
+        found.clear();
+        for key in keys {
+            found.push(self.histogram(key)?);
+        }
+        Ok(())
+    }
+
+    /// Whether any context with this upper part occurred.
+    ///
+    /// # Errors
+    /// As [`Counts::histogram`].
+    fn has_upper(&self, upper: &UpperKey) -> Result<bool, IndexError>;
 }

@@ -12,7 +12,7 @@ use super::stage::{BUILDING, DATABASE};
 use super::store::{Family, Store};
 use super::{Counts, Histogram, IndexError};
 use crate::latent::{Bits, Shape};
-use crate::window::{ContextKey, Geometry, Window};
+use crate::window::{Anchor, ContextKey, Geometry, UpperKey, Window};
 
 /// Memory for recently read blocks, unless asked otherwise.
 pub const DEFAULT_CACHE_BYTES: usize = 256 << 20;
@@ -235,6 +235,34 @@ impl<'a> WindowIndex<'a> {
         self.geometry
     }
 
+    /// The window on another grid, of the same number of channels: its contexts are the same wherever they
+    /// lie.
+    ///
+    /// # Errors
+    /// [`IndexError::Grid`] when they are not, because the place is part of the key;
+    /// [`IndexError::Window`] when the window is larger than the grid.
+    pub fn geometry_on(&self, shape: Shape) -> Result<Geometry, IndexError> {
+        let own = self.geometry.shape();
+        if shape == own {
+            return Ok(self.geometry.clone());
+        }
+        let placed = match (self.geometry.window(), self.geometry.anchor()) {
+            (Window::Global, _) => Some("global sees all of a latent"),
+            (_, Anchor::Site) => Some("with --anchor site the place is part of every context"),
+            _ if shape.channels() != own.channels() => Some("a site keeps its channels"),
+            _ => None,
+        };
+        if let Some(why) = placed {
+            return Err(IndexError::Grid {
+                path: self.index.path.clone(),
+                asked: shape,
+                held: own,
+                why,
+            });
+        }
+        Ok(Geometry::new(self.geometry.window(), Anchor::None, shape)?)
+    }
+
     /// Its counts and sizes.
     pub fn entry(&self) -> &'a WindowEntry {
         self.entry
@@ -352,6 +380,13 @@ impl<'a> WindowIndex<'a> {
 impl Counts for WindowIndex<'_> {
     fn histogram(&self, key: &ContextKey) -> Result<Option<Histogram>, IndexError> {
         self.lookup(key)
+    }
+
+    fn has_upper(&self, upper: &UpperKey) -> Result<bool, IndexError> {
+        let store = &self.index.store;
+        store.any_key(self.context_family(), upper.prefix(), |key| {
+            upper.matches(key)
+        })
     }
 }
 

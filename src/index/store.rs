@@ -246,6 +246,26 @@ impl Store {
             .collect()
     }
 
+    /// Whether a key that begins with `prefix` is `wanted`.
+    pub(super) fn any_key(
+        &self,
+        family: Family,
+        prefix: &[u8],
+        wanted: impl Fn(&[u8]) -> bool,
+    ) -> Result<bool, IndexError> {
+        let handle = handle(&self.db, &self.path, family)?;
+        let mut keys = self.db.raw_iterator_cf_opt(handle, ReadOptions::default());
+        keys.seek(prefix);
+        while let Some(key) = keys.key().filter(|key| key.starts_with(prefix)) {
+            if wanted(key) {
+                return Ok(true);
+            }
+            keys.next();
+        }
+        keys.status().map_err(store_error(&self.path))?;
+        Ok(false)
+    }
+
     /// Every entry, in ascending order of key, checksums verified, without filling the cache.
     pub(super) fn scan(
         &self,

@@ -1,198 +1,135 @@
-//! A segment of a row, given all bits before it, as a chain.
+//! A segment of a row, given all bits before it, as a graph of states; each way through it is one value of
+//! the segment that can be completed and has not been ruled out.
 //!
 //! What later contexts still see of the segment so far is a state; deciding a bit leads from one state to
-//! the next. Reachable states are few (tens, on MNIST), however many segments lead to them. A forward
-//! pass finds them with one lookup each; a backward pass gives the probability with which each completes
-//! the segment. A segment drawn with both is drawn from the exact distribution of its bits given that it
-//! can be completed, so no dead end ever lies inside one.
+//! the next. A backward pass gives the probability with which each state completes the segment, so that a
+//! segment drawn with both is drawn from the exact distribution of its bits given that it can be
+//! completed: no dead end ever lies inside one.
 //!
-//! The states of a layer are kept in ascending order, oldest bit lowest. Appending a bit on top and
-//! dropping old ones below keeps that order, so equal states of the next layer are neighbours and are
-//! merged without a hash table.
+//! What has been shown to lead nowhere is a pattern on an interval of the segment. It is taken out of the
+//! graph: the states that the pattern passes through are doubled, one for ways that have followed the
+//! pattern so far and one for all others, and the way that follows it to its end is cut. So the draw stays
+//! exact, each value comes at most once, and the segment is exhausted exactly when the start completes
+//! nothing. After as many bits as a state holds the two coincide in all but their past, so a pattern adds
+//! at most one state for each of its bits and each state that it can begin from.
 
-use std::ops::Range;
+use num_bigint::BigUint;
 
-use super::SearchError;
-use super::options::FixedBits;
-use crate::index::Counts;
-use crate::window::{Frame, Geometry};
+use super::ladder::Answer;
 
 /// No state follows.
 const NONE: u32 = u32::MAX;
 
-/// Most bits of a state: what one integer holds.
-const MAX_STATE_BITS: usize = 128;
-
-/// One reachable state.
+/// One state.
 #[derive(Clone, Copy, Debug)]
 struct Node {
-    /// The bits of the segment that later contexts see, oldest lowest.
-    state: u128,
-    /// Probability of each value by its histogram, 0 where it is not supported.
-    chance: [f64; 2],
+    answer: Answer,
     /// Index in the next layer.
     next: [u32; 2],
+    /// Edges that lead here.
+    parents: u32,
     /// Probability of completing the segment from here, up to a factor that the layer shares.
     complete: f64,
 }
 
-impl Node {
-    /// How likely each value is to be taken and to lead on to a complete segment, up to the layer's
-    /// factor; above 0 exactly where it can. No product here underflows to 0: a chance is above 2⁻⁵² and
-    /// what `Chain::weigh` leaves of `complete` at least 2⁻¹⁰²².
-    fn ways(&self, next: &[Node]) -> [f64; 2] {
-        [0, 1].map(|value| match next.get(self.next[value] as usize) {
-            Some(after) => self.chance[value] * after.complete,
-            None => 0.0,
-        })
-    }
+/// A state before a bit of the segment, as the forward pass found it.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Link {
+    pub(super) answer: Answer,
+    /// Index in the next layer, [`Link::NOWHERE`] where the value is not supported.
+    pub(super) next: [u32; 2],
 }
 
-/// A segment that can be completed.
+impl Link {
+    pub(super) const NOWHERE: u32 = NONE;
+}
+
+/// A layer: the states before one bit.
+#[derive(Debug)]
+struct Layer {
+    nodes: Vec<Node>,
+    /// What `complete` of each node was multiplied by.
+    scale: f64,
+}
+
+/// A segment that can be completed, less the patterns that have been ruled out.
 #[derive(Debug)]
 pub(super) struct Chain {
     /// The states before each bit, and one layer more for the complete segment.
-    layers: Vec<Vec<Node>>,
+    layers: Vec<Layer>,
+    /// The current draw: each bit with the state before it.
+    way: Vec<(bool, u32)>,
 }
 
-/// What became of a segment.
-#[derive(Debug)]
-pub(super) enum Segment {
-    /// It can be completed.
-    Alive(Chain),
-    /// It cannot: no way gets past this position.
-    Dead {
-        /// A bit of the segment.
-        position: usize,
-    },
-}
-
-/// What a chain is made from.
-pub(super) struct Links<'a, C> {
-    pub(super) geometry: &'a Geometry,
-    pub(super) counts: &'a C,
-    pub(super) fixed: &'a FixedBits,
-    /// A segment ends where a layer would have more states, at least 2.
-    pub(super) max_states: usize,
-}
-
-impl<C: Counts> Links<'_, C> {
-    /// Follows every way from `positions.start` on, given the bits before it in `frame`; overwrites the
-    /// bits from there on. The segment ends with `positions`, or earlier where it would get too wide.
-    /// Adds its lookups to `lookups`.
-    pub(super) fn follow(
-        &self,
-        frame: &mut Frame,
-        positions: Range<usize>,
-        lookups: &mut u64,
-    ) -> Result<Segment, SearchError> {
-        let start = positions.start;
-        let seen = self.seen_from(&positions);
-        let leaf = |state| Node {
-            state,
-            chance: [0.0; 2],
-            next: [NONE; 2],
-            complete: 1.0,
-        };
-        let mut layers = Vec::with_capacity(positions.len() + 1);
-        let mut layer = vec![leaf(0)];
-        for position in positions {
-            let [first, later] = [seen[position - start], seen[position - start + 1]];
-            let length = position - first;
-            self.weigh_values(frame, position, first, &mut layer, lookups)?;
-            let dropped = later - first;
-            let mut next: Vec<Node> = Vec::with_capacity(2 * layer.len());
-            for value in [0, 1] {
-                for node in &mut layer {
-                    if node.chance[value] == 0.0 {
-                        continue;
-                    }
-                    // `dropped ≤ length + 1 ≤ 128`: a state of which nothing is seen any more is 0.
-                    let state = node.state | (value as u128) << length;
-                    let state = state.checked_shr(dropped as u32).unwrap_or(0);
-                    if next.last().is_none_or(|last| last.state != state) {
-                        next.push(leaf(state));
-                    }
-                    node.next[value] = next.len() as u32 - 1;
-                }
-            }
-            if next.is_empty() {
-                return Ok(Segment::Dead { position });
-            }
-            if next.len() > self.max_states || length + 1 - dropped >= MAX_STATE_BITS {
-                // Too wide behind this bit: end before it. One bit alone never is.
-                break;
-            }
-            layers.push(std::mem::replace(&mut layer, next));
-        }
-        for node in &mut layer {
-            *node = leaf(node.state);
-        }
-        layers.push(layer);
-        let mut chain = Chain { layers };
-        chain.weigh();
-        Ok(Segment::Alive(chain))
+impl Node {
+    /// How likely each value is to be taken and to lead on to a complete segment, up to the layer's
+    /// factor; above 0 exactly where it can. No product here underflows to 0: a chance is at least 2⁻⁵³
+    /// and `complete` is 0 or at least 2⁻¹⁰²⁰.
+    fn ways(&self, next: &[Node]) -> [f64; 2] {
+        [0, 1].map(|value| match next.get(self.next[value] as usize) {
+            Some(after) => self.answer.chance[value] * after.complete,
+            None => 0.0,
+        })
     }
 
-    /// The probabilities of both values at each state of a layer.
-    fn weigh_values(
-        &self,
-        frame: &mut Frame,
-        position: usize,
-        first: usize,
-        layer: &mut [Node],
-        lookups: &mut u64,
-    ) -> Result<(), SearchError> {
-        let fixed = self.fixed.get(position);
-        for node in layer {
-            node.chance = match fixed {
-                Some(value) => [f64::from(u8::from(!value)), f64::from(u8::from(value))],
-                None => {
-                    frame.write(first, position - first, node.state);
-                    *lookups += 1;
-                    let key = self.geometry.key(frame, position);
-                    let histogram = self.counts.histogram(&key)?.unwrap_or_default();
-                    let total = histogram.total().max(1) as f64;
-                    [histogram.n0 as f64 / total, histogram.n1 as f64 / total]
-                }
-            };
+    fn weigh(&mut self, next: &[Node], scale: f64) {
+        let ways = self.ways(next);
+        self.complete = ways[0] + ways[1];
+        if self.complete > 0.0 {
+            // A state that can be completed must not be rounded to one that cannot.
+            self.complete = (self.complete * scale).max(4.0 * f64::MIN_POSITIVE);
         }
-        Ok(())
-    }
-
-    /// For each position of a segment and its end, the first position of the segment that a context
-    /// from there on (within the row) sees.
-    fn seen_from(&self, positions: &Range<usize>) -> Vec<usize> {
-        let mut seen = vec![positions.end; positions.len() + 1];
-        for position in positions.clone().rev() {
-            let runs = self.geometry.context(position);
-            let own = runs.filter(|run| run.end == position).last();
-            let first = own.map_or(position, |run| run.start.max(positions.start));
-            let i = position - positions.start;
-            seen[i] = first.min(seen[i + 1]);
-        }
-        seen
     }
 }
 
 impl Chain {
-    /// The backward pass.
-    fn weigh(&mut self) {
-        for bit in (0..self.layers.len() - 1).rev() {
-            let (before, after) = self.layers.split_at_mut(bit + 1);
-            let (layer, next) = (&mut before[bit], &after[0][..]);
+    /// From the states before each bit, and the number of states behind the last one.
+    pub(super) fn new(links: Vec<Vec<Link>>, ends: usize) -> Self {
+        let node = |answer, next| Node {
+            answer,
+            next,
+            parents: 0,
+            complete: 1.0,
+        };
+        let mut layers: Vec<_> = links
+            .into_iter()
+            .map(|links| Layer {
+                nodes: links
+                    .iter()
+                    .map(|link| node(link.answer, link.next))
+                    .collect(),
+                scale: 1.0,
+            })
+            .collect();
+        layers.push(Layer {
+            nodes: vec![node(Answer::default(), [NONE; 2]); ends],
+            scale: 1.0,
+        });
+        for bit in (0..layers.len() - 1).rev() {
+            let (before, after) = layers.split_at_mut(bit + 1);
+            let (layer, next) = (&mut before[bit], &mut after[0].nodes);
             let mut most = 0.0;
-            for node in layer.iter_mut() {
-                let ways = node.ways(next);
-                node.complete = ways[0] + ways[1];
+            for node in &mut layer.nodes {
+                for child in node.next {
+                    if let Some(child) = next.get_mut(child as usize) {
+                        child.parents += 1;
+                    }
+                }
+                node.weigh(next, 1.0);
                 most = f64::max(most, node.complete);
             }
-            // A product of hundreds of chances would leave the range of a float. Only the ratios
-            // within a layer matter; a state that can be completed must not be rounded to one that
-            // cannot, so what is left of it is at least the smallest normal number.
-            for node in layer.iter_mut().filter(|node| node.complete > 0.0) {
-                node.complete = (node.complete / most).max(f64::MIN_POSITIVE);
+            // A product of hundreds of chances would leave the range of a float. Only the ratios within a
+            // layer matter.
+            if most > 0.0 {
+                layer.scale = most.recip();
+                for node in &mut layer.nodes {
+                    node.weigh(next, layer.scale);
+                }
             }
+        }
+        Self {
+            layers,
+            way: Vec::new(),
         }
     }
 
@@ -201,27 +138,188 @@ impl Chain {
         self.layers.len() - 1
     }
 
-    /// The start of every way.
-    pub(super) fn root(&self) -> u32 {
-        0
+    /// Whether no value is left.
+    pub(super) fn is_exhausted(&self) -> bool {
+        self.layers[0].nodes.iter().all(|node| node.complete == 0.0)
     }
 
-    /// From state `at` before `bit`: the probability of each value, given that the segment is completed.
-    pub(super) fn odds(&self, bit: usize, at: u32) -> [f64; 2] {
-        let ways = self.layers[bit][at as usize].ways(&self.layers[bit + 1]);
-        let sum = ways[0] + ways[1];
-        // A way that is open must not be rounded to one that is not: the search would skip it.
-        ways.map(|way| {
-            if way > 0.0 {
-                (way / sum).max(f64::MIN_POSITIVE)
-            } else {
-                0.0
+    /// Bits of an exhausted segment that decide that it is: what is left of every way ends at or before the
+    /// last of them, and no pattern that ends behind it was needed.
+    pub(super) fn reach(&self) -> usize {
+        let mut reached = vec![0u32];
+        for (bit, layer) in self.layers.iter().enumerate() {
+            let children = reached.iter().flat_map(|at| layer.nodes[*at as usize].next);
+            let mut next: Vec<_> = children.filter(|child| *child != NONE).collect();
+            next.sort_unstable();
+            next.dedup();
+            if next.is_empty() {
+                return (bit + 1).min(self.length());
             }
-        })
+            reached = next;
+        }
+        self.length()
     }
 
-    /// The state that a value leads to.
-    pub(super) fn step(&self, bit: usize, at: u32, value: bool) -> u32 {
-        self.layers[bit][at as usize].next[usize::from(value)]
+    /// Draws a value; there must be one left. `uniform` gives numbers in [0, 1).
+    pub(super) fn draw(
+        &mut self,
+        mut uniform: impl FnMut() -> f64,
+    ) -> impl Iterator<Item = (bool, u8)> + '_ {
+        self.way.clear();
+        let mut at = 0;
+        for (layer, next) in self.layers.iter().zip(&self.layers[1..]) {
+            let node = &layer.nodes[at as usize];
+            let [zero, one] = node.ways(&next.nodes);
+            let value = one > 0.0 && (zero == 0.0 || uniform() * (zero + one) >= zero);
+            self.way.push((value, at));
+            at = node.next[usize::from(value)];
+        }
+        let layers = self.layers.iter();
+        let way = self.way.iter().zip(layers);
+        way.map(|((value, at), layer)| (*value, layer.nodes[*at as usize].answer.rung))
+    }
+
+    /// How many values are left.
+    pub(super) fn count(&self) -> BigUint {
+        let ends = self.layers.last().map_or(0, |layer| layer.nodes.len());
+        let mut ways = vec![BigUint::from(1u8); ends];
+        for layer in self.layers.iter().rev().skip(1) {
+            let nodes = layer.nodes.iter();
+            let sums = nodes.map(|node| {
+                let children = node
+                    .next
+                    .iter()
+                    .filter_map(|child| ways.get(*child as usize));
+                children.sum()
+            });
+            ways = sums.collect();
+        }
+        ways.swap_remove(0)
+    }
+
+    /// The first of the values that are left, in the order of their bits.
+    pub(super) fn first(&self) -> Option<Vec<bool>> {
+        self.complete_way(Vec::new())
+    }
+
+    /// The value after `way`, which is one that is left.
+    pub(super) fn next(&self, mut way: Vec<bool>) -> Option<Vec<bool>> {
+        while let Some(last) = way.pop() {
+            if !last {
+                way.push(true);
+                if let Some(way) = self.complete_way(way.clone()) {
+                    return Some(way);
+                }
+                way.pop();
+            }
+        }
+        None
+    }
+
+    /// The first value that begins with `way`.
+    fn complete_way(&self, mut way: Vec<bool>) -> Option<Vec<bool>> {
+        let mut at = 0;
+        for (bit, layer) in self.layers[..self.length()].iter().enumerate() {
+            let next = &self.layers[bit + 1].nodes;
+            let [zero, one] = layer.nodes[at as usize].ways(next).map(|way| way > 0.0);
+            let value = match way.get(bit) {
+                Some(value) if [zero, one][usize::from(*value)] => *value,
+                None if zero || one => !zero,
+                _ => return None,
+            };
+            if way.len() == bit {
+                way.push(value);
+            }
+            at = layer.nodes[at as usize].next[usize::from(value)];
+        }
+        Some(way)
+    }
+
+    /// Rules out every value that has the bits `pattern` (at least one) from bit `from` on.
+    pub(super) fn forbid(&mut self, from: usize, pattern: &[bool]) {
+        // For each bit of the pattern, the states at which everything so far is as in the pattern: before
+        // its first bit, all.
+        let mut followed: Vec<Vec<u32>> = Vec::with_capacity(pattern.len());
+        followed.push((0..self.layers[from].nodes.len() as u32).collect());
+        let mut edges: Vec<(u32, u32)> = Vec::new();
+        for (i, value) in pattern.iter().enumerate() {
+            let (bit, value) = (from + i, usize::from(*value));
+            let nodes = &self.layers[bit].nodes;
+            let next = &self.layers[bit + 1].nodes;
+            edges.clear();
+            edges.extend(followed[i].iter().filter_map(|at| {
+                let child = nodes[*at as usize].next[value];
+                let open = next
+                    .get(child as usize)
+                    .is_some_and(|child| child.complete > 0.0);
+                open.then_some((child, *at))
+            }));
+            if i + 1 == pattern.len() {
+                for (child, at) in &edges {
+                    self.layers[bit].nodes[*at as usize].next[value] = NONE;
+                    self.layers[bit + 1].nodes[*child as usize].parents -= 1;
+                }
+                break;
+            }
+            edges.sort_unstable();
+            let groups = edges.chunk_by(|a, b| a.0 == b.0);
+            let entered = groups.map(|group| self.separate(bit, value, group));
+            let entered = entered.collect();
+            followed.push(entered);
+        }
+        self.reweigh(from, &followed);
+    }
+
+    /// Gives edges, all from `bit` by `value` to one child, a child of their own: the same one where no
+    /// other edge leads to it.
+    fn separate(&mut self, bit: usize, value: usize, edges: &[(u32, u32)]) -> u32 {
+        let (child, through) = (edges[0].0, edges.len() as u32);
+        let next = &mut self.layers[bit + 1].nodes;
+        let twin = Node {
+            parents: through,
+            ..next[child as usize]
+        };
+        if twin.parents == next[child as usize].parents {
+            return child;
+        }
+        next[child as usize].parents -= through;
+        let copy = next.len() as u32;
+        next.push(twin);
+        for (_, at) in edges {
+            self.layers[bit].nodes[*at as usize].next[value] = copy;
+        }
+        for grandchild in twin.next {
+            if grandchild != NONE {
+                self.layers[bit + 2].nodes[grandchild as usize].parents += 1;
+            }
+        }
+        copy
+    }
+
+    /// Weighs anew the states that a pattern from bit `from` on has passed through, and those before it.
+    fn reweigh(&mut self, from: usize, followed: &[Vec<u32>]) {
+        for (i, nodes) in followed.iter().enumerate().rev() {
+            self.weigh(from + i, nodes.iter().copied());
+        }
+        for bit in (0..from).rev() {
+            let nodes = 0..self.layers[bit].nodes.len() as u32;
+            if !self.weigh(bit, nodes) {
+                break;
+            }
+        }
+    }
+
+    /// Weighs states before `bit`; whether any of them changed.
+    fn weigh(&mut self, bit: usize, nodes: impl Iterator<Item = u32>) -> bool {
+        let (before, after) = self.layers.split_at_mut(bit + 1);
+        let (layer, next) = (&mut before[bit], &after[0].nodes);
+        let mut changed = false;
+        for at in nodes {
+            let node = &mut layer.nodes[at as usize];
+            let complete = node.complete;
+            node.weigh(next, layer.scale);
+            changed |= node.complete != complete;
+        }
+        changed
     }
 }

@@ -32,6 +32,13 @@ pub enum SearchError {
         free: usize,
     },
 
+    /// A task that no search can take.
+    #[error("this cannot be searched for: {why}")]
+    Task {
+        /// What is wrong with it.
+        why: String,
+    },
+
     /// A `--fix` that cannot be read.
     #[error("--fix '{text}': {why}")]
     Fix {
@@ -39,6 +46,15 @@ pub enum SearchError {
         text: String,
         /// What is wrong with it.
         why: String,
+    },
+
+    /// A pattern of fixed bits that is not one.
+    #[error("expected {expected}, found {found}")]
+    Pattern {
+        /// What a pattern for this grid looks like.
+        expected: String,
+        /// What was given.
+        found: String,
     },
 
     /// Samples of another shape than the latents that should support them.

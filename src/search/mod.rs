@@ -1,19 +1,33 @@
 //! Generation by retrieval: latents in which every local window was seen in training.
 
+mod blame;
 mod chain;
+mod constraint;
+mod count;
 mod error;
+mod fixed;
+mod ladder;
+mod links;
+mod nogoods;
+mod novel;
 mod options;
 mod rows;
 mod run;
 mod samples;
+mod task;
 mod tree;
-mod tried;
 mod verify;
 mod walk;
 
+pub use constraint::Constraint;
+pub use count::{Count, count};
 pub use error::SearchError;
-pub use options::{Counters, FixedBits, Method, SearchOptions, Status};
-pub use run::{Attempt, generate};
+pub use fixed::FixedBits;
+pub use ladder::Rung;
+pub use novel::Taken;
+pub use options::{Backoff, Counters, Method, SearchOptions, Status};
+pub use run::{Attempt, enumerate, generate};
 pub use samples::{ANSWERED_FIXED, Run, SampleSet, totals};
+pub use task::{MAX_WINDOWS, Task};
 pub use verify::{SupportReport, Unsupported, verify_from_index, verify_from_latents};
 pub use walk::Search;

@@ -1,12 +1,7 @@
 //! What a search is asked for, and how it ended.
 
-use std::collections::BTreeMap;
 use std::fmt;
-use std::str::FromStr;
 use std::time::Duration;
-
-use super::SearchError;
-use crate::latent::Shape;
 
 /// What a search does at a dead end.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -16,10 +11,10 @@ pub enum Method {
     /// Return to the latest bit that is responsible: conflict-directed backjumping (Prosser 1993). A
     /// dead end blames the bits of its context and no others, and the bit it returns to inherits the
     /// blame.
-    #[default]
     Backjump,
     /// Draw whole rows from their exact conditional distribution, so that no dead end lies inside one,
     /// and backtrack over rows.
+    #[default]
     Row,
 }
 
@@ -33,8 +28,30 @@ impl fmt::Display for Method {
     }
 }
 
+/// When the next smaller window answers for a bit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Backoff {
+    /// Where the larger one has no match. Each bit is then supported at the largest window that has a match
+    /// for its context; what that window does not support is never taken.
+    #[default]
+    OnNoMatch,
+    /// Where a row would be dead otherwise, in the columns that kill it and nowhere else. Each bit is then
+    /// supported at the largest window, except in intervals through which it leaves no way; rows above are
+    /// not changed to avoid a smaller window. For [`Method::Row`] only.
+    OnDeadEnd,
+}
+
+impl fmt::Display for Backoff {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::OnNoMatch => "on-no-match",
+            Self::OnDeadEnd => "on-dead-end",
+        })
+    }
+}
+
 /// A search without its constraints.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SearchOptions {
     /// What to do at a dead end.
     pub method: Method,
@@ -48,6 +65,16 @@ pub struct SearchOptions {
     /// States of a row followed at once by [`Method::Row`], at least 2; a row that needs more is searched
     /// in segments.
     pub max_states: usize,
+    /// Dead ends after which [`Method::Row`] starts afresh, with what it has learned; then after twice as
+    /// many, and so on. `None` for never.
+    pub restart: Option<u64>,
+    /// Occurrences that a (context, bit) needs to be supported, at least 1.
+    pub min_count: u64,
+    /// Values are drawn with probability ∝ n^(1/temperature): 1 as counted, less sharper, more flatter.
+    /// Above 0. A supported value never gets less than 2⁻⁵² of the other's probability.
+    pub temperature: f64,
+    /// When a smaller window answers, if there are several.
+    pub backoff: Backoff,
 }
 
 impl Default for SearchOptions {
@@ -58,6 +85,10 @@ impl Default for SearchOptions {
             max_backtracks: Some(20_000),
             timeout: None,
             max_states: 1 << 14,
+            restart: Some(100),
+            min_count: 1,
+            temperature: 1.0,
+            backoff: Backoff::default(),
         }
     }
 }
@@ -107,97 +138,4 @@ pub struct Counters {
     pub longest_jump: u64,
     /// Most bits that were decided at once: HWK for a sample.
     pub deepest: u64,
-}
-
-/// Bits that a sample must have, whatever the index says of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct FixedBits(BTreeMap<usize, bool>);
-
-impl FixedBits {
-    /// No bit is fixed.
-    pub fn none() -> Self {
-        Self::default()
-    }
-
-    /// The first bits in scan order.
-    pub fn prefix(bits: impl IntoIterator<Item = bool>) -> Self {
-        Self(bits.into_iter().enumerate().collect())
-    }
-
-    /// Fixes one more bit.
-    ///
-    /// # Errors
-    /// [`SearchError::Contradiction`] when it is fixed to the other value already.
-    pub fn fix(&mut self, position: usize, bit: bool) -> Result<(), SearchError> {
-        match self.0.insert(position, bit) {
-            Some(before) if before != bit => Err(SearchError::Contradiction { position }),
-            _ => Ok(()),
-        }
-    }
-
-    /// The value that a position is fixed to.
-    pub fn get(&self, position: usize) -> Option<bool> {
-        self.0.get(&position).copied()
-    }
-
-    /// Fixed positions and their values, ascending.
-    pub fn iter(&self) -> impl Iterator<Item = (usize, bool)> + '_ {
-        self.0.iter().map(|(position, bit)| (*position, *bit))
-    }
-
-    /// Fixes what one `--fix` asks for: `prefix=BITS` or `ROW,COL[,CH]=BIT`.
-    ///
-    /// # Errors
-    /// [`SearchError::Fix`] for a text of another form or a place off the grid,
-    /// [`SearchError::Contradiction`].
-    pub fn fix_text(&mut self, text: &str, shape: Shape) -> Result<(), SearchError> {
-        let wrong = |why: String| SearchError::Fix {
-            text: text.to_owned(),
-            why,
-        };
-        let form =
-            || wrong("expected prefix=BITS or ROW,COL=BIT or ROW,COL,CHANNEL=BIT".to_owned());
-        let (place, values) = text.split_once('=').ok_or_else(form)?;
-        let bits = values.chars().map(|value| match value {
-            '0' => Ok(false),
-            '1' => Ok(true),
-            other => Err(wrong(format!("'{other}' is neither 0 nor 1"))),
-        });
-        let bits = bits.collect::<Result<Vec<_>, _>>()?;
-        if place == "prefix" {
-            if bits.is_empty() || bits.len() > shape.bits() {
-                let found = bits.len();
-                return Err(wrong(format!(
-                    "{found} bits, a {shape} latent has 1 to {}",
-                    shape.bits()
-                )));
-            }
-            for (position, bit) in bits.into_iter().enumerate() {
-                self.fix(position, bit)?;
-            }
-            return Ok(());
-        }
-        let numbers = place.split(',').map(|part| usize::from_str(part.trim()));
-        let numbers = numbers.collect::<Result<Vec<_>, _>>().map_err(|_| form())?;
-        let (row, col, channel) = match numbers[..] {
-            [row, col] if shape.channels() == 1 => (row, col, 0),
-            [row, col, channel] => (row, col, channel),
-            [_, _] => {
-                let channels = shape.channels();
-                return Err(wrong(format!(
-                    "a site has {channels} channels: say which, as ROW,COL,CHANNEL=BIT"
-                )));
-            }
-            _ => return Err(form()),
-        };
-        if row >= shape.height() || col >= shape.width() || channel >= shape.channels() {
-            return Err(wrong(format!(
-                "it is not on a {shape} grid (counted from 0)"
-            )));
-        }
-        let [bit] = bits[..] else {
-            return Err(wrong("expected one bit after the =".to_owned()));
-        };
-        self.fix(shape.position(row, col, channel), bit)
-    }
 }

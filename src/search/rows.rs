@@ -1,41 +1,62 @@
 //! Row-exact search: rows drawn whole from their exact conditional distribution, backtracking over rows.
 //!
-//! A row that cannot be completed is a dead end. It blames the bits that the contexts up to the column
-//! where its chain died have seen: in each row above, a prefix. The search returns to the latest row
-//! with a blamed bit, is done with every value of it that has the same prefix, lets it inherit the
-//! blame on the rows above, and draws it anew from what is left. Complete: a row is exhausted only when
-//! each of its values has been shown to lead nowhere, and its own blame is then all that its chain has
-//! seen and all that it inherited.
+//! A row that cannot be completed is a dead end. What kills it is an interval of its columns that no way
+//! gets through, whatever stands to their left; it blames what the contexts of that interval see: in each
+//! row above, an interval again. The search returns to the latest row with a blamed bit, rules out every
+//! value of it that agrees in the blamed interval, lets it inherit the blame on the rows above, and draws
+//! it anew from what is left. Complete: a row is exhausted only when each of its values has been shown to
+//! lead nowhere, and its own blame is then what its chain has seen up to where the last way ended and what
+//! the patterns ruled out up to there have inherited.
 //!
-//! The blame is a prefix because that is what the tree of tried values can be done with at once; an
-//! interval would be sharper. On MNIST at 9x9 and 11x11 one or two searches in a hundred still meet
-//! more than 20,000 dead rows.
+//! A row that has died before is first asked site by site whether any context has the rows above it as they
+//! are: one lookup a site instead of some ten, and all the sites that have none are ruled out at once.
 //!
 //! A row whose chain gets wider than [`SearchOptions::max_states`] is cut there into segments, which
 //! are then searched as rows are; nothing else changes, completeness included.
+//!
+//! [`SearchOptions::max_states`]: super::SearchOptions::max_states
+
+use std::ops::Range;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::SearchError;
-use super::chain::{Chain, Links, Segment};
-use super::options::{Counters, FixedBits, SearchOptions, Status};
-use super::tried::Tried;
-use crate::index::Counts;
-use crate::window::{Frame, Geometry};
+use super::blame::Blame;
+use super::chain::Chain;
+use super::constraint::Constraints;
+use super::ladder::Ladder;
+use super::links::{Links, Segment};
+use super::nogoods::Nogoods;
+use super::options::{Backoff, Counters, SearchOptions, Status};
+use crate::latent::Shape;
+use crate::window::Frame;
 
 /// A search over rows.
-pub(super) struct RowSearch<'a, C> {
-    geometry: &'a Geometry,
-    counts: &'a C,
-    fixed: FixedBits,
-    options: SearchOptions,
+pub(super) struct RowSearch<'a> {
+    links: Links<'a>,
+    shape: Shape,
+    backoff: Backoff,
+    max_backtracks: Option<u64>,
     draw_seed: u64,
     /// Draws so far: the counter of the counter-based generator.
     draws: u64,
     frame: Frame,
+    /// For each position that is decided, the window that answered.
+    answered: Vec<u8>,
     levels: Vec<Level>,
+    nogoods: Nogoods,
+    /// For each row, whether it has been dead before.
+    died: Vec<bool>,
+    restarts: Option<Restarts>,
     counters: Counters,
     handed_out: bool,
+}
+
+/// When the search starts afresh.
+struct Restarts {
+    /// Dead ends until the next one, and how many of them there have been.
+    limit: u64,
+    spent: u64,
 }
 
 /// A decided segment.
@@ -44,137 +65,330 @@ struct Level {
     start: usize,
     end: usize,
     chain: Chain,
-    tried: Tried,
-    /// For each level before, how long a prefix of it is to blame should this one be exhausted.
-    blame: Vec<usize>,
+    /// Whether a smaller window was let in somewhere in its row. That this was needed depends on all that
+    /// the larger ones saw, so the whole row is to blame.
+    backed_off: bool,
+    ruled_out: Vec<RuledOut>,
 }
 
-impl<'a, C: Counts> RowSearch<'a, C> {
+/// Bits of a level that have no completion, given the bits blamed in the levels before.
+struct RuledOut {
+    /// Behind the last bit, counted from the level's start.
+    end: usize,
+    blame: Blame,
+}
+
+/// A segment that cannot be completed.
+struct DeadEnd {
+    /// Its first position.
+    start: usize,
+    /// Why, perhaps in several ways, each of which is enough.
+    blames: Vec<Blame>,
+}
+
+impl<'a> RowSearch<'a> {
+    /// `frame` has the forced bits set.
     pub(super) fn new(
-        geometry: &'a Geometry,
-        counts: &'a C,
-        fixed: &FixedBits,
-        options: SearchOptions,
+        ladder: Ladder<'a>,
+        constraints: Constraints<'a>,
+        options: &SearchOptions,
         draw_seed: u64,
         frame: Frame,
     ) -> Self {
+        let shape = ladder.shape();
         Self {
-            geometry,
-            counts,
-            fixed: fixed.clone(),
-            options,
+            links: Links::new(ladder, constraints, options.max_states),
+            shape,
+            backoff: options.backoff,
+            max_backtracks: options.max_backtracks,
             draw_seed,
             draws: 0,
             frame,
+            answered: vec![0; shape.bits()],
             levels: Vec::new(),
+            nogoods: Nogoods::default(),
+            died: vec![false; shape.height()],
+            restarts: options.restart.map(|limit| Restarts { limit, spent: 0 }),
             counters: Counters::default(),
             handed_out: false,
         }
     }
 
     pub(super) fn counters(&self) -> Counters {
-        self.counters
+        Counters {
+            lookups: self.links.ladder.lookups,
+            ..self.counters
+        }
     }
 
     pub(super) fn frame(&self) -> &Frame {
         &self.frame
     }
 
+    pub(super) fn answered(&self) -> &[u8] {
+        &self.answered
+    }
+
     pub(super) fn advance(
         &mut self,
         interrupted: &dyn Fn() -> Option<Status>,
     ) -> Result<Status, SearchError> {
-        if std::mem::take(&mut self.handed_out) && !self.leave_completion() {
-            return Ok(Status::NoneExists);
-        }
-        let shape = self.geometry.shape();
-        let row_bits = shape.width() * shape.channels();
-        loop {
-            let start = self.levels.last().map_or(0, |level| level.end);
-            self.counters.deepest = self.counters.deepest.max(start as u64);
-            if start == shape.bits() {
-                self.handed_out = true;
-                return Ok(Status::Sample);
+        if std::mem::take(&mut self.handed_out) {
+            // From afresh it would find again what it has handed out.
+            self.restarts = None;
+            if !self.leave_completion() {
+                return Ok(Status::NoneExists);
             }
+        }
+        loop {
+            let decided = self.decided();
+            self.counters.deepest = self.counters.deepest.max(decided as u64);
             if let Some(status) = interrupted() {
                 return Ok(status);
             }
-            let row_end = (start / row_bits + 1) * row_bits;
-            let links = Links {
-                geometry: self.geometry,
-                counts: self.counts,
-                fixed: &self.fixed,
-                // With fewer than 2 a segment of one bit could be too wide to end.
-                max_states: self.options.max_states.max(2),
+            let dead = match self.links.constraints.refuted(&self.frame, decided) {
+                Some(runs) => Some(DeadEnd {
+                    start: decided,
+                    blames: vec![self.blame_on(runs.into_iter(), decided)],
+                }),
+                None if decided == self.shape.bits() => {
+                    self.handed_out = true;
+                    return Ok(Status::Sample);
+                }
+                None => self.next_level(decided)?,
             };
-            match links.follow(&mut self.frame, start..row_end, &mut self.counters.lookups)? {
-                Segment::Alive(chain) => {
-                    let end = start + chain.length();
-                    let blame = self.seen_by(start, end);
-                    self.levels.push(Level {
-                        start,
-                        end,
-                        chain,
-                        tried: Tried::new(),
-                        blame,
-                    });
-                    self.draw();
-                }
-                Segment::Dead { position } => {
-                    let limit = self.options.max_backtracks;
-                    if limit.is_some_and(|limit| self.counters.backtracks >= limit) {
-                        return Ok(Status::BudgetSpent);
-                    }
-                    let blame = self.seen_by(start, position + 1);
-                    if !self.backtrack(start, blame) {
-                        return Ok(Status::NoneExists);
-                    }
-                }
+            let Some(dead) = dead else {
+                self.draw();
+                continue;
+            };
+            let limit = self.max_backtracks;
+            if limit.is_some_and(|limit| self.counters.backtracks >= limit) {
+                return Ok(Status::BudgetSpent);
             }
+            if !self.backtrack(dead, true) {
+                return Ok(Status::NoneExists);
+            }
+            self.restart_if_due();
         }
     }
 
-    /// How long a prefix of each level the contexts of the positions `start..end` see.
-    fn seen_by(&self, start: usize, end: usize) -> Vec<usize> {
-        let mut blame = vec![0; self.levels.len()];
-        let free = (start..end).filter(|position| self.fixed.get(*position).is_none());
-        for run in free.flat_map(|position| self.geometry.context(position)) {
+    /// Positions that are decided: all before this one.
+    fn decided(&self) -> usize {
+        self.levels.last().map_or(0, |level| level.end)
+    }
+
+    /// The rest of the row from `start` on.
+    fn row_from(&self, start: usize) -> Range<usize> {
+        let row_bits = self.shape.width() * self.shape.channels();
+        start..(start / row_bits + 1) * row_bits
+    }
+
+    /// Adds the segment from `start` on, unless it is a dead end.
+    fn next_level(&mut self, start: usize) -> Result<Option<DeadEnd>, SearchError> {
+        let (row, ..) = self.shape.place(start);
+        if self.died[row] {
+            let blames = self.unknown_from_above(start)?;
+            if !blames.is_empty() {
+                return Ok(Some(DeadEnd { start, blames }));
+            }
+        }
+        let row_bits = self.row_from(start);
+        let mut from = vec![0u8; row_bits.len()];
+        let mut backed_off = false;
+        let chain = loop {
+            let segment = self
+                .links
+                .follow(&mut self.frame, row_bits.clone(), &from)?;
+            match segment {
+                Segment::Alive(chain) => break chain,
+                Segment::Dead { positions } => {
+                    let last = self.links.ladder.last();
+                    let dead = &mut from[positions.start - start..positions.end - start];
+                    if self.backoff == Backoff::OnDeadEnd && dead.iter().any(|from| *from < last) {
+                        for from in dead {
+                            *from = last.min(*from + 1);
+                        }
+                        backed_off = true;
+                        continue;
+                    }
+                    self.died[row] = true;
+                    let seen = if backed_off { row_bits } else { positions };
+                    let blames = vec![self.seen_by(seen, start)];
+                    return Ok(Some(DeadEnd { start, blames }));
+                }
+            }
+        };
+        let mut level = Level {
+            start,
+            end: start + chain.length(),
+            chain,
+            backed_off,
+            ruled_out: Vec::new(),
+        };
+        let segment = level.start..level.end;
+        for nogood in self.nogoods.recall(&self.frame, &segment) {
+            level.chain.forbid(nogood.at, &nogood.pattern);
+            level.ruled_out.push(RuledOut {
+                end: nogood.at + nogood.pattern.len(),
+                blame: self.blame_on(nogood.above.into_iter(), start),
+            });
+        }
+        if level.chain.is_exhausted() {
+            let blames = vec![self.blame_of(&level)];
+            return Ok(Some(DeadEnd { start, blames }));
+        }
+        self.levels.push(level);
+        Ok(None)
+    }
+
+    /// Why the row from `start` on cannot be completed as far as the rows above alone tell, for each site
+    /// that no context has them of.
+    fn unknown_from_above(&mut self, start: usize) -> Result<Vec<Blame>, SearchError> {
+        let mut blames = Vec::new();
+        for position in self.row_from(start) {
+            if self.links.constraints.forced(position).is_none()
+                && self
+                    .links
+                    .ladder
+                    .is_unknown_from_above(&mut self.frame, position)?
+            {
+                let context = self.links.ladder.context(position);
+                blames.push(self.blame_on(context, start));
+            }
+        }
+        Ok(blames)
+    }
+
+    /// What the contexts of free positions see before `start`.
+    fn seen_by(&self, positions: Range<usize>, start: usize) -> Blame {
+        let links = &self.links;
+        let free = positions.filter(|position| links.constraints.forced(*position).is_none());
+        self.blame_on(
+            free.flat_map(|position| links.ladder.context(position)),
+            start,
+        )
+    }
+
+    /// Blame on what lies before `start` in runs of positions.
+    fn blame_on(&self, runs: impl Iterator<Item = Range<usize>>, start: usize) -> Blame {
+        let mut blame = Blame::default();
+        for run in runs {
             let run = run.start..run.end.min(start);
             let below = self.levels.partition_point(|level| level.start < run.end);
-            for (level, blame) in self.levels[..below].iter().zip(&mut blame).rev() {
+            for (number, level) in self.levels[..below].iter().enumerate().rev() {
                 if level.end <= run.start {
                     break;
                 }
-                *blame = (*blame).max(run.end.min(level.end) - level.start);
+                let from = run.start.max(level.start) - level.start;
+                blame.add(number, from..run.end.min(level.end) - level.start);
             }
         }
         blame
     }
 
-    /// Leaves a dead end that began at `from`; `false` when there is nowhere to return to.
-    fn backtrack(&mut self, from: usize, mut blame: Vec<usize>) -> bool {
-        if blame.iter().all(|prefix| *prefix == 0) {
-            return false;
+    /// What is to blame for an exhausted level, given the levels before it.
+    fn blame_of(&self, level: &Level) -> Blame {
+        let (seen, reach) = if level.backed_off {
+            (self.row_from(level.start), level.end - level.start)
+        } else {
+            let reach = level.chain.reach();
+            (level.start..level.start + reach, reach)
+        };
+        let mut blame = self.seen_by(seen, level.start);
+        for pattern in level.ruled_out.iter().filter(|p| p.end <= reach) {
+            blame.inherit(&pattern.blame);
         }
-        self.counters.backtracks += 1;
-        while let Some(target) = blame.iter().rposition(|prefix| *prefix > 0) {
+        blame
+    }
+
+    /// Leaves a dead end for a draw that it says nothing about; `false` when there is none.
+    fn backtrack(&mut self, mut dead: DeadEnd, learn: bool) -> bool {
+        let from = dead.start;
+        if dead.blames.iter().all(|blame| blame.latest().is_some()) {
+            self.counters.backtracks += 1;
+        }
+        loop {
+            // Each blame is enough, so the one that leads furthest back leaves the least to search.
+            let targets = dead.blames.iter();
+            let targets = targets.map(|blame| blame.latest().map(|(level, _)| level));
+            let Some(Some(target)) = targets.min() else {
+                return false;
+            };
             self.levels.truncate(target + 1);
-            // `blame` has an entry for each level there was, so there is one at `target`.
-            let level = &mut self.levels[target];
+            for blame in dead.blames {
+                if let Some((level, bits)) = blame.latest()
+                    && level == target
+                {
+                    self.rule_out(target, bits, blame, learn);
+                }
+            }
+            let level = &self.levels[target];
             let jump = (from - level.start) as u64;
             self.counters.longest_jump = self.counters.longest_jump.max(jump);
-            level.tried.discard(&level.chain, blame[target]);
-            for (heir, prefix) in level.blame.iter_mut().zip(&blame) {
-                *heir = (*heir).max(*prefix);
-            }
-            if !level.tried.is_exhausted() {
+            if !level.chain.is_exhausted() {
                 self.draw();
                 return true;
             }
-            blame = std::mem::take(&mut level.blame);
-            self.levels.pop();
+            let Some(level) = self.levels.pop() else {
+                return false;
+            };
+            let blames = vec![self.blame_of(&level)];
+            dead = DeadEnd {
+                start: level.start,
+                blames,
+            };
         }
-        false
+    }
+
+    /// Rules out, at the last level, everything that agrees with its current draw in `bits`.
+    fn rule_out(&mut self, target: usize, bits: Range<usize>, blame: Blame, learn: bool) {
+        if learn {
+            let intervals = blame.levels().iter().map(|(number, bits)| {
+                let start = self.levels[*number].start;
+                start + bits.start..start + bits.end
+            });
+            let intervals: Vec<_> = intervals.collect();
+            let segment = self.levels[target].start;
+            self.nogoods.learn(&self.frame, segment, &intervals);
+        }
+        let level = &mut self.levels[target];
+        let pattern = bits.clone().map(|bit| self.frame.get(level.start + bit));
+        let pattern: Vec<_> = pattern.collect();
+        level.chain.forbid(bits.start, &pattern);
+        level.ruled_out.push(RuledOut {
+            end: bits.end,
+            blame: blame.before_latest(),
+        });
+    }
+
+    /// Leaves a completion that was handed out: every completion of every other choice is still wanted, so
+    /// all bits are to blame. That is no dead end and nothing to learn from.
+    fn leave_completion(&mut self) -> bool {
+        let mut blame = Blame::default();
+        for (number, level) in self.levels.iter().enumerate() {
+            blame.add(number, 0..level.end - level.start);
+        }
+        let dead = DeadEnd {
+            start: self.shape.bits(),
+            blames: vec![blame],
+        };
+        let before = self.counters;
+        let more = self.backtrack(dead, false);
+        self.counters = before;
+        more
+    }
+
+    /// Starts afresh when there have been too many dead ends: with what was learned, and with twice as many
+    /// until the next time, so that the search stays complete.
+    fn restart_if_due(&mut self) {
+        if let Some(restarts) = &mut self.restarts {
+            restarts.spent += 1;
+            if restarts.spent >= restarts.limit {
+                restarts.spent = 0;
+                restarts.limit = restarts.limit.saturating_mul(2);
+                self.levels.clear();
+            }
+        }
     }
 
     /// Draws the last level anew and writes it into the frame.
@@ -188,22 +402,10 @@ impl<'a, C: Counts> RowSearch<'a, C> {
             // 53 bits: as many as a float in [0, 1) has.
             (xxh3_64_with_seed(&draws.to_le_bytes(), seed) >> 11) as f64 / (1u64 << 53) as f64
         };
-        let bits = level.tried.draw(&level.chain, uniform);
-        for (position, (bit, _, _)) in (level.start..).zip(bits) {
-            self.frame.set(position, *bit);
+        let bits = level.chain.draw(uniform);
+        for (position, (bit, rung)) in (level.start..).zip(bits) {
+            self.frame.set(position, bit);
+            self.answered[position] = rung;
         }
-    }
-
-    /// Leaves a completion that was handed out: every completion of every other choice is still wanted,
-    /// so all bits are to blame.
-    fn leave_completion(&mut self) -> bool {
-        let blame = self.levels.iter().map(|level| level.end - level.start);
-        let blame = blame.collect();
-        let bits = self.geometry.shape().bits();
-        let before = self.counters;
-        let more = self.backtrack(bits, blame);
-        // Going on is no dead end.
-        self.counters = before;
-        more
     }
 }

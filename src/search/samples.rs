@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use super::options::{Counters, FixedBits, SearchOptions, Status};
+use super::options::{Counters, SearchOptions, Status};
 use super::{Attempt, SearchError};
 use crate::latent::tensors::{Tensor, TensorFile};
 use crate::latent::{Codec, LatentSet, Shape};
@@ -25,6 +25,8 @@ pub struct SampleSet {
     pub answered_by: Option<Vec<u8>>,
     /// The windows of the search, in the order in which they were asked.
     pub windows: Vec<Window>,
+    /// Occurrences that each bit's support was to have at least.
+    pub min_count: u64,
 }
 
 /// A run as it is written.
@@ -35,10 +37,10 @@ pub struct Run<'a> {
     pub codec: Codec,
     /// Name of the index.
     pub source: String,
-    /// The window of the search.
-    pub window: Window,
-    /// Bits that were fixed.
-    pub fixed: &'a FixedBits,
+    /// The windows of the search, in the order in which they were asked.
+    pub windows: &'a [Window],
+    /// What the samples had to satisfy beyond support, in words; empty for nothing.
+    pub constraints: &'a str,
     /// The search.
     pub options: SearchOptions,
     /// Its attempts, in order.
@@ -71,16 +73,10 @@ impl Run<'_> {
         let mut add = |name: &str, tensor| file.tensors.insert(name.to_owned(), tensor);
 
         let bits = self.shape.bits();
-        let answered = (0..bits).map(|p| match self.fixed.get(p) {
-            Some(_) => ANSWERED_FIXED,
-            None => 1,
-        });
-        let answered: Vec<u8> = answered.collect();
+        let answered = self.attempts.iter().flat_map(|attempt| &attempt.answered);
+        let answered = answered.map(|rung| rung.map_or(ANSWERED_FIXED, |rung| rung + 1));
         let shape = vec![latents.len(), bits];
-        add(
-            "answered_by",
-            Tensor::of_u8(shape, answered.repeat(latents.len())),
-        );
+        add("answered_by", Tensor::of_u8(shape, answered.collect()));
         let found = self
             .attempts
             .iter()
@@ -112,9 +108,18 @@ impl Run<'_> {
         add("attempt.deepest", of_attempts(&|a| a.counters.deepest));
 
         let limit = |limit: Option<String>| limit.unwrap_or_else(|| "none".to_owned());
+        let windows: Vec<_> = self.windows.iter().map(Window::to_string).collect();
         for (key, value) in [
             ("samples.version", VERSION.to_owned()),
-            ("samples.windows", self.window.to_string()),
+            ("samples.windows", windows.join(" ")),
+            ("samples.constraints", self.constraints.to_owned()),
+            ("samples.backoff", self.options.backoff.to_string()),
+            ("samples.min_count", self.options.min_count.to_string()),
+            ("samples.temperature", self.options.temperature.to_string()),
+            (
+                "samples.restart",
+                limit(self.options.restart.map(|n| n.to_string())),
+            ),
             ("samples.search", self.options.method.to_string()),
             ("samples.seed", self.options.seed.to_string()),
             ("samples.max_states", self.options.max_states.to_string()),
@@ -155,6 +160,7 @@ impl SampleSet {
         let answered_by = file.tensors.remove("answered_by");
         let windows = file.metadata.remove("samples.windows");
         let version = file.metadata.remove("samples.version");
+        let min_count = file.metadata.remove("samples.min_count");
         let latents = LatentSet::from_tensors(file, path)?;
         let wrong = |expected: String, found: String| SearchError::Samples {
             path: path.to_owned(),
@@ -167,6 +173,12 @@ impl SampleSet {
                 version,
             ));
         }
+        let min_count = match &min_count {
+            None => 1,
+            Some(text) => text
+                .parse()
+                .map_err(|_| wrong("a number in samples.min_count".to_owned(), text.clone()))?,
+        };
         let windows = windows.unwrap_or_default();
         let windows = windows.split_whitespace().map(|window| {
             let read = window.parse::<Window>();
@@ -197,6 +209,7 @@ impl SampleSet {
             answered_by: answered_by.transpose()?,
             latents,
             windows,
+            min_count,
         })
     }
 }

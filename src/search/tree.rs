@@ -16,19 +16,21 @@ use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::SearchError;
-use super::options::{Counters, FixedBits, Method, SearchOptions, Status};
-use crate::index::{Counts, Histogram};
-use crate::window::{ContextKey, Frame, Geometry, MAX_KEY_BYTES};
+use super::constraint::Constraints;
+use super::ladder::{Answer, FORCED, Ladder};
+use super::options::{Counters, Method, SearchOptions, Status};
+use crate::window::{ContextKey, Frame, MAX_KEY_BYTES};
 
 /// Most memory for the blame of one search: a set of all bits for each bit, 46,340 free bits. MNIST's
 /// 784 take 80 kB.
 const MAX_BLAME_BYTES: usize = 1 << 28;
 
 /// A search over bits.
-pub(super) struct BitSearch<'a, C> {
-    geometry: &'a Geometry,
-    counts: &'a C,
-    options: SearchOptions,
+pub(super) struct BitSearch<'a> {
+    ladder: Ladder<'a>,
+    constraints: Constraints<'a>,
+    method: Method,
+    max_backtracks: Option<u64>,
     draw_seed: u64,
     frame: Frame,
     /// The positions that are not fixed, ascending. A depth is an index into this.
@@ -41,6 +43,9 @@ pub(super) struct BitSearch<'a, C> {
     blame: Vec<u64>,
     words: usize,
     depth: usize,
+    /// Whether the constraints have been asked about what is decided.
+    asked: bool,
+    answered: Vec<u8>,
     counters: Counters,
     /// Whether the latent as it stands is a completion that the caller has.
     handed_out: bool,
@@ -51,27 +56,26 @@ pub(super) struct BitSearch<'a, C> {
 struct Node {
     first: bool,
     supported: [bool; 2],
+    /// Windows that were asked: all up to this number.
+    rung: u8,
     /// Values used up: the first, then both.
     tried: u8,
 }
 
-impl<'a, C: Counts> BitSearch<'a, C> {
-    /// `frame` has the fixed bits set.
+impl<'a> BitSearch<'a> {
+    /// `frame` has the forced bits set.
     pub(super) fn new(
-        geometry: &'a Geometry,
-        counts: &'a C,
-        fixed: &FixedBits,
-        options: SearchOptions,
+        ladder: Ladder<'a>,
+        constraints: Constraints<'a>,
+        options: &SearchOptions,
         draw_seed: u64,
         frame: Frame,
     ) -> Result<Self, SearchError> {
-        let positions = 0..geometry.shape().bits();
-        let free: Vec<_> = positions
-            .clone()
-            .filter(|p| fixed.get(*p).is_none())
+        let bits = ladder.shape().bits();
+        let free: Vec<_> = (0..bits)
+            .filter(|position| constraints.forced(*position).is_none())
             .collect();
-        let depth_of = positions
-            .chain([geometry.shape().bits()])
+        let depth_of = (0..=bits)
             .map(|position| free.partition_point(|p| *p < position))
             .collect();
         let words = free.len().div_ceil(64);
@@ -84,9 +88,10 @@ impl<'a, C: Counts> BitSearch<'a, C> {
             return Err(SearchError::TooLarge { free: free.len() });
         }
         Ok(Self {
-            geometry,
-            counts,
-            options,
+            ladder,
+            constraints,
+            method: options.method,
+            max_backtracks: options.max_backtracks,
             draw_seed,
             frame,
             depth_of,
@@ -95,17 +100,27 @@ impl<'a, C: Counts> BitSearch<'a, C> {
             words,
             free,
             depth: 0,
+            asked: false,
+            answered: vec![FORCED; bits],
             counters: Counters::default(),
             handed_out: false,
         })
     }
 
     pub(super) fn counters(&self) -> Counters {
-        self.counters
+        Counters {
+            lookups: self.ladder.lookups,
+            ..self.counters
+        }
     }
 
     pub(super) fn frame(&self) -> &Frame {
         &self.frame
+    }
+
+    /// For each position that is decided, the window that answered.
+    pub(super) fn answered(&self) -> &[u8] {
+        &self.answered
     }
 
     /// Goes on to the next completion.
@@ -120,8 +135,19 @@ impl<'a, C: Counts> BitSearch<'a, C> {
         }
         let mut steps = 0u32;
         loop {
+            if !std::mem::replace(&mut self.asked, true) {
+                let decided = self.decided();
+                if let Some(ranges) = self.constraints.refuted(&self.frame, decided) {
+                    if self.depth == 0 {
+                        return Ok(Status::NoneExists);
+                    }
+                    // The value just set has failed.
+                    self.depth -= 1;
+                    self.blame_ranges(&ranges);
+                }
+            }
             if self.depth == self.free.len() {
-                self.counters.deepest = self.geometry.shape().bits() as u64;
+                self.counters.deepest = self.ladder.shape().bits() as u64;
                 self.handed_out = true;
                 return Ok(Status::Sample);
             }
@@ -137,9 +163,10 @@ impl<'a, C: Counts> BitSearch<'a, C> {
             }
             if self.try_next_value() {
                 self.depth += 1;
+                self.asked = false;
                 continue;
             }
-            let limit = self.options.max_backtracks;
+            let limit = self.max_backtracks;
             if limit.is_some_and(|limit| self.counters.backtracks >= limit) {
                 return Ok(Status::BudgetSpent);
             }
@@ -149,20 +176,26 @@ impl<'a, C: Counts> BitSearch<'a, C> {
         }
     }
 
+    /// Positions that are decided: all before this one.
+    fn decided(&self) -> usize {
+        let next = self.free.get(self.depth).copied();
+        next.unwrap_or(self.ladder.shape().bits())
+    }
+
     /// Looks up the context at the current depth.
     fn enter(&mut self) -> Result<Node, SearchError> {
         let position = self.free[self.depth];
         self.counters.deepest = self.counters.deepest.max(position as u64);
-        self.counters.lookups += 1;
-        let key = self.geometry.key(&mut self.frame, position);
-        let histogram = self.counts.histogram(&key)?.unwrap_or_default();
-        if self.options.method == Method::Backjump {
+        let (answer, key) = self.ladder.answer(&mut self.frame, position, 0)?;
+        if self.method == Method::Backjump {
             let start = self.depth * self.words;
             self.blame[start..start + self.words].fill(0);
         }
+        self.answered[position] = answer.rung;
         Ok(Node {
-            first: draw(histogram, &key, position, self.draw_seed),
-            supported: [histogram.n0 > 0, histogram.n1 > 0],
+            first: draw(answer, &key, position, self.draw_seed),
+            supported: answer.chance.map(|chance| chance > 0.0),
+            rung: answer.rung,
             tried: 0,
         })
     }
@@ -183,7 +216,7 @@ impl<'a, C: Counts> BitSearch<'a, C> {
 
     /// Leaves a dead end at the current depth; `false` when there is nowhere to return to.
     fn backtrack(&mut self) -> bool {
-        let target = if self.options.method == Method::Backjump {
+        let target = if self.method == Method::Backjump {
             self.blame_and_target()
         } else {
             self.depth.checked_sub(1)
@@ -201,8 +234,9 @@ impl<'a, C: Counts> BitSearch<'a, C> {
 
     /// Completes the blame of the current depth, hands it to the latest depth blamed, and returns that.
     fn blame_and_target(&mut self) -> Option<usize> {
-        if self.nodes[self.depth].supported != [true, true] {
-            let context = self.geometry.context(self.free[self.depth]);
+        let node = self.nodes[self.depth];
+        if node.supported != [true, true] {
+            let context = self.ladder.context_of(self.free[self.depth], node.rung);
             for run in context {
                 let depths = self.depth_of[run.start]..self.depth_of[run.end];
                 add_range(&mut self.blame[self.depth * self.words..], depths);
@@ -220,13 +254,23 @@ impl<'a, C: Counts> BitSearch<'a, C> {
         Some(target)
     }
 
+    /// Blames positions for the failure of a value at the current depth, which itself is no part of it.
+    fn blame_ranges(&mut self, ranges: &[Range<usize>]) {
+        if self.method == Method::Backjump {
+            for range in ranges {
+                let depths = self.depth_of[range.start]..self.depth_of[range.end].min(self.depth);
+                add_range(&mut self.blame[self.depth * self.words..], depths);
+            }
+        }
+    }
+
     /// Leaves the leaf of a completion that was handed out: one bit back, every earlier one to blame.
     fn leave_leaf(&mut self) -> bool {
         let Some(last) = self.free.len().checked_sub(1) else {
             return false;
         };
         self.depth = last;
-        if self.options.method == Method::Backjump {
+        if self.method == Method::Backjump {
             add_range(&mut self.blame[last * self.words..], 0..last);
         }
         true
@@ -243,13 +287,13 @@ fn add_range(words: &mut [u64], range: Range<usize>) {
     }
 }
 
-/// The value tried first: 1 with probability n1 / (n0 + n1).
-fn draw(histogram: Histogram, key: &ContextKey, position: usize, seed: u64) -> bool {
+/// The value tried first: 1 with the probability that the answer gives it.
+fn draw(answer: Answer, key: &ContextKey, position: usize, seed: u64) -> bool {
     let mut node = [0; MAX_KEY_BYTES + 8];
     let key = key.as_bytes();
     node[..8].copy_from_slice(&(position as u64).to_le_bytes());
     node[8..8 + key.len()].copy_from_slice(key);
-    let uniform = u128::from(xxh3_64_with_seed(&node[..8 + key.len()], seed));
-    // uniform / 2⁶⁴ < n1 / total, in integers.
-    (uniform * u128::from(histogram.total())) >> 64 < u128::from(histogram.n1)
+    // 53 bits: as many as a float in [0, 1) has.
+    let uniform = (xxh3_64_with_seed(&node[..8 + key.len()], seed) >> 11) as f64;
+    uniform / ((1u64 << 53) as f64) < answer.chance[1]
 }

@@ -50,39 +50,32 @@ fn windows_of(samples: &SampleSet, sample: usize, otherwise: Window) -> Vec<Opti
     }
 }
 
-fn check_shape(expected: Shape, samples: &SampleSet) -> Result<(), SearchError> {
-    let found = samples.latents.shape();
-    if found == expected {
-        return Ok(());
-    }
-    Err(SearchError::Shape { expected, found })
-}
-
 /// Looks up every bit of every sample. Bits of a file without `answered_by` must be supported at
 /// `otherwise`.
 ///
 /// # Errors
-/// [`SearchError::Shape`] for samples of another shape, [`SearchError::Index`] for a window that the
-/// index does not hold.
+/// [`SearchError::Index`] for a window that the index does not hold or that cannot be laid on the samples'
+/// grid.
 pub fn verify_from_index(
     index: &Index,
     samples: &SampleSet,
     otherwise: Window,
     observer: &dyn Observer,
 ) -> Result<SupportReport, SearchError> {
-    check_shape(index.shape(), samples)?;
-    let mut windows: Vec<(Window, WindowIndex<'_>)> = Vec::new();
+    let shape = samples.latents.shape();
+    let mut windows: Vec<(WindowIndex<'_>, Geometry)> = Vec::new();
     for window in samples.windows.iter().copied().chain([otherwise]) {
         let used = window == otherwise || samples.answered_by.is_some();
-        if used && windows.iter().all(|(held, _)| *held != window) {
-            windows.push((window, index.window(window)?));
+        if used && windows.iter().all(|(_, held)| held.window() != window) {
+            let held = index.window(window)?;
+            windows.push((held, held.geometry_on(shape)?));
         }
     }
-    let geometries: Vec<_> = windows.iter().map(|(_, held)| held.geometry()).collect();
+    let geometries: Vec<_> = windows.iter().map(|(_, geometry)| geometry).collect();
     observer.stage("support", samples.latents.len() as u64, "samples");
     let rows = 0..samples.latents.len();
     let reports = rows.into_par_iter().map(|sample| {
-        let mut frame = Frame::new(samples.latents.shape(), &geometries);
+        let mut frame = Frame::new(shape, &geometries);
         frame.load(samples.latents.packed_latent(sample));
         let mut report = SupportReport::default();
         let asked = windows_of(samples, sample, otherwise);
@@ -91,12 +84,13 @@ pub fn verify_from_index(
                 report.fixed += 1;
                 continue;
             };
-            let held = windows.iter().find(|(held, _)| *held == window);
+            let held = windows.iter().find(|(_, held)| held.window() == window);
             let histogram = match held {
-                Some((_, held)) => held.lookup(&held.geometry().key(&mut frame, position))?,
+                Some((held, geometry)) => held.lookup(&geometry.key(&mut frame, position))?,
                 None => None,
             };
-            report.note(sample, position, window, histogram, frame.get(position));
+            let count = histogram.unwrap_or_default().count(frame.get(position));
+            report.note(sample, position, window, count >= samples.min_count);
         }
         observer.advance(1);
         Ok(report)
@@ -119,8 +113,7 @@ pub fn verify_from_latents(
     otherwise: Window,
     observer: &dyn Observer,
 ) -> Result<SupportReport, SearchError> {
-    let shape = training.shape();
-    check_shape(shape, samples)?;
+    let (shape, on) = (training.shape(), samples.latents.shape());
     let mut reports = Vec::new();
     let mut windows = samples.windows.clone();
     if samples.answered_by.is_none() || windows.is_empty() {
@@ -128,7 +121,16 @@ pub fn verify_from_latents(
     }
     for window in windows {
         // Refuses a window that does not fit; nothing else of it is used.
-        Geometry::new(window, anchor, shape).map_err(crate::index::IndexError::from)?;
+        for shape in [shape, on] {
+            Geometry::new(window, anchor, shape).map_err(crate::index::IndexError::from)?;
+        }
+        let placed = anchor == Anchor::Site || window == Window::Global;
+        if on != shape && (placed || on.channels() != shape.channels()) {
+            return Err(SearchError::Shape {
+                expected: shape,
+                found: on,
+            });
+        }
         let mut wanted: HashMap<PlainContext, Histogram> = HashMap::new();
         let mut bits = Vec::new();
         let mut report = SupportReport::default();
@@ -139,7 +141,7 @@ pub fn verify_from_latents(
                 .enumerate()
             {
                 if by == Some(window) {
-                    let context = plain_context(training, latent, window, anchor, position);
+                    let context = plain_context(on, latent, window, anchor, position);
                     wanted.entry(context.clone()).or_default();
                     bits.push((sample, position, context));
                 } else if by.is_none() {
@@ -153,7 +155,7 @@ pub fn verify_from_latents(
             .fold(HashMap::new, |mut counted: HashMap<_, Histogram>, id| {
                 let latent = training.latent(id);
                 for position in 0..shape.bits() {
-                    let context = plain_context(training, latent, window, anchor, position);
+                    let context = plain_context(shape, latent, window, anchor, position);
                     if wanted.contains_key(&context) {
                         let histogram = counted.entry(context).or_default();
                         if latent[position] {
@@ -175,9 +177,9 @@ pub fn verify_from_latents(
                 sum
             });
         for (sample, position, context) in bits {
-            let histogram = counted.get(&context).copied();
-            let bit = samples.latents.latent(sample)[position];
-            report.note(sample, position, window, histogram, bit);
+            let histogram = counted.get(&context).copied().unwrap_or_default();
+            let count = histogram.count(samples.latents.latent(sample)[position]);
+            report.note(sample, position, window, count >= samples.min_count);
         }
         reports.push(report);
     }
@@ -190,16 +192,9 @@ pub fn verify_from_latents(
 }
 
 impl SupportReport {
-    fn note(
-        &mut self,
-        sample: usize,
-        position: usize,
-        window: Window,
-        histogram: Option<Histogram>,
-        bit: bool,
-    ) {
+    fn note(&mut self, sample: usize, position: usize, window: Window, supported: bool) {
         self.checked += 1;
-        if histogram.unwrap_or_default().count(bit) == 0 {
+        if !supported {
             self.unsupported.push(Unsupported {
                 sample,
                 position,
@@ -226,13 +221,12 @@ type PlainContext = (Vec<usize>, Vec<u8>);
 
 /// The context of `position`, one site at a time.
 fn plain_context(
-    set: &LatentSet,
+    shape: Shape,
     latent: &Bits,
     window: Window,
     anchor: Anchor,
     position: usize,
 ) -> PlainContext {
-    let shape = set.shape();
     let (row, col, channel) = shape.place(position);
     let mut place = vec![channel];
     if anchor == Anchor::Site {

@@ -4,57 +4,46 @@ use std::time::{Duration, Instant};
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use super::SearchError;
-use super::options::{Counters, FixedBits, Method, SearchOptions, Status};
+use super::constraint::Constraints;
+use super::ladder::{FORCED, Ladder};
+use super::options::{Counters, Method, Status};
 use super::rows::RowSearch;
 use super::tree::BitSearch;
-use crate::index::Counts;
-use crate::window::{Frame, Geometry};
+use super::{SearchError, Task};
 
-/// A search for the completions of some fixed bits, one after the other.
-pub struct Search<'a, C> {
-    walk: Walk<'a, C>,
+/// A search for the samples of a task, one after the other.
+pub struct Search<'a> {
+    walk: Walk<'a>,
     timeout: Option<Duration>,
     started: Option<Instant>,
     /// Set once the search has ended for good.
     ended: Option<Status>,
 }
 
-enum Walk<'a, C> {
-    Bits(BitSearch<'a, C>),
-    Rows(RowSearch<'a, C>),
+enum Walk<'a> {
+    Bits(BitSearch<'a>),
+    Rows(RowSearch<'a>),
 }
 
-impl<'a, C: Counts> Search<'a, C> {
-    /// A search for sample `sample` of a run. Bits of `fixed` have their value; every other bit gets
-    /// one that is supported.
+impl<'a> Search<'a> {
+    /// A search for sample `sample` of a run. Forced bits have their value; every other bit gets one that
+    /// is supported.
     ///
     /// # Errors
-    /// [`SearchError::OffGrid`] for a fixed position that the geometry's grid does not have,
-    /// [`SearchError::TooLarge`] when backjumping would need more memory for blame than it may have.
-    pub fn new(
-        geometry: &'a Geometry,
-        counts: &'a C,
-        fixed: &FixedBits,
-        options: SearchOptions,
-        sample: u64,
-    ) -> Result<Self, SearchError> {
-        let shape = geometry.shape();
-        let mut frame = Frame::new(shape, &[geometry]);
-        for (position, bit) in fixed.iter() {
-            if position >= shape.bits() {
-                return Err(SearchError::OffGrid { position, shape });
-            }
-            frame.set(position, bit);
-        }
+    /// [`SearchError::Task`], [`SearchError::Contradiction`] or a constraint's own for what cannot be
+    /// searched for, [`SearchError::TooLarge`] when backjumping would need more memory for blame than it
+    /// may have.
+    pub fn new(task: &'a Task<'a>, sample: u64) -> Result<Self, SearchError> {
+        let options = &task.options;
         let seed = xxh3_64_with_seed(&sample.to_le_bytes(), options.seed);
+        let constraints = Constraints(&task.constraints);
+        let ladder = Ladder::new(&task.rungs, options);
+        let frame = task.prepare(|| ladder.frame())?;
         let walk = match options.method {
-            Method::Row => Walk::Rows(RowSearch::new(
-                geometry, counts, fixed, options, seed, frame,
-            )),
-            Method::Chronological | Method::Backjump => Walk::Bits(BitSearch::new(
-                geometry, counts, fixed, options, seed, frame,
-            )?),
+            Method::Row => Walk::Rows(RowSearch::new(ladder, constraints, options, seed, frame)),
+            Method::Chronological | Method::Backjump => {
+                Walk::Bits(BitSearch::new(ladder, constraints, options, seed, frame)?)
+            }
         };
         Ok(Self {
             walk,
@@ -78,6 +67,19 @@ impl<'a, C: Counts> Search<'a, C> {
             Walk::Bits(search) => search.frame().to_packed(),
             Walk::Rows(search) => search.frame().to_packed(),
         }
+    }
+
+    /// For each bit, the number of the window that answered it, counted from the largest; `None` where a
+    /// constraint forced it. After [`Status::Sample`].
+    pub fn answered(&self) -> Vec<Option<u8>> {
+        let rungs = match &self.walk {
+            Walk::Bits(search) => search.answered(),
+            Walk::Rows(search) => search.answered(),
+        };
+        let rungs = rungs.iter();
+        rungs
+            .map(|rung| (*rung != FORCED).then_some(*rung))
+            .collect()
     }
 
     /// Goes on to the next completion; each is found once. `stop` is asked now and then.

@@ -95,6 +95,11 @@ impl Frame {
         self.scan[position / 64] >> (position % 64) & 1 == 1
     }
 
+    /// `n ≤ 64` bits in scan order from `position` on, lowest first.
+    pub(crate) fn bits(&self, position: usize, n: usize) -> u64 {
+        read(&self.scan, position, n)
+    }
+
     /// The latent, packed as a row of a latent set.
     pub fn to_packed(&self) -> Vec<u8> {
         let bytes = self.scan.iter().flat_map(|word| word.to_le_bytes());

@@ -10,6 +10,7 @@ use std::ops::Range;
 
 use super::frame::{Frame, push};
 use super::key::{ContextKey, DIGEST_BYTES, KeyRule, MAX_KEY_BYTES};
+use super::upper::UpperKey;
 use super::{Anchor, Window, WindowError};
 use crate::latent::Shape;
 
@@ -216,6 +217,42 @@ impl Geometry {
                 (frame.scratch, frame.exact) = (words, bytes);
                 key
             }
+        }
+    }
+
+    /// What the rows above tell of the context at `position`, the first channel of a site. `None` in the
+    /// first row, for a later channel, for a window that is no square, and where keys are digests.
+    pub fn upper_key(&self, frame: &mut Frame, position: usize) -> Option<UpperKey> {
+        let (row, _, channel) = self.shape.place(position);
+        if row == 0 || channel != 0 {
+            return None;
+        }
+        let bits = self.upper_bits()?;
+        Some(UpperKey::new(
+            &self.key(frame, position),
+            self.class_bytes,
+            bits,
+        ))
+    }
+
+    /// The upper part of a context that occurred, by its key; `None` where no [`Geometry::upper_key`] can
+    /// equal it.
+    pub fn upper_of(&self, key: &ContextKey) -> Option<UpperKey> {
+        let bits = self.upper_bits()?;
+        let class = key.as_bytes().iter().take(self.class_bytes);
+        let class = class.fold(0, |class, byte| class << 8 | u64::from(*byte));
+        // Every numbering of the classes has the channel innermost.
+        let first_channel = class % self.shape.channels() as u64 == 0;
+        first_channel.then(|| UpperKey::new(key, self.class_bytes, bits))
+    }
+
+    /// Bits of a context in the rows above its site, absent ones included.
+    fn upper_bits(&self) -> Option<usize> {
+        match (self.window, self.key_rule()) {
+            (Window::Square { radius }, KeyRule::Exact) => {
+                Some(radius * (2 * radius + 1) * self.shape.channels())
+            }
+            _ => None,
         }
     }
 

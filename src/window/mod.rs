@@ -5,9 +5,11 @@ mod frame;
 mod geometry;
 mod key;
 mod kind;
+mod upper;
 
 pub use error::WindowError;
 pub use frame::Frame;
 pub use geometry::Geometry;
 pub use key::{ContextKey, DIGEST_BYTES, KeyRule, MAX_KEY_BYTES};
 pub use kind::{Anchor, Window};
+pub use upper::UpperKey;

@@ -1,0 +1,187 @@
+//! Fixed bits: a given part that a sample completes.
+
+use std::collections::BTreeMap;
+use std::ops::Range;
+use std::str::FromStr;
+
+use super::SearchError;
+use super::constraint::Constraint;
+use crate::latent::{Bits, Shape};
+
+/// Bits that a sample must have, whatever the index says of them.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct FixedBits(BTreeMap<usize, bool>);
+
+impl FixedBits {
+    /// No bit is fixed.
+    pub fn none() -> Self {
+        Self::default()
+    }
+
+    /// The first bits in scan order.
+    pub fn prefix(bits: impl IntoIterator<Item = bool>) -> Self {
+        Self(bits.into_iter().enumerate().collect())
+    }
+
+    /// Fixes one more bit.
+    ///
+    /// # Errors
+    /// [`SearchError::Contradiction`] when it is fixed to the other value already.
+    pub fn fix(&mut self, position: usize, bit: bool) -> Result<(), SearchError> {
+        match self.0.insert(position, bit) {
+            Some(before) if before != bit => Err(SearchError::Contradiction { position }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Fixes what a pattern says: one line for each row of the grid, with 0, 1 or ? (left free) for each of its
+    /// bits, channels of a site side by side; blanks and empty lines do not count.
+    ///
+    /// # Errors
+    /// [`SearchError::Pattern`] for a text of another form, [`SearchError::Contradiction`].
+    pub fn fix_pattern(&mut self, text: &str, shape: Shape) -> Result<(), SearchError> {
+        let row_bits = shape.width() * shape.channels();
+        let wrong = |found: String| SearchError::Pattern {
+            expected: format!(
+                "{} lines of {row_bits} characters 0, 1 or ? (free), as a {shape} latent has rows and bits",
+                shape.height()
+            ),
+            found,
+        };
+        let lines = text.lines().enumerate();
+        let lines: Vec<_> = lines.filter(|(_, line)| !line.trim().is_empty()).collect();
+        if lines.len() != shape.height() {
+            return Err(wrong(format!("{} lines", lines.len())));
+        }
+        for (row, (number, line)) in lines.into_iter().enumerate() {
+            let number = number + 1;
+            let mut bits = 0;
+            for character in line.chars().filter(|character| !character.is_whitespace()) {
+                let value = match character {
+                    '0' => Some(false),
+                    '1' => Some(true),
+                    '?' => None,
+                    other => return Err(wrong(format!("{other:?} in line {number}"))),
+                };
+                if let Some(value) = value.filter(|_| bits < row_bits) {
+                    self.fix(row * row_bits + bits, value)?;
+                }
+                bits += 1;
+            }
+            if bits != row_bits {
+                return Err(wrong(format!("{bits} characters in line {number}")));
+            }
+        }
+        Ok(())
+    }
+
+    /// Fixes the sites in `rows` and `cols` to what they are in a latent of this shape.
+    ///
+    /// # Errors
+    /// [`SearchError::Contradiction`].
+    pub fn fix_part(
+        &mut self,
+        latent: &Bits,
+        shape: Shape,
+        rows: Range<usize>,
+        cols: Range<usize>,
+    ) -> Result<(), SearchError> {
+        for row in rows {
+            let sites = shape.position(row, cols.start, 0)..shape.position(row, cols.end, 0);
+            for position in sites {
+                self.fix(position, latent[position])?;
+            }
+        }
+        Ok(())
+    }
+
+    /// The value that a position is fixed to.
+    pub fn get(&self, position: usize) -> Option<bool> {
+        self.0.get(&position).copied()
+    }
+
+    /// Fixed positions and their values, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = (usize, bool)> + '_ {
+        self.0.iter().map(|(position, bit)| (*position, *bit))
+    }
+
+    /// Fixes what one `--fix` asks for: `prefix=BITS` or `ROW,COL[,CH]=BIT`.
+    ///
+    /// # Errors
+    /// [`SearchError::Fix`] for a text of another form or a place off the grid,
+    /// [`SearchError::Contradiction`].
+    pub fn fix_text(&mut self, text: &str, shape: Shape) -> Result<(), SearchError> {
+        let wrong = |why: String| SearchError::Fix {
+            text: text.to_owned(),
+            why,
+        };
+        let form = || {
+            wrong(
+                "expected prefix=BITS or ROW,COL=BIT or ROW,COL,CHANNEL=BIT, or a file with a pattern"
+                    .to_owned(),
+            )
+        };
+        let (place, values) = text.split_once('=').ok_or_else(form)?;
+        let bits = values.chars().map(|value| match value {
+            '0' => Ok(false),
+            '1' => Ok(true),
+            other => Err(wrong(format!("'{other}' is neither 0 nor 1"))),
+        });
+        let bits = bits.collect::<Result<Vec<_>, _>>()?;
+        if place == "prefix" {
+            if bits.is_empty() || bits.len() > shape.bits() {
+                let found = bits.len();
+                return Err(wrong(format!(
+                    "{found} bits, a {shape} latent has 1 to {}",
+                    shape.bits()
+                )));
+            }
+            for (position, bit) in bits.into_iter().enumerate() {
+                self.fix(position, bit)?;
+            }
+            return Ok(());
+        }
+        let numbers = place.split(',').map(|part| usize::from_str(part.trim()));
+        let numbers = numbers.collect::<Result<Vec<_>, _>>().map_err(|_| form())?;
+        let (row, col, channel) = match numbers[..] {
+            [row, col] if shape.channels() == 1 => (row, col, 0),
+            [row, col, channel] => (row, col, channel),
+            [_, _] => {
+                let channels = shape.channels();
+                return Err(wrong(format!(
+                    "a site has {channels} channels: say which, as ROW,COL,CHANNEL=BIT"
+                )));
+            }
+            _ => return Err(form()),
+        };
+        if row >= shape.height() || col >= shape.width() || channel >= shape.channels() {
+            return Err(wrong(format!(
+                "it is not on a {shape} grid (counted from 0)"
+            )));
+        }
+        let [bit] = bits[..] else {
+            return Err(wrong("expected one bit after the =".to_owned()));
+        };
+        self.fix(shape.position(row, col, channel), bit)
+    }
+}
+
+impl Constraint for FixedBits {
+    fn forced(&self, position: usize) -> Option<bool> {
+        self.get(position)
+    }
+
+    fn judges(&self) -> bool {
+        false
+    }
+
+    fn check(&self, shape: Shape) -> Result<(), SearchError> {
+        match self.0.last_key_value() {
+            Some((position, _)) if *position >= shape.bits() => Err(SearchError::OffGrid {
+                position: *position,
+                shape,
+            }),
+            _ => Ok(()),
+        }
+    }
+}

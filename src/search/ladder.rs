@@ -1,0 +1,232 @@
+//! The windows of a search, largest first, and what they say of a bit together.
+
+use std::ops::Range;
+
+use super::SearchError;
+use super::options::{Backoff, SearchOptions};
+use crate::index::{Counts, Histogram};
+use crate::latent::Shape;
+use crate::window::{ContextKey, Frame, Geometry, Window};
+
+/// One window of a search.
+#[derive(Clone, Copy)]
+pub struct Rung<'a> {
+    /// The window, laid on the grid of the samples.
+    pub geometry: &'a Geometry,
+    /// What followed its contexts.
+    pub counts: &'a dyn Counts,
+}
+
+/// What the windows say of one bit.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub(super) struct Answer {
+    /// Probability of each value, 0 where it is not supported; both 0 when nothing is.
+    pub(super) chance: [f64; 2],
+    /// Number of the window that answered.
+    pub(super) rung: u8,
+}
+
+impl Answer {
+    /// A bit that has its value from elsewhere.
+    pub(super) fn forced(value: bool) -> Self {
+        Self {
+            chance: [f64::from(u8::from(!value)), f64::from(u8::from(value))],
+            rung: FORCED,
+        }
+    }
+
+    pub(super) fn is_dead(&self) -> bool {
+        self.chance == [0.0; 2]
+    }
+}
+
+/// [`Answer::rung`] of a bit that no window was asked for.
+pub(super) const FORCED: u8 = u8::MAX;
+
+/// The least chance of a supported value next to the other: temperature makes it rare, never impossible.
+const LEAST_CHANCE: f64 = f64::EPSILON;
+
+/// The windows with the rules by which a bit is answered.
+pub(super) struct Ladder<'a> {
+    rungs: &'a [Rung<'a>],
+    min_count: u64,
+    temperature: f64,
+    backoff: Backoff,
+    /// Whether a match of a window is one of every later window too: squares, largest first.
+    nested: bool,
+    /// Of one batch: keys, the states that they belong to, and the answers.
+    keys: Vec<ContextKey>,
+    asked: Vec<u32>,
+    found: Vec<Option<Histogram>>,
+    /// Contexts looked up.
+    pub(super) lookups: u64,
+}
+
+impl<'a> Ladder<'a> {
+    /// At least one rung, all on one grid; `Task::check` has seen to both.
+    pub(super) fn new(rungs: &'a [Rung<'a>], options: &SearchOptions) -> Self {
+        Self {
+            rungs,
+            min_count: options.min_count.max(1),
+            temperature: options.temperature,
+            backoff: options.backoff,
+            nested: rungs.iter().map(|rung| radius(rung)).is_sorted_by(|a, b| {
+                let nested = a.zip(*b).is_some_and(|(a, b)| a >= b);
+                nested && options.backoff == Backoff::OnNoMatch
+            }),
+            keys: Vec::new(),
+            asked: Vec::new(),
+            found: Vec::new(),
+            lookups: 0,
+        }
+    }
+
+    pub(super) fn shape(&self) -> Shape {
+        self.rungs[0].geometry.shape()
+    }
+
+    /// A frame that serves every window.
+    pub(super) fn frame(&self) -> Frame {
+        let geometries: Vec<_> = self.rungs.iter().map(|rung| rung.geometry).collect();
+        Frame::new(self.shape(), &geometries)
+    }
+
+    /// Number of the smallest window.
+    pub(super) fn last(&self) -> u8 {
+        (self.rungs.len() - 1) as u8
+    }
+
+    /// The positions that decide what is said of `position`, in ascending runs for each window in turn.
+    pub(super) fn context(&self, position: usize) -> impl Iterator<Item = Range<usize>> + '_ {
+        self.context_of(position, self.last())
+    }
+
+    /// [`Ladder::context`] of the windows up to number `rung`.
+    pub(super) fn context_of(
+        &self,
+        position: usize,
+        rung: u8,
+    ) -> impl Iterator<Item = Range<usize>> + '_ {
+        let rungs = &self.rungs[..=usize::from(rung)];
+        rungs
+            .iter()
+            .flat_map(move |rung| rung.geometry.context(position))
+    }
+
+    /// What the windows from number `from` on say of `position`, in `frame` as it stands. Windows are asked
+    /// in turn until one has a match.
+    pub(super) fn answer(
+        &mut self,
+        frame: &mut Frame,
+        position: usize,
+        from: u8,
+    ) -> Result<(Answer, ContextKey), SearchError> {
+        let mut number = from;
+        loop {
+            let rung = self.rungs[usize::from(number)];
+            let key = rung.geometry.key(frame, position);
+            self.lookups += 1;
+            let histogram = rung.counts.histogram(&key)?.unwrap_or_default();
+            let answer = Answer {
+                chance: self.chances(histogram),
+                rung: number,
+            };
+            if !answer.is_dead() || !self.goes_on(number) {
+                return Ok((answer, key));
+            }
+            number += 1;
+        }
+    }
+
+    /// [`Ladder::answer`] for many states of the bits before `position`: `write` puts one into the frame. One
+    /// batch of lookups for each window, so that their misses in memory overlap.
+    pub(super) fn answers(
+        &mut self,
+        frame: &mut Frame,
+        position: usize,
+        from: u8,
+        states: usize,
+        write: impl Fn(&mut Frame, usize),
+        answers: &mut Vec<Answer>,
+    ) -> Result<(), SearchError> {
+        answers.clear();
+        answers.resize(states, Answer::default());
+        self.asked.clear();
+        self.asked.extend(0..states as u32);
+        let mut number = from;
+        while !self.asked.is_empty() {
+            let rung = self.rungs[usize::from(number)];
+            self.keys.clear();
+            for state in &self.asked {
+                write(frame, *state as usize);
+                self.keys.push(rung.geometry.key(frame, position));
+            }
+            self.lookups += self.keys.len() as u64;
+            rung.counts.histograms(&self.keys, &mut self.found)?;
+            for (state, histogram) in self.asked.iter().zip(&self.found) {
+                answers[*state as usize] = Answer {
+                    chance: self.chances(histogram.unwrap_or_default()),
+                    rung: number,
+                };
+            }
+            if !self.goes_on(number) {
+                break;
+            }
+            self.asked
+                .retain(|state| answers[*state as usize].is_dead());
+            number += 1;
+        }
+        Ok(())
+    }
+
+    /// Whether the rows above tell that nothing can be supported at `position`, the first channel of a site:
+    /// no context of the smallest window has them as they are, nor then of a larger one. One lookup.
+    pub(super) fn is_unknown_from_above(
+        &mut self,
+        frame: &mut Frame,
+        position: usize,
+    ) -> Result<bool, SearchError> {
+        if !self.nested {
+            return Ok(false);
+        }
+        let rung = self.rungs[usize::from(self.last())];
+        let Some(key) = rung.geometry.upper_key(frame, position) else {
+            return Ok(false);
+        };
+        self.lookups += 1;
+        Ok(!rung.counts.has_upper(&key)?)
+    }
+
+    /// Whether the next window is asked where this one has no match.
+    fn goes_on(&self, number: u8) -> bool {
+        self.backoff == Backoff::OnNoMatch && number < self.last()
+    }
+
+    /// The probabilities of both values by their counts.
+    fn chances(&self, histogram: Histogram) -> [f64; 2] {
+        let counts = [histogram.n0, histogram.n1];
+        let supported = counts.map(|count| if count >= self.min_count { count } else { 0 });
+        let most = supported[0].max(supported[1]);
+        if most == 0 {
+            return [0.0; 2];
+        }
+        let weights = supported.map(|count| match count {
+            0 => 0.0,
+            count if self.temperature == 1.0 => count as f64,
+            count => {
+                let share = count as f64 / most as f64;
+                share.powf(self.temperature.recip()).max(LEAST_CHANCE)
+            }
+        });
+        let sum = weights[0] + weights[1];
+        weights.map(|weight| weight / sum)
+    }
+}
+
+/// R of a square window.
+fn radius(rung: &Rung<'_>) -> Option<usize> {
+    match rung.geometry.window() {
+        Window::Square { radius } => Some(radius),
+        Window::Sequence { .. } | Window::Global => None,
+    }
+}

@@ -1,0 +1,75 @@
+//! No sample that exists already: as a training latent, or as an earlier sample of the run.
+
+use std::collections::HashSet;
+use std::ops::Range;
+
+use xxhash_rust::xxh3::xxh3_128;
+
+use super::constraint::Constraint;
+use crate::index::{Index, IndexError};
+use crate::latent::Shape;
+use crate::progress::Observer;
+use crate::window::Frame;
+
+/// Latents that a sample must not be. Kept as XXH3-128 digests of 16 bytes: none of them gets through,
+/// and another latent is taken for one of n with probability n/2¹²⁸.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    shape: Shape,
+    digests: HashSet<u128>,
+}
+
+impl Taken {
+    /// Nothing is taken yet.
+    pub fn none(shape: Shape) -> Self {
+        Self {
+            shape,
+            digests: HashSet::new(),
+        }
+    }
+
+    /// Every training latent of an index is: `--novel`.
+    ///
+    /// # Errors
+    /// [`IndexError::Memory`] when they do not fit into what is available, [`IndexError::Stopped`], and
+    /// whatever keeps them from being read.
+    pub fn training(index: &Index, observer: &dyn Observer) -> Result<Self, IndexError> {
+        // 16 bytes and a control byte each, at most half of the places empty, twice that while it grows.
+        let needed = index.latents().saturating_mul(17 * 3);
+        let limit = crate::system::available_memory();
+        if needed > limit {
+            return Err(IndexError::Memory {
+                limit,
+                needed,
+                reason: format!("digests of {} training latents", index.latents()),
+            });
+        }
+        observer.stage("training latents", index.latents(), "latents");
+        let mut taken = Self::none(index.shape());
+        for latent in index.scan_latents()? {
+            let (id, latent) = latent?;
+            taken.add(latent.packed());
+            if id % 4096 == 0 {
+                if observer.stop_requested() {
+                    return Err(IndexError::Stopped);
+                }
+                observer.advance(4096);
+            }
+        }
+        Ok(taken)
+    }
+
+    /// Takes one more; `false` when it was taken before. `packed` is a row of a latent set.
+    pub fn add(&mut self, packed: &[u8]) -> bool {
+        self.digests.insert(xxh3_128(packed))
+    }
+}
+
+impl Constraint for Taken {
+    fn refuted(&self, frame: &Frame, decided: usize) -> Option<Vec<Range<usize>>> {
+        // A latent of another grid is not one of these.
+        let whole = decided == self.shape.bits() && frame.shape() == self.shape;
+        let taken = whole && self.digests.contains(&xxh3_128(&frame.to_packed()));
+        taken.then(|| std::iter::once(0..decided).collect())
+    }
+}

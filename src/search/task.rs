@@ -1,0 +1,87 @@
+//! What a search is given: windows, constraints and options.
+
+use super::constraint::Constraint;
+use super::ladder::Rung;
+use super::options::{Backoff, Method, SearchOptions};
+use super::{SearchError, constraint::Constraints};
+use crate::latent::Shape;
+use crate::window::Frame;
+
+/// Most windows of one search: their numbers fit a byte, beside the mark of a fixed bit.
+pub const MAX_WINDOWS: usize = 254;
+
+/// One search = windows + constraints + options. The same task serves every sample of a run.
+#[derive(Clone)]
+pub struct Task<'a> {
+    /// The windows, in the order in which they are asked: largest first. All on one grid, that of the
+    /// samples.
+    pub rungs: Vec<Rung<'a>>,
+    /// What a sample must satisfy beyond support.
+    pub constraints: Vec<&'a dyn Constraint>,
+    /// How to search.
+    pub options: SearchOptions,
+}
+
+impl<'a> Task<'a> {
+    /// A search at one window, without constraints.
+    pub fn new(rung: Rung<'a>, options: SearchOptions) -> Self {
+        Self {
+            rungs: vec![rung],
+            constraints: Vec::new(),
+            options,
+        }
+    }
+
+    /// Adds a constraint.
+    #[must_use]
+    pub fn with(mut self, constraint: &'a dyn Constraint) -> Self {
+        self.constraints.push(constraint);
+        self
+    }
+
+    /// The grid of the samples; `None` without a window.
+    pub fn shape(&self) -> Option<Shape> {
+        self.rungs.first().map(|rung| rung.geometry.shape())
+    }
+
+    /// Refuses what cannot be searched for, and sets the bits that the constraints force.
+    pub(super) fn prepare(&self, frame: impl FnOnce() -> Frame) -> Result<Frame, SearchError> {
+        let wrong = |why: &str| {
+            Err(SearchError::Task {
+                why: why.to_owned(),
+            })
+        };
+        let Some(shape) = self.shape() else {
+            return wrong("no window is given");
+        };
+        if self.rungs.len() > MAX_WINDOWS {
+            return wrong("more than 254 windows are given");
+        }
+        if self.rungs.iter().any(|rung| rung.geometry.shape() != shape) {
+            return wrong("the windows lie on different grids");
+        }
+        let options = &self.options;
+        if !(options.temperature > 0.0 && options.temperature.is_finite()) {
+            return wrong("the temperature must be a number above 0");
+        }
+        if options.backoff == Backoff::OnDeadEnd && options.method != Method::Row {
+            return wrong(
+                "back-off on dead ends takes --search row: only whole rows are dead ends",
+            );
+        }
+        for constraint in &self.constraints {
+            constraint.check(shape)?;
+        }
+        let mut frame = frame();
+        let constraints = Constraints(&self.constraints);
+        for position in 0..shape.bits() {
+            if let Some(value) = constraints.forced(position) {
+                if constraints.contradict(position) {
+                    return Err(SearchError::Contradiction { position });
+                }
+                frame.set(position, value);
+            }
+        }
+        Ok(frame)
+    }
+}
