@@ -93,4 +93,4 @@ pub use search::{
     Attempt, Counters, FixedBits, Method, SampleSet, Search, SearchError, SearchOptions, Status,
     generate, verify_from_index, verify_from_latents,
 };
-pub use window::{Anchor, ContextKey, Frame, Geometry, Window, WindowError};
+pub use window::{Anchor, Condition, ContextKey, Frame, Geometry, Window, WindowError};

@@ -21,6 +21,8 @@ mod counts;
 mod documents;
 /// Images and codes become the latents that they say.
 mod import;
+/// Context keys byte by byte.
+mod keys;
 /// P7: killed, on a full disk, among many readers.
 mod kill;
 /// Lies with right checksums are found out.
