@@ -96,4 +96,4 @@ pub use search::{
     SearchError, SearchOptions, Status, Taken, Task, count, enumerate, generate, verify_from_index,
     verify_from_latents,
 };
-pub use window::{Anchor, ContextKey, Frame, Geometry, UpperKey, Window, WindowError};
+pub use window::{Anchor, Condition, ContextKey, Frame, Geometry, UpperKey, Window, WindowError};

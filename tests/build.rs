@@ -4,7 +4,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use bitquilt::{
-    Anchor, BuildOptions, BuildReport, Index, IndexError, LatentSet, Observer, Unobserved, build,
+    Anchor, BuildOptions, BuildReport, Condition, Index, IndexError, LatentSet, Observer,
+    Unobserved, build,
 };
 
 use crate::support::*;
@@ -214,6 +215,22 @@ fn a_stopped_build_goes_on_after_its_last_finished_window() {
         assert_eq!(resumed(&report), [false, false]);
         open(&output).verify(&Unobserved).unwrap();
     }
+
+    // Nor has another condition, with the same labels.
+    fs_err::remove_dir_all(&output).unwrap();
+    let labels = (0..set.len() as i64).map(|id| id % 3).collect();
+    let labelled = set.clone().with_labels(labels).unwrap();
+    let observer = StopAt("seq:5: extract", Mutex::new(false));
+    let stopped = build(&labelled, &output, &options, &observer);
+    assert!(matches!(stopped, Err(IndexError::Stopped)), "{stopped:?}");
+    let options = BuildOptions {
+        condition: Condition::Label,
+        memory: 1 << 30,
+        ..options.clone()
+    };
+    let report = build(&labelled, &output, &options, &Unobserved).unwrap();
+    assert_eq!(resumed(&report), [false, false]);
+    open(&output).verify(&Unobserved).unwrap();
 }
 
 #[test]

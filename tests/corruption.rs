@@ -280,6 +280,7 @@ fn sound_files(folder: &Path) -> [Vec<u8>; 2] {
         codec: bitquilt::Codec::Codes,
         source: String::new(),
         windows: &[window],
+        label: None,
         constraints: "",
         options,
         attempts: &attempts,

@@ -4,28 +4,40 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bitquilt::{
-    Anchor, BuildOptions, ContextKey, Geometry, Histogram, Index, Posting, Unobserved, Window,
-    build,
+    Anchor, BuildOptions, Condition, ContextKey, Geometry, Histogram, Index, Posting, Unobserved,
+    Window, build,
 };
 use proptest::prelude::*;
 
+use crate::labels::{built_with_labels, some_labels};
 use crate::oracle::{Context, Grid, Latent, Oracle};
 use crate::support::*;
 
+/// The labels that an index binds contexts to, one after the other; `None` once where it does not.
+fn labels_of(index: &Index) -> Vec<Option<i64>> {
+    match index.condition() {
+        Condition::None => vec![None],
+        Condition::Label => index.labels().iter().copied().map(Some).collect(),
+    }
+}
+
 /// The oracle's contexts by their key, and a proof that the two name the same things: no key stands
-/// for two contexts, no context has two keys.
-fn keyed(oracle: &Oracle, index: &Index, latents: &[Latent]) -> BTreeMap<ContextKey, Context> {
+/// for two contexts, no context has two keys. Each latent is taken under each label.
+fn keyed(oracle: &mut Oracle, index: &Index, latents: &[Latent]) -> BTreeMap<ContextKey, Context> {
     let window = index.window(oracle.window).unwrap();
     let mut keys: BTreeMap<Context, ContextKey> = BTreeMap::new();
     let mut contexts: BTreeMap<ContextKey, Context> = BTreeMap::new();
-    for latent in latents {
-        for position in 0..oracle.grid.bits() {
-            let context = oracle.context(latent, position);
-            let key = key(&window, latent, position);
-            let same = keys.entry(context.clone()).or_insert(key);
-            assert_eq!(*same, key, "two keys for {context:?}");
-            let same = contexts.entry(key).or_insert_with(|| context.clone());
-            assert_eq!(*same, context, "two contexts for {key:?}");
+    for label in labels_of(index) {
+        oracle.label = label;
+        for latent in latents {
+            for position in 0..oracle.grid.bits() {
+                let context = oracle.context(latent, position);
+                let key = key_with_label(&window, label, latent, position);
+                let same = keys.entry(context.clone()).or_insert(key);
+                assert_eq!(*same, key, "two keys for {context:?}");
+                let same = contexts.entry(key).or_insert_with(|| context.clone());
+                assert_eq!(*same, context, "two contexts for {key:?}");
+            }
         }
     }
     contexts
@@ -38,20 +50,34 @@ fn check_counts(
     anchor: Anchor,
 ) -> Result<(), TestCaseError> {
     let (_folder, index) = built(&sample.set(), windows, anchor);
+    check_counts_of(&index, sample, None, strangers, windows, anchor)
+}
+
+fn check_counts_of(
+    index: &Index,
+    sample: &Sample,
+    labels: Option<&[i64]>,
+    strangers: &[Latent],
+    windows: &[Window],
+    anchor: Anchor,
+) -> Result<(), TestCaseError> {
     prop_assert_eq!(index.manifest().windows().unwrap(), windows);
     for window in windows {
         let anchored = anchor == Anchor::Site;
-        let oracle = Oracle::new(sample.grid, *window, anchored, &sample.latents);
+        let mut oracle = Oracle::labelled(sample.grid, *window, anchored, &sample.latents, labels);
         let held = index.window(*window).unwrap();
         let everyone = [&sample.latents[..], strangers].concat();
-        let contexts = keyed(&oracle, &index, &everyone);
+        let contexts = keyed(&mut oracle, index, &everyone);
 
         let mut keys = Vec::new();
         let mut expected = Vec::new();
-        for latent in &everyone {
-            for position in 0..sample.grid.bits() {
-                keys.push(key(&held, latent, position));
-                expected.push(oracle.histogram(latent, position));
+        for label in labels_of(index) {
+            oracle.label = label;
+            for latent in &everyone {
+                for position in 0..sample.grid.bits() {
+                    keys.push(key_with_label(&held, label, latent, position));
+                    expected.push(oracle.histogram(latent, position));
+                }
             }
         }
         // Latents repeat and strangers miss, so the batch has repeated keys and keys without a record.
@@ -93,14 +119,24 @@ fn check_counts(
     Ok(())
 }
 
-fn check_postings(sample: &Sample, index: &Index) -> Result<(), TestCaseError> {
+fn check_postings(
+    sample: &Sample,
+    labels: Option<&[i64]>,
+    index: &Index,
+) -> Result<(), TestCaseError> {
     let anchored = index.manifest().anchor().unwrap() == Anchor::Site;
     for window in index.manifest().windows().unwrap() {
-        let oracle = Oracle::new(sample.grid, window, anchored, &sample.latents);
-        let contexts = keyed(&oracle, index, &sample.latents);
+        let mut oracle = Oracle::labelled(sample.grid, window, anchored, &sample.latents, labels);
+        let contexts = keyed(&mut oracle, index, &sample.latents);
         let held = index.window(window).unwrap();
         for (key, context) in contexts {
-            for (bit, expected) in [false, true].into_iter().zip(&oracle.occurrences[&context]) {
+            // A latent's context may never have occurred under another label.
+            let expected = oracle
+                .occurrences
+                .get(&context)
+                .cloned()
+                .unwrap_or_default();
+            for (bit, expected) in [false, true].into_iter().zip(&expected) {
                 let postings = held.postings(&key, bit).unwrap();
                 prop_assert_eq!(postings.len(), expected.len());
                 let found = postings.collect::<Result<Vec<Posting>, _>>().unwrap();
@@ -133,6 +169,13 @@ proptest! {
     fn counts_are_exact((sample, strangers, windows, anchor) in inputs()) {
         check_counts(&sample, &strangers, &windows, anchor)?;
     }
+
+    #[test]
+    fn counts_under_each_label_are_exact((sample, strangers, windows, anchor) in inputs(), seed: u64) {
+        let labels = some_labels(sample.latents.len(), &mut Random(seed));
+        let (_folder, index) = built_with_labels(&sample, &labels, &windows, anchor);
+        check_counts_of(&index, &sample, Some(&labels), &strangers, &windows, anchor)?;
+    }
 }
 
 proptest! {
@@ -141,25 +184,37 @@ proptest! {
     #[test]
     fn postings_are_complete_and_true((sample, _, windows, anchor) in inputs()) {
         let (_folder, index) = built(&sample.set(), &windows, anchor);
-        check_postings(&sample, &index)?;
+        check_postings(&sample, None, &index)?;
+    }
+
+    #[test]
+    fn postings_under_each_label_are_complete_and_true((sample, _, windows, anchor) in inputs(), seed: u64) {
+        let labels = some_labels(sample.latents.len(), &mut Random(seed));
+        let (_folder, index) = built_with_labels(&sample, &labels, &windows, anchor);
+        check_postings(&sample, Some(&labels), &index)?;
     }
 
     /// One latent at a time fits the memory limit, so every index here is merged from spills.
     #[test]
-    fn postings_of_a_build_that_spilled_are_the_same((sample, _, windows, anchor) in inputs()) {
-        let set = sample.set();
-        let (_folder, index) = built(&set, &windows, anchor);
+    fn postings_of_a_build_that_spilled_are_the_same((sample, _, windows, anchor) in inputs(), seed: u64) {
+        let mut random = Random(seed);
+        let labels = some_labels(sample.latents.len(), &mut random);
+        let set = sample.set().with_labels(labels.clone()).unwrap();
+        let condition = if random.bit() { Condition::Label } else { Condition::None };
+        let labels = (condition == Condition::Label).then_some(&labels[..]);
         let options = BuildOptions {
             windows: windows.clone(),
             anchor,
+            condition,
             ..BuildOptions::new(Window::Global)
         };
+        let (_folder, index) = built_with(&set, &options);
         let options = BuildOptions { memory: least_memory(&set, &options), ..options };
         let folder = small_folder();
         let path = folder.path().join("index");
         let report = build(&set, &path, &options, &Unobserved).unwrap();
         let spilled = open(&path);
-        check_postings(&sample, &spilled)?;
+        check_postings(&sample, labels, &spilled)?;
         for (number, window) in windows.iter().enumerate() {
             if sample.latents.len() > 1 && windows.len() == 1 {
                 prop_assert_eq!(report.windows[number].spills, sample.latents.len() as u64);
@@ -246,8 +301,15 @@ fn counts_are_exact_with_exact_and_with_digested_keys() {
             rule,
             "{window} on {grid:?}"
         );
-        check_counts(&sample, &[stranger], &[window], Anchor::None).unwrap();
-        check_postings(&sample, &index).unwrap();
+        let strangers = [stranger];
+        check_counts(&sample, &strangers, &[window], Anchor::None).unwrap();
+        check_postings(&sample, None, &index).unwrap();
+
+        let labels = [4, 4, -4, 5];
+        let (_folder, index) = built_with_labels(&sample, &labels, &[window], Anchor::None);
+        let labels = Some(&labels[..]);
+        check_counts_of(&index, &sample, labels, &strangers, &[window], Anchor::None).unwrap();
+        check_postings(&sample, labels, &index).unwrap();
     }
 }
 

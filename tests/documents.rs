@@ -50,6 +50,21 @@ fn documents(folder: &Path) -> BTreeMap<&'static str, Vec<Value>> {
             ],
         ),
     ]);
+    let labels = worked_example().set().with_labels(vec![5, -2]).unwrap();
+    labels.write(&folder.join("labels.safetensors")).unwrap();
+    let labelled = split("build labels.safetensors -o labelled -w seq:3 --condition label --json");
+    let query = split("query labelled --latent 1 --at 0,5 --json");
+    let mut add = |name, document| {
+        documents
+            .entry(name)
+            .or_insert_with(Vec::new)
+            .push(document)
+    };
+    add("build", json_of(folder, &labelled, 0));
+    add("query", json_of(folder, &query, 0));
+    add("info", json_of(folder, &["info", "labelled", "--json"], 0));
+    let manifest = fs_err::read(folder.join("labelled/manifest.json")).unwrap();
+    add("manifest", serde_json::from_slice(&manifest).unwrap());
     let table = table_of(&folder.join("second/db"));
     let mut bytes = fs_err::read(&table).unwrap();
     bytes[9] ^= 1;
@@ -120,6 +135,24 @@ fn documents_have_the_names_that_scripts_stand_on() {
     let no_match = &documents["query"][1];
     assert_eq!((&no_match["n0"], &no_match["n1"]), (&json!(0), &json!(0)));
     assert_eq!(no_match["postings"], json!([]));
+
+    // Under the label of latent 1, 101 was followed by 0 alone, in that latent.
+    let labelled = &documents["query"][2];
+    assert_eq!((&labelled["n0"], &labelled["n1"]), (&json!(1), &json!(0)));
+    assert_eq!(labelled["postings"], json!([[1, 5]]));
+    assert_eq!(labelled["label"], -2);
+    assert!(query.get("label").is_none());
+    let [info, labelled] = &documents["info"][..] else {
+        panic!("two indexes");
+    };
+    assert_eq!(
+        (&info["condition"], &info["label_values"]),
+        (&json!("none"), &json!([]))
+    );
+    assert_eq!(
+        (&labelled["condition"], &labelled["label_values"]),
+        (&json!("label"), &json!([-2, 5]))
+    );
 
     for (number, attempts) in documents["generate"].iter().enumerate() {
         let attempts = attempts.as_array().unwrap();

@@ -7,6 +7,7 @@ use bitquilt::{Anchor, Unobserved};
 use rocksdb::{DB, IteratorMode, Options};
 use xxhash_rust::xxh3::xxh3_128;
 
+use crate::labels::built_with_labels;
 use crate::support::*;
 
 /// The entries of one column family.
@@ -103,6 +104,53 @@ fn an_index_that_lies_with_right_checksums_is_found_out() {
         rewrite(&path, family, &lie);
         let verified = open(&path).verify(&Unobserved);
         assert!(verified.is_err(), "{name}: not found out");
+        let output = bitquilt(folder.path(), &["verify", "lie"]);
+        assert_eq!(output.status.code(), Some(1), "{name}");
+        fs_err::remove_dir_all(&path).unwrap();
+    }
+}
+
+/// Where contexts are bound to labels, a latent's label is content like its bits.
+#[test]
+fn an_index_that_lies_about_labels_is_found_out() {
+    let sample = repetitive(EIGHT, 30, 12);
+    let labels: Vec<_> = (0..30).map(|id| id % 3 * 10).collect();
+    let (folder, index) =
+        built_with_labels(&sample, &labels, &["3x3".parse().unwrap()], Anchor::None);
+    drop(index);
+    let sound = folder.path().join("index");
+    type Change = fn(&mut Entries);
+    // The label is the last 8 bytes, little endian.
+    let lies: [(&str, Change); 4] = [
+        ("another label of the index", |entries| {
+            entries[7].1[8] = 20;
+        }),
+        // Of a latent that had the first label, which an unknown one must not pass for.
+        ("a label that the index does not hold", |entries| {
+            entries[6].1[8] = 11;
+        }),
+        ("two labels exchanged", |entries| {
+            (entries[3].1[8], entries[4].1[8]) = (entries[4].1[8], entries[3].1[8]);
+        }),
+        ("no label", |entries| {
+            entries[7].1.truncate(8);
+        }),
+    ];
+    for (name, lie) in lies {
+        let path = folder.path().join("lie");
+        copy_folder(&sound, &path);
+        rewrite(&path, "latents", &|_| ());
+        open(&path).verify(&Unobserved).unwrap();
+        rewrite(&path, "latents", &lie);
+        let index = open(&path);
+        let verified = index.verify(&Unobserved);
+        assert!(verified.is_err(), "{name}: not found out");
+        let recounted = index.verify_by_recount(&Unobserved);
+        assert!(
+            recounted.is_err(),
+            "{name}: not found out by counting again"
+        );
+        drop(index);
         let output = bitquilt(folder.path(), &["verify", "lie"]);
         assert_eq!(output.status.code(), Some(1), "{name}");
         fs_err::remove_dir_all(&path).unwrap();

@@ -21,8 +21,12 @@ mod counts;
 mod documents;
 /// Images and codes become the latents that they say.
 mod import;
+/// Context keys byte by byte.
+mod keys;
 /// P7: killed, on a full disk, among many readers.
 mod kill;
+/// Contexts bound to labels: the command, bad input, manifests, builds that go on.
+mod labels;
 /// Lies with right checksums are found out.
 mod lies;
 /// The right answers, by brute force.

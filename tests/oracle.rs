@@ -24,9 +24,11 @@ pub enum Symbol {
     Absent,
 }
 
-/// A context: the symbols a window selects, with channel, border class and, if anchored, the site.
+/// A context: the symbols a window selects, with channel, border class and, if anchored, the site, and,
+/// if bound to labels, the label of the latent.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Context {
+    label: Option<i64>,
     channel: usize,
     border: Vec<usize>,
     site: Option<(usize, usize)>,
@@ -108,6 +110,7 @@ impl Grid {
             None => Symbol::Absent,
         };
         Context {
+            label: None,
             channel,
             border: self.border(window, position),
             site: anchored.then_some((row, col)),
@@ -125,16 +128,32 @@ pub struct Oracle {
     pub grid: Grid,
     pub window: Window,
     pub anchored: bool,
+    /// The label of the latents that are asked about, where contexts are bound to labels.
+    pub label: Option<i64>,
     /// For each context, the (latent, position) it was followed by 0 and by 1 at, ascending.
     pub occurrences: BTreeMap<Context, [Vec<(u64, usize)>; 2]>,
 }
 
 impl Oracle {
     pub fn new(grid: Grid, window: Window, anchored: bool, latents: &[Latent]) -> Self {
+        Self::labelled(grid, window, anchored, latents, None)
+    }
+
+    /// With one label for each latent, contexts are bound to labels.
+    pub fn labelled(
+        grid: Grid,
+        window: Window,
+        anchored: bool,
+        latents: &[Latent],
+        labels: Option<&[i64]>,
+    ) -> Self {
         let mut occurrences: BTreeMap<Context, [Vec<(u64, usize)>; 2]> = BTreeMap::new();
         for (id, latent) in latents.iter().enumerate() {
             for position in 0..grid.bits() {
-                let context = grid.context(window, anchored, latent, position);
+                let context = Context {
+                    label: labels.map(|labels| labels[id]),
+                    ..grid.context(window, anchored, latent, position)
+                };
                 let lists = occurrences.entry(context).or_default();
                 lists[usize::from(latent[position])].push((id as u64, position));
             }
@@ -143,13 +162,18 @@ impl Oracle {
             grid,
             window,
             anchored,
+            label: None,
             occurrences,
         }
     }
 
     pub fn context(&self, latent: &[bool], position: usize) -> Context {
-        self.grid
-            .context(self.window, self.anchored, latent, position)
+        Context {
+            label: self.label,
+            ..self
+                .grid
+                .context(self.window, self.anchored, latent, position)
+        }
     }
 
     /// How often 0 and 1 followed the context at a position; `None` when it never occurred.

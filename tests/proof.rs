@@ -4,11 +4,13 @@ use std::collections::BTreeMap;
 
 use bitquilt::search::{ANSWERED_FIXED, Run, SupportReport, Unsupported};
 use bitquilt::{
-    Anchor, Attempt, FixedBits, Index, IndexError, Method, SampleSet, SearchError, SearchOptions,
-    Unobserved, Window, generate, verify_from_index, verify_from_latents,
+    Anchor, Attempt, Condition, FixedBits, Index, IndexError, LatentSet, Method, SampleSet,
+    SearchError, SearchOptions, Unobserved, Window, generate, verify_from_index,
+    verify_from_latents,
 };
 use proptest::prelude::*;
 
+use crate::labels::{built_with_labels, some_labels};
 use crate::oracle::{Grid, Latent, Oracle};
 use crate::search::task;
 use crate::support::*;
@@ -16,6 +18,17 @@ use crate::support::*;
 /// What a proof should report, by the oracle. `window` gives who answered for a bit, if anybody did.
 fn expected(
     training: &Sample,
+    anchor: Anchor,
+    latents: &[Latent],
+    window: impl Fn(usize, usize) -> Option<Window>,
+) -> SupportReport {
+    expected_under(training, None, anchor, latents, window)
+}
+
+/// The same with the labels of the training set and of the samples.
+fn expected_under(
+    training: &Sample,
+    labels: Option<[&[i64]; 2]>,
     anchor: Anchor,
     latents: &[Latent],
     window: impl Fn(usize, usize) -> Option<Window>,
@@ -29,9 +42,11 @@ fn expected(
                 continue;
             };
             let anchored = anchor == Anchor::Site;
-            let oracle = oracles
-                .entry(window)
-                .or_insert_with(|| Oracle::new(training.grid, window, anchored, &training.latents));
+            let oracle = oracles.entry(window).or_insert_with(|| {
+                let labels = labels.map(|[training, _]| training);
+                Oracle::labelled(training.grid, window, anchored, &training.latents, labels)
+            });
+            oracle.label = labels.map(|[_, samples]| samples[sample]);
             report.checked += 1;
             if !oracle.supports(latent, position) {
                 report.unsupported.push(Unsupported {
@@ -52,10 +67,19 @@ fn proofs(
     samples: &SampleSet,
     window: Window,
 ) -> [SupportReport; 2] {
-    let anchor = index.manifest().anchor().unwrap();
+    proofs_of(&training.set(), index, samples, window)
+}
+
+fn proofs_of(
+    training: &LatentSet,
+    index: &Index,
+    samples: &SampleSet,
+    window: Window,
+) -> [SupportReport; 2] {
+    let (anchor, condition) = (index.manifest().anchor().unwrap(), index.condition());
     [
         verify_from_index(index, samples, window, &Unobserved).unwrap(),
-        verify_from_latents(&training.set(), anchor, samples, window, &Unobserved).unwrap(),
+        verify_from_latents(training, anchor, condition, samples, window, &Unobserved).unwrap(),
     ]
 }
 
@@ -112,6 +136,7 @@ proptest! {
             codec: bitquilt::Codec::Codes,
             source: "a test".to_owned(),
             windows: &[window],
+            label: None,
             constraints: "",
             options,
             attempts: &attempts,
@@ -157,6 +182,62 @@ proptest! {
             };
             let expected = expected(&training, anchor, &all, |_, _| Some(*window));
             for proof in proofs(&training, &index, &samples, *window) {
+                prop_assert_eq!(&proof, &expected);
+            }
+        }
+    }
+
+    #[test]
+    fn every_bit_of_a_sample_is_supported_under_its_label((training, _, windows, anchor, seed) in inputs()) {
+        let mut random = Random(seed);
+        let labels = some_labels(training.latents.len(), &mut random);
+        let (_folder, index) = built_with_labels(&training, &labels, &windows, anchor);
+        let options = SearchOptions { seed, max_backtracks: Some(500), ..SearchOptions::default() };
+        let attempts = attempts(&index, windows[0], &FixedBits::none(), options);
+        let bits = training.grid.bits();
+        let found: Vec<_> = attempts.iter().filter_map(|a| a.packed.as_deref()).collect();
+        let latents: Vec<_> = found.iter().map(|packed| unpacked(packed, bits)).collect();
+        // A frame has the first label until it is told another.
+        let theirs = vec![index.labels()[0]; latents.len()];
+        let samples = SampleSet {
+            latents: set_of(training.grid, &latents).with_labels(theirs.clone()).unwrap(),
+            answered_by: None,
+            windows: Vec::new(),
+            min_count: 1,
+        };
+        let set = training.set().with_labels(labels.clone()).unwrap();
+        let labels = Some([&labels[..], &theirs]);
+        let expected = expected_under(&training, labels, anchor, &latents, |_, _| Some(windows[0]));
+        prop_assert!(expected.unsupported.is_empty(), "the oracle: {:?}", expected.unsupported);
+        for proof in proofs_of(&set, &index, &samples, windows[0]) {
+            prop_assert_eq!(&proof, &expected);
+        }
+    }
+
+    /// Under the label of the sample, one that no training latent has included.
+    #[test]
+    fn verification_is_under_the_label_of_the_sample((training, strangers, windows, anchor, seed) in inputs()) {
+        let mut random = Random(seed);
+        let labels = some_labels(training.latents.len(), &mut random);
+        let (_folder, index) = built_with_labels(&training, &labels, &windows, anchor);
+        // Training latents under their own label are supported, under another they need not be.
+        let all = [&training.latents[..], &training.latents, &strangers].concat();
+        let any = || if random.below(4) == 0 { 3 } else { labels[random.below(labels.len() as u64) as usize] };
+        let others = std::iter::repeat_with(any).take(all.len() - labels.len());
+        let theirs: Vec<_> = labels.iter().copied().chain(others).collect();
+        let set = training.set().with_labels(labels.clone()).unwrap();
+        for window in &windows {
+            let samples = SampleSet {
+                latents: set_of(training.grid, &all).with_labels(theirs.clone()).unwrap(),
+                answered_by: None,
+                windows: Vec::new(),
+                min_count: 1,
+            };
+            let labels = Some([&labels[..], &theirs]);
+            let expected = expected_under(&training, labels, anchor, &all, |_, _| Some(*window));
+            let own = training.latents.len();
+            prop_assert!(expected.unsupported.iter().all(|bit| bit.sample >= own));
+            for proof in proofs_of(&set, &index, &samples, *window) {
                 prop_assert_eq!(&proof, &expected);
             }
         }
@@ -215,7 +296,14 @@ fn samples_of_another_shape_are_refused() {
         let refused = matches!(&found, Err(SearchError::Index(IndexError::Grid { .. })));
         assert!(refused, "{found:?}");
         let set = training.set();
-        let found = verify_from_latents(&set, Anchor::None, &samples, window, &Unobserved);
+        let found = verify_from_latents(
+            &set,
+            Anchor::None,
+            Condition::None,
+            &samples,
+            window,
+            &Unobserved,
+        );
         assert!(matches!(found, Err(SearchError::Shape { .. })), "{found:?}");
     }
 }
@@ -236,4 +324,47 @@ fn samples_of_a_window_that_the_index_does_not_hold_are_refused() {
         error.to_string().contains("no window seq:2, only seq:3"),
         "{error}"
     );
+}
+
+/// A proof without the labels would be one of something else.
+#[test]
+fn samples_without_labels_are_refused_where_contexts_are_bound_to_them() {
+    let training = worked_example();
+    let window: Window = "seq:3".parse().unwrap();
+    let (_folder, index) = built_with_labels(&training, &[1, 2], &[window], Anchor::None);
+    let with = |labels: bool| match labels {
+        true => training.set().with_labels(vec![2, 1]).unwrap(),
+        false => training.set(),
+    };
+    let samples = |labels| SampleSet {
+        latents: with(labels),
+        answered_by: None,
+        windows: Vec::new(),
+        min_count: 1,
+    };
+    let of_index = |labels| verify_from_index(&index, &samples(labels), window, &Unobserved);
+    let of_latents = |labels: [bool; 2]| {
+        let (anchor, condition) = (Anchor::None, Condition::Label);
+        let [training, of_samples] = labels;
+        let samples = samples(of_samples);
+        let training = with(training);
+        verify_from_latents(&training, anchor, condition, &samples, window, &Unobserved)
+    };
+    assert!(of_index(true).is_ok());
+    assert!(of_latents([true, true]).is_ok());
+    for (found, which) in [
+        (of_index(false), "the samples have no labels"),
+        (of_latents([true, false]), "the samples have no labels"),
+        (
+            of_latents([false, true]),
+            "the training latents have no labels",
+        ),
+    ] {
+        let error = found.unwrap_err();
+        assert!(
+            matches!(error, SearchError::Unlabelled { .. }),
+            "{which}: {error}"
+        );
+        assert!(error.to_string().contains(which), "{error}");
+    }
 }

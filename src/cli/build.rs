@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::json;
 
@@ -12,13 +12,14 @@ use super::{grouped, print, print_json};
 use crate::index::{BuildOptions, Source, build};
 use crate::latent::{LatentError, LatentSet};
 use crate::system;
-use crate::window::{Anchor, Window};
+use crate::window::{Anchor, Condition, Window};
 
 /// Index every local context of a set of latents
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
     bitquilt build mnist.safetensors -o mnist.index --window 3x3 --window 7x7\n  \
-    bitquilt build codes.safetensors -o codes.index --window 5x5 --memory 2GiB\n\n\
+    bitquilt build codes.safetensors -o codes.index --window 5x5 --memory 2GiB\n  \
+    bitquilt build mnist.safetensors -o digits.index --window 7x7 --condition label\n\n\
     A build that was stopped goes on where it was when the same command is run again.")]
 pub(super) struct BuildArgs {
     /// Latents files, all of one shape; ids go on from one to the next
@@ -36,6 +37,10 @@ pub(super) struct BuildArgs {
     /// Whether a context is bound to its place: none (it may occur anywhere) or site
     #[arg(long, default_value = "none", value_name = "ANCHOR")]
     anchor: Anchor,
+
+    /// What a context is bound to: none, or label (each label has contexts of its own)
+    #[arg(long, default_value = "none", value_name = "CONDITION")]
+    condition: Condition,
 
     /// Memory to work within, as 512MiB or 4GiB [default: a quarter of the machine's]
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
@@ -58,6 +63,13 @@ pub(super) fn run(args: &BuildArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
         if set.is_empty() {
             return Err(LatentError::Empty { path: path.clone() }.into());
         }
+        if args.condition == Condition::Label && set.labels().is_none() {
+            bail!(
+                "{}: holds no labels: expected one for each latent with --condition label; import it \
+                 with its labels, or leave --condition out",
+                path.display()
+            );
+        }
         let file = path
             .file_name()
             .unwrap_or(path.as_os_str())
@@ -79,6 +91,7 @@ pub(super) fn run(args: &BuildArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     let options = BuildOptions {
         windows: args.windows.clone(),
         anchor: args.anchor,
+        condition: args.condition,
         memory: args.memory.unwrap_or_else(|| system::total_memory() / 4),
         force: args.force,
         sources,

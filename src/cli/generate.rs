@@ -17,7 +17,7 @@ use crate::search::{
     self, Attempt, Backoff, Method, Run, Rung, SearchOptions, Status, Taken, Task,
 };
 use crate::system;
-use crate::window::{Geometry, Window};
+use crate::window::{Condition, Geometry, Window};
 
 /// Generate latents in which every local window was seen in training
 #[derive(Args)]
@@ -26,6 +26,7 @@ use crate::window::{Geometry, Window};
     bitquilt generate mnist.index --window 7x7 --novel --distinct -n 1000 -o samples.safetensors --json\n  \
     bitquilt generate mnist.index --window 9x9 --window 5x5 --window 3x3 \\\n    \
         --fix-from digits.safetensors:7 --keep 0..14 -o completed.safetensors\n  \
+    bitquilt generate labelled.index --window 7x7 --label 3 -o threes.safetensors\n  \
     bitquilt generate texture.index --window 5x5 --size 48x48 -o samples.safetensors\n  \
     bitquilt generate tiny.index --window 3x3 --count\n\n\
     The same index, options and seed give the same samples, whatever the number of threads.\n\
@@ -70,6 +71,10 @@ pub(super) struct GenerateArgs {
 
     #[command(flatten)]
     given: GivenArgs,
+
+    /// Label of the samples: takes an index that was built with --condition label
+    #[arg(long, value_name = "L", allow_negative_numbers = true)]
+    label: Option<i64>,
 
     /// No sample is a training latent
     #[arg(long)]
@@ -213,6 +218,7 @@ pub(super) fn run(args: &GenerateArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
             .map(|(geometry, counts)| Rung { geometry, counts })
             .collect(),
         constraints: vec![&fixed],
+        label: label_number(args.label, &index)?,
         options: args.options(),
     };
     if let Some(training) = &training {
@@ -236,6 +242,7 @@ pub(super) fn run(args: &GenerateArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
             args.index.file_name().unwrap_or_default().to_string_lossy()
         ),
         windows: &windows,
+        label: args.label,
         constraints: &constraints,
         options: task.options,
         attempts: &attempts,
@@ -309,6 +316,19 @@ impl GenerateArgs {
             }
         }
         constraints.join("; ")
+    }
+}
+
+/// The number of the label that contexts are bound to.
+fn label_number(label: Option<i64>, index: &Index) -> anyhow::Result<u64> {
+    match label {
+        Some(label) => Ok(index.label_number(label)?),
+        None if index.condition() == Condition::None => Ok(0),
+        None => anyhow::bail!(
+            "{}: every context is bound to a label: say which one, as --label {}",
+            index.path().display(),
+            index.labels().first().unwrap_or(&0)
+        ),
     }
 }
 

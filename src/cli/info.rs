@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::{grouped, print, print_json};
 use crate::index::Index;
+use crate::window::Condition;
 
 /// Show what an index holds
 #[derive(Args)]
@@ -49,6 +50,8 @@ pub(super) fn run(args: &InfoArgs) -> anyhow::Result<ExitCode> {
             "labels": manifest.labels,
             "codec": manifest.codec,
             "anchor": manifest.anchor,
+            "condition": manifest.condition,
+            "label_values": manifest.label_values,
             "tool": manifest.tool,
             "windows": windows,
             "sources": manifest.sources,
@@ -61,12 +64,16 @@ pub(super) fn run(args: &InfoArgs) -> anyhow::Result<ExitCode> {
         "no labels"
     };
     print(format!(
-        "{} latents {}, {labels}, codec {}, anchor {}",
+        "{} latents {}, {labels}, codec {}, anchor {}, condition {}",
         grouped(manifest.latents),
         index.shape(),
         manifest.codec,
-        manifest.anchor
+        manifest.anchor,
+        manifest.condition
     ))?;
+    if index.condition() == Condition::Label {
+        print(format!("  contexts of labels {}", index.held_labels()))?;
+    }
     for source in &manifest.sources {
         print(format!("  from {}", source.name))?;
     }

@@ -10,7 +10,7 @@ use serde_json::json;
 use super::{NO, choose_window, grouped, print, print_json};
 use crate::index::Index;
 use crate::latent::{LatentSet, Shape};
-use crate::window::{Frame, Window};
+use crate::window::{Condition, Frame, Window};
 
 /// Show what followed a context, and where
 #[derive(Args)]
@@ -57,9 +57,9 @@ pub(super) fn run(args: &QueryArgs) -> anyhow::Result<ExitCode> {
     let shape = index.shape();
     let position = parse_place(&args.at, shape)?;
     let mut frame = Frame::new(shape, &[window.geometry()]);
-    match &args.of {
+    let (packed, label) = match &args.of {
         None => match index.latent(args.latent)? {
-            Some(latent) => frame.load(latent.packed()),
+            Some(latent) => (latent.packed().to_vec(), latent.label()),
             None => bail!(
                 "{}: holds latents 0 to {}, none of id {}",
                 args.index.display(),
@@ -67,7 +67,13 @@ pub(super) fn run(args: &QueryArgs) -> anyhow::Result<ExitCode> {
                 args.latent
             ),
         },
-        Some(path) => frame.load(&latent_of(path, args.latent, shape)?),
+        Some(path) => latent_of(path, args.latent, &index)?,
+    };
+    frame.load(&packed);
+    // What a latent's label is does not matter where contexts are of any label.
+    let label = label.filter(|_| index.condition() == Condition::Label);
+    if let Some(label) = label {
+        frame.set_label(index.label_number(label)?);
     }
     let key = window.geometry().key(&mut frame, position);
     let histogram = window.lookup(&key)?;
@@ -94,7 +100,7 @@ pub(super) fn run(args: &QueryArgs) -> anyhow::Result<ExitCode> {
                     .collect::<Vec<_>>()
             })
             .collect();
-        print_json(&json!({
+        let mut document = json!({
             "window": window.geometry().window().to_string(),
             "latent": args.latent,
             "position": position,
@@ -106,11 +112,16 @@ pub(super) fn run(args: &QueryArgs) -> anyhow::Result<ExitCode> {
             "postings": pairs.concat(),
             "postings0": pairs[0],
             "postings1": pairs[1],
-        }))?;
+        });
+        if let Some(label) = label {
+            document["label"] = label.into();
+        }
+        print_json(&document)?;
         return Ok(code);
     }
+    let bound = label.map_or_else(String::new, |label| format!(" label {label},"));
     print(format!(
-        "window {}, channel {channel}, border {border:?}, next bit here {}",
+        "window {},{bound} channel {channel}, border {border:?}, next bit here {}",
         window.geometry().window(),
         u8::from(frame.get(position))
     ))?;
@@ -136,18 +147,28 @@ pub(super) fn run(args: &QueryArgs) -> anyhow::Result<ExitCode> {
     Ok(code)
 }
 
-fn latent_of(path: &Path, id: u64, shape: Shape) -> anyhow::Result<Vec<u8>> {
+/// A latent of a file, packed, and its label.
+fn latent_of(path: &Path, id: u64, index: &Index) -> anyhow::Result<(Vec<u8>, Option<i64>)> {
     let set = LatentSet::read(path)?;
-    if set.shape() != shape {
+    if set.shape() != index.shape() {
         bail!(
-            "{}: expected {shape} latents, as the index holds, found {}",
+            "{}: expected {} latents, as the index holds, found {}",
             path.display(),
+            index.shape(),
             set.shape()
+        );
+    }
+    if index.condition() == Condition::Label && set.labels().is_none() {
+        bail!(
+            "{}: holds no labels: expected one for each latent, since contexts of {} are bound to labels",
+            path.display(),
+            index.path().display()
         );
     }
     let id = usize::try_from(id).ok().filter(|id| *id < set.len());
     let id = id.with_context(|| format!("{}: holds {} latents", path.display(), set.len()))?;
-    Ok(set.packed_latent(id).to_vec())
+    let label = set.labels().map(|labels| labels[id]);
+    Ok((set.packed_latent(id).to_vec(), label))
 }
 
 fn parse_place(text: &str, shape: Shape) -> anyhow::Result<usize> {

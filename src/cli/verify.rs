@@ -110,13 +110,9 @@ fn verify_samples(args: &VerifyArgs, path: &Path, ui: &Ui) -> anyhow::Result<Exi
         None => choose_window(None, &index)?,
     };
     let report = if args.brute_force {
-        let mut packed = Vec::new();
-        for entry in index.scan_latents()? {
-            packed.extend_from_slice(entry?.1.packed());
-        }
-        let training = LatentSet::from_packed(index.shape(), packed)?;
-        let anchor = index.manifest().anchor()?;
-        verify_from_latents(&training, anchor, &samples, otherwise, ui)
+        let training = training_of(&index)?;
+        let (anchor, condition) = (index.manifest().anchor()?, index.condition());
+        verify_from_latents(&training, anchor, condition, &samples, otherwise, ui)
     } else {
         verify_from_index(&index, &samples, otherwise, ui)
     };
@@ -163,4 +159,20 @@ fn verify_samples(args: &VerifyArgs, path: &Path, ui: &Ui) -> anyhow::Result<Exi
     }
     let proved = report.unsupported.is_empty();
     Ok(ExitCode::from(if proved { 0 } else { NO }))
+}
+
+/// The latents that the index was built from.
+fn training_of(index: &Index) -> anyhow::Result<LatentSet> {
+    let (mut packed, mut labels) = (Vec::new(), Vec::new());
+    for entry in index.scan_latents()? {
+        let (_, latent) = entry?;
+        packed.extend_from_slice(latent.packed());
+        labels.extend(latent.label());
+    }
+    let set = LatentSet::from_packed(index.shape(), packed)?;
+    Ok(if index.manifest().labels {
+        set.with_labels(labels)?
+    } else {
+        set
+    })
 }

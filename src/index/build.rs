@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use super::IndexError;
 use super::extract::{Memory, extract};
+use super::labels::Labels;
 use super::manifest::{MANIFEST, Manifest, Source, WindowEntry};
 use super::occurrence::MAX_WORDS;
 use super::sort::Sorted;
@@ -18,7 +19,7 @@ use super::write::{Written, write_window};
 use crate::latent::LatentSet;
 use crate::progress::Observer;
 use crate::system;
-use crate::window::{Anchor, Geometry, Window};
+use crate::window::{Anchor, Condition, Geometry, Window};
 
 /// What to build.
 #[derive(Clone, Debug)]
@@ -27,6 +28,8 @@ pub struct BuildOptions {
     pub windows: Vec<Window>,
     /// Whether the site is part of every key.
     pub anchor: Anchor,
+    /// Whether the latent's label is part of every key.
+    pub condition: Condition,
     /// Bytes of memory that the build may use, the latent set included.
     pub memory: u64,
     /// Whether to replace an index that is there. The old one stays whole until the new one is.
@@ -36,11 +39,12 @@ pub struct BuildOptions {
 }
 
 impl BuildOptions {
-    /// One window, no anchor, a quarter of the machine's memory.
+    /// One window, no anchor, no condition, a quarter of the machine's memory.
     pub fn new(window: Window) -> Self {
         Self {
             windows: vec![window],
             anchor: Anchor::None,
+            condition: Condition::None,
             memory: system::total_memory() / 4,
             force: false,
             sources: Vec::new(),
@@ -76,17 +80,17 @@ pub struct WindowReport {
 /// same call goes on from the last finished window. After any other error nothing is left behind.
 ///
 /// # Errors
-/// [`IndexError`]: an empty set, windows that do not fit, a memory limit that is too small, an
-/// output that is in the way, another build at work there, a disk that is full.
+/// [`IndexError`]: an empty set, windows that do not fit, labels that are not there, a memory limit
+/// that is too small, an output that is in the way, another build at work there, a disk that is full.
 pub fn build(
     set: &LatentSet,
     output: &Path,
     options: &BuildOptions,
     observer: &dyn Observer,
 ) -> Result<BuildReport, IndexError> {
-    let geometries = check_input(set, options)?;
+    let (labels, geometries) = check_input(set, options)?;
     let created = claim_output(output, options.force)?;
-    let plan = Plan::of(set, &options.sources, options.anchor);
+    let plan = Plan::of(set, options);
     let result = Stage::open(output, &plan).and_then(|stage| {
         // Another build may have ended between the first look and the lock.
         if let Err(error) = claim_output(output, options.force) {
@@ -95,6 +99,7 @@ pub fn build(
         }
         let work = Build {
             set,
+            labels: &labels,
             options,
             stage: &stage,
             observer,
@@ -114,7 +119,10 @@ pub fn build(
     result
 }
 
-fn check_input(set: &LatentSet, options: &BuildOptions) -> Result<Vec<Geometry>, IndexError> {
+fn check_input(
+    set: &LatentSet,
+    options: &BuildOptions,
+) -> Result<(Labels, Vec<Geometry>), IndexError> {
     if set.is_empty() {
         return Err(IndexError::Input(
             "the latent set is empty: expected at least one latent to index".to_owned(),
@@ -139,13 +147,26 @@ fn check_input(set: &LatentSet, options: &BuildOptions) -> Result<Vec<Geometry>,
             )));
         }
     }
+    let labels = match options.condition {
+        Condition::None => Labels::default(),
+        Condition::Label if set.labels().is_some() => Labels::of(set),
+        Condition::Label => {
+            return Err(IndexError::Input(
+                "the latents have no labels: expected one for each with --condition label"
+                    .to_owned(),
+            ));
+        }
+    };
     let windows = options.windows.iter();
-    let geometries = windows.map(|w| Ok(Geometry::new(*w, options.anchor, set.shape())?));
+    let geometries = windows.map(|window| {
+        let geometry = Geometry::new(*window, options.anchor, set.shape())?;
+        Ok(geometry.with_labels(labels.count())?)
+    });
     let geometries = geometries.collect::<Result<Vec<_>, IndexError>>()?;
     for geometry in &geometries {
         Memory::plan(set, geometry, options.memory)?;
     }
-    Ok(geometries)
+    Ok((labels, geometries))
 }
 
 /// Makes sure that a build may write into `output`: it is absent (and made now, which is what is
@@ -192,6 +213,7 @@ fn claim_output(output: &Path, force: bool) -> Result<bool, IndexError> {
 /// A build under work.
 struct Build<'a> {
     set: &'a LatentSet,
+    labels: &'a Labels,
     options: &'a BuildOptions,
     stage: &'a Stage,
     observer: &'a dyn Observer,
@@ -199,8 +221,7 @@ struct Build<'a> {
 
 impl Build<'_> {
     fn run(&self, geometries: &[Geometry]) -> Result<BuildReport, IndexError> {
-        let mut manifest = Manifest::new(self.set, self.options.anchor);
-        manifest.sources.clone_from(&self.options.sources);
+        let mut manifest = Manifest::new(self.set, self.labels, self.options);
         let mut reports = Vec::new();
         let mut families = vec![(Family::Latents, self.write_latents()?)];
         for geometry in geometries {
@@ -275,7 +296,7 @@ impl Build<'_> {
         memory: &Memory,
         folder: &Path,
     ) -> Result<(Written, u64), IndexError> {
-        let (set, observer) = (self.set, self.observer);
+        let (set, labels, observer) = (self.set, self.labels, self.observer);
         let window = geometry.window();
         let bits = set.shape().bits();
         let total = set.len() as u64 * bits as u64;
@@ -283,7 +304,15 @@ impl Build<'_> {
         let mut batch = vec![[0; W]; memory.batch * bits];
         let mut spills = 0;
         if memory.batch == set.len() {
-            extract(set, geometry, memory.layout, 0, &mut batch, observer)?;
+            extract(
+                set,
+                labels,
+                geometry,
+                memory.layout,
+                0,
+                &mut batch,
+                observer,
+            )?;
             observer.stage(&format!("{window}: sort"), 0, "contexts");
             sorted.keep(batch, total);
         } else {
@@ -292,7 +321,7 @@ impl Build<'_> {
             for first in (0..set.len()).step_by(memory.batch) {
                 let latents = memory.batch.min(set.len() - first);
                 let batch = &mut batch[..latents * bits];
-                extract(set, geometry, memory.layout, first, batch, observer)?;
+                extract(set, labels, geometry, memory.layout, first, batch, observer)?;
                 observer.stage(&format!("{window}: sort and spill"), 0, "contexts");
                 sorted.spill(batch, total, &spill_folder)?;
                 spills += 1;

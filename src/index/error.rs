@@ -69,6 +69,30 @@ pub enum IndexError {
         why: &'static str,
     },
 
+    /// A label that no latent of the index has.
+    #[error("{path}: holds no latent with label {asked}, only {held}: choose one of these", path = path.display())]
+    NoSuchLabel {
+        /// The index.
+        path: PathBuf,
+        /// The label that was asked for.
+        asked: i64,
+        /// The labels that it holds, or the first of them.
+        held: String,
+    },
+
+    /// A label where contexts are not bound to any.
+    #[error(
+        "{path}: label {asked} was asked for, but contexts of this index are of any label: \
+         build an index with --condition label",
+        path = path.display()
+    )]
+    NotLabelled {
+        /// The index.
+        path: PathBuf,
+        /// The label that was asked for.
+        asked: i64,
+    },
+
     /// An output directory that may not be written into.
     #[error("{path}: {found}", path = path.display())]
     Output {

@@ -3,6 +3,7 @@
 use rayon::prelude::*;
 
 use super::IndexError;
+use super::labels::Labels;
 use super::occurrence::Layout;
 use super::sort::MAX_SPILLS;
 use crate::latent::LatentSet;
@@ -65,6 +66,7 @@ impl Memory {
 /// Packs every occurrence of the latents from `first` on into `batch`, latents in parallel.
 pub(super) fn extract<const W: usize>(
     set: &LatentSet,
+    labels: &Labels,
     geometry: &Geometry,
     layout: Layout,
     first: usize,
@@ -87,7 +89,7 @@ pub(super) fn extract<const W: usize>(
                 }
                 for (i, out) in out.chunks_mut(bits).enumerate() {
                     let id = first + chunk * 64 + i;
-                    frame.load(set.packed_latent(id));
+                    labels.load(frame, set, id);
                     for (position, slot) in out.iter_mut().enumerate() {
                         let key = geometry.key(frame, position);
                         let number = (id * bits + position) as u64;

@@ -8,10 +8,11 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
-use super::IndexError;
+use super::labels::Labels;
+use super::{BuildOptions, IndexError};
 use crate::latent::{LatentSet, Shape};
 use crate::system;
-use crate::window::{Anchor, Window};
+use crate::window::{Anchor, Condition, Window};
 
 /// Name of the manifest in an index folder.
 pub(super) const MANIFEST: &str = "manifest.json";
@@ -45,6 +46,13 @@ pub struct Manifest {
     pub codec: String,
     /// Whether the site is part of every key: `none` or `site`.
     pub anchor: String,
+    /// Whether the latent's label is part of every key: `none` or `label`. Absent in manifests from before
+    /// there was a choice.
+    #[serde(default = "no_condition")]
+    pub condition: String,
+    /// With condition `label`, every label that occurs, ascending: a label's number is its place here.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub label_values: Vec<i64>,
     /// The windows, in the order in which they were asked for.
     pub windows: Vec<WindowEntry>,
     /// The latents files it was built from, in id order.
@@ -168,7 +176,7 @@ impl FileEntry {
 }
 
 impl Manifest {
-    pub(super) fn new(set: &LatentSet, anchor: Anchor) -> Self {
+    pub(super) fn new(set: &LatentSet, labels: &Labels, options: &BuildOptions) -> Self {
         let shape = set.shape();
         Self {
             format: FORMAT.to_owned(),
@@ -180,9 +188,11 @@ impl Manifest {
             latents: set.len() as u64,
             labels: set.labels().is_some(),
             codec: set.codec().to_string(),
-            anchor: anchor.to_string(),
+            anchor: options.anchor.to_string(),
+            condition: options.condition.to_string(),
+            label_values: labels.as_slice().to_vec(),
             windows: Vec::new(),
-            sources: Vec::new(),
+            sources: options.sources.clone(),
             files: Vec::new(),
         }
     }
@@ -201,6 +211,14 @@ impl Manifest {
     /// [`IndexError::Window`] when the manifest was written with a word that is neither.
     pub fn anchor(&self) -> Result<Anchor, IndexError> {
         Ok(self.anchor.parse()?)
+    }
+
+    /// Whether the latent's label is part of every key.
+    ///
+    /// # Errors
+    /// [`IndexError::Window`] when the manifest was written with a word that is neither.
+    pub fn condition(&self) -> Result<Condition, IndexError> {
+        Ok(self.condition.parse()?)
     }
 
     /// The windows, in the order in which they were asked for.
@@ -267,6 +285,10 @@ impl Manifest {
         serde_json::from_value(document.into_iter().collect())
             .map_err(|error| damaged("the fields of a manifest", error.to_string()))
     }
+}
+
+fn no_condition() -> String {
+    Condition::None.to_string()
 }
 
 /// A JSON object with its keys in order.

@@ -8,6 +8,7 @@ mod build;
 mod error;
 mod extract;
 mod histogram;
+mod labels;
 mod manifest;
 mod occurrence;
 mod postings;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use bitvec::order::Lsb0;
 use bitvec::view::BitView;
 
+use super::labels::Labels;
 use super::manifest::{MANIFEST, Manifest, WindowEntry};
 use super::postings::RunReader;
 use super::record::{ContextRecord, List};
@@ -22,6 +23,7 @@ pub struct Index {
     path: PathBuf,
     manifest: Manifest,
     shape: Shape,
+    labels: Labels,
     geometries: Vec<Geometry>,
     store: Store,
 }
@@ -69,15 +71,18 @@ impl Index {
         let shape = manifest.shape()?;
         let windows = manifest.windows()?;
         let anchor = manifest.anchor()?;
-        let geometries = windows
-            .iter()
-            .map(|window| Ok(Geometry::new(*window, anchor, shape)?));
+        let labels = Labels::written(&manifest, path)?;
+        let geometries = windows.iter().map(|window| {
+            let geometry = Geometry::new(*window, anchor, shape)?;
+            Ok(geometry.with_labels(labels.count())?)
+        });
         let geometries = geometries.collect::<Result<_, IndexError>>()?;
         let store = Store::open(&path.join(DATABASE), &windows, cache_bytes)?;
         Ok(Self {
             path: path.to_owned(),
             manifest,
             shape,
+            labels,
             geometries,
             store,
         })
@@ -178,6 +183,10 @@ impl Index {
         }))
     }
 
+    pub(crate) fn held_labels(&self) -> &Labels {
+        &self.labels
+    }
+
     pub(super) fn damaged(&self, expected: &str, found: impl ToString) -> IndexError {
         IndexError::Damaged {
             path: self.store.path().to_owned(),
@@ -260,7 +269,8 @@ impl<'a> WindowIndex<'a> {
                 why,
             });
         }
-        Ok(Geometry::new(self.geometry.window(), Anchor::None, shape)?)
+        let geometry = Geometry::new(self.geometry.window(), Anchor::None, shape)?;
+        Ok(geometry.with_labels(self.geometry.labels())?)
     }
 
     /// Its counts and sizes.

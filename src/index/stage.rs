@@ -8,14 +8,14 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::IndexError;
 use super::manifest::{FORMAT_VERSION, FileEntry, MANIFEST, Manifest, Source};
 use super::store::{self, Family};
 use super::write::Written;
+use super::{BuildOptions, IndexError};
 use crate::latent::LatentSet;
 use crate::progress::Observer;
 use crate::system;
-use crate::window::{Anchor, Window};
+use crate::window::Window;
 
 /// The database below an index folder, and below a stage.
 pub(super) const DATABASE: &str = "db";
@@ -41,19 +41,21 @@ pub(super) struct Plan {
     sources: Vec<Source>,
     codec: String,
     anchor: String,
+    condition: String,
     /// XXH3-128 of the labels, little endian.
     labels: Option<String>,
 }
 
 impl Plan {
-    pub(super) fn of(set: &LatentSet, sources: &[Source], anchor: Anchor) -> Self {
+    pub(super) fn of(set: &LatentSet, options: &BuildOptions) -> Self {
         Self {
             version: FORMAT_VERSION,
             tool: env!("CARGO_PKG_VERSION").to_owned(),
             content: Source::of(set, ""),
-            sources: sources.to_vec(),
+            sources: options.sources.clone(),
             codec: set.codec().to_string(),
-            anchor: anchor.to_string(),
+            anchor: options.anchor.to_string(),
+            condition: options.condition.to_string(),
             labels: set.labels().map(|labels| {
                 let bytes: Vec<u8> = labels
                     .iter()

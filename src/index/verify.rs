@@ -10,11 +10,12 @@ use std::collections::HashMap;
 
 use rayon::prelude::*;
 
+use super::labels::Labels;
 use super::manifest::Source;
 use super::{Histogram, Index, IndexError, WindowIndex};
 use crate::latent::LatentSet;
 use crate::progress::Observer;
-use crate::window::{ContextKey, Frame};
+use crate::window::{Condition, ContextKey, Frame};
 
 /// Contexts checked at a time: shared out over the threads while the scan waits.
 const BATCH: usize = 1 << 14;
@@ -64,6 +65,7 @@ impl Index {
 
     fn verify_latents(&self) -> Result<LatentSet, IndexError> {
         let mut packed = Vec::new();
+        let mut labels = Vec::new();
         let mut next = 0;
         for entry in self.scan_latents()? {
             let (id, latent) = entry?;
@@ -71,13 +73,24 @@ impl Index {
                 return Err(self.damaged(&format!("latent {next}"), format!("latent {id}")));
             }
             packed.extend_from_slice(latent.packed());
+            labels.extend(latent.label());
             next += 1;
         }
         if next != self.latents() {
             return Err(self.damaged(&format!("{} latents", self.latents()), next));
         }
         self.verify_sources(&packed)?;
-        Ok(LatentSet::from_packed(self.shape(), packed)?)
+        let set = LatentSet::from_packed(self.shape(), packed)?;
+        if self.condition() == Condition::None {
+            return Ok(set);
+        }
+        let set = set.with_labels(labels)?;
+        let found = Labels::of(&set);
+        if found != *self.held_labels() {
+            let expected = format!("latents with labels {}", self.held_labels());
+            return Err(self.damaged(&expected, found));
+        }
+        Ok(set)
     }
 
     /// The latents are those of the files that the manifest names.
@@ -170,7 +183,7 @@ impl WindowIndex<'_> {
             let id = posting.latent as usize;
             let on_grid = posting.latent < set.len() as u64;
             if on_grid && loaded != Some(id) {
-                frame.load(set.packed_latent(id));
+                self.index().held_labels().load(frame, set, id);
                 loaded = Some(id);
             }
             let holds = on_grid
@@ -206,7 +219,7 @@ impl WindowIndex<'_> {
                 if observer.stop_requested() {
                     return Err(IndexError::Stopped);
                 }
-                frame.load(set.packed_latent(id));
+                self.index().held_labels().load(&mut frame, set, id);
                 for position in 0..set.shape().bits() {
                     let key = self.geometry().key(&mut frame, position);
                     if in_pass(&key, pass) {

@@ -66,6 +66,15 @@ pub enum SearchError {
         found: crate::latent::Shape,
     },
 
+    /// Latents without labels where contexts are bound to labels.
+    #[error(
+        "{which} have no labels: expected one for each, since contexts here are bound to labels"
+    )]
+    Unlabelled {
+        /// The samples or the training latents.
+        which: &'static str,
+    },
+
     /// A samples file that breaks its own rules.
     #[error("{path}: expected {expected}, found {found}", path = path.display())]
     Samples {

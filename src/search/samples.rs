@@ -39,6 +39,8 @@ pub struct Run<'a> {
     pub source: String,
     /// The windows of the search, in the order in which they were asked.
     pub windows: &'a [Window],
+    /// The label of every sample, where contexts are bound to one.
+    pub label: Option<i64>,
     /// What the samples had to satisfy beyond support, in words; empty for nothing.
     pub constraints: &'a str,
     /// The search.
@@ -57,7 +59,11 @@ impl Run<'_> {
             .attempts
             .iter()
             .filter_map(|attempt| attempt.packed.as_deref());
-        let set = LatentSet::from_packed(self.shape, rows.flatten().copied().collect())?;
+        let mut set = LatentSet::from_packed(self.shape, rows.flatten().copied().collect())?;
+        if let Some(label) = self.label {
+            let labels = vec![label; set.len()];
+            set = set.with_labels(labels)?;
+        }
         Ok(set
             .with_codec(self.codec.clone())
             .with_source(self.source.clone()))

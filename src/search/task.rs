@@ -18,6 +18,8 @@ pub struct Task<'a> {
     pub rungs: Vec<Rung<'a>>,
     /// What a sample must satisfy beyond support.
     pub constraints: Vec<&'a dyn Constraint>,
+    /// The number of the label that contexts are bound to, where they are bound to any; 0 otherwise.
+    pub label: u64,
     /// How to search.
     pub options: SearchOptions,
 }
@@ -28,6 +30,7 @@ impl<'a> Task<'a> {
         Self {
             rungs: vec![rung],
             constraints: Vec::new(),
+            label: 0,
             options,
         }
     }
@@ -60,6 +63,10 @@ impl<'a> Task<'a> {
         if self.rungs.iter().any(|rung| rung.geometry.shape() != shape) {
             return wrong("the windows lie on different grids");
         }
+        let mut labels = self.rungs.iter().map(|rung| rung.geometry.labels());
+        if labels.any(|labels| self.label >= labels.max(1)) {
+            return wrong("the windows know no label of that number");
+        }
         let options = &self.options;
         if !(options.temperature > 0.0 && options.temperature.is_finite()) {
             return wrong("the temperature must be a number above 0");
@@ -73,6 +80,7 @@ impl<'a> Task<'a> {
             constraint.check(shape)?;
         }
         let mut frame = frame();
+        frame.set_label(self.label);
         let constraints = Constraints(&self.constraints);
         for position in 0..shape.bits() {
             if let Some(value) = constraints.forced(position) {

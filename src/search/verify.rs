@@ -10,7 +10,7 @@ use super::samples::{ANSWERED_FIXED, SampleSet};
 use crate::index::{Histogram, Index, WindowIndex};
 use crate::latent::{Bits, LatentSet, Shape};
 use crate::progress::Observer;
-use crate::window::{Anchor, Frame, Geometry, Window};
+use crate::window::{Anchor, Condition, Frame, Geometry, Window};
 
 /// A bit that nothing in the training set supports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -50,10 +50,30 @@ fn windows_of(samples: &SampleSet, sample: usize, otherwise: Window) -> Vec<Opti
     }
 }
 
+/// The samples, in an error.
+const SAMPLES: &str = "the samples";
+
+/// The labels that contexts of a set are bound to: one for each latent, `None` without the condition.
+fn labels_of<'a>(
+    set: &'a LatentSet,
+    condition: Condition,
+    which: &'static str,
+) -> Result<Option<&'a [i64]>, SearchError> {
+    match condition {
+        Condition::None => Ok(None),
+        Condition::Label => match set.labels() {
+            Some(labels) => Ok(Some(labels)),
+            None => Err(SearchError::Unlabelled { which }),
+        },
+    }
+}
+
 /// Looks up every bit of every sample. Bits of a file without `answered_by` must be supported at
-/// `otherwise`.
+/// `otherwise`. Where the index binds contexts to labels, a sample of a label that no training latent
+/// has is supported nowhere.
 ///
 /// # Errors
+/// [`SearchError::Unlabelled`] for samples without labels where contexts are bound to them,
 /// [`SearchError::Index`] for a window that the index does not hold or that cannot be laid on the samples'
 /// grid.
 pub fn verify_from_index(
@@ -63,6 +83,7 @@ pub fn verify_from_index(
     observer: &dyn Observer,
 ) -> Result<SupportReport, SearchError> {
     let shape = samples.latents.shape();
+    let labels = labels_of(&samples.latents, index.condition(), SAMPLES)?;
     let mut windows: Vec<(WindowIndex<'_>, Geometry)> = Vec::new();
     for window in samples.windows.iter().copied().chain([otherwise]) {
         let used = window == otherwise || samples.answered_by.is_some();
@@ -77,6 +98,12 @@ pub fn verify_from_index(
     let reports = rows.into_par_iter().map(|sample| {
         let mut frame = Frame::new(shape, &geometries);
         frame.load(samples.latents.packed_latent(sample));
+        // Without a number, contexts of the sample's label never occurred.
+        let number = match labels {
+            Some(labels) => index.label_number(labels[sample]).ok(),
+            None => Some(0),
+        };
+        frame.set_label(number.unwrap_or_default());
         let mut report = SupportReport::default();
         let asked = windows_of(samples, sample, otherwise);
         for (position, window) in asked.into_iter().enumerate() {
@@ -85,6 +112,7 @@ pub fn verify_from_index(
                 continue;
             };
             let held = windows.iter().find(|(_, held)| held.window() == window);
+            let held = held.filter(|_| number.is_some());
             let histogram = match held {
                 Some((held, geometry)) => held.lookup(&geometry.key(&mut frame, position))?,
                 None => None,
@@ -104,16 +132,20 @@ pub fn verify_from_index(
 /// bits).
 ///
 /// # Errors
-/// [`SearchError::Shape`] for samples of another shape, [`SearchError::Index`] for a window that does
-/// not fit the grid.
+/// [`SearchError::Shape`] for samples of another shape, [`SearchError::Unlabelled`] for latents without
+/// labels with [`Condition::Label`], [`SearchError::Index`] for a window that does not fit the grid.
 pub fn verify_from_latents(
     training: &LatentSet,
     anchor: Anchor,
+    condition: Condition,
     samples: &SampleSet,
     otherwise: Window,
     observer: &dyn Observer,
 ) -> Result<SupportReport, SearchError> {
     let (shape, on) = (training.shape(), samples.latents.shape());
+    let labels = labels_of(training, condition, "the training latents")?;
+    let sample_labels = labels_of(&samples.latents, condition, SAMPLES)?;
+    let label_of = |labels: Option<&[i64]>, id: usize| labels.map(|labels| labels[id]);
     let mut reports = Vec::new();
     let mut windows = samples.windows.clone();
     if samples.answered_by.is_none() || windows.is_empty() {
@@ -131,7 +163,7 @@ pub fn verify_from_latents(
                 found: on,
             });
         }
-        let mut wanted: HashMap<PlainContext, Histogram> = HashMap::new();
+        let mut wanted: HashMap<(Option<i64>, PlainContext), Histogram> = HashMap::new();
         let mut bits = Vec::new();
         let mut report = SupportReport::default();
         for sample in 0..samples.latents.len() {
@@ -141,7 +173,9 @@ pub fn verify_from_latents(
                 .enumerate()
             {
                 if by == Some(window) {
-                    let context = plain_context(on, latent, window, anchor, position);
+                    let label = label_of(sample_labels, sample);
+                    let plain = plain_context(on, latent, window, anchor, position);
+                    let context = (label, plain);
                     wanted.entry(context.clone()).or_default();
                     bits.push((sample, position, context));
                 } else if by.is_none() {
@@ -154,8 +188,10 @@ pub fn verify_from_latents(
             .into_par_iter()
             .fold(HashMap::new, |mut counted: HashMap<_, Histogram>, id| {
                 let latent = training.latent(id);
+                let label = label_of(labels, id);
                 for position in 0..shape.bits() {
-                    let context = plain_context(shape, latent, window, anchor, position);
+                    let plain = plain_context(shape, latent, window, anchor, position);
+                    let context = (label, plain);
                     if wanted.contains_key(&context) {
                         let histogram = counted.entry(context).or_default();
                         if latent[position] {

@@ -24,6 +24,25 @@ pub enum WindowError {
         found: String,
     },
 
+    /// A text that names no condition.
+    #[error("'{found}' is not a condition: expected none or label")]
+    Condition {
+        /// The text.
+        found: String,
+    },
+
+    /// More labels than contexts can be bound to.
+    #[error(
+        "{labels} different labels are too many, contexts can be bound to at most {most}: \
+         expected one label for each class, not for each latent"
+    )]
+    TooManyLabels {
+        /// Different labels.
+        labels: u64,
+        /// The most that are supported.
+        most: u64,
+    },
+
     /// A window that reaches past every edge of the grid from everywhere.
     #[error(
         "window {window} is larger than any context of a {shape} latent (at most {largest}): \

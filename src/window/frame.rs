@@ -16,6 +16,8 @@ pub struct Frame {
     rows: Vec<u64>,
     /// The same bits in scan order, one spare word at the end.
     scan: Vec<u64>,
+    /// Number of the latent's label, where contexts are bound to one.
+    label: u64,
     /// Where long contexts are packed before they are hashed.
     pub(super) scratch: Vec<u64>,
     pub(super) exact: Vec<u8>,
@@ -33,6 +35,7 @@ impl Frame {
             row_words,
             rows: vec![0; row_words * shape.height()],
             scan: vec![0; shape.bits().div_ceil(64) + 1],
+            label: 0,
             scratch: vec![0; scratch.unwrap_or(0)],
             exact: Vec::new(),
         }
@@ -43,7 +46,18 @@ impl Frame {
         self.shape
     }
 
-    /// Replaces every bit. O(HWK/64).
+    /// Says which label the latent has, by its number among the labels that contexts are bound to.
+    /// 0 until then. A geometry without labels takes no notice of it.
+    pub fn set_label(&mut self, number: u64) {
+        self.label = number;
+    }
+
+    /// Number of the latent's label.
+    pub fn label(&self) -> u64 {
+        self.label
+    }
+
+    /// Replaces every bit; the label stays. O(HWK/64).
     ///
     /// `packed` is one row of a latent set of this shape.
     pub fn load(&mut self, packed: &[u8]) {

@@ -3,8 +3,9 @@
 //! An exact key is a class number (big endian, the fewest bytes that hold every class) followed by
 //! the context's bits (bit `s` at byte `s/8`, bit position `s%8`, zeros behind). Every class has
 //! one fixed number of bits and one fixed place for each, absent sites read 0, and the class says
-//! which are absent: so two keys of a window are equal exactly when class and bits are. The
-//! byte-level page is `schemas/context-key.md`.
+//! which are absent: so two keys of a window are equal exactly when class and bits are. Where contexts
+//! are bound to labels, each label has a set of classes of its own. The byte-level page is
+//! `schemas/context-key.md`.
 
 use std::ops::Range;
 
@@ -18,15 +19,23 @@ use crate::latent::Shape;
 /// selects 2,095,103 bits; only grids of extreme proportions come near.
 const MAX_CONTEXT_BITS: usize = 1 << 23;
 
+/// Most labels that contexts can be bound to. With every window's classes they number less than 2⁶⁴.
+pub const MAX_LABELS: u64 = 1 << 20;
+
 /// A window on a grid of one shape.
 #[derive(Clone, Debug)]
 pub struct Geometry {
     window: Window,
     anchor: Anchor,
     shape: Shape,
-    /// Class number of each position: channel and border class, or the position itself where the
-    /// site is part of the key.
+    /// Class number of each position, label aside: channel and border class, or the position itself
+    /// where the site is part of the key.
     classes: Vec<u64>,
+    /// How many class numbers the window has. Grids of other heights and widths have the same unless
+    /// they are positions.
+    class_count: u64,
+    /// 0 where labels are no part of the key.
+    labels: u64,
     class_bytes: usize,
     /// Bits of the longest context, absent ones included.
     context_bits: usize,
@@ -88,7 +97,9 @@ impl Geometry {
             anchor,
             shape,
             classes: Vec::new(),
-            class_bytes: (64 - (class_count - 1).leading_zeros()).div_ceil(8).max(1) as usize,
+            class_count,
+            labels: 0,
+            class_bytes: class_bytes(class_count),
             context_bits,
         };
         geometry.classes = (0..shape.bits())
@@ -102,6 +113,28 @@ impl Geometry {
             })
             .collect();
         Ok(geometry)
+    }
+
+    /// The same window with the latent's label as part of the key: one of `labels`, which
+    /// [`Frame::set_label`] gives by its number. 0 for contexts that no label is part of.
+    ///
+    /// # Errors
+    /// [`WindowError::TooManyLabels`] for more than [`MAX_LABELS`].
+    pub fn with_labels(mut self, labels: u64) -> Result<Self, WindowError> {
+        if labels > MAX_LABELS {
+            return Err(WindowError::TooManyLabels {
+                labels,
+                most: MAX_LABELS,
+            });
+        }
+        self.labels = labels;
+        self.class_bytes = class_bytes(self.class_count * labels.max(1));
+        Ok(self)
+    }
+
+    /// How many labels the key tells apart, 0 where they are no part of it.
+    pub fn labels(&self) -> u64 {
+        self.labels
     }
 
     /// The window.
@@ -194,16 +227,18 @@ impl Geometry {
 
     /// The key of the context at `position`. Reads only bits before `position`.
     ///
-    /// `frame` must be of this shape and made for this geometry.
+    /// `frame` must be of this shape and made for this geometry, and its label one of the geometry's.
     pub fn key(&self, frame: &mut Frame, position: usize) -> ContextKey {
         debug_assert_eq!(frame.shape(), self.shape);
+        debug_assert!(self.labels == 0 || frame.label() < self.labels);
+        let class = self.class(frame, position);
         match self.key_rule() {
             KeyRule::Exact => {
                 // 31 bytes of bits at most behind a class byte, and a spare word to spill into.
                 let mut words = [0; MAX_KEY_BYTES / 8 + 1];
                 self.pack(frame, position, &mut words);
                 let mut bytes = [0; MAX_KEY_BYTES];
-                self.write_exact(position, &words, &mut bytes);
+                self.write_exact(class, &words, &mut bytes);
                 ContextKey::from_padded(bytes, self.exact_bytes())
             }
             KeyRule::Digest => {
@@ -212,7 +247,7 @@ impl Geometry {
                 self.pack(frame, position, &mut words);
                 let mut bytes = std::mem::take(&mut frame.exact);
                 bytes.resize(self.exact_bytes(), 0);
-                self.write_exact(position, &words, &mut bytes);
+                self.write_exact(class, &words, &mut bytes);
                 let key = ContextKey::digest(&bytes);
                 (frame.scratch, frame.exact) = (words, bytes);
                 key
@@ -285,9 +320,15 @@ impl Geometry {
         }
     }
 
+    /// Class number of a position in a latent of the frame's label.
+    fn class(&self, frame: &Frame, position: usize) -> u64 {
+        let label = if self.labels == 0 { 0 } else { frame.label() };
+        label * self.class_count + self.classes[position]
+    }
+
     /// Class number and packed bits as bytes: `bytes` is the exact key, with room behind it or not.
-    fn write_exact(&self, position: usize, words: &[u64], bytes: &mut [u8]) {
-        let class = self.classes[position].to_be_bytes();
+    fn write_exact(&self, class: u64, words: &[u64], bytes: &mut [u8]) {
+        let class = class.to_be_bytes();
         let (head, tail) = bytes.split_at_mut(self.class_bytes);
         head.copy_from_slice(&class[8 - self.class_bytes..]);
         for (bytes, word) in tail.chunks_mut(8).zip(words) {
@@ -307,6 +348,11 @@ impl Geometry {
     pub(super) fn scratch_words(&self) -> usize {
         self.context_bits.div_ceil(64) + 1
     }
+}
+
+/// The fewest bytes that hold every one of `classes` numbers.
+fn class_bytes(classes: u64) -> usize {
+    (64 - (classes - 1).leading_zeros()).div_ceil(8).max(1) as usize
 }
 
 /// Copies `n` bits, read at most 64 at a time from `from` on, into `words` from bit `to` on.

@@ -100,6 +100,39 @@ impl FromStr for Anchor {
     }
 }
 
+/// Whether the latent's label is part of the context.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Condition {
+    /// Contexts of all latents are the same, as in the paper.
+    #[default]
+    None,
+    /// The label is part of the key.
+    Label,
+}
+
+impl fmt::Display for Condition {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::None => "none",
+            Self::Label => "label",
+        })
+    }
+}
+
+impl FromStr for Condition {
+    type Err = WindowError;
+
+    fn from_str(text: &str) -> Result<Self, WindowError> {
+        match text {
+            "none" => Ok(Self::None),
+            "label" => Ok(Self::Label),
+            _ => Err(WindowError::Condition {
+                found: text.to_owned(),
+            }),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

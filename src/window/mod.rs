@@ -9,7 +9,7 @@ mod upper;
 
 pub use error::WindowError;
 pub use frame::Frame;
-pub use geometry::Geometry;
+pub use geometry::{Geometry, MAX_LABELS};
 pub use key::{ContextKey, DIGEST_BYTES, KeyRule, MAX_KEY_BYTES};
-pub use kind::{Anchor, Window};
+pub use kind::{Anchor, Condition, Window};
 pub use upper::UpperKey;

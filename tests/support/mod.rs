@@ -219,11 +219,24 @@ pub fn open(path: &Path) -> Index {
 
 /// The key of the context at a position of a latent.
 pub fn key(window: &WindowIndex<'_>, latent: &[bool], position: usize) -> ContextKey {
+    key_with_label(window, None, latent, position)
+}
+
+/// The key of the context at a position of a latent of that label.
+pub fn key_with_label(
+    window: &WindowIndex<'_>,
+    label: Option<i64>,
+    latent: &[bool],
+    position: usize,
+) -> ContextKey {
     let shape = window.geometry().shape();
     let mut frame = Frame::new(shape, &[window.geometry()]);
     let mut set = LatentSet::new(shape);
     set.push_bits(latent.iter().copied()).unwrap();
     frame.load(set.packed_latent(0));
+    if let Some(label) = label {
+        frame.set_label(window.index().label_number(label).unwrap());
+    }
     window.geometry().key(&mut frame, position)
 }
 

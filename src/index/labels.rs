@@ -1,0 +1,131 @@
+//! The labels that contexts are bound to: each of those that occur in the latent set, numbered in
+//! ascending order.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::Path;
+
+use super::manifest::{MANIFEST, Manifest};
+use super::{Index, IndexError};
+use crate::latent::LatentSet;
+use crate::window::{Condition, Frame};
+
+/// The labels that contexts are bound to, ascending; none where contexts are of any label.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(crate) struct Labels(Vec<i64>);
+
+impl Labels {
+    /// Every label of a set.
+    pub(super) fn of(set: &LatentSet) -> Self {
+        let distinct: BTreeSet<_> = set.labels().unwrap_or_default().iter().copied().collect();
+        Self(distinct.into_iter().collect())
+    }
+
+    /// The labels of the index in `folder`, as its manifest has them.
+    pub(super) fn written(manifest: &Manifest, folder: &Path) -> Result<Self, IndexError> {
+        let condition = manifest.condition()?;
+        let bound = condition == Condition::Label && manifest.labels;
+        let values = &manifest.label_values;
+        if values.is_sorted_by(|a, b| a < b) && bound != values.is_empty() {
+            return Ok(Self(values.clone()));
+        }
+        Err(IndexError::Damaged {
+            path: folder.join(MANIFEST),
+            expected: "label_values that ascend, with condition label only".to_owned(),
+            found: format!(
+                "{} of them with condition {condition}, labels {}",
+                values.len(),
+                manifest.labels
+            ),
+        })
+    }
+
+    pub(super) fn as_slice(&self) -> &[i64] {
+        &self.0
+    }
+
+    /// How many there are.
+    pub(super) fn count(&self) -> u64 {
+        self.0.len() as u64
+    }
+
+    /// The number of a label; `None` for one that does not occur.
+    pub(super) fn number(&self, label: i64) -> Option<u64> {
+        let place = self.0.binary_search(&label).ok()?;
+        Some(place as u64)
+    }
+
+    /// Loads a latent of the set with the number of its label, which must be one of these.
+    pub(super) fn load(&self, frame: &mut Frame, set: &LatentSet, id: usize) {
+        frame.load(set.packed_latent(id));
+        if let Some(labels) = set.labels() {
+            frame.set_label(self.number(labels[id]).unwrap_or_default());
+        }
+    }
+}
+
+impl Index {
+    /// Whether the latent's label is part of every context.
+    pub fn condition(&self) -> Condition {
+        match self.labels() {
+            [] => Condition::None,
+            _ => Condition::Label,
+        }
+    }
+
+    /// The labels that contexts are bound to, ascending; none without condition `label`.
+    pub fn labels(&self) -> &[i64] {
+        self.held_labels().as_slice()
+    }
+
+    /// The number by which a [`Frame`] is told its label.
+    ///
+    /// # Errors
+    /// [`IndexError::NoSuchLabel`], naming those that the index holds; [`IndexError::NotLabelled`]
+    /// without condition `label`.
+    pub fn label_number(&self, label: i64) -> Result<u64, IndexError> {
+        let path = || self.path().to_owned();
+        match self.held_labels().number(label) {
+            Some(number) => Ok(number),
+            None if self.labels().is_empty() => Err(IndexError::NotLabelled {
+                path: path(),
+                asked: label,
+            }),
+            None => Err(IndexError::NoSuchLabel {
+                path: path(),
+                asked: label,
+                held: self.held_labels().to_string(),
+            }),
+        }
+    }
+}
+
+/// For messages: no more than ten of them.
+impl fmt::Display for Labels {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let shown = &self.0[..self.0.len().min(10)];
+        let shown: Vec<_> = shown.iter().map(i64::to_string).collect();
+        f.write_str(&shown.join(", "))?;
+        match self.0.len() - shown.len() {
+            0 => Ok(()),
+            more => write!(f, " and {more} more"),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::latent::Shape;
+
+    #[test]
+    fn labels_are_numbered_in_ascending_order() {
+        let shape = Shape::new(1, 1, 1).unwrap();
+        let set = LatentSet::from_packed(shape, vec![0; 5]).unwrap();
+        let set = set.with_labels(vec![7, -3, 7, i64::MAX, i64::MIN]).unwrap();
+        let labels = Labels::of(&set);
+        assert_eq!(labels.as_slice(), [i64::MIN, -3, 7, i64::MAX]);
+        assert_eq!(labels.number(7), Some(2));
+        assert_eq!(labels.number(0), None);
+    }
+}
