@@ -5,7 +5,8 @@
 use std::hint::black_box;
 
 use bitquilt::{
-    Anchor, BuildOptions, Frame, Geometry, Index, LatentSet, Shape, Unobserved, Window, build,
+    Anchor, BuildOptions, Counts, Frame, Geometry, Index, LatentSet, Resident, Shape, Unobserved,
+    Window, build,
 };
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -92,19 +93,41 @@ fn look_up(c: &mut Criterion) {
             .push(key);
         }
     }
-    let mut group = c.benchmark_group("look up a context");
-    group.throughput(Throughput::Elements(1));
-    for (name, keys) in [("hit", &hits), ("miss", &misses)] {
-        let mut next = 0;
-        group.bench_with_input(BenchmarkId::new(name, keys.len()), keys, |b, keys| {
-            b.iter(|| {
-                // A stride coprime to most lengths: neighbours in the list share blocks.
-                next = (next + 7919) % keys.len();
-                window.lookup(&keys[next]).expect("an answer")
+    let resident = Resident::load(&window, &Unobserved).expect("its contexts");
+    for (way, counts) in [("index", &window as &dyn Counts), ("memory", &resident)] {
+        let mut group = c.benchmark_group(format!("look up a context: {way}"));
+        group.throughput(Throughput::Elements(1));
+        for (name, keys) in [("hit", &hits), ("miss", &misses)] {
+            let mut next = 0;
+            group.bench_with_input(BenchmarkId::new(name, keys.len()), keys, |b, keys| {
+                b.iter(|| {
+                    // A stride coprime to most lengths: neighbours in the list share blocks.
+                    next = (next + 7919) % keys.len();
+                    counts.histogram(&keys[next]).expect("an answer")
+                });
             });
-        });
+        }
+        group.finish();
+        let mut group = c.benchmark_group(format!("look up a batch of contexts: {way}"));
+        let mut found = Vec::new();
+        for batch in [4, 8, 16, 32, 64] {
+            group.throughput(Throughput::Elements(batch as u64));
+            for (name, keys) in [("hit", &hits), ("miss", &misses)] {
+                let mixed: Vec<_> = (0..keys.len() * 8)
+                    .map(|i| keys[i * 7919 % keys.len()])
+                    .collect();
+                let mut batches = mixed.chunks_exact(batch).cycle();
+                group.bench_function(BenchmarkId::new(name, batch), |b| {
+                    b.iter(|| {
+                        let keys = batches.next().expect("a batch");
+                        counts.histograms(keys, &mut found).expect("answers");
+                        black_box(&found);
+                    });
+                });
+            }
+        }
+        group.finish();
     }
-    group.finish();
 }
 
 criterion_group!(benches, pack_keys, look_up);

@@ -59,7 +59,8 @@
 //!
 //! A build sorts latents × bits occurrences for each window within a memory limit and spills the rest;
 //! an opened index takes 10 bits a context for filters and a cache for blocks. A lookup is one point
-//! read. Shapes are limited to 2²⁰ bits, sets to 2³² − 1 latents.
+//! read; [`Resident`] holds the histograms of a window in memory instead. Shapes are limited to 2²⁰
+//! bits, sets to 2³² − 1 latents.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs, unreachable_pub)]
@@ -87,7 +88,7 @@ pub mod window;
 
 pub use index::{
     BuildOptions, BuildReport, Counts, Histogram, Index, IndexError, Manifest, Posting, Postings,
-    Source, WindowIndex, build,
+    Resident, Source, WindowIndex, build,
 };
 pub use latent::{Bits, Codec, LatentError, LatentSet, Shape};
 pub use progress::{Observer, Unobserved};

@@ -150,7 +150,7 @@ fn check_postings(
 }
 
 /// A latent set, other latents of its shape, windows and an anchor.
-fn inputs() -> impl Strategy<Value = (Sample, Vec<Latent>, Vec<Window>, Anchor)> {
+pub fn inputs() -> impl Strategy<Value = (Sample, Vec<Latent>, Vec<Window>, Anchor)> {
     grids().prop_flat_map(|grid| {
         let stranger = prop::collection::vec(any::<bool>(), grid.bits());
         (

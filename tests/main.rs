@@ -33,6 +33,8 @@ mod lies;
 mod oracle;
 /// P2: every bit is supported, and can be proved to be.
 mod proof;
+/// P1 again: what is held in memory answers as the index does.
+mod resident;
 /// P3, P4: search is complete; same seed, same samples.
 mod search;
 /// Random latent sets, indexes of them, and the binary.

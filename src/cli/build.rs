@@ -152,7 +152,7 @@ pub(super) fn run(args: &BuildArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
 }
 
 /// "1GiB", "512 MiB", "2GB", "1073741824".
-fn parse_size(text: &str) -> Result<u64, String> {
+pub(super) fn parse_size(text: &str) -> Result<u64, String> {
     let wrong =
         || format!("'{text}' is not a size: expected a number and KiB, MiB, GiB, kB, MB or GB");
     let digits = text

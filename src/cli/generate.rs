@@ -8,6 +8,7 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::given::GivenArgs;
+use super::preload::PreloadArgs;
 use super::ui::{Ui, check_output};
 use super::{NO, STOPPED, choose_window, grouped, print, print_json};
 use crate::index::{Index, WindowIndex};
@@ -62,7 +63,7 @@ pub(super) struct GenerateArgs {
     count: bool,
 
     /// Grid of the samples, where it is not that of the index
-    #[arg(long, value_name = "HxW", value_parser = parse_size)]
+    #[arg(long, value_name = "HxW", value_parser = parse_sides)]
     size: Option<(usize, usize)>,
 
     /// Seed of the run
@@ -113,6 +114,9 @@ pub(super) struct GenerateArgs {
     #[arg(long, value_name = "N", default_value_t = 1 << 14,
           value_parser = clap::value_parser!(u32).range(2..=1 << 24))]
     max_states: u32,
+
+    #[command(flatten)]
+    preload: PreloadArgs,
 
     /// Also write the samples as a picture
     #[arg(long, value_name = "PNG")]
@@ -173,7 +177,7 @@ fn parse_temperature(text: &str) -> Result<f64, String> {
         .ok_or_else(|| "expected a number above 0".to_owned())
 }
 
-fn parse_size(text: &str) -> Result<(usize, usize), String> {
+fn parse_sides(text: &str) -> Result<(usize, usize), String> {
     let sides = text.split_once('x');
     let sides = sides.and_then(|(h, w)| Some((h.parse().ok()?, w.parse().ok()?)));
     sides.ok_or_else(|| "expected HxW, as 48x48".to_owned())
@@ -212,10 +216,19 @@ pub(super) fn run(args: &GenerateArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
         true => Some(Taken::training(&index, ui)?),
         false => None,
     };
-    let rungs = geometries.iter().zip(&held);
+    let tables = args
+        .preload
+        .load(&held, expected_lookups(args, shape), ui)?;
+    let rungs = geometries.iter().zip(held.iter().zip(&tables));
     let mut task = Task {
         rungs: rungs
-            .map(|(geometry, counts)| Rung { geometry, counts })
+            .map(|(geometry, (window, table))| Rung {
+                geometry,
+                counts: match table {
+                    Some(table) => table,
+                    None => window,
+                },
+            })
             .collect(),
         constraints: vec![&fixed],
         label: label_number(args.label, &index)?,
@@ -317,6 +330,15 @@ impl GenerateArgs {
         }
         constraints.join("; ")
     }
+}
+
+/// About how many lookups a run takes: some ten for each bit, without dead ends.
+fn expected_lookups(args: &GenerateArgs, shape: Shape) -> u64 {
+    let samples = match args.samples {
+        _ if args.all || args.count => 1,
+        samples => samples.unwrap_or(64),
+    };
+    samples.saturating_mul(10 * shape.bits() as u64)
 }
 
 /// The number of the label that contexts are bound to.

@@ -9,6 +9,7 @@ mod generate;
 mod given;
 mod import;
 mod info;
+mod preload;
 mod query;
 mod ui;
 mod verify;
@@ -60,7 +61,7 @@ enum Verb {
     Build(build::BuildArgs),
     Info(info::InfoArgs),
     Query(query::QueryArgs),
-    Generate(generate::GenerateArgs),
+    Generate(Box<generate::GenerateArgs>),
     Verify(verify::VerifyArgs),
     Decode(decode::DecodeArgs),
 }

@@ -184,6 +184,14 @@ fn handle<'a>(db: &'a DB, path: &Path, family: Family) -> Result<&'a ColumnFamil
 /// Key and value.
 type Entry = (Box<[u8]>, Box<[u8]>);
 
+/// Keys from `start` on and before `end`.
+pub(super) struct KeyRange {
+    start: Vec<u8>,
+    end: Option<Vec<u8>>,
+    /// About what it takes on disk.
+    pub(super) bytes: u64,
+}
+
 /// A database opened read-only.
 pub(super) struct Store {
     db: DB,
@@ -272,13 +280,62 @@ impl Store {
         family: Family,
     ) -> Result<impl Iterator<Item = Result<Entry, IndexError>> + '_, IndexError> {
         let handle = handle(&self.db, &self.path, family)?;
-        let mut options = ReadOptions::default();
-        options.fill_cache(false);
-        options.set_verify_checksums(true);
-        options.set_readahead_size(2 << 20);
         let entries = self
             .db
-            .iterator_cf_opt(handle, options, IteratorMode::Start);
+            .iterator_cf_opt(handle, scan_options(), IteratorMode::Start);
         Ok(entries.map(|entry| entry.map_err(store_error(&self.path))))
     }
+
+    /// Ranges that together hold every key, one for each file: to be read in parallel.
+    pub(super) fn ranges(&self, family: Family) -> Result<Vec<KeyRange>, IndexError> {
+        let name = family.name();
+        let files = self.db.live_files().map_err(store_error(&self.path))?;
+        let mut starts: Vec<_> = files
+            .into_iter()
+            .filter(|file| file.column_family_name == name)
+            .map(|file| (file.start_key.unwrap_or_default(), file.size as u64))
+            .collect();
+        starts.sort_unstable();
+        starts.dedup_by(|a, b| a.0 == b.0);
+        if let Some((first, _)) = starts.first_mut() {
+            first.clear();
+        } else {
+            starts.push(Default::default());
+        }
+        let ends = starts.iter().skip(1).map(|(start, _)| Some(start.clone()));
+        let ends: Vec<_> = ends.chain([None]).collect();
+        let ranges = starts.into_iter().zip(ends);
+        Ok(ranges
+            .map(|((start, bytes), end)| KeyRange { start, end, bytes })
+            .collect())
+    }
+
+    /// Hands every entry of a range to `take`, as [`Store::scan`] would.
+    pub(super) fn visit(
+        &self,
+        family: Family,
+        range: &KeyRange,
+        mut take: impl FnMut(&[u8], &[u8]) -> Result<(), IndexError>,
+    ) -> Result<(), IndexError> {
+        let handle = handle(&self.db, &self.path, family)?;
+        let mut options = scan_options();
+        if let Some(end) = &range.end {
+            options.set_iterate_upper_bound(end.as_slice());
+        }
+        let mut entries = self.db.raw_iterator_cf_opt(handle, options);
+        entries.seek(&range.start);
+        while let Some((key, value)) = entries.item() {
+            take(key, value)?;
+            entries.next();
+        }
+        entries.status().map_err(store_error(&self.path))
+    }
+}
+
+fn scan_options() -> ReadOptions {
+    let mut options = ReadOptions::default();
+    options.fill_cache(false);
+    options.set_verify_checksums(true);
+    options.set_readahead_size(2 << 20);
+    options
 }

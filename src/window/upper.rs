@@ -2,14 +2,15 @@
 
 use super::ContextKey;
 
-/// A context as far as it lies in the rows above its site: border class and the bits of those rows. The
-/// bits of the site's own row, which are the last of a key, are left open.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+/// A context as far as it lies in the rows above its site: border class and the bits of those rows. They
+/// are the first of a key; those of the site's own row, behind them, are left open.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UpperKey {
-    /// The key with every open bit 0.
+    /// The bytes that the upper part lies in, open bits 0.
     key: ContextKey,
-    /// Bytes before the first open bit's, and which bits of that byte are not open.
+    /// Bytes that are wholly of the upper part.
     whole: usize,
+    /// Which bits of the byte behind them are: none where there is no such byte.
     mask: u8,
 }
 
@@ -17,19 +18,20 @@ impl UpperKey {
     /// Leaves the bits of `key` from bit `bits` behind its class number on open.
     pub(super) fn new(key: &ContextKey, class_bytes: usize, bits: usize) -> Self {
         let (whole, mask) = (class_bytes + bits / 8, (1 << (bits % 8)) - 1);
+        let length = whole + usize::from(mask != 0);
         let mut bytes = *key.padded();
+        bytes.iter_mut().skip(whole + 1).for_each(|byte| *byte = 0);
         if let Some(byte) = bytes.get_mut(whole) {
             *byte &= mask;
         }
-        bytes.iter_mut().skip(whole + 1).for_each(|byte| *byte = 0);
         Self {
-            key: ContextKey::from_padded(bytes, key.as_bytes().len()),
+            key: ContextKey::from_padded(bytes, length),
             whole,
             mask,
         }
     }
 
-    /// The key of the context whose open bits are all 0, whether it occurs or not: one for each upper part.
+    /// The upper part as a key of its own: equal for equal upper parts of one window.
     pub fn as_key(&self) -> &ContextKey {
         &self.key
     }
@@ -41,8 +43,7 @@ impl UpperKey {
 
     /// Whether a key of the same window is of a context with this upper part.
     pub fn matches(&self, key: &[u8]) -> bool {
-        let own = self.key.as_bytes();
-        let byte = |key: &[u8]| key.get(self.whole).map(|byte| byte & self.mask);
-        key.starts_with(self.prefix()) && byte(key) == byte(own)
+        let byte = |key: &[u8]| key.get(self.whole).map_or(0, |byte| byte & self.mask);
+        key.starts_with(self.prefix()) && byte(key) == byte(self.key.as_bytes())
     }
 }

@@ -1,0 +1,253 @@
+//! P1 for the table in memory: it answers what the index answers, which is what the oracle counts.
+
+use std::collections::{BTreeMap, HashSet};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use bitquilt::{
+    Anchor, ContextKey, Counts, Histogram, IndexError, Observer, Resident, Unobserved, Window,
+    WindowIndex,
+};
+use proptest::prelude::*;
+
+use crate::counts::inputs;
+use crate::oracle::{Grid, Latent, Oracle};
+use crate::support::*;
+
+/// What the oracle says of every context of some latents, by key; `None` for those never seen.
+fn expected(
+    oracle: &Oracle,
+    window: &WindowIndex<'_>,
+    latents: &[Latent],
+) -> BTreeMap<ContextKey, Option<Histogram>> {
+    let mut expected = BTreeMap::new();
+    for latent in latents {
+        for position in 0..oracle.grid.bits() {
+            let histogram = oracle.histogram(latent, position);
+            let histogram = histogram.map(|(n0, n1)| Histogram { n0, n1 });
+            expected.insert(key(window, latent, position), histogram);
+        }
+    }
+    expected
+}
+
+/// The same keys with a few bits flipped, with bytes cut off and put on, and some of random bytes.
+fn near(keys: &[ContextKey], random: &mut Random) -> Vec<ContextKey> {
+    let mut near = Vec::new();
+    for key in keys {
+        let mut bytes = key.as_bytes().to_vec();
+        near.extend(ContextKey::new(&bytes[1..]));
+        near.extend(ContextKey::new(&[&bytes[..], &[0]].concat()));
+        near.push(key_of_random_bytes(bytes.len(), random));
+        for _ in 0..1 + random.below(3) {
+            let bit = random.below(bytes.len() as u64 * 8) as usize;
+            bytes[bit / 8] ^= 1 << (bit % 8);
+        }
+        near.extend(ContextKey::new(&bytes));
+    }
+    near
+}
+
+fn key_of_random_bytes(length: usize, random: &mut Random) -> ContextKey {
+    let bytes: Vec<_> = (0..length).map(|_| random.next() as u8).collect();
+    ContextKey::new(&bytes).unwrap()
+}
+
+/// One key at a time and in batches of every size that is treated in a way of its own.
+fn assert_same(counts: &dyn Counts, keys: &[ContextKey], expected: &[Option<Histogram>]) {
+    for (key, expected) in keys.iter().zip(expected) {
+        assert_eq!(counts.histogram(key).unwrap(), *expected, "{key:?}");
+    }
+    for batch in [1, 3, 4, 7, 8, 15, 16, 17, 1000] {
+        let mut found = vec![Some(Histogram::default())];
+        for (keys, expected) in keys.chunks(batch).zip(expected.chunks(batch)) {
+            counts.histograms(keys, &mut found).unwrap();
+            assert_eq!(found, expected, "a batch of {batch}");
+        }
+    }
+    let mut found = vec![None];
+    counts.histograms(&[], &mut found).unwrap();
+    assert_eq!(found, []);
+}
+
+fn check(
+    sample: &Sample,
+    strangers: &[Latent],
+    windows: &[Window],
+    anchor: Anchor,
+) -> HashSet<String> {
+    let (_folder, index) = built(&sample.set(), windows, anchor);
+    let mut rules = HashSet::new();
+    for window in windows {
+        let oracle = Oracle::new(
+            sample.grid,
+            *window,
+            anchor == Anchor::Site,
+            &sample.latents,
+        );
+        let held = index.window(*window).unwrap();
+        rules.insert(held.entry().key.clone());
+        let resident = Resident::load(&held, &Unobserved).unwrap();
+        assert_eq!(resident.contexts(), held.entry().distinct);
+        assert!(resident.bytes() <= Resident::bytes_needed(held.entry()));
+
+        let everyone = [&sample.latents[..], strangers].concat();
+        let known = expected(&oracle, &held, &everyone);
+        let seen = known.values().flatten().count();
+        assert_eq!(seen as u64, resident.contexts());
+        let mut random = Random(seen as u64);
+        let real: Vec<_> = known.keys().copied().collect();
+        let mut keys = real.clone();
+        while keys.len() < 1000 {
+            keys.extend(near(&real, &mut random));
+        }
+        let expected: Vec<_> = keys
+            .iter()
+            .map(|key| known.get(key).copied().flatten())
+            .collect();
+        assert!(expected.contains(&None));
+        for (key, expected) in keys.iter().zip(&expected) {
+            assert_eq!(held.lookup(key).unwrap(), *expected);
+        }
+        assert_same(&resident, &keys, &expected);
+        assert_same(&held, &keys, &expected);
+    }
+    rules
+}
+
+proptest! {
+    #![proptest_config(cases(40))]
+
+    #[test]
+    fn the_table_answers_what_the_index_and_the_oracle_answer(
+        (sample, strangers, windows, anchor) in inputs()
+    ) {
+        check(&sample, &strangers, &windows, anchor);
+    }
+}
+
+#[test]
+fn exact_and_digested_keys_are_both_held() {
+    let grid = Grid {
+        height: 8,
+        width: 8,
+        channels: 3,
+    };
+    let mut random = Random(5);
+    let mut latent = || -> Latent { (0..grid.bits()).map(|_| random.bit()).collect() };
+    let (sample, stranger) = (
+        Sample {
+            grid,
+            latents: vec![latent(), latent()],
+        },
+        latent(),
+    );
+    let windows: Vec<Window> = ["5x5", "11x11", "15x15", "global"]
+        .map(|window| window.parse().unwrap())
+        .to_vec();
+    for anchor in [Anchor::None, Anchor::Site] {
+        let rules = check(&sample, std::slice::from_ref(&stranger), &windows, anchor);
+        assert_eq!(
+            rules,
+            ["exact", "xxh3-128"]
+                .map(str::to_owned)
+                .into_iter()
+                .collect()
+        );
+    }
+}
+
+/// Many parts, many histograms, many files to read from, and a thread for each.
+#[test]
+fn a_large_window_is_held_whole_by_any_number_of_threads() {
+    let grid = Grid {
+        height: 16,
+        width: 16,
+        channels: 1,
+    };
+    let mut random = Random(12);
+    // The middle is noise, whose contexts occur once, in a frame that says much the same.
+    let sample = Sample {
+        grid,
+        latents: (0..600)
+            .map(|_| {
+                let mut bit = |i| i % 16 > 3 && (random.bit() || random.below(4) == i as u64 % 5);
+                (0..grid.bits()).map(&mut bit).collect()
+            })
+            .collect(),
+    };
+    let (_folder, index) = built(
+        &sample.set(),
+        &["5x5", "7x7"].map(|window| window.parse().unwrap()),
+        Anchor::None,
+    );
+    let mut most = (0, 0);
+    for held in index.windows() {
+        let all: Vec<_> = held.contexts().unwrap().map(Result::unwrap).collect();
+        let histograms: HashSet<_> = all.iter().map(|(_, histogram)| *histogram).collect();
+        most.0 = most.0.max(all.len());
+        most.1 = most.1.max(histograms.len());
+        let (mut keys, found): (Vec<_>, Vec<_>) =
+            all.iter().map(|(key, found)| (*key, Some(*found))).unzip();
+        let mut expected = found;
+        for key in near(&keys.clone(), &mut random) {
+            keys.push(key);
+            expected.push(held.lookup(&key).unwrap());
+        }
+        for threads in [1, 3] {
+            let pool = rayon::ThreadPoolBuilder::new();
+            let pool = pool.num_threads(threads).build().unwrap();
+            let resident = pool.install(|| Resident::load(&held, &Unobserved)).unwrap();
+            assert_same(&resident, &keys, &expected);
+        }
+    }
+    assert!(most.0 > 3 << 13, "all in one part: {}", most.0);
+    assert!(most.1 > 1 << 8, "one byte numbers all: {}", most.1);
+}
+
+/// Asks to stop once so many contexts are read, and keeps what it is told.
+#[derive(Default)]
+struct Watch {
+    stop_at: Option<u64>,
+    done: AtomicU64,
+    staged: AtomicBool,
+}
+
+impl Observer for Watch {
+    fn stage(&self, name: &str, total: u64, unit: &str) {
+        assert_eq!((name, unit), ("7x7: load", "contexts"));
+        assert!(total > 0 && !self.staged.swap(true, Ordering::Relaxed));
+    }
+
+    fn advance(&self, done: u64) {
+        self.done.fetch_add(done, Ordering::Relaxed);
+    }
+
+    fn stop_requested(&self) -> bool {
+        let done = self.done.load(Ordering::Relaxed);
+        self.stop_at.is_some_and(|stop| done >= stop)
+    }
+}
+
+#[test]
+fn loading_reports_itself_and_stops_when_told() {
+    let sample = repetitive(EIGHT, 60, 2);
+    let window = "7x7".parse().unwrap();
+    let (_folder, index) = built(&sample.set(), &[window], Anchor::None);
+    let held = index.window(window).unwrap();
+    let distinct = held.entry().distinct;
+    let watch = Watch::default();
+    Resident::load(&held, &watch).unwrap();
+    assert!(watch.staged.into_inner());
+    assert_eq!(watch.done.into_inner(), distinct);
+    for stop_at in [0, 1, distinct] {
+        let watch = Watch {
+            stop_at: Some(stop_at),
+            ..Watch::default()
+        };
+        let result = Resident::load(&held, &watch);
+        assert!(
+            matches!(result, Err(IndexError::Stopped)),
+            "not stopped at {stop_at}"
+        );
+    }
+}
