@@ -1,7 +1,8 @@
 //! P1 for the table in memory: it answers what the index answers, which is what the oracle counts.
 
 use std::collections::{BTreeMap, HashSet};
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bitquilt::{
     Anchor, ContextKey, Counts, Histogram, IndexError, Observer, Resident, Unobserved, Window,
@@ -110,6 +111,15 @@ fn check(
         }
         assert_same(&resident, &keys, &expected);
         assert_same(&held, &keys, &expected);
+        for upper in keys.iter().filter_map(|key| held.geometry().upper_of(key)) {
+            let occurs = |(key, found): (&ContextKey, &Option<Histogram>)| {
+                // Its class is of the first channel, as every upper part's is.
+                found.is_some() && held.geometry().upper_of(key) == Some(upper)
+            };
+            let expected = known.iter().any(occurs);
+            assert_eq!(held.has_upper(&upper).unwrap(), expected);
+            assert_eq!(resident.has_upper(&upper).unwrap(), expected);
+        }
     }
     rules
 }
@@ -209,13 +219,14 @@ fn a_large_window_is_held_whole_by_any_number_of_threads() {
 struct Watch {
     stop_at: Option<u64>,
     done: AtomicU64,
-    staged: AtomicBool,
+    stages: Mutex<Vec<String>>,
 }
 
 impl Observer for Watch {
     fn stage(&self, name: &str, total: u64, unit: &str) {
-        assert_eq!((name, unit), ("7x7: load", "contexts"));
-        assert!(total > 0 && !self.staged.swap(true, Ordering::Relaxed));
+        assert_eq!(unit, "contexts");
+        assert!(total > 0);
+        self.stages.lock().unwrap().push(name.to_owned());
     }
 
     fn advance(&self, done: u64) {
@@ -237,9 +248,11 @@ fn loading_reports_itself_and_stops_when_told() {
     let distinct = held.entry().distinct;
     let watch = Watch::default();
     Resident::load(&held, &watch).unwrap();
-    assert!(watch.staged.into_inner());
-    assert_eq!(watch.done.into_inner(), distinct);
-    for stop_at in [0, 1, distinct] {
+    // Once for their histograms, once for what the rows above tell.
+    let stages = ["7x7: load", "7x7: load what rows above tell"];
+    assert_eq!(watch.stages.into_inner().unwrap(), stages);
+    assert_eq!(watch.done.into_inner(), 2 * distinct);
+    for stop_at in [0, 1, distinct, distinct + 1] {
         let watch = Watch {
             stop_at: Some(stop_at),
             ..Watch::default()

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::load::{Plan, gather};
 use super::{Histogram, IndexError, Resident, WindowIndex};
-use crate::progress::Observer;
+use crate::progress::{Observer, Unobserved};
 use crate::window::{ContextKey, UpperKey};
 
 /// Contexts between two looks at the observer.
@@ -77,6 +77,10 @@ pub(super) fn load(
             }
             Ok(())
         })?;
+        observer.advance(contexts);
+        if observer.stop_requested() {
+            return Err(IndexError::Stopped);
+        }
         found.flush();
         Ok(found.bytes)
     });
@@ -115,7 +119,8 @@ pub(super) fn load(
             let mut keys = bytes.chunks_exact(key_bytes).filter_map(ContextKey::new);
             keys.try_for_each(|key| take(&key, Histogram { n0: 1, n1: 0 }))
         },
-        observer,
+        // From memory to memory: over before a progress bar would show.
+        &Unobserved,
     )?;
     Ok(Some(table))
 }
