@@ -13,6 +13,8 @@ mod build;
 mod bulk;
 /// Exit codes, Ctrl-C, pipes, help.
 mod cli;
+/// P3: whatever a sample must satisfy, every search finds exactly the samples that do.
+mod constraints;
 /// Damaged files are reported or change no answer; never a panic.
 mod corruption;
 /// P1, P5: counts are exact, postings complete and true.
@@ -33,6 +35,8 @@ mod lies;
 mod oracle;
 /// P2: every bit is supported, and can be proved to be.
 mod proof;
+/// Tasks small enough to try every latent.
+mod puzzles;
 /// P3, P4: search is complete; same seed, same samples.
 mod search;
 /// Random latent sets, indexes of them, and the binary.

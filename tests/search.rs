@@ -12,10 +12,10 @@ use proptest::prelude::*;
 use crate::oracle::{Grid, Latent, Oracle};
 use crate::support::*;
 
-const METHODS: [Method; 3] = [Method::Chronological, Method::Backjump, Method::Row];
+pub const METHODS: [Method; 3] = [Method::Chronological, Method::Backjump, Method::Row];
 
 /// A search without a budget.
-fn unlimited(method: Method, seed: u64) -> SearchOptions {
+pub fn unlimited(method: Method, seed: u64) -> SearchOptions {
     SearchOptions {
         method,
         seed,
