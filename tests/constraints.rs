@@ -1,10 +1,13 @@
 //! P3 under constraints: whatever a sample must satisfy, every search finds exactly the samples that do.
 
-use bitquilt::{SearchOptions, Status, Task, Unobserved, enumerate};
+use std::collections::BTreeSet;
+
+use bitquilt::{Method, Search, SearchOptions, Status, Task, Unobserved, enumerate, generate};
 use proptest::prelude::*;
 
 use crate::oracle::Completions;
 use crate::puzzles::{Kind, Puzzle, all_found, puzzles, searches};
+use crate::search::{METHODS, outcomes, unlimited};
 use crate::support::*;
 
 /// What is enumerated at most, with how it ended.
@@ -88,6 +91,74 @@ proptest! {
         seed: u64,
     ) {
         check(&puzzle, seed);
+    }
+
+    #[test]
+    fn distinct_samples_are_all_there_are_and_then_none(
+        puzzle in (1..=2usize, any::<bool>()).prop_flat_map(|(windows, novel)| {
+            puzzles(Kind { windows, novel, most_free: 6, ..Kind::PLAIN })
+        }),
+        seed: u64,
+    ) {
+        let board = puzzle.board();
+        let expected = puzzle.rules().completions();
+        let bits = puzzle.training.grid.bits();
+        for method in METHODS {
+            let run = |samples: usize, threads: usize| {
+                let attempts = board.with(unlimited(method, seed), |task| {
+                    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+                    pool.install(|| generate(task, samples as u64, true, &Unobserved).unwrap())
+                });
+                outcomes(attempts)
+            };
+            let asked = expected.len() + 2;
+            let all = run(asked, 1);
+            prop_assert_eq!(all.len(), asked);
+            let mut found = BTreeSet::new();
+            for (number, (index, status, _, packed)) in all.iter().enumerate() {
+                prop_assert_eq!(*index, number as u64);
+                if number < expected.len() {
+                    let latent = unpacked(packed.as_ref().unwrap(), bits);
+                    prop_assert!(expected.contains_key(&latent));
+                    prop_assert!(found.insert(latent), "twice");
+                } else {
+                    prop_assert_eq!((status, packed), (&Status::NoneExists, &None));
+                }
+            }
+            for threads in [2, 5] {
+                prop_assert_eq!(&run(asked, threads), &all);
+            }
+            // A sample depends on earlier ones only.
+            let fewer = asked / 2;
+            prop_assert_eq!(&run(fewer, 2)[..], &all[..fewer]);
+        }
+    }
+
+    #[test]
+    fn single_samples_cover_the_whole_set_and_nothing_else(
+        puzzle in (1..=2usize, any::<[bool; 2]>()).prop_flat_map(|(windows, [novel, labels])| {
+            puzzles(Kind { windows, novel, labels, most_free: 5, ..Kind::PLAIN })
+        }),
+        seed: u32,
+    ) {
+        let board = puzzle.board();
+        let expected = puzzle.rules().completions();
+        let bits = puzzle.training.grid.bits();
+        // Nearly even at every choice: 5 free bits come as wanted once in 32 times or more often, so one of
+        // 32 samples is missed with a probability of 10⁻⁷ at most.
+        let flat = |seed| SearchOptions { temperature: 1e9, ..unlimited(Method::Row, seed) };
+        let mut found = BTreeSet::new();
+        board.with(flat(0), |task| {
+            for number in 0..600 {
+                let task = Task { options: SearchOptions { seed: u64::from(seed) + number, ..task.options }, ..task.clone() };
+                let mut search = Search::new(&task, 0).unwrap();
+                match search.advance(&|| false).unwrap() {
+                    Status::Sample => { found.insert(unpacked(&search.to_packed(), bits)); }
+                    status => assert_eq!((status, expected.len()), (Status::NoneExists, 0)),
+                }
+            }
+        });
+        prop_assert_eq!(found, expected.into_keys().collect::<BTreeSet<_>>());
     }
 
     #[test]

@@ -245,8 +245,13 @@ impl Rules {
         [n0 >= self.min_count, n1 >= self.min_count]
     }
 
+    /// Whether the bit at a position is supported at a window.
+    pub fn supports_at(&self, window: usize, latent: &[bool], position: usize) -> bool {
+        self.supported(window, latent, position)[usize::from(latent[position])]
+    }
+
     /// The largest window that supports a value there.
-    pub fn window_with_a_match(&self, latent: &[bool], position: usize) -> Option<usize> {
+    fn window_with_a_match(&self, latent: &[bool], position: usize) -> Option<usize> {
         (0..self.oracles.len())
             .find(|window| self.supported(*window, latent, position).contains(&true))
     }
