@@ -192,11 +192,25 @@ fn documents_have_the_names_that_scripts_stand_on() {
     // Which window answered how many of the six bits.
     let bits = &all[0]["bits"];
     has(bits, &["seq:3", "seq:2", "fixed"]);
-    let sum: u64 = bits.as_object().unwrap().values().filter_map(Value::as_u64).sum();
+    let sum: u64 = bits
+        .as_object()
+        .unwrap()
+        .values()
+        .filter_map(Value::as_u64)
+        .sum();
     assert_eq!((sum, &bits["fixed"]), (6, &json!(0)));
-    has(count, &["count", "complete", "lookups", "states", "seconds"]);
-    assert_eq!((&count["count"], &count["complete"]), (&json!("2"), &json!(true)));
-    assert_eq!((&part["count"], &part["complete"]), (&json!("0"), &json!(false)));
+    has(
+        count,
+        &["count", "complete", "lookups", "states", "seconds"],
+    );
+    assert_eq!(
+        (&count["count"], &count["complete"]),
+        (&json!("2"), &json!(true))
+    );
+    assert_eq!(
+        (&part["count"], &part["complete"]),
+        (&json!("0"), &json!(false))
+    );
 
     let build = &documents["build"][0];
     assert_eq!(build["latents"], 2);

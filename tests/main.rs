@@ -25,6 +25,8 @@ mod counting;
 mod counts;
 /// The JSON that the command prints: schemas, and the names that scripts stand on.
 mod documents;
+/// Rows follow their exact distribution under temperature and a least count, and below each other.
+mod draws;
 /// Where the methods differ by more than anybody can wait for.
 mod hard;
 /// Images and codes become the latents that they say.
