@@ -23,7 +23,18 @@ fn documents(folder: &Path) -> BTreeMap<&'static str, Vec<Value>> {
     let query = ["query", "index", "--latent", "0", "--at", "0,3", "--json"];
     let no_match = split("query index --latent 0 --of strangers.safetensors --at 0,4 --json");
     let build = split("build latents.safetensors -o second -w seq:2 -w global --json");
-    let generated = vec![json_of(folder, &generate, 0), json_of(folder, &none, 1)];
+    let all = split("generate two -w seq:3 -w seq:2 -o all.safetensors --all --json");
+    let cut = split("generate index -o cut.safetensors --all -n 2 --json");
+    let count = split("generate index --count --json --fix prefix=111");
+    let some = split("generate index --count --json --max-backtracks 0");
+    let generated = vec![
+        json_of(folder, &generate, 0),
+        json_of(folder, &none, 1),
+        json_of(folder, &all, 0),
+        json_of(folder, &cut, 1),
+        json_of(folder, &count, 0),
+        json_of(folder, &some, 1),
+    ];
     let manifest = fs_err::read(folder.join("index/manifest.json")).unwrap();
     let mut documents = BTreeMap::from([
         ("build", vec![json_of(folder, &build, 0)]),
@@ -154,7 +165,10 @@ fn documents_have_the_names_that_scripts_stand_on() {
         (&json!("label"), &json!([-2, 5]))
     );
 
-    for (number, attempts) in documents["generate"].iter().enumerate() {
+    let [some, none, all, cut, count, part] = &documents["generate"][..] else {
+        panic!("six runs");
+    };
+    for (number, attempts) in [some, none].into_iter().enumerate() {
         let attempts = attempts.as_array().unwrap();
         assert_eq!(attempts.len(), 3 - number);
         for (index, attempt) in attempts.iter().enumerate() {
@@ -167,6 +181,36 @@ fn documents_have_the_names_that_scripts_stand_on() {
             assert!(attempt["lookups"].as_u64().unwrap() >= 1);
         }
     }
+
+    for (attempts, last) in [(all, "none exists"), (cut, "budget spent")] {
+        let (end, found) = attempts.as_array().unwrap().split_last().unwrap();
+        assert_eq!(end["status"], last);
+        assert!(end.get("bits").is_none());
+        assert!(found.iter().all(|attempt| attempt["status"] == "sample"));
+    }
+    assert_eq!(cut.as_array().unwrap().len(), 3);
+    // Which window answered how many of the six bits.
+    let bits = &all[0]["bits"];
+    has(bits, &["seq:3", "seq:2", "fixed"]);
+    let sum: u64 = bits
+        .as_object()
+        .unwrap()
+        .values()
+        .filter_map(Value::as_u64)
+        .sum();
+    assert_eq!((sum, &bits["fixed"]), (6, &json!(0)));
+    has(
+        count,
+        &["count", "complete", "lookups", "states", "seconds"],
+    );
+    assert_eq!(
+        (&count["count"], &count["complete"]),
+        (&json!("2"), &json!(true))
+    );
+    assert_eq!(
+        (&part["count"], &part["complete"]),
+        (&json!("0"), &json!(false))
+    );
 
     let build = &documents["build"][0];
     assert_eq!(build["latents"], 2);

@@ -3,6 +3,8 @@
 //! `BITQUILT_LONG=1` runs twenty times as many random cases, flips forty times as many
 //! bytes, and kills 50 builds.
 
+/// P2, P3 with several windows: which one answers.
+mod backoff;
 /// Bad files and folders end with exit code 2 and a message that names the file and what to do.
 mod bad_input;
 /// So do options that cannot be, with one that can.
@@ -13,12 +15,20 @@ mod build;
 mod bulk;
 /// Exit codes, Ctrl-C, pipes, help.
 mod cli;
+/// P3: whatever a sample must satisfy, every search finds exactly the samples that do.
+mod constraints;
 /// Damaged files are reported or change no answer; never a panic.
 mod corruption;
+/// P3 by number: how many samples there are.
+mod counting;
 /// P1, P5: counts are exact, postings complete and true.
 mod counts;
 /// The JSON that the command prints: schemas, and the names that scripts stand on.
 mod documents;
+/// Rows follow their exact distribution under temperature and a least count, and below each other.
+mod draws;
+/// Where the methods differ by more than anybody can wait for.
+mod hard;
 /// Images and codes become the latents that they say.
 mod import;
 /// Context keys byte by byte.
@@ -29,13 +39,21 @@ mod kill;
 mod labels;
 /// Lies with right checksums are found out.
 mod lies;
+/// What `generate` can be told, through the real program.
+mod options;
 /// The right answers, by brute force.
 mod oracle;
 /// P2: every bit is supported, and can be proved to be.
 mod proof;
+/// Tasks small enough to try every latent.
+mod puzzles;
 /// P1 again: what is held in memory answers as the index does.
 mod resident;
 /// P3, P4: search is complete; same seed, same samples.
 mod search;
+/// Samples of another size than the training latents.
+mod size;
 /// Random latent sets, indexes of them, and the binary.
 mod support;
+/// What the rows above tell of a context.
+mod upper;

@@ -216,3 +216,153 @@ impl Oracle {
         found
     }
 }
+
+/// Latents that satisfy some rules, with the number of the window that answered for each bit; `None` for a
+/// fixed one.
+pub type Completions = BTreeMap<Latent, Vec<Option<u8>>>;
+
+/// A latent as far as it is decided, and who answered.
+type Part = (Latent, Vec<Option<u8>>);
+
+/// What a sample must satisfy: support at one of several windows, fixed bits, no latent that is taken.
+pub struct Rules {
+    /// In the order in which they are asked, all on one grid.
+    pub oracles: Vec<Oracle>,
+    pub min_count: u64,
+    pub fixed: BTreeMap<usize, bool>,
+    pub taken: Vec<Latent>,
+}
+
+impl Rules {
+    pub fn grid(&self) -> Grid {
+        self.oracles[0].grid
+    }
+
+    /// Which values are supported at a window, behind the bits before a position.
+    fn supported(&self, window: usize, latent: &[bool], position: usize) -> [bool; 2] {
+        let histogram = self.oracles[window].histogram(latent, position);
+        let (n0, n1) = histogram.unwrap_or_default();
+        [n0 >= self.min_count, n1 >= self.min_count]
+    }
+
+    /// Whether the bit at a position is supported at a window.
+    pub fn supports_at(&self, window: usize, latent: &[bool], position: usize) -> bool {
+        self.supported(window, latent, position)[usize::from(latent[position])]
+    }
+
+    /// The largest window that supports a value there.
+    fn window_with_a_match(&self, latent: &[bool], position: usize) -> Option<usize> {
+        (0..self.oracles.len())
+            .find(|window| self.supported(*window, latent, position).contains(&true))
+    }
+
+    /// The ways to decide one more bit, at the window that `ask` names.
+    fn longer(&self, part: &Part, ask: impl Fn(&[bool], usize) -> Option<usize>) -> Vec<Part> {
+        let (latent, answered) = part;
+        let position = latent.len();
+        let (values, by) = match self.fixed.get(&position) {
+            Some(value) => ([!value, *value], None),
+            None => match ask(latent, position) {
+                None => ([false, false], None),
+                Some(window) => (self.supported(window, latent, position), Some(window as u8)),
+            },
+        };
+        let values = [false, true].into_iter().zip(values);
+        let taken = values
+            .filter(|(_, possible)| *possible)
+            .map(|(value, _)| value);
+        taken
+            .map(|value| {
+                (
+                    [&latent[..], &[value]].concat(),
+                    [&answered[..], &[by]].concat(),
+                )
+            })
+            .collect()
+    }
+
+    fn untaken(&self, parts: Vec<Part>) -> Completions {
+        let free = parts
+            .into_iter()
+            .filter(|(latent, _)| !self.taken.contains(latent));
+        free.collect()
+    }
+
+    /// Every sample where each bit is supported at the largest window with a match.
+    pub fn completions(&self) -> Completions {
+        let mut parts = vec![Part::default()];
+        for _ in 0..self.grid().bits() {
+            let ask = |latent: &[bool], position| self.window_with_a_match(latent, position);
+            parts = parts
+                .iter()
+                .flat_map(|part| self.longer(part, ask))
+                .collect();
+        }
+        self.untaken(parts)
+    }
+
+    /// Every sample where a smaller window is asked only in the columns that kill a row otherwise: row by
+    /// row, as often as a row is dead, one window on in all of its shortest dead interval that ends first.
+    pub fn completions_on_dead_end(&self) -> Completions {
+        let mut rows = vec![Part::default()];
+        for _ in 0..self.grid().height {
+            let below = rows
+                .iter()
+                .flat_map(|above| match self.windows_of_row(above) {
+                    None => Vec::new(),
+                    Some(windows) => {
+                        let end = above.0.len() + windows.len();
+                        self.ways(above.clone(), above.0.len(), &windows, end)
+                    }
+                });
+            rows = below.collect();
+        }
+        self.untaken(rows)
+    }
+
+    /// Every way to go on to `end` in a row that begins at `start` and asks `windows` in its columns.
+    fn ways(&self, part: Part, start: usize, windows: &[usize], end: usize) -> Vec<Part> {
+        let mut parts = vec![part];
+        while parts.first().is_some_and(|(latent, _)| latent.len() < end) {
+            let ask = |_: &[bool], position: usize| Some(windows[position - start]);
+            parts = parts
+                .iter()
+                .flat_map(|part| self.longer(part, ask))
+                .collect();
+        }
+        parts
+    }
+
+    /// The window to ask in each column of the row below; `None` when it is dead with any.
+    fn windows_of_row(&self, above: &Part) -> Option<Vec<usize>> {
+        let start = above.0.len();
+        let mut windows = vec![0; self.grid().width * self.grid().channels];
+        loop {
+            let positions = start..start + windows.len();
+            let is_dead = |end: &usize| {
+                self.ways(above.clone(), start, &windows, end + 1)
+                    .is_empty()
+            };
+            let Some(end) = positions.clone().find(is_dead) else {
+                return Some(windows);
+            };
+            // Whatever stands in the row before it.
+            let is_enough = |from: &usize| {
+                (0..1u32 << (from - start)).all(|number| {
+                    let before = (0..from - start).map(|i| number >> i & 1 == 1);
+                    let latent = above.0.iter().copied().chain(before).collect();
+                    self.ways((latent, vec![None; *from]), start, &windows, end + 1)
+                        .is_empty()
+                })
+            };
+            let from = (start..=end).rev().find(is_enough).unwrap_or(start);
+            let dead = &mut windows[from - start..=end - start];
+            let last = self.oracles.len() - 1;
+            if dead.iter().all(|window| *window == last) {
+                return None;
+            }
+            dead.iter_mut()
+                .for_each(|window| *window = last.min(*window + 1));
+        }
+    }
+}

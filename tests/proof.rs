@@ -193,12 +193,15 @@ proptest! {
         let labels = some_labels(training.latents.len(), &mut random);
         let (_folder, index) = built_with_labels(&training, &labels, &windows, anchor);
         let options = SearchOptions { seed, max_backtracks: Some(500), ..SearchOptions::default() };
-        let attempts = attempts(&index, windows[0], &FixedBits::none(), options);
+        let label = labels[random.below(labels.len() as u64) as usize];
+        let (held, none) = (index.window(windows[0]).unwrap(), FixedBits::none());
+        let mut task = task(&held, &none, options);
+        task.label = index.label_number(label).unwrap();
+        let attempts = generate(&task, 4, false, &Unobserved).unwrap();
         let bits = training.grid.bits();
         let found: Vec<_> = attempts.iter().filter_map(|a| a.packed.as_deref()).collect();
         let latents: Vec<_> = found.iter().map(|packed| unpacked(packed, bits)).collect();
-        // A frame has the first label until it is told another.
-        let theirs = vec![index.labels()[0]; latents.len()];
+        let theirs = vec![label; latents.len()];
         let samples = SampleSet {
             latents: set_of(training.grid, &latents).with_labels(theirs.clone()).unwrap(),
             answered_by: None,

@@ -12,10 +12,10 @@ use proptest::prelude::*;
 use crate::oracle::{Grid, Latent, Oracle};
 use crate::support::*;
 
-const METHODS: [Method; 3] = [Method::Chronological, Method::Backjump, Method::Row];
+pub const METHODS: [Method; 3] = [Method::Chronological, Method::Backjump, Method::Row];
 
 /// A search without a budget.
-fn unlimited(method: Method, seed: u64) -> SearchOptions {
+pub fn unlimited(method: Method, seed: u64) -> SearchOptions {
     SearchOptions {
         method,
         seed,
@@ -255,9 +255,9 @@ fn rugged() -> Sample {
 }
 
 /// An attempt without the time it took.
-type Outcome = (u64, Status, Counters, Option<Vec<u8>>);
+pub type Outcome = (u64, Status, Counters, Option<Vec<u8>>);
 
-fn outcomes(attempts: Vec<Attempt>) -> Vec<Outcome> {
+pub fn outcomes(attempts: Vec<Attempt>) -> Vec<Outcome> {
     let outcomes = attempts.into_iter();
     outcomes
         .map(|a| (a.index, a.status, a.counters, a.packed))
