@@ -115,6 +115,10 @@ fn same_seed_same_bytes() {
     assert!(first == run("b", &["--seed", "9"]));
     assert!(first == run("c", &["--seed", "9", "--threads", "1"]));
     assert!(first == run("d", &["--seed", "9", "--threads", "2"]));
+    // Whatever lies in memory.
+    for preload in ["none", "all"] {
+        assert!(first == run(preload, &["--seed", "9", "--preload", preload]));
+    }
     assert!(first != run("e", &["--seed", "10"]));
     let samples = SampleSet::read(&path.join("a")).unwrap();
     let fixed = samples.latents.shape().position(5, 5, 1);
