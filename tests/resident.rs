@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bitquilt::{
-    Anchor, ContextKey, Counts, Histogram, IndexError, Observer, Resident, Unobserved, Window,
-    WindowIndex,
+    Anchor, ContextKey, Counts, Frame, Histogram, IndexError, Observer, Resident, Unobserved,
+    Window, WindowIndex,
 };
 use proptest::prelude::*;
 
@@ -29,6 +29,67 @@ fn expected(
         }
     }
     expected
+}
+
+/// Border class, site and the bits in the rows above: the upper part of the context at a position.
+type Upper = (Vec<usize>, Option<usize>, Vec<Option<bool>>);
+
+fn upper_part(oracle: &Oracle, latent: &[bool], position: usize) -> Upper {
+    let grid = oracle.grid;
+    let row = grid.width * grid.channels;
+    let above = position / row * row;
+    let selected = oracle.grid.selected(oracle.window, position);
+    (
+        grid.border(oracle.window, position),
+        oracle.anchored.then_some(position),
+        selected
+            .into_iter()
+            .filter(|at| at.is_none_or(|at| at < above))
+            .map(|at| at.map(|at| latent[at]))
+            .collect(),
+    )
+}
+
+/// Every first channel of a site below the first row, which alone are asked for.
+fn first_channels(grid: Grid) -> impl Iterator<Item = usize> {
+    (grid.width * grid.channels..grid.bits()).step_by(grid.channels)
+}
+
+/// Index and table tell the upper parts that occurred from those that did not, with any bits behind them.
+/// Returns how many were asked for that did not occur, that did with no bit behind them set, and others.
+fn check_upper_parts(
+    oracle: &Oracle,
+    held: &WindowIndex<'_>,
+    resident: &Resident,
+    seen: &[Latent],
+    asked: &[Latent],
+) -> [usize; 3] {
+    let mut occurred = HashSet::new();
+    for latent in seen {
+        for position in first_channels(oracle.grid) {
+            occurred.insert(upper_part(oracle, latent, position));
+        }
+    }
+    let mut frame = Frame::new(shape_of(oracle.grid), &[held.geometry()]);
+    let mut answers = [0; 3];
+    for latent in asked {
+        let set = set_of(oracle.grid, std::slice::from_ref(latent));
+        frame.load(set.packed_latent(0));
+        for position in first_channels(oracle.grid) {
+            let Some(upper) = held.geometry().upper_key(&mut frame, position) else {
+                continue;
+            };
+            let expected = occurred.contains(&upper_part(oracle, latent, position));
+            assert_eq!(held.has_upper(&upper).unwrap(), expected, "{upper:?}");
+            assert_eq!(resident.has_upper(&upper).unwrap(), expected, "{upper:?}");
+            let zeros = [upper.as_key().as_bytes(), &[0; 32]].concat();
+            let zeros = ContextKey::new(&zeros[..held.geometry().key_bytes()]).unwrap();
+            let own = resident.histogram(&zeros).unwrap().is_some();
+            assert!(expected || !own, "{upper:?}");
+            answers[usize::from(expected) + usize::from(expected && !own)] += 1;
+        }
+    }
+    answers
 }
 
 /// The same keys with a few bits flipped, with bytes cut off and put on, and some of random bytes.
@@ -111,6 +172,7 @@ fn check(
         }
         assert_same(&resident, &keys, &expected);
         assert_same(&held, &keys, &expected);
+        check_upper_parts(&oracle, &held, &resident, &sample.latents, &everyone);
         for upper in keys.iter().filter_map(|key| held.geometry().upper_of(key)) {
             let occurs = |(key, found): (&ContextKey, &Option<Histogram>)| {
                 // Its class is of the first channel, as every upper part's is.
@@ -164,6 +226,43 @@ fn exact_and_digested_keys_are_both_held() {
                 .collect()
         );
     }
+}
+
+#[test]
+fn upper_parts_are_known_though_their_own_keys_never_occurred() {
+    let grid = Grid {
+        height: 6,
+        width: 9,
+        channels: 2,
+    };
+    let mut random = Random(8);
+    let mut latent = |one: u64| -> Latent {
+        let mut bit = |_| random.below(4) < one;
+        (0..grid.bits()).map(&mut bit).collect()
+    };
+    // Mostly ones, so that few contexts end in zeros.
+    let sample = Sample {
+        grid,
+        latents: (0..20).map(|_| latent(3)).collect(),
+    };
+    let strangers: Vec<_> = (0..20).map(|i| latent(1 + i % 4)).collect();
+    let asked = [&strangers[..], &sample.latents].concat();
+    let mut answers = [0; 3];
+    for anchor in [Anchor::None, Anchor::Site] {
+        for window in ["3x3", "5x5", "7x7"] {
+            let window = window.parse().unwrap();
+            let (_folder, index) = built(&sample.set(), &[window], anchor);
+            let held = index.window(window).unwrap();
+            let resident = Resident::load(&held, &Unobserved).unwrap();
+            let oracle = Oracle::new(grid, window, anchor == Anchor::Site, &sample.latents);
+            let more = check_upper_parts(&oracle, &held, &resident, &sample.latents, &asked);
+            answers
+                .iter_mut()
+                .zip(more)
+                .for_each(|(all, more)| *all += more);
+        }
+    }
+    assert!(answers.iter().all(|answers| *answers > 100), "{answers:?}");
 }
 
 /// Many parts, many histograms, many files to read from, and a thread for each.
@@ -248,11 +347,9 @@ fn loading_reports_itself_and_stops_when_told() {
     let distinct = held.entry().distinct;
     let watch = Watch::default();
     Resident::load(&held, &watch).unwrap();
-    // Once for their histograms, once for what the rows above tell.
-    let stages = ["7x7: load", "7x7: load what rows above tell"];
-    assert_eq!(watch.stages.into_inner().unwrap(), stages);
-    assert_eq!(watch.done.into_inner(), 2 * distinct);
-    for stop_at in [0, 1, distinct, distinct + 1] {
+    assert_eq!(watch.stages.into_inner().unwrap(), ["7x7: load"]);
+    assert_eq!(watch.done.into_inner(), distinct);
+    for stop_at in [0, 1, distinct] {
         let watch = Watch {
             stop_at: Some(stop_at),
             ..Watch::default()

@@ -2,37 +2,32 @@
 //! part where it belongs; then every part is put in order by itself. MNIST at 11x11 takes 1.4 s on one
 //! thread, 0.8 s on two.
 
-use std::collections::HashMap;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::PoisonError;
 
 use rayon::prelude::*;
 
+use super::gather::{Contexts, Gathered, Gatherer, PENDING};
 use super::resident::{BUCKET, Layout, PART_BUCKETS, Part, Resident};
-use super::{Histogram, IndexError, WindowEntry, WindowIndex};
+use super::{Histogram, IndexError, WindowEntry};
 use crate::progress::Observer;
 use crate::system;
-use crate::window::ContextKey;
-
-/// Contexts that a thread gathers for one part before it locks it.
-const BATCH: usize = 32;
-
-/// Contexts between two looks at the observer.
-const STEP: u64 = 1 << 14;
+use crate::window::{ContextKey, KeyRule, UpperKey, Window};
 
 /// Bytes of a bucket's number in its part, and of a histogram's while it is not known how many there
 /// will be.
-const BUCKET_BYTES: usize = 2;
-const CODE_BYTES: usize = 4;
+pub(super) const BUCKET_BYTES: usize = 2;
+pub(super) const CODE_BYTES: usize = 4;
 
 /// What the manifest says of the table to be.
 pub(super) struct Plan {
-    layout: Layout,
+    pub(super) layout: Layout,
     window: String,
     path: PathBuf,
-    distinct: u64,
-    occurrences: u64,
+    pub(super) distinct: u64,
+    pub(super) occurrences: u64,
+    /// Whether contexts have upper parts.
+    upper: bool,
 }
 
 impl Plan {
@@ -44,28 +39,19 @@ impl Plan {
             path: path.to_owned(),
             distinct: entry.distinct,
             occurrences: entry.contexts,
-        }
-    }
-
-    /// For keys that are no contexts of their own and have no counts.
-    pub(super) fn of_keys(window: &WindowIndex<'_>, key_bytes: usize, distinct: u64) -> Self {
-        Self {
-            layout: Layout::new(key_bytes, distinct),
-            window: window.entry().window.clone(),
-            path: window.index().path().to_owned(),
-            distinct,
-            occurrences: distinct,
+            upper: matches!(entry.window.parse(), Ok(Window::Square { .. }))
+                && entry.key == KeyRule::Exact.name(),
         }
     }
 
     /// Bytes of a context while they are gathered: bucket, stored bytes of the key, histogram.
-    fn width(&self) -> usize {
+    pub(super) fn width(&self) -> usize {
         BUCKET_BYTES + self.layout.stored_bytes() + CODE_BYTES
     }
 
     /// Contexts that a part is given room for: six standard deviations more than the mean, which one
     /// part of a billion passes; that one grows.
-    fn part_contexts(&self) -> usize {
+    pub(super) fn part_contexts(&self) -> usize {
         let mean = (self.distinct.div_ceil(self.layout.parts())) as usize;
         mean + 6 * mean.isqrt() + 1
     }
@@ -87,10 +73,12 @@ impl Plan {
     pub(super) fn bytes_needed(&self) -> u64 {
         let threads = rayon::current_num_threads() as u64;
         let (width, parts) = (self.width() as u64, self.layout.parts());
-        let part = self.part_contexts() as u64 * width;
-        let fixed = (size_of::<Mutex<Vec<u8>>>() + size_of::<Part>()) as u64
-            + 2 * (PART_BUCKETS as u64 + 1);
-        let pending = threads.saturating_mul(BATCH as u64 * width + 1);
+        // Each context may have an upper part that needs an entry of its own.
+        let entries = if self.upper { 2 } else { 1 };
+        let part = self.part_contexts() as u64 * width * entries;
+        let fixed =
+            (size_of::<Contexts>() + size_of::<Part>()) as u64 + 2 * (PART_BUCKETS as u64 + 1);
+        let pending = threads.saturating_mul(PENDING as u64 * width + 1);
         let gathered = parts.saturating_mul(part + fixed + pending);
         // A hash table is half full at the worst and doubles into a new one, a list likewise.
         let known = 4 * size_of::<(Histogram, u32, u8)>() as u64;
@@ -99,7 +87,7 @@ impl Plan {
         gathered.saturating_add(in_order).saturating_add(histograms)
     }
 
-    fn damaged(&self, expected: impl ToString, found: impl ToString) -> IndexError {
+    pub(super) fn damaged(&self, expected: impl ToString, found: impl ToString) -> IndexError {
         IndexError::Damaged {
             path: self.path.clone(),
             expected: expected.to_string(),
@@ -107,7 +95,7 @@ impl Plan {
         }
     }
 
-    fn memory(&self) -> IndexError {
+    pub(super) fn memory(&self) -> IndexError {
         IndexError::Memory {
             limit: system::available_memory(),
             needed: self.bytes_needed(),
@@ -116,145 +104,12 @@ impl Plan {
     }
 }
 
-/// The different histograms, numbered in the order in which they are met.
-#[derive(Default)]
-struct Codes {
-    codes: HashMap<Histogram, u32>,
-    histograms: Vec<Histogram>,
-}
-
-/// What all threads fill together.
-struct Gathered<'a> {
-    plan: &'a Plan,
-    observer: &'a dyn Observer,
-    parts: Vec<Mutex<Vec<u8>>>,
-    codes: Mutex<Codes>,
-    contexts: AtomicU64,
-    occurrences: AtomicU64,
-}
-
-/// A thread that panicked inside RocksDB's iterator leaves whole contexts behind, and the panic goes on.
-fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-/// One thread's contexts on their way to the parts.
-struct Gatherer<'a> {
-    to: &'a Gathered<'a>,
-    /// Room for [`BATCH`] contexts of each part, and how many are there.
-    pending: Vec<u8>,
-    filled: Vec<u8>,
-    codes: HashMap<Histogram, u32>,
-    /// Contexts and occurrences not yet reported.
-    contexts: u64,
-    occurrences: u64,
-}
-
-impl<'a> Gatherer<'a> {
-    fn new(to: &'a Gathered<'a>) -> Self {
-        let parts = to.parts.len();
-        Self {
-            to,
-            pending: vec![0; parts * BATCH * to.plan.width()],
-            filled: vec![0; parts],
-            codes: HashMap::new(),
-            contexts: 0,
-            occurrences: 0,
-        }
-    }
-
-    fn add(&mut self, key: &ContextKey, histogram: Histogram) -> Result<(), IndexError> {
-        let plan = self.to.plan;
-        let code = self.code(histogram)?;
-        let place = plan.layout.place(key);
-        let filled = usize::from(self.filled[place.part]);
-        let at = (place.part * BATCH + filled) * plan.width();
-        let entry = &mut self.pending[at..at + plan.width()];
-        let (bucket, rest) = entry.split_at_mut(BUCKET_BYTES);
-        let (stored, number) = rest.split_at_mut(plan.layout.stored_bytes());
-        bucket.copy_from_slice(&(place.bucket as u16).to_le_bytes());
-        stored.copy_from_slice(plan.layout.stored(key));
-        number.copy_from_slice(&code.to_le_bytes());
-        self.filled[place.part] += 1;
-        if filled + 1 == BATCH {
-            self.flush(place.part)?;
-        }
-        self.contexts += 1;
-        self.occurrences += histogram.total();
-        if self.contexts == STEP {
-            self.report()?;
-        }
-        Ok(())
-    }
-
-    fn code(&mut self, histogram: Histogram) -> Result<u32, IndexError> {
-        if let Some(code) = self.codes.get(&histogram) {
-            return Ok(*code);
-        }
-        let Codes { codes, histograms } = &mut *lock(&self.to.codes);
-        let code = match codes.get(&histogram) {
-            Some(code) => *code,
-            None => {
-                let code = u32::try_from(histograms.len())
-                    .map_err(|_| self.to.plan.damaged("2³² histograms at most", "more"))?;
-                codes.insert(histogram, code);
-                histograms.push(histogram);
-                code
-            }
-        };
-        self.codes.insert(histogram, code);
-        Ok(code)
-    }
-
-    fn flush(&mut self, part: usize) -> Result<(), IndexError> {
-        let plan = self.to.plan;
-        let at = part * BATCH * plan.width();
-        let bytes = usize::from(self.filled[part]) * plan.width();
-        self.filled[part] = 0;
-        let mut gathered = lock(&self.to.parts[part]);
-        if gathered.capacity() == 0 {
-            let room = plan.part_contexts() * plan.width();
-            gathered
-                .try_reserve_exact(room)
-                .map_err(|_| plan.memory())?;
-        }
-        gathered.try_reserve(bytes).map_err(|_| plan.memory())?;
-        gathered.extend_from_slice(&self.pending[at..at + bytes]);
-        Ok(())
-    }
-
-    fn report(&mut self) -> Result<(), IndexError> {
-        let to = self.to;
-        let (contexts, occurrences) = (self.contexts, self.occurrences);
-        (self.contexts, self.occurrences) = (0, 0);
-        let found = to.contexts.fetch_add(contexts, Ordering::Relaxed) + contexts;
-        to.occurrences.fetch_add(occurrences, Ordering::Relaxed);
-        to.observer.advance(contexts);
-        // Not only at the end: an index with more contexts than its manifest says takes no more memory.
-        if found > to.plan.distinct {
-            let expected = format!("{} contexts", to.plan.distinct);
-            return Err(to.plan.damaged(expected, format!("at least {found}")));
-        }
-        if to.observer.stop_requested() {
-            return Err(IndexError::Stopped);
-        }
-        Ok(())
-    }
-
-    fn finish(mut self) -> Result<(), IndexError> {
-        for part in 0..self.filled.len() {
-            if self.filled[part] > 0 {
-                self.flush(part)?;
-            }
-        }
-        self.report()
-    }
-}
-
-/// Fills a table from ranges of keys, each of which `read` hands over in ascending order.
-pub(super) fn gather<R: Sync>(
+/// Fills a table from ranges of keys, each of which `read` hands over in ascending order; `upper_of` is
+/// the window's [`Geometry::upper_of`](crate::window::Geometry::upper_of).
+pub(super) fn load<R: Sync>(
     plan: &Plan,
     ranges: &[R],
+    upper_of: impl Fn(&ContextKey) -> Option<UpperKey> + Sync,
     read: impl Fn(
         &R,
         &mut dyn FnMut(&ContextKey, Histogram) -> Result<(), IndexError>,
@@ -266,15 +121,7 @@ pub(super) fn gather<R: Sync>(
         return Err(plan.memory());
     }
     observer.stage(&format!("{}: load", plan.window), plan.distinct, "contexts");
-    let parts = (0..plan.layout.parts()).map(|_| Mutex::default());
-    let gathered = Gathered {
-        plan,
-        observer,
-        parts: parts.collect(),
-        codes: Mutex::default(),
-        contexts: AtomicU64::new(0),
-        occurrences: AtomicU64::new(0),
-    };
+    let gathered = Gathered::new(plan, observer);
     ranges.par_iter().with_max_len(1).try_for_each(|range| {
         let mut gatherer = Gatherer::new(&gathered);
         let mut last: Option<ContextKey> = None;
@@ -284,23 +131,13 @@ pub(super) fn gather<R: Sync>(
                 return Err(plan.damaged(expected, format!("{:02x?}", key.as_bytes())));
             }
             last = Some(*key);
-            gatherer.add(key, histogram)
+            gatherer.add(key, histogram, upper_of(key))
         })?;
         gatherer.finish()
     })?;
-    let found = (
-        gathered.contexts.into_inner(),
-        gathered.occurrences.into_inner(),
-    );
-    let expected = (plan.distinct, plan.occurrences);
-    if found != expected {
-        let expected = format!("{expected:?} contexts and occurrences");
-        return Err(plan.damaged(expected, format!("{found:?}")));
-    }
-    let codes = gathered.codes.into_inner();
-    let histograms = codes.unwrap_or_else(PoisonError::into_inner).histograms;
+    let (parts, histograms) = gathered.finish()?;
     let code_bytes = code_bytes(histograms.len());
-    let parts = gathered.parts.into_par_iter().map(|part| {
+    let parts = parts.into_par_iter().map(|part| {
         if observer.stop_requested() {
             return Err(IndexError::Stopped);
         }
@@ -313,7 +150,6 @@ pub(super) fn gather<R: Sync>(
         histograms: histograms.into(),
         code_bytes,
         contexts: plan.distinct,
-        uppers: None,
     })
 }
 
@@ -323,7 +159,8 @@ fn code_bytes(histograms: usize) -> usize {
     bits.div_ceil(8).max(1) as usize
 }
 
-/// Puts the contexts of a part into the order of their buckets: a counting sort.
+/// Puts the contexts of a part into the order of their buckets: a counting sort. In a bucket, contexts
+/// come before upper parts: if a key is both, met in two ranges, the context is what is found.
 fn in_order(plan: &Plan, gathered: &[u8], code_bytes: usize) -> Result<Part, IndexError> {
     let contexts = gathered.chunks_exact(plan.width());
     if u16::try_from(contexts.len()).is_err() {
@@ -336,6 +173,7 @@ fn in_order(plan: &Plan, gathered: &[u8], code_bytes: usize) -> Result<Part, Ind
         )));
     }
     let bucket = |context: &[u8]| usize::from(u16::from_le_bytes([context[0], context[1]]));
+    let is_upper = |context: &[u8]| context[plan.width() - CODE_BYTES..] == [0; CODE_BYTES];
     // One further along than they belong: filling a bucket moves its start to its end.
     let mut starts = vec![0u16; PART_BUCKETS + 2];
     for context in contexts.clone() {
@@ -346,7 +184,8 @@ fn in_order(plan: &Plan, gathered: &[u8], code_bytes: usize) -> Result<Part, Ind
     }
     let width = plan.layout.stored_bytes() + code_bytes;
     let mut entries = vec![0; contexts.len() * width + size_of::<u64>()];
-    for context in contexts {
+    let of_contexts = contexts.clone().filter(|context| !is_upper(context));
+    for context in of_contexts.chain(contexts.filter(|context| is_upper(context))) {
         let start = &mut starts[bucket(context) + 1];
         let at = usize::from(*start) * width;
         *start += 1;
@@ -375,7 +214,7 @@ mod tests {
 
     fn plan(key_bytes: usize, distinct: u64, occurrences: u64) -> Plan {
         let entry = WindowEntry {
-            window: "3x3".to_owned(),
+            window: "seq:3".to_owned(),
             key: "exact".to_owned(),
             key_bytes,
             contexts: occurrences,
@@ -393,9 +232,10 @@ mod tests {
 
     /// Loads lists of contexts as they stand, one range each.
     fn load(plan: &Plan, ranges: &[Vec<(Vec<u8>, Histogram)>]) -> Result<Resident, IndexError> {
-        gather(
+        super::load(
             plan,
             ranges,
+            |_| None,
             |range, take| {
                 let mut contexts = range.iter();
                 contexts.try_for_each(|(bytes, histogram)| take(&key(bytes), *histogram))
@@ -472,12 +312,12 @@ mod tests {
 
     #[test]
     fn any_number_of_histograms_is_told_apart() {
-        for (number, bytes) in [(1, 1), (256, 1), (257, 2), (1 << 16, 2), ((1 << 16) + 1, 3)] {
+        for (number, bytes) in [(1, 1), (255, 1), (256, 2), ((1 << 16) - 1, 2), (1 << 16, 3)] {
             let contexts: Contexts = (0..number as u64)
                 .map(|i| (i.to_be_bytes()[4..].to_vec(), histogram(i)))
                 .collect();
             let resident = load_all(4, &contexts);
-            assert_eq!(resident.histograms.len(), number);
+            assert_eq!(resident.histograms.len(), number + 1);
             assert_eq!(resident.code_bytes, bytes);
             let asked: Vec<_> = contexts.keys().cloned().collect();
             assert_answers(&resident, &contexts, &asked);
@@ -534,7 +374,7 @@ mod tests {
         for distinct in [1 << 45, u64::MAX] {
             let plan = plan(9, distinct, u64::MAX);
             let never = |_: &(), _: &mut dyn FnMut(&ContextKey, Histogram) -> _| unreachable!();
-            let result = gather(&plan, &[()], never, &Unobserved);
+            let result = super::load(&plan, &[()], |_| None, never, &Unobserved);
             let Err(IndexError::Memory { needed, limit, .. }) = result else {
                 unreachable!("{distinct} contexts fit");
             };

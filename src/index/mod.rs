@@ -7,6 +7,7 @@
 mod build;
 mod error;
 mod extract;
+mod gather;
 mod histogram;
 mod labels;
 mod load;
@@ -19,7 +20,6 @@ mod resident;
 mod sort;
 mod stage;
 mod store;
-mod uppers;
 mod verify;
 mod write;
 

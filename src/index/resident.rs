@@ -6,6 +6,9 @@
 //! stored, and the answer is still exact. A histogram is a number into a list of the different ones,
 //! of which there are few.
 //!
+//! An upper part stands in the table as the context that goes on with zeros: it occurred if there is an
+//! entry. Where no such context did, the entry has no histogram.
+//!
 //! Tried on MNIST at 11x11 (5,770,225 contexts, keys of 9 bytes, 2 cores with 32 MiB of L3), as bare
 //! prototypes with the same hash; nanoseconds of a hit and of a miss in a loop, and of a hit when the
 //! next key waits for the answer, as it does in a search:
@@ -28,8 +31,8 @@
 use std::hint::black_box;
 use std::ops::Range;
 
-use super::load::{Plan, gather};
-use super::{Counts, Histogram, IndexError, WindowEntry, WindowIndex, uppers};
+use super::load::{Plan, load};
+use super::{Counts, Histogram, IndexError, WindowEntry, WindowIndex};
 use crate::progress::Observer;
 use crate::window::{ContextKey, MAX_KEY_BYTES, UpperKey};
 
@@ -99,7 +102,7 @@ impl Layout {
 
     /// The bytes of a key that are stored.
     pub(super) fn stored<'a>(&self, key: &'a ContextKey) -> &'a [u8] {
-        key.as_bytes().get(self.told..).unwrap_or_default()
+        &key.padded()[self.told..self.key_bytes]
     }
 
     /// How many those are.
@@ -178,13 +181,11 @@ impl Part {
 pub struct Resident {
     pub(super) layout: Layout,
     pub(super) parts: Box<[Part]>,
-    /// The different histograms.
+    /// The different histograms; an upper part's is empty.
     pub(super) histograms: Box<[Histogram]>,
     /// Bytes of a histogram's number.
     pub(super) code_bytes: usize,
     pub(super) contexts: u64,
-    /// The upper parts of the contexts, where they have any.
-    pub(super) uppers: Option<Box<Resident>>,
 }
 
 impl Resident {
@@ -199,23 +200,18 @@ impl Resident {
         let mut ranges = window.ranges()?;
         // The largest first: none is left to one thread at the end.
         ranges.sort_by_key(|range| std::cmp::Reverse(range.bytes));
-        let mut table = gather(
+        load(
             &plan,
             &ranges,
+            |key| window.geometry().upper_of(key),
             |range, take| window.visit(range, |key, record| take(key, record.histogram())),
             observer,
-        )?;
-        table.uppers = uppers::load(window, observer)?.map(Box::new);
-        Ok(table)
+        )
     }
 
     /// Most memory that a window can take, while it is loaded and after: from the manifest alone.
     pub fn bytes_needed(entry: &WindowEntry) -> u64 {
-        // Upper parts are at most as many as contexts, and their keys shorter; they are listed before they
-        // are gathered.
-        let listed = entry.distinct.saturating_mul(entry.key_bytes as u64);
-        let table = Plan::new(entry, "".as_ref()).bytes_needed();
-        table.saturating_mul(2).saturating_add(listed)
+        Plan::new(entry, "".as_ref()).bytes_needed()
     }
 
     /// Memory held.
@@ -224,17 +220,12 @@ impl Resident {
         let parts: usize = parts
             .map(|part| size_of_val(part) + size_of_val(&*part.starts) + part.entries.len())
             .sum();
-        (size_of_val(self) + parts + size_of_val(&*self.histograms)) as u64 + self.upper_bytes()
+        (size_of_val(self) + parts + size_of_val(&*self.histograms)) as u64
     }
 
     /// Contexts held.
     pub fn contexts(&self) -> u64 {
         self.contexts
-    }
-
-    /// Memory held of that for the upper parts of contexts.
-    pub fn upper_bytes(&self) -> u64 {
-        self.uppers.as_ref().map_or(0, |uppers| uppers.bytes())
     }
 
     fn place(&self, key: &ContextKey) -> Option<(&Part, Place)> {
@@ -252,6 +243,12 @@ impl Resident {
 
     #[inline]
     fn find(&self, part: &Part, among: Range<usize>, place: &Place) -> Option<Histogram> {
+        let found = self.find_entry(part, among, place)?;
+        (found.total() > 0).then_some(found)
+    }
+
+    #[inline]
+    fn find_entry(&self, part: &Part, among: Range<usize>, place: &Place) -> Option<Histogram> {
         let layout = &self.layout;
         let same_word = |at, i| word(&part.entries, at + 8 * i) & layout.masks[i] == place.rest[i];
         let same = |at| same_word(at, 0) && (1..layout.words).all(|i| same_word(at, i));
@@ -269,13 +266,17 @@ impl Resident {
 }
 
 impl Counts for Resident {
-    fn has_upper(&self, upper: &UpperKey) -> Result<bool, IndexError> {
-        let uppers = self.uppers.as_ref();
-        Ok(uppers.is_some_and(|uppers| uppers.get(upper.as_key()).is_some()))
-    }
-
     fn histogram(&self, key: &ContextKey) -> Result<Option<Histogram>, IndexError> {
         Ok(self.get(key))
+    }
+
+    fn has_upper(&self, upper: &UpperKey) -> Result<bool, IndexError> {
+        let place = self.layout.place(upper.as_key());
+        let entry = self.parts.get(place.part).and_then(|part| {
+            let among = part.contexts(place.bucket);
+            self.find_entry(part, among, &place)
+        });
+        Ok(entry.is_some())
     }
 
     fn histograms(

@@ -281,11 +281,6 @@ impl Geometry {
         first_channel.then(|| UpperKey::new(key, self.class_bytes, bits))
     }
 
-    /// Bytes of every [`UpperKey::as_key`]; `None` for a window without upper parts.
-    pub(crate) fn upper_bytes(&self) -> Option<usize> {
-        Some(self.class_bytes + self.upper_bits()?.div_ceil(8))
-    }
-
     /// Bits of a context in the rows above its site, absent ones included.
     fn upper_bits(&self) -> Option<usize> {
         match (self.window, self.key_rule()) {
