@@ -198,7 +198,7 @@ impl<'a> Gatherer<'a> {
         self.filled[part] = 0;
         let mut gathered = lock(&self.to.parts[part]);
         if gathered.capacity() == 0 {
-            let room = plan.part_contexts() * plan.width();
+            let room = plan.part_entries() * plan.width();
             gathered
                 .try_reserve_exact(room)
                 .map_err(|_| plan.memory())?;

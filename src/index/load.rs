@@ -49,11 +49,13 @@ impl Plan {
         BUCKET_BYTES + self.layout.stored_bytes() + CODE_BYTES
     }
 
-    /// Contexts that a part is given room for: six standard deviations more than the mean, which one
-    /// part of a billion passes; that one grows.
-    pub(super) fn part_contexts(&self) -> usize {
+    /// Entries that a part is given room for: six standard deviations more than the mean, which one part
+    /// of a billion passes; that one grows. Each context may have an upper part that needs an entry of
+    /// its own; room that is not used takes no memory.
+    pub(super) fn part_entries(&self) -> usize {
         let mean = (self.distinct.div_ceil(self.layout.parts())) as usize;
-        mean + 6 * mean.isqrt() + 1
+        let entries = mean + 6 * mean.isqrt() + 1;
+        if self.upper { 2 * entries } else { entries }
     }
 
     /// Most different histograms that there can be: `t + 1` of each total `t`, and the totals add up
@@ -73,9 +75,7 @@ impl Plan {
     pub(super) fn bytes_needed(&self) -> u64 {
         let threads = rayon::current_num_threads() as u64;
         let (width, parts) = (self.width() as u64, self.layout.parts());
-        // Each context may have an upper part that needs an entry of its own.
-        let entries = if self.upper { 2 } else { 1 };
-        let part = self.part_contexts() as u64 * width * entries;
+        let part = self.part_entries() as u64 * width;
         let fixed =
             (size_of::<Contexts>() + size_of::<Part>()) as u64 + 2 * (PART_BUCKETS as u64 + 1);
         let pending = threads.saturating_mul(PENDING as u64 * width + 1);
