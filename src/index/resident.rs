@@ -11,7 +11,8 @@
 //!
 //! Tried on MNIST at 11x11 (5,770,225 contexts, keys of 9 bytes, 2 cores with 32 MiB of L3), as bare
 //! prototypes with the same hash; nanoseconds of a hit and of a miss in a loop, and of a hit when the
-//! next key waits for the answer, as it does in a search:
+//! next key waits for the answer, as it does in a search. Without upper parts, which are 2.6 million
+//! entries more and make it 13.8 bytes a context:
 //!
 //! | layout | bytes a context | hit | miss | hit, waiting |
 //! | --- | ---: | ---: | ---: | ---: |
@@ -25,8 +26,8 @@
 //! | the standard library's hash table, whole keys | 18.9 | 48 | 20 | 302 |
 //!
 //! Lines need one read from memory where this needs two, but a rule for what overflows, and room for it.
-//! XXH3 as the digest took a quarter longer (115 against 91), and whole keys in this layout 2 bytes and
-//! a third longer (122 against 91).
+//! XXH3 as the digest took a quarter longer (116 against 91), and whole keys in this layout 2 bytes and
+//! a third longer (124 against 91).
 
 use std::hint::black_box;
 use std::ops::Range;
