@@ -103,7 +103,7 @@ pub(super) struct GenerateArgs {
 
     /// Dead ends after which --search row starts afresh, with what it has learned, and then after twice as
     /// many each time; or none
-    #[arg(long, value_name = "N|none", default_value = "100", value_parser = parse_limit)]
+    #[arg(long, value_name = "N|none", default_value = "50", value_parser = parse_limit)]
     restart: Limit,
 
     /// Seconds after which a search gives up [default: none]; success then depends on the machine

@@ -16,9 +16,9 @@ use crate::window::Frame;
 /// Most bits of a state: what one integer holds.
 const MAX_STATE_BITS: usize = 128;
 
-/// Most bits of a state that all values of are tried in search of an explanation: 21x21 with one channel,
-/// 9x9 with two. More would cost more lookups than the dead ends that they save.
-const MAX_EXPLAINED_BITS: usize = 10;
+/// Most bits of a state of which all values are tried in search of an explanation: 15x15 with one channel,
+/// 7x7 with two. At 9x9 and 11x11 with two it would cost more lookups than the dead ends that it saves.
+const MAX_EXPLAINED_BITS: usize = 7;
 
 /// What became of a segment.
 #[derive(Debug)]
@@ -144,6 +144,12 @@ impl<'a> Links<'a> {
         seen: &[usize],
         from: &[u8],
     ) -> Result<usize, SearchError> {
+        // Mostly the rows above alone tell: one lookup then, not one for each state.
+        if self.constraints.forced(end).is_none()
+            && self.ladder.is_unknown_from_above(frame, end)?
+        {
+            return Ok(end);
+        }
         let length = end - seen[end - start];
         if length > MAX_EXPLAINED_BITS {
             return Ok(start);

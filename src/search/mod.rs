@@ -1,4 +1,9 @@
 //! Generation by retrieval: latents in which every local window was seen in training.
+//!
+//! A [`Task`] is windows ([`Rung`]s, which together are a `ladder`), [`Constraint`]s and
+//! [`SearchOptions`]; a [`Search`] finds its samples one after the other, [`generate`] and
+//! [`enumerate()`] many of them, and [`count()`] counts them. A search walks bit by bit (`tree`) or row by row (`rows`:
+//! `links` finds the states of a row, `chain` draws from them, `blame` and `nogoods` keep why rows died).
 
 mod blame;
 mod chain;

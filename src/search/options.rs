@@ -85,7 +85,7 @@ impl Default for SearchOptions {
             max_backtracks: Some(20_000),
             timeout: None,
             max_states: 1 << 14,
-            restart: Some(100),
+            restart: Some(50),
             min_count: 1,
             temperature: 1.0,
             backoff: Backoff::default(),
