@@ -7,6 +7,7 @@ use std::time::Duration;
 use clap::{Args, ValueEnum};
 use serde_json::json;
 
+use super::attempts::{attempt_json, no_sample, summarize};
 use super::given::GivenArgs;
 use super::preload::PreloadArgs;
 use super::ui::{Ui, check_output};
@@ -14,9 +15,7 @@ use super::{NO, STOPPED, choose_window, grouped, print, print_json};
 use crate::index::{Index, WindowIndex};
 use crate::latent::{Codec, GridOptions, Shape, write_grid};
 use crate::progress::Observer;
-use crate::search::{
-    self, Attempt, Backoff, Method, Run, Rung, SearchOptions, Status, Taken, Task,
-};
+use crate::search::{self, Backoff, Method, Run, Rung, SearchOptions, Status, Taken, Task};
 use crate::system;
 use crate::window::{Condition, Geometry, Window};
 
@@ -274,7 +273,7 @@ pub(super) fn run(args: &GenerateArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
             .map(|attempt| attempt_json(attempt, &windows));
         print_json(&json!(attempts.collect::<Vec<_>>()))?;
     } else {
-        summarize(args, ui, &attempts, &windows)?;
+        summarize(args.output.as_deref(), args.all, ui, &attempts, &windows)?;
     }
     if latents.is_empty() {
         ui.note(no_sample(&attempts));
@@ -431,93 +430,4 @@ fn count(args: &GenerateArgs, task: &Task<'_>, ui: &Ui) -> anyhow::Result<ExitCo
     ));
     let stopped = count.status == Status::Stopped;
     Ok(ExitCode::from(if stopped { STOPPED } else { NO }))
-}
-
-fn attempt_json(attempt: &Attempt, windows: &[Window]) -> serde_json::Value {
-    let mut value = json!({
-        "index": attempt.index,
-        "status": attempt.status.to_string(),
-        "lookups": attempt.counters.lookups,
-        "backtracks": attempt.counters.backtracks,
-        "longest_jump": attempt.counters.longest_jump,
-        "deepest": attempt.counters.deepest,
-        "seconds": attempt.elapsed.as_secs_f64(),
-    });
-    if attempt.packed.is_some() {
-        let by = answered_by(std::slice::from_ref(attempt), windows);
-        let by = by.into_iter().map(|(name, bits)| (name, json!(bits)));
-        value["bits"] = serde_json::Value::Object(by.collect());
-    }
-    value
-}
-
-/// How many bits each window answered, and how many were fixed.
-fn answered_by(attempts: &[Attempt], windows: &[Window]) -> Vec<(String, usize)> {
-    let answered = || attempts.iter().flat_map(|attempt| &attempt.answered);
-    let by = windows.iter().enumerate().map(|(number, window)| {
-        let own = Some(number as u8);
-        let bits = answered().filter(|rung| **rung == own).count();
-        (window.to_string(), bits)
-    });
-    let fixed = answered().filter(|rung| rung.is_none()).count();
-    by.chain([("fixed".to_owned(), fixed)]).collect()
-}
-
-fn summarize(
-    args: &GenerateArgs,
-    ui: &Ui,
-    attempts: &[Attempt],
-    windows: &[Window],
-) -> anyhow::Result<()> {
-    let seconds = ui.elapsed().as_secs_f64();
-    let sum = search::totals(attempts);
-    let found = attempts.iter().filter(|a| a.packed.is_some()).count();
-    let each = |total: u64| grouped(total / attempts.len().max(1) as u64);
-    let of = if args.all {
-        String::new()
-    } else {
-        format!(" of {}", attempts.len())
-    };
-    print(format!(
-        "{found}{of} samples → {} in {seconds:.1} s ({:.1} samples/s)",
-        match &args.output {
-            Some(output) if found > 0 => output.display().to_string(),
-            _ => "nothing written".to_owned(),
-        },
-        found as f64 / seconds
-    ))?;
-    if windows.len() > 1 && found > 0 {
-        let by = answered_by(attempts, windows);
-        let free: usize = by[..windows.len()].iter().map(|(_, bits)| bits).sum();
-        let shares = by[..windows.len()].iter().map(|(name, bits)| {
-            format!(
-                "{:.1} % by {name}",
-                100.0 * *bits as f64 / free.max(1) as f64
-            )
-        });
-        print(format!(
-            "bits answered: {}",
-            shares.collect::<Vec<_>>().join(", ")
-        ))?;
-    }
-    print(format!(
-        "per attempt {} lookups, {} backtracks; longest jump {} bits",
-        each(sum.lookups),
-        each(sum.backtracks),
-        grouped(sum.longest_jump)
-    ))
-}
-
-/// Why there is no sample, and what could be done.
-fn no_sample(attempts: &[Attempt]) -> &'static str {
-    let all = |status| attempts.iter().all(|attempt| attempt.status == status);
-    if attempts.is_empty() || all(Status::Stopped) {
-        "stopped before the first sample"
-    } else if all(Status::NoneExists) {
-        "no sample exists: proved for every attempt; with other fixed bits or a smaller window there \
-         may be one"
-    } else {
-        "no sample was found within the budget: raise --max-backtracks or --timeout, or use a smaller \
-         window"
-    }
 }

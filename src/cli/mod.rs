@@ -3,6 +3,7 @@
 //! Results go to stdout or the named file, messages to stderr. Exit code 0: done. 1: the answer is no
 //! (nothing generated, verification failed). 2: usage or bad input. 130: stopped by Ctrl-C.
 
+mod attempts;
 mod build;
 mod decode;
 mod generate;

@@ -120,9 +120,7 @@ pub enum IndexError {
     },
 
     /// The work was told to stop; a build keeps its finished windows for the next one.
-    #[error(
-        "stopped on request: run the same command again to go on from the last finished window"
-    )]
+    #[error("stopped on request: a build that is run again goes on from its last finished window")]
     Stopped,
 
     /// RocksDB refused.

@@ -6,8 +6,8 @@ use bitvec::order::Lsb0;
 use bitvec::view::BitView;
 
 use super::labels::Labels;
+use super::lists::Postings;
 use super::manifest::{MANIFEST, Manifest, WindowEntry};
-use super::postings::RunReader;
 use super::record::{ContextRecord, List};
 use super::stage::{BUILDING, DATABASE};
 use super::store::{Family, KeyRange, Store};
@@ -191,6 +191,10 @@ impl Index {
         &self.labels
     }
 
+    pub(super) fn store(&self) -> &Store {
+        &self.store
+    }
+
     pub(super) fn damaged(&self, expected: &str, found: impl ToString) -> IndexError {
         IndexError::Damaged {
             path: self.store.path().to_owned(),
@@ -223,15 +227,6 @@ impl StoredLatent {
     pub fn label(&self) -> Option<i64> {
         self.label
     }
-}
-
-/// One occurrence of (context, next bit).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct Posting {
-    /// Id of the latent.
-    pub latent: u64,
-    /// Position of the bit in it.
-    pub position: usize,
 }
 
 /// One window of an index.
@@ -350,14 +345,8 @@ impl<'a> WindowIndex<'a> {
     }
 
     pub(super) fn read_list(&self, list: List) -> Postings<'a> {
-        Postings {
-            index: self.index,
-            window: self.geometry.window(),
-            bits: self.geometry.shape().bits() as u64,
-            left: list.count(),
-            list,
-            run: None,
-        }
+        let bits = self.geometry.shape().bits() as u64;
+        Postings::new(self.index, self.geometry.window(), bits, list)
     }
 
     /// Every context with its record, in ascending order of key.
@@ -445,74 +434,3 @@ impl Counts for WindowIndex<'_> {
         })
     }
 }
-
-/// The occurrences of one (context, bit), read as they are asked for.
-pub struct Postings<'a> {
-    index: &'a Index,
-    window: Window,
-    bits: u64,
-    list: List,
-    /// Postings not yet handed out.
-    left: u64,
-    /// The run under work and its number.
-    run: Option<(u64, RunReader<Vec<u8>>)>,
-}
-
-impl Postings<'_> {
-    fn read(&mut self) -> Result<u64, IndexError> {
-        let (run, offset) = match self.list {
-            List::Many { run, offset, .. } => (run, offset as usize),
-            List::One(only) => return Ok(only),
-            // Nothing is left of an empty list, so `next` does not come here.
-            List::Empty => return Err(self.index.damaged("a posting", "an empty list")),
-        };
-        let (number, reader) = match self.run.take() {
-            None => (run, self.open_run(run, offset)?),
-            Some((number, reader)) if reader.is_at_end() => {
-                (number + 1, self.open_run(number + 1, 0)?)
-            }
-            Some(same) => same,
-        };
-        let (_, reader) = self.run.insert((number, reader));
-        reader.read().ok_or_else(|| {
-            let found = format!("bytes that are none in run {number}");
-            self.index.damaged("a posting", found)
-        })
-    }
-
-    fn open_run(&self, number: u64, offset: usize) -> Result<RunReader<Vec<u8>>, IndexError> {
-        let family = Family::Postings(self.window);
-        match self.index.store.get(family, &number.to_be_bytes())? {
-            Some(bytes) => Ok(RunReader::new(bytes.to_vec(), offset)),
-            None => Err(self
-                .index
-                .damaged("a posting run", format!("no run {number}"))),
-        }
-    }
-}
-
-impl Iterator for Postings<'_> {
-    type Item = Result<Posting, IndexError>;
-
-    fn next(&mut self) -> Option<Self::Item> {
-        if self.left == 0 {
-            return None;
-        }
-        self.left -= 1;
-        let number = self.read();
-        if number.is_err() {
-            self.left = 0;
-        }
-        Some(number.map(|number| Posting {
-            latent: number / self.bits,
-            position: (number % self.bits) as usize,
-        }))
-    }
-
-    fn size_hint(&self) -> (usize, Option<usize>) {
-        let left = self.left as usize;
-        (left, Some(left))
-    }
-}
-
-impl ExactSizeIterator for Postings<'_> {}

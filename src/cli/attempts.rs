@@ -1,0 +1,102 @@
+//! How `bitquilt generate` tells how its attempts went.
+
+use std::path::Path;
+
+use serde_json::json;
+
+use super::ui::Ui;
+use super::{grouped, print};
+use crate::search::{self, Attempt, Status};
+use crate::window::Window;
+
+/// An attempt, in the words of `schemas/generate.schema.json`.
+pub(super) fn attempt_json(attempt: &Attempt, windows: &[Window]) -> serde_json::Value {
+    let mut value = json!({
+        "index": attempt.index,
+        "status": attempt.status.to_string(),
+        "lookups": attempt.counters.lookups,
+        "backtracks": attempt.counters.backtracks,
+        "longest_jump": attempt.counters.longest_jump,
+        "deepest": attempt.counters.deepest,
+        "seconds": attempt.elapsed.as_secs_f64(),
+    });
+    if attempt.packed.is_some() {
+        let by = answered_by(std::slice::from_ref(attempt), windows);
+        let by = by.into_iter().map(|(name, bits)| (name, json!(bits)));
+        value["bits"] = serde_json::Value::Object(by.collect());
+    }
+    value
+}
+
+/// How many bits each window answered, and how many were fixed.
+fn answered_by(attempts: &[Attempt], windows: &[Window]) -> Vec<(String, usize)> {
+    let answered = || attempts.iter().flat_map(|attempt| &attempt.answered);
+    let by = windows.iter().enumerate().map(|(number, window)| {
+        let own = Some(number as u8);
+        let bits = answered().filter(|rung| **rung == own).count();
+        (window.to_string(), bits)
+    });
+    let fixed = answered().filter(|rung| rung.is_none()).count();
+    by.chain([("fixed".to_owned(), fixed)]).collect()
+}
+
+/// Prints how a run went. With `all`, it was to find every sample there is.
+pub(super) fn summarize(
+    output: Option<&Path>,
+    all: bool,
+    ui: &Ui,
+    attempts: &[Attempt],
+    windows: &[Window],
+) -> anyhow::Result<()> {
+    let seconds = ui.elapsed().as_secs_f64();
+    let sum = search::totals(attempts);
+    let found = attempts.iter().filter(|a| a.packed.is_some()).count();
+    let each = |total: u64| grouped(total / attempts.len().max(1) as u64);
+    let of = if all {
+        String::new()
+    } else {
+        format!(" of {}", attempts.len())
+    };
+    print(format!(
+        "{found}{of} samples → {} in {seconds:.1} s ({:.1} samples/s)",
+        match output {
+            Some(output) if found > 0 => output.display().to_string(),
+            _ => "nothing written".to_owned(),
+        },
+        found as f64 / seconds
+    ))?;
+    if windows.len() > 1 && found > 0 {
+        let by = answered_by(attempts, windows);
+        let free: usize = by[..windows.len()].iter().map(|(_, bits)| bits).sum();
+        let shares = by[..windows.len()].iter().map(|(name, bits)| {
+            format!(
+                "{:.1} % by {name}",
+                100.0 * *bits as f64 / free.max(1) as f64
+            )
+        });
+        print(format!(
+            "bits answered: {}",
+            shares.collect::<Vec<_>>().join(", ")
+        ))?;
+    }
+    print(format!(
+        "per attempt {} lookups, {} backtracks; longest jump {} bits",
+        each(sum.lookups),
+        each(sum.backtracks),
+        grouped(sum.longest_jump)
+    ))
+}
+
+/// Why there is no sample, and what could be done.
+pub(super) fn no_sample(attempts: &[Attempt]) -> &'static str {
+    let all = |status| attempts.iter().all(|attempt| attempt.status == status);
+    if attempts.is_empty() || all(Status::Stopped) {
+        "stopped before the first sample"
+    } else if all(Status::NoneExists) {
+        "no sample exists: proved for every attempt; with other fixed bits or a smaller window there \
+         may be one"
+    } else {
+        "no sample was found within the budget: raise --max-backtracks or --timeout, or use a smaller \
+         window"
+    }
+}
