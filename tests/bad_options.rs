@@ -267,3 +267,15 @@ fn options_that_make_no_sense_are_refused() {
     refuses(folder.path(), &["frobnicate"], 2, &["frobnicate"]);
     refuses(folder.path(), &[], 2, &["Usage"]);
 }
+
+/// A result takes its name by being renamed to it: a device or a folder of that name would be gone.
+#[test]
+fn an_output_that_is_no_file_is_refused_even_with_force() {
+    let folder = house();
+    fs_err::create_dir(folder.path().join("folder")).unwrap();
+    for output in ["folder", "/dev/null"] {
+        let arguments = ["generate", "index", "-o", output, "--force"];
+        refuses(folder.path(), &arguments, 2, &[output, "name of a file"]);
+    }
+    assert!(folder.path().join("folder").is_dir());
+}

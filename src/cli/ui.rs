@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
-use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
 use crate::progress::Observer;
 
@@ -75,15 +75,16 @@ impl Observer for Ui {
             return;
         }
         let template = if total == 0 {
-            format!("{{spinner}} {name}: {{human_pos}} {unit} ({{per_sec}}) {{msg}}")
+            format!("{{spinner}} {name}: {{human_pos}} {unit} ({{rate}}) {{msg}}")
         } else {
             format!(
-                "{name} {{wide_bar}} {{human_pos}}/{{human_len}} {unit} ({{per_sec}}, {{eta}} left) {{msg}}"
+                "{name} {{wide_bar}} {{human_pos}}/{{human_len}} {unit} ({{rate}}, {{eta}} left) {{msg}}"
             )
         };
         // The template is ours; should indicatif refuse it, its own default style is still a bar.
         let style = ProgressStyle::with_template(&template)
-            .unwrap_or_else(|_| ProgressStyle::default_bar());
+            .unwrap_or_else(|_| ProgressStyle::default_bar())
+            .with_key("rate", write_rate);
         let bar = ProgressBar::with_draw_target(Some(total), ProgressDrawTarget::stderr_with_hz(8));
         bar.set_style(style);
         *self.bar.lock().unwrap_or_else(PoisonError::into_inner) = Some(bar);
@@ -108,11 +109,29 @@ impl Observer for Ui {
     }
 }
 
+/// "1,234/s", or "2.5/s" where whole numbers would say little.
+fn write_rate(state: &ProgressState, out: &mut dyn std::fmt::Write) {
+    let rate = state.per_sec();
+    // A closed terminal is no reason to stop.
+    let _ = if rate < 10.0 {
+        write!(out, "{rate:.1}/s")
+    } else {
+        write!(out, "{}/s", HumanCount(rate as u64))
+    };
+}
+
 /// Refuses an output that exists, unless `force`; and an output in a folder that does not exist.
 pub(crate) fn check_output(path: &Path, force: bool) -> anyhow::Result<()> {
     if path.exists() && !force {
         anyhow::bail!(
             "{}: exists already: choose another name, or pass --force to replace it",
+            path.display()
+        );
+    }
+    // Results take a name by being renamed to it, which would replace a device or a folder too.
+    if path.exists() && !path.is_file() {
+        anyhow::bail!(
+            "{}: expected the name of a file to write, found something else: choose another name",
             path.display()
         );
     }

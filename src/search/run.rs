@@ -183,9 +183,9 @@ impl<'a> Watched<'a> {
         let found = self.found.fetch_add(new, Ordering::Relaxed) + new;
         let new = attempt.counters.lookups;
         let lookups = self.lookups.fetch_add(new, Ordering::Relaxed) + new;
-        let rate = lookups as f64 / self.started.elapsed().as_secs_f64();
+        let rate = lookups as f64 / self.started.elapsed().as_secs_f64() / 1e6;
         self.observer.advance(1);
         self.observer
-            .detail(&format!("{found} found, {rate:.0} lookups/s"));
+            .detail(&format!("{found} found, {rate:.2} million lookups/s"));
     }
 }
