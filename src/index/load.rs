@@ -8,7 +8,8 @@ use std::sync::PoisonError;
 use rayon::prelude::*;
 
 use super::gather::{Contexts, Gathered, Gatherer, PENDING};
-use super::resident::{BUCKET, Layout, PART_BUCKETS, Part, Resident};
+use super::pages::Pages;
+use super::resident::{BUCKET, Layout, PART_BUCKETS, Resident, STARTS_BYTES};
 use super::{Histogram, IndexError, WindowEntry};
 use crate::progress::Observer;
 use crate::system;
@@ -76,10 +77,11 @@ impl Plan {
         let threads = rayon::current_num_threads() as u64;
         let (width, parts) = (self.width() as u64, self.layout.parts());
         let part = self.part_entries() as u64 * width;
-        let fixed =
-            (size_of::<Contexts>() + size_of::<Part>()) as u64 + 2 * (PART_BUCKETS as u64 + 1);
+        let fixed = (size_of::<Contexts>() + 2 * size_of::<Vec<u8>>()) as u64;
+        // Once in order and once more in large pages.
+        let block = STARTS_BYTES as u64 + part + 2 * size_of::<u64>() as u64;
         let pending = threads.saturating_mul(PENDING as u64 * width + 1);
-        let gathered = parts.saturating_mul(part + fixed + pending);
+        let gathered = parts.saturating_mul(part + fixed + pending + block);
         // A hash table is half full at the worst and doubles into a new one, a list likewise.
         let known = 4 * size_of::<(Histogram, u32, u8)>() as u64;
         let histograms = self.most_histograms().saturating_mul(known * (threads + 1));
@@ -137,16 +139,22 @@ pub(super) fn load<R: Sync>(
     })?;
     let (parts, histograms) = gathered.finish()?;
     let code_bytes = code_bytes(histograms.len());
-    let parts = parts.into_par_iter().map(|part| {
+    let blocks = parts.into_par_iter().map(|part| {
         if observer.stop_requested() {
             return Err(IndexError::Stopped);
         }
         let part = part.into_inner().unwrap_or_else(PoisonError::into_inner);
         in_order(plan, &part, code_bytes)
     });
+    let parts: Vec<Vec<u8>> = blocks.collect::<Result<_, _>>()?;
+    let mut blocks = vec![0];
+    for part in &parts {
+        blocks.push(blocks[blocks.len() - 1] + part.len());
+    }
     Ok(Resident {
         layout: plan.layout,
-        parts: parts.collect::<Result<_, _>>()?,
+        pages: Pages::of(parts).map_err(|_| plan.memory())?,
+        blocks: blocks.into(),
         histograms: histograms.into(),
         code_bytes,
         contexts: plan.distinct,
@@ -161,7 +169,7 @@ fn code_bytes(histograms: usize) -> usize {
 
 /// Puts the contexts of a part into the order of their buckets: a counting sort. In a bucket, contexts
 /// come before upper parts: if a key is both, met in two ranges, the context is what is found.
-fn in_order(plan: &Plan, gathered: &[u8], code_bytes: usize) -> Result<Part, IndexError> {
+fn in_order(plan: &Plan, gathered: &[u8], code_bytes: usize) -> Result<Vec<u8>, IndexError> {
     let contexts = gathered.chunks_exact(plan.width());
     if u16::try_from(contexts.len()).is_err() {
         return Err(IndexError::Input(format!(
@@ -183,7 +191,8 @@ fn in_order(plan: &Plan, gathered: &[u8], code_bytes: usize) -> Result<Part, Ind
         starts[bucket] += starts[bucket - 1];
     }
     let width = plan.layout.stored_bytes() + code_bytes;
-    let mut entries = vec![0; contexts.len() * width + size_of::<u64>()];
+    let mut block = vec![0; STARTS_BYTES + contexts.len() * width + size_of::<u64>()];
+    let (head, entries) = block.split_at_mut(STARTS_BYTES);
     let of_contexts = contexts.clone().filter(|context| !is_upper(context));
     for context in of_contexts.chain(contexts.filter(|context| is_upper(context))) {
         let start = &mut starts[bucket(context) + 1];
@@ -192,11 +201,10 @@ fn in_order(plan: &Plan, gathered: &[u8], code_bytes: usize) -> Result<Part, Ind
         // The number's lowest bytes come first, so the bytes that are kept are in one piece.
         entries[at..at + width].copy_from_slice(&context[BUCKET_BYTES..][..width]);
     }
-    starts.pop();
-    Ok(Part {
-        starts: starts.into(),
-        entries: entries.into(),
-    })
+    for (bytes, start) in head.chunks_exact_mut(2).zip(starts) {
+        bytes.copy_from_slice(&start.to_le_bytes());
+    }
+    Ok(block)
 }
 
 #[cfg(test)]
@@ -341,7 +349,7 @@ mod tests {
                 .collect();
             let resident = load_all(length, &contexts);
             assert_eq!(resident.layout.stored_bytes(), length - told);
-            assert!(resident.parts.len() > 1);
+            assert!(resident.blocks.len() > 2);
             let asked: Vec<_> = all.map(bytes).collect();
             assert_answers(&resident, &contexts, &asked);
         }
@@ -387,7 +395,7 @@ mod tests {
         let plan = plan(9, 1 << 20, 1 << 20);
         let most = usize::from(u16::MAX);
         let part = in_order(&plan, &vec![0; most * plan.width()], 2).unwrap();
-        assert_eq!(part.starts[..2], [0, u16::MAX]);
+        assert_eq!(part[..4], [0, 0, 0xff, 0xff]);
         let result = in_order(&plan, &vec![0; (most + 1) * plan.width()], 2);
         assert!(matches!(result, Err(IndexError::Input(_))));
     }

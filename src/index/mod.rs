@@ -14,6 +14,7 @@ mod lists;
 mod load;
 mod manifest;
 mod occurrence;
+mod pages;
 mod postings;
 mod reader;
 mod record;

@@ -33,6 +33,7 @@ use std::hint::black_box;
 use std::ops::Range;
 
 use super::load::{Plan, load};
+use super::pages::Pages;
 use super::{Counts, Histogram, IndexError, WindowEntry, WindowIndex};
 use crate::progress::Observer;
 use crate::window::{ContextKey, MAX_KEY_BYTES, UpperKey};
@@ -160,28 +161,35 @@ fn word(bytes: &[u8], at: usize) -> u64 {
     chunk.map_or(0, |chunk| u64::from_le_bytes(*chunk))
 }
 
+/// Bytes of where the contexts of each bucket of a part begin, and of where the last end.
+pub(super) const STARTS_BYTES: usize = 2 * (PART_BUCKETS + 1);
+
 /// The contexts of [`PART_BUCKETS`] consecutive buckets.
-pub(super) struct Part {
-    /// The first context of each bucket, and the end.
-    pub(super) starts: Box<[u16]>,
-    /// For each context the stored bytes of its key, then its histogram's number; a word behind all.
-    pub(super) entries: Box<[u8]>,
+#[derive(Clone, Copy)]
+struct Part<'a> {
+    /// The number of each bucket's first context, and of the end: 2 bytes each, lowest first. Then for each
+    /// context the stored bytes of its key and its histogram's number; 8 bytes behind all.
+    block: &'a [u8],
 }
 
-impl Part {
+impl<'a> Part<'a> {
     #[inline]
-    fn contexts(&self, bucket: usize) -> Range<usize> {
-        match self.starts.get(bucket..bucket + 2) {
-            Some(&[start, end]) => usize::from(start)..usize::from(end),
-            _ => 0..0,
-        }
+    fn contexts(self, bucket: usize) -> Range<usize> {
+        let both = word(self.block, 2 * bucket);
+        (both & 0xffff) as usize..(both >> 16 & 0xffff) as usize
+    }
+
+    fn entries(self) -> &'a [u8] {
+        &self.block[STARTS_BYTES..]
     }
 }
 
 /// The histograms of one window, all in memory: answers what the index answers, without reading it.
 pub struct Resident {
     pub(super) layout: Layout,
-    pub(super) parts: Box<[Part]>,
+    pub(super) pages: Pages,
+    /// Where the block of each part begins, and the end.
+    pub(super) blocks: Box<[usize]>,
     /// The different histograms; an upper part's is empty.
     pub(super) histograms: Box<[Histogram]>,
     /// Bytes of a histogram's number.
@@ -217,11 +225,8 @@ impl Resident {
 
     /// Memory held.
     pub fn bytes(&self) -> u64 {
-        let parts = self.parts.iter();
-        let parts: usize = parts
-            .map(|part| size_of_val(part) + size_of_val(&*part.starts) + part.entries.len())
-            .sum();
-        (size_of_val(self) + parts + size_of_val(&*self.histograms)) as u64
+        let held = self.pages.len() + size_of_val(&*self.blocks);
+        (size_of_val(self) + held + size_of_val(&*self.histograms)) as u64
     }
 
     /// Contexts held.
@@ -229,13 +234,23 @@ impl Resident {
         self.contexts
     }
 
-    fn place(&self, key: &ContextKey) -> Option<(&Part, Place)> {
+    #[inline]
+    fn part(&self, number: usize) -> Option<Part<'_>> {
+        let block = match self.blocks.get(number..number + 2) {
+            Some(&[start, end]) => self.pages.get(start..end)?,
+            _ => return None,
+        };
+        Some(Part { block })
+    }
+
+    #[inline]
+    fn place(&self, key: &ContextKey) -> Option<(Part<'_>, Place)> {
         // A key of another window is in no bucket, though its first bytes may look so.
         if key.as_bytes().len() != self.layout.key_bytes {
             return None;
         }
         let place = self.layout.place(key);
-        Some((self.parts.get(place.part)?, place))
+        Some((self.part(place.part)?, place))
     }
 
     fn entry_bytes(&self) -> usize {
@@ -243,20 +258,20 @@ impl Resident {
     }
 
     #[inline]
-    fn find(&self, part: &Part, among: Range<usize>, place: &Place) -> Option<Histogram> {
+    fn find(&self, part: Part<'_>, among: Range<usize>, place: &Place) -> Option<Histogram> {
         let found = self.find_entry(part, among, place)?;
         (found.total() > 0).then_some(found)
     }
 
     #[inline]
-    fn find_entry(&self, part: &Part, among: Range<usize>, place: &Place) -> Option<Histogram> {
-        let layout = &self.layout;
-        let same_word = |at, i| word(&part.entries, at + 8 * i) & layout.masks[i] == place.rest[i];
+    fn find_entry(&self, part: Part<'_>, among: Range<usize>, place: &Place) -> Option<Histogram> {
+        let (layout, entries) = (&self.layout, part.entries());
+        let same_word = |at, i| word(entries, at + 8 * i) & layout.masks[i] == place.rest[i];
         let same = |at| same_word(at, 0) && (1..layout.words).all(|i| same_word(at, i));
         let at = among
             .map(|context| context * self.entry_bytes())
             .find(|at| same(*at))?;
-        let code = word(&part.entries, at + layout.stored_bytes()) & low_bytes(self.code_bytes);
+        let code = word(entries, at + layout.stored_bytes()) & low_bytes(self.code_bytes);
         self.histograms.get(code as usize).copied()
     }
 
@@ -273,7 +288,7 @@ impl Counts for Resident {
 
     fn has_upper(&self, upper: &UpperKey) -> Result<bool, IndexError> {
         let place = self.layout.place(upper.as_key());
-        let entry = self.parts.get(place.part).and_then(|part| {
+        let entry = self.part(place.part).and_then(|part| {
             let among = part.contexts(place.bucket);
             self.find_entry(part, among, &place)
         });
@@ -302,14 +317,14 @@ impl Counts for Resident {
             let mut touched = 0;
             for (part, among, _) in places.iter().flatten() {
                 for context in [among.start, among.end] {
-                    let byte = part.entries.get(context * self.entry_bytes());
+                    let byte = part.entries().get(context * self.entry_bytes());
                     touched ^= byte.copied().unwrap_or_default();
                 }
             }
             black_box(touched);
             found.extend(places[..keys.len()].iter().map(|place| {
                 let (part, among, place) = place.as_ref()?;
-                self.find(part, among.clone(), place)
+                self.find(*part, among.clone(), place)
             }));
         }
         Ok(())
