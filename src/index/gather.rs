@@ -5,13 +5,10 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::load::{BUCKET_BYTES, Plan};
+use super::plan::{BUCKET_BYTES, Contexts, PENDING, Plan};
 use super::{Histogram, IndexError};
 use crate::progress::Observer;
 use crate::window::{ContextKey, UpperKey};
-
-/// Contexts that a thread gathers for one part before it locks it.
-pub(super) const PENDING: usize = 32;
 
 /// Contexts between two looks at the observer.
 const STEP: u64 = 1 << 14;
@@ -24,9 +21,6 @@ struct Codes {
     codes: HashMap<Histogram, u32>,
     histograms: Vec<Histogram>,
 }
-
-/// The contexts of one part, in any order.
-pub(super) type Contexts = Mutex<Vec<u8>>;
 
 /// What all threads fill together.
 pub(super) struct Gathered<'a> {

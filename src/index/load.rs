@@ -2,113 +2,49 @@
 //! part where it belongs; then every part is put in order by itself. MNIST at 11x11 takes 2.0 s on one
 //! thread, 1.0 s on two.
 
-use std::path::{Path, PathBuf};
 use std::sync::PoisonError;
 
 use rayon::prelude::*;
 
-use super::gather::{Contexts, Gathered, Gatherer, PENDING};
+use super::gather::{Gathered, Gatherer};
+use super::layout::{BUCKET, PART_BUCKETS, STARTS_BYTES};
 use super::pages::Pages;
-use super::resident::{BUCKET, Layout, PART_BUCKETS, Resident, STARTS_BYTES};
-use super::{Histogram, IndexError, WindowEntry};
+use super::plan::{BUCKET_BYTES, CODE_BYTES, Plan};
+use super::{Histogram, IndexError, Resident, WindowEntry, WindowIndex};
 use crate::progress::Observer;
 use crate::system;
-use crate::window::{ContextKey, KeyRule, UpperKey, Window};
+use crate::window::{ContextKey, UpperKey};
 
-/// Bytes of a bucket's number in its part, and of a histogram's while it is not known how many there
-/// will be.
-pub(super) const BUCKET_BYTES: usize = 2;
-pub(super) const CODE_BYTES: usize = 4;
-
-/// What the manifest says of the table to be.
-pub(super) struct Plan {
-    pub(super) layout: Layout,
-    window: String,
-    path: PathBuf,
-    pub(super) distinct: u64,
-    pub(super) occurrences: u64,
-    /// Whether contexts have upper parts.
-    upper: bool,
-}
-
-impl Plan {
-    /// For a window of the index at `path`.
-    pub(super) fn new(entry: &WindowEntry, path: &Path) -> Self {
-        Self {
-            layout: Layout::new(entry.key_bytes, entry.distinct),
-            window: entry.window.clone(),
-            path: path.to_owned(),
-            distinct: entry.distinct,
-            occurrences: entry.contexts,
-            upper: matches!(entry.window.parse(), Ok(Window::Square { .. }))
-                && entry.key == KeyRule::Exact.name(),
-        }
+impl Resident {
+    /// Reads all contexts of a window, in parallel. Takes at most [`Resident::bytes_needed`].
+    ///
+    /// # Errors
+    /// [`IndexError::Memory`] when that is more than the machine has left; [`IndexError::Stopped`];
+    /// [`IndexError::Damaged`] when the contexts are not those that the manifest counts, and as
+    /// [`WindowIndex::lookup`].
+    pub fn load(window: &WindowIndex<'_>, observer: &dyn Observer) -> Result<Self, IndexError> {
+        let plan = Plan::new(window.entry(), window.index().path());
+        let mut ranges = window.ranges()?;
+        // The largest first: none is left to one thread at the end.
+        ranges.sort_by_key(|range| std::cmp::Reverse(range.bytes));
+        load(
+            &plan,
+            &ranges,
+            |key| window.geometry().upper_of(key),
+            |range, take| window.visit(range, |key, record| take(key, record.histogram())),
+            observer,
+        )
     }
 
-    /// Bytes of a context while they are gathered: bucket, stored bytes of the key, histogram.
-    pub(super) fn width(&self) -> usize {
-        BUCKET_BYTES + self.layout.stored_bytes() + CODE_BYTES
-    }
-
-    /// Entries that a part is given room for: six standard deviations more than the mean, which one part
-    /// of a billion passes; that one grows. Each context may have an upper part that needs an entry of
-    /// its own; room that is not used takes no memory.
-    pub(super) fn part_entries(&self) -> usize {
-        let mean = (self.distinct.div_ceil(self.layout.parts())) as usize;
-        let entries = mean + 6 * mean.isqrt() + 1;
-        if self.upper { 2 * entries } else { entries }
-    }
-
-    /// Most different histograms that there can be: `t + 1` of each total `t`, and the totals add up
-    /// to the occurrences.
-    fn most_histograms(&self) -> u64 {
-        let (mut histograms, mut sum, mut total) = (0u64, 0u64, 0u64);
-        while sum < self.occurrences && histograms < self.distinct {
-            total += 1;
-            sum = sum.saturating_add(total * (total + 1));
-            histograms += total + 1;
-        }
-        histograms.min(self.distinct)
-    }
-
-    /// Most memory at any time: everything gathered, what is in order already (never more than was
-    /// gathered of it), the different histograms and what each thread knows of them.
-    pub(super) fn bytes_needed(&self) -> u64 {
-        let threads = rayon::current_num_threads() as u64;
-        let (width, parts) = (self.width() as u64, self.layout.parts());
-        let part = self.part_entries() as u64 * width;
-        let fixed = (size_of::<Contexts>() + 2 * size_of::<Vec<u8>>()) as u64;
-        // Once in order and once more in large pages.
-        let block = STARTS_BYTES as u64 + part + 2 * size_of::<u64>() as u64;
-        let pending = threads.saturating_mul(PENDING as u64 * width + 1);
-        let gathered = parts.saturating_mul(part + fixed + pending + block);
-        // A hash table is half full at the worst and doubles into a new one, a list likewise.
-        let known = 4 * size_of::<(Histogram, u32, u8)>() as u64;
-        let histograms = self.most_histograms().saturating_mul(known * (threads + 1));
-        let in_order = threads.saturating_mul(2 * part);
-        gathered.saturating_add(in_order).saturating_add(histograms)
-    }
-
-    pub(super) fn damaged(&self, expected: impl ToString, found: impl ToString) -> IndexError {
-        IndexError::Damaged {
-            path: self.path.clone(),
-            expected: expected.to_string(),
-            found: format!("{} at window {}", found.to_string(), self.window),
-        }
-    }
-
-    pub(super) fn memory(&self) -> IndexError {
-        IndexError::Memory {
-            limit: system::available_memory(),
-            needed: self.bytes_needed(),
-            reason: format!("the contexts of window {}", self.window),
-        }
+    /// Most memory that a window can take, while it is loaded and after: from the manifest alone.
+    pub fn bytes_needed(entry: &WindowEntry) -> u64 {
+        Plan::new(entry, "".as_ref()).bytes_needed()
     }
 }
 
 /// Fills a table from ranges of keys, each of which `read` hands over in ascending order; `upper_of` is
 /// the window's [`Geometry::upper_of`](crate::window::Geometry::upper_of).
-pub(super) fn load<R: Sync>(
+fn load<R: Sync>(
     plan: &Plan,
     ranges: &[R],
     upper_of: impl Fn(&ContextKey) -> Option<UpperKey> + Sync,

@@ -32,139 +32,16 @@
 use std::hint::black_box;
 use std::ops::Range;
 
-use super::load::{Plan, load};
+use super::layout::{Layout, Place, STARTS_BYTES, low_bytes, word};
 use super::pages::Pages;
-use super::{Counts, Histogram, IndexError, WindowEntry, WindowIndex};
-use crate::progress::Observer;
-use crate::window::{ContextKey, MAX_KEY_BYTES, UpperKey};
-
-/// Buckets of one part. Parts are filled one by one, so that what has been read from the index can be
-/// let go piece by piece, and hold few enough contexts for 2 bytes to number them.
-pub(super) const PART_BUCKETS: usize = 1 << 13;
-
-/// Contexts aimed at in one bucket.
-pub(super) const BUCKET: u64 = 3;
-
-/// Words of the longest key.
-const WORDS: usize = MAX_KEY_BYTES / 8;
+use super::{Counts, Histogram, IndexError};
+use crate::window::{ContextKey, UpperKey};
 
 /// Keys of which the places are fetched together, and the fewest for which that pays.
 const GROUP: usize = 16;
 const LEAST_GROUP: usize = 4;
 
-/// Where the contexts of a window lie: known before any is read.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Layout {
-    key_bytes: usize,
-    /// First bytes of a key, which its bucket tells.
-    told: usize,
-    parts: u64,
-    /// Words of the bytes that are stored, at least one, and which of their bits are stored.
-    words: usize,
-    masks: [u64; WORDS],
-}
-
-/// Where one context lies, if it is there.
-#[derive(Clone, Copy, Default)]
-pub(super) struct Place {
-    pub(super) part: usize,
-    pub(super) bucket: usize,
-    /// The bytes of the key that are stored, lowest first.
-    rest: [u64; WORDS],
-}
-
-impl Layout {
-    /// For `distinct` keys of `key_bytes` bytes.
-    pub(super) fn new(key_bytes: usize, distinct: u64) -> Self {
-        let parts = distinct.div_ceil(BUCKET * PART_BUCKETS as u64).max(1);
-        let buckets = parts.saturating_mul(PART_BUCKETS as u64);
-        // A bucket tells the first bytes only if it has a number for each of their values.
-        let told = (1..=3)
-            .take_while(|told| *told <= key_bytes && 1 << (8 * told) <= buckets)
-            .last()
-            .unwrap_or(0);
-        let stored = key_bytes - told;
-        let mut masks = [0; WORDS];
-        for (word, mask) in masks.iter_mut().enumerate() {
-            let bytes = stored.saturating_sub(8 * word);
-            *mask = low_bytes(bytes);
-        }
-        Self {
-            key_bytes,
-            told,
-            parts,
-            words: stored.div_ceil(8).max(1),
-            masks,
-        }
-    }
-
-    pub(super) fn parts(&self) -> u64 {
-        self.parts
-    }
-
-    /// The bytes of a key that are stored.
-    pub(super) fn stored<'a>(&self, key: &'a ContextKey) -> &'a [u8] {
-        &key.padded()[self.told..self.key_bytes]
-    }
-
-    /// How many those are.
-    pub(super) fn stored_bytes(&self) -> usize {
-        self.key_bytes - self.told
-    }
-
-    #[inline]
-    pub(super) fn place(&self, key: &ContextKey) -> Place {
-        let mut words = [0; WORDS + 1];
-        for (word, bytes) in words.iter_mut().zip(key.padded().as_chunks().0) {
-            *word = u64::from_le_bytes(*bytes);
-        }
-        let shift = 8 * self.told;
-        let mut rest = [0; WORDS];
-        let mut digest = 0x9e37_79b9_7f4a_7c15;
-        for i in 0..self.words {
-            // In two steps: a word cannot be shifted by all of its 64 bits.
-            rest[i] = words[i] >> shift | words[i + 1] << 1 << (63 - shift);
-            digest = fold(digest ^ rest[i]);
-        }
-        let buckets = self.parts * PART_BUCKETS as u64;
-        let first = words[0] & low_bytes(self.told);
-        let spread = (u128::from(digest) * u128::from(buckets)) >> 64;
-        let sum = spread as u64 + first;
-        let bucket = if sum < buckets { sum } else { sum - buckets };
-        Place {
-            part: bucket as usize / PART_BUCKETS,
-            bucket: bucket as usize % PART_BUCKETS,
-            rest,
-        }
-    }
-}
-
-/// Mixes all bits of a word into all others: both halves of a product (as wyhash does).
-fn fold(word: u64) -> u64 {
-    let product = u128::from(word) * 0xa076_1d64_78bd_642f;
-    (product >> 64) as u64 ^ product as u64
-}
-
-/// The lowest `bytes` bytes of a word.
-fn low_bytes(bytes: usize) -> u64 {
-    match bytes {
-        0..8 => (1 << (8 * bytes)) - 1,
-        _ => u64::MAX,
-    }
-}
-
-/// The eight bytes from `at` on.
-#[inline]
-fn word(bytes: &[u8], at: usize) -> u64 {
-    let chunk = bytes.get(at..).and_then(<[u8]>::first_chunk);
-    // Every entry is followed by eight bytes, so there are always that many.
-    chunk.map_or(0, |chunk| u64::from_le_bytes(*chunk))
-}
-
-/// Bytes of where the contexts of each bucket of a part begin, and of where the last end.
-pub(super) const STARTS_BYTES: usize = 2 * (PART_BUCKETS + 1);
-
-/// The contexts of [`PART_BUCKETS`] consecutive buckets.
+/// The contexts of [`PART_BUCKETS`](super::layout::PART_BUCKETS) consecutive buckets.
 #[derive(Clone, Copy)]
 struct Part<'a> {
     /// The number of each bucket's first context, and of the end: 2 bytes each, lowest first. Then for each
@@ -180,6 +57,7 @@ impl<'a> Part<'a> {
     }
 
     fn entries(self) -> &'a [u8] {
+        // Every block begins with that many.
         &self.block[STARTS_BYTES..]
     }
 }
@@ -198,31 +76,6 @@ pub struct Resident {
 }
 
 impl Resident {
-    /// Reads all contexts of a window, in parallel. Takes at most [`Resident::bytes_needed`].
-    ///
-    /// # Errors
-    /// [`IndexError::Memory`] when that is more than the machine has left; [`IndexError::Stopped`];
-    /// [`IndexError::Damaged`] when the contexts are not those that the manifest counts, and as
-    /// [`WindowIndex::lookup`].
-    pub fn load(window: &WindowIndex<'_>, observer: &dyn Observer) -> Result<Self, IndexError> {
-        let plan = Plan::new(window.entry(), window.index().path());
-        let mut ranges = window.ranges()?;
-        // The largest first: none is left to one thread at the end.
-        ranges.sort_by_key(|range| std::cmp::Reverse(range.bytes));
-        load(
-            &plan,
-            &ranges,
-            |key| window.geometry().upper_of(key),
-            |range, take| window.visit(range, |key, record| take(key, record.histogram())),
-            observer,
-        )
-    }
-
-    /// Most memory that a window can take, while it is loaded and after: from the manifest alone.
-    pub fn bytes_needed(entry: &WindowEntry) -> u64 {
-        Plan::new(entry, "".as_ref()).bytes_needed()
-    }
-
     /// Memory held.
     pub fn bytes(&self) -> u64 {
         let held = self.pages.len() + size_of_val(&*self.blocks);
