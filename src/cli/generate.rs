@@ -215,9 +215,10 @@ pub(super) fn run(args: &GenerateArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
         true => Some(Taken::training(&index, ui)?),
         false => None,
     };
-    let tables = args
-        .preload
-        .load(&held, expected_lookups(args, shape), ui)?;
+    let searches = if args.all || args.count { 1 } else { samples };
+    // Some ten for each bit, without dead ends.
+    let lookups = searches.saturating_mul(10 * shape.bits() as u64);
+    let tables = args.preload.load(&held, lookups, ui)?;
     let rungs = geometries.iter().zip(held.iter().zip(&tables));
     let mut task = Task {
         rungs: rungs
@@ -329,15 +330,6 @@ impl GenerateArgs {
         }
         constraints.join("; ")
     }
-}
-
-/// About how many lookups a run takes: some ten for each bit, without dead ends.
-fn expected_lookups(args: &GenerateArgs, shape: Shape) -> u64 {
-    let samples = match args.samples {
-        _ if args.all || args.count => 1,
-        samples => samples.unwrap_or(64),
-    };
-    samples.saturating_mul(10 * shape.bits() as u64)
 }
 
 /// The number of the label that contexts are bound to.

@@ -78,6 +78,12 @@ impl Shape {
         (row * self.width + col) * self.channels + channel
     }
 
+    /// The positions from `position` to the end of its row.
+    pub fn rest_of_row(&self, position: usize) -> std::ops::Range<usize> {
+        let row_bits = self.width * self.channels;
+        position..(position / row_bits + 1) * row_bits
+    }
+
     /// The (row, col, channel) of a bit position.
     pub fn place(&self, position: usize) -> (usize, usize, usize) {
         let site = position / self.channels;

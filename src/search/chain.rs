@@ -57,8 +57,6 @@ struct Layer {
 pub(super) struct Chain {
     /// The states before each bit, and one layer more for the complete segment.
     layers: Vec<Layer>,
-    /// The current draw: each bit with the state before it.
-    way: Vec<(bool, u32)>,
 }
 
 impl Node {
@@ -127,10 +125,7 @@ impl Chain {
                 }
             }
         }
-        Self {
-            layers,
-            way: Vec::new(),
-        }
+        Self { layers }
     }
 
     /// Bits of the segment.
@@ -140,7 +135,7 @@ impl Chain {
 
     /// Whether no value is left.
     pub(super) fn is_exhausted(&self) -> bool {
-        self.layers[0].nodes.iter().all(|node| node.complete == 0.0)
+        self.layers[0].nodes[0].complete == 0.0
     }
 
     /// Bits of an exhausted segment that decide that it is: what is left of every way ends at or before the
@@ -160,23 +155,19 @@ impl Chain {
         self.length()
     }
 
-    /// Draws a value; there must be one left. `uniform` gives numbers in [0, 1).
-    pub(super) fn draw(
-        &mut self,
-        mut uniform: impl FnMut() -> f64,
-    ) -> impl Iterator<Item = (bool, u8)> + '_ {
-        self.way.clear();
+    /// Draws a value: each bit with the number of the window that answered. There must be a value left;
+    /// `uniform` gives numbers in [0, 1).
+    pub(super) fn draw(&self, mut uniform: impl FnMut() -> f64) -> Vec<(bool, u8)> {
+        let mut drawn = Vec::with_capacity(self.length());
         let mut at = 0;
         for (layer, next) in self.layers.iter().zip(&self.layers[1..]) {
             let node = &layer.nodes[at as usize];
             let [zero, one] = node.ways(&next.nodes);
             let value = one > 0.0 && (zero == 0.0 || uniform() * (zero + one) >= zero);
-            self.way.push((value, at));
+            drawn.push((value, node.answer.rung));
             at = node.next[usize::from(value)];
         }
-        let layers = self.layers.iter();
-        let way = self.way.iter().zip(layers);
-        way.map(|((value, at), layer)| (*value, layer.nodes[*at as usize].answer.rung))
+        drawn
     }
 
     /// How many values are left.

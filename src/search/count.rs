@@ -16,6 +16,7 @@ use super::ladder::Ladder;
 use super::links::{Links, Segment};
 use super::options::{Backoff, Status};
 use super::{SearchError, Task};
+use crate::latent::Shape;
 use crate::progress::Observer;
 use crate::window::Frame;
 
@@ -35,8 +36,7 @@ pub struct Count {
 struct Counter<'a> {
     links: Links<'a>,
     frame: Frame,
-    bits: usize,
-    row_bits: usize,
+    shape: Shape,
     /// For each position, the first one that it or a later one sees.
     seen: Vec<usize>,
     known: HashMap<(usize, Box<[u64]>), BigUint>,
@@ -81,8 +81,7 @@ pub fn count(task: &Task<'_>, observer: &dyn Observer) -> Result<Count, SearchEr
             task.options.max_states,
         ),
         frame,
-        bits,
-        row_bits: shape.width() * shape.channels(),
+        shape,
         seen,
         known: HashMap::new(),
         most: task.options.max_backtracks,
@@ -162,7 +161,7 @@ impl Counter<'_> {
 
     /// The completions of the bits before `start`, as they stand in the frame.
     fn look_at(&mut self, start: usize, observer: &dyn Observer) -> Result<Known, SearchError> {
-        if start == self.bits {
+        if start == self.shape.bits() {
             return Ok(Known::Number(BigUint::from(1u8)));
         }
         let seen = self.seen[start].min(start)..start;
@@ -183,12 +182,12 @@ impl Counter<'_> {
             self.status = Status::BudgetSpent;
             return Ok(Known::Nothing);
         }
-        let row_end = (start / self.row_bits + 1) * self.row_bits;
-        let from = vec![0; row_end - start];
-        let segment = self.links.follow(&mut self.frame, start..row_end, &from)?;
+        let row = self.shape.rest_of_row(start);
+        let from = vec![0; row.len()];
+        let segment = self.links.follow(&mut self.frame, row, &from)?;
         let number = match segment {
             Segment::Dead { .. } => BigUint::ZERO,
-            Segment::Alive(chain) if start + chain.length() == self.bits => chain.count(),
+            Segment::Alive(chain) if start + chain.length() == self.shape.bits() => chain.count(),
             Segment::Alive(chain) => {
                 if let Some(value) = chain.first() {
                     return Ok(Known::Row(Row {

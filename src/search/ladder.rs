@@ -63,7 +63,7 @@ pub(super) struct Ladder<'a> {
 }
 
 impl<'a> Ladder<'a> {
-    /// At least one rung, all on one grid; `Task::check` has seen to both.
+    /// At least one rung, all on one grid; `Task::prepare` sees to both before any is asked.
     pub(super) fn new(rungs: &'a [Rung<'a>], options: &SearchOptions) -> Self {
         Self {
             rungs,
@@ -113,15 +113,14 @@ impl<'a> Ladder<'a> {
             .flat_map(move |rung| rung.geometry.context(position))
     }
 
-    /// What the windows from number `from` on say of `position`, in `frame` as it stands. Windows are asked
-    /// in turn until one has a match.
+    /// What the windows say of `position`, in `frame` as it stands. They are asked in turn until one has a
+    /// match.
     pub(super) fn answer(
         &mut self,
         frame: &mut Frame,
         position: usize,
-        from: u8,
     ) -> Result<(Answer, ContextKey), SearchError> {
-        let mut number = from;
+        let mut number = 0;
         loop {
             let rung = self.rungs[usize::from(number)];
             let key = rung.geometry.key(frame, position);
@@ -138,8 +137,8 @@ impl<'a> Ladder<'a> {
         }
     }
 
-    /// [`Ladder::answer`] for many states of the bits before `position`: `write` puts one into the frame. One
-    /// batch of lookups for each window, so that their misses in memory overlap.
+    /// [`Ladder::answer`] of the windows from number `from` on for many states of the bits before `position`:
+    /// `write` puts one into the frame. One batch of lookups for each window, so that their misses in memory overlap.
     pub(super) fn answers(
         &mut self,
         frame: &mut Frame,

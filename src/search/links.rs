@@ -134,6 +134,16 @@ impl<'a> Links<'a> {
         )
     }
 
+    /// Whether the rows above alone tell that a free position has no value.
+    pub(super) fn is_unknown_from_above(
+        &mut self,
+        frame: &mut Frame,
+        position: usize,
+    ) -> Result<bool, SearchError> {
+        let free = self.constraints.forced(position).is_none();
+        Ok(free && self.ladder.is_unknown_from_above(frame, position)?)
+    }
+
     /// The latest position from which no way gets past `end`, whatever the bits of the segment before it:
     /// starts from every state that `end` can see and goes back over those that lead to one that is alive.
     fn dead_from(
@@ -145,9 +155,7 @@ impl<'a> Links<'a> {
         from: &[u8],
     ) -> Result<usize, SearchError> {
         // Mostly the rows above alone tell: one lookup then, not one for each state.
-        if self.constraints.forced(end).is_none()
-            && self.ladder.is_unknown_from_above(frame, end)?
-        {
+        if self.is_unknown_from_above(frame, end)? {
             return Ok(end);
         }
         let length = end - seen[end - start];

@@ -199,12 +199,6 @@ impl<'a> RowSearch<'a> {
         self.levels.last().map_or(0, |level| level.end)
     }
 
-    /// The rest of the row from `start` on.
-    fn row_from(&self, start: usize) -> Range<usize> {
-        let row_bits = self.shape.width() * self.shape.channels();
-        start..(start / row_bits + 1) * row_bits
-    }
-
     /// Adds the segment from `start` on, unless it is a dead end.
     fn next_level(&mut self, start: usize) -> Result<Option<DeadEnd>, SearchError> {
         let (row, ..) = self.shape.place(start);
@@ -214,7 +208,7 @@ impl<'a> RowSearch<'a> {
                 return Ok(Some(DeadEnd { start, blames }));
             }
         }
-        let row_bits = self.row_from(start);
+        let row_bits = self.shape.rest_of_row(start);
         let mut from = vec![0u8; row_bits.len()];
         let mut backed_off = false;
         let chain = loop {
@@ -267,12 +261,10 @@ impl<'a> RowSearch<'a> {
     /// that no context has them of.
     fn unknown_from_above(&mut self, start: usize) -> Result<Vec<Blame>, SearchError> {
         let mut blames = Vec::new();
-        for position in self.row_from(start) {
-            if self.links.constraints.forced(position).is_none()
-                && self
-                    .links
-                    .ladder
-                    .is_unknown_from_above(&mut self.frame, position)?
+        for position in self.shape.rest_of_row(start) {
+            if self
+                .links
+                .is_unknown_from_above(&mut self.frame, position)?
             {
                 let context = self.links.ladder.context(position);
                 blames.push(self.blame_on(context, start));
@@ -311,7 +303,7 @@ impl<'a> RowSearch<'a> {
     /// What is to blame for an exhausted level, given the levels before it.
     fn blame_of(&self, level: &Level) -> Blame {
         let (seen, reach) = if level.backed_off {
-            (self.row_from(level.start), level.end - level.start)
+            (self.shape.rest_of_row(level.start), level.end - level.start)
         } else {
             let reach = level.chain.reach();
             (level.start..level.start + reach, reach)

@@ -186,7 +186,7 @@ impl<'a> BitSearch<'a> {
     fn enter(&mut self) -> Result<Node, SearchError> {
         let position = self.free[self.depth];
         self.counters.deepest = self.counters.deepest.max(position as u64);
-        let (answer, key) = self.ladder.answer(&mut self.frame, position, 0)?;
+        let (answer, key) = self.ladder.answer(&mut self.frame, position)?;
         if self.method == Method::Backjump {
             let start = self.depth * self.words;
             self.blame[start..start + self.words].fill(0);
