@@ -9,7 +9,8 @@
 
 use std::ops::Range;
 
-use super::frame::{Frame, push};
+use super::bits::push;
+use super::frame::Frame;
 use super::key::{ContextKey, DIGEST_BYTES, KeyRule, MAX_KEY_BYTES};
 use super::upper::UpperKey;
 use super::{Anchor, Window, WindowError};

@@ -1,5 +1,6 @@
 //! Window geometry: which bits a context selects, and packing a context into a key.
 
+pub(crate) mod bits;
 mod error;
 mod frame;
 mod geometry;
