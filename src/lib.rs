@@ -84,6 +84,7 @@ pub mod latent;
 pub mod progress;
 pub mod search;
 mod system;
+pub mod trace;
 pub mod window;
 
 pub use index::{

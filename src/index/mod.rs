@@ -7,6 +7,7 @@
 mod build;
 mod error;
 mod extract;
+mod found;
 mod gather;
 mod histogram;
 mod labels;
@@ -29,6 +30,7 @@ mod write;
 
 pub use build::{BuildOptions, BuildReport, WindowReport, build};
 pub use error::IndexError;
+pub use found::Found;
 pub use histogram::{Counts, Histogram};
 pub use lists::{Posting, Postings};
 pub use manifest::{FORMAT_VERSION, FileEntry, Manifest, Source, WindowEntry};

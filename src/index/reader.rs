@@ -314,15 +314,24 @@ impl<'a> WindowIndex<'a> {
     /// # Errors
     /// As [`WindowIndex::lookup`].
     pub fn lookup_batch(&self, keys: &[ContextKey]) -> Result<Vec<Option<Histogram>>, IndexError> {
+        let records = self.read_batch(keys)?.into_iter();
+        Ok(records
+            .map(|record| record.map(|record| record.histogram()))
+            .collect())
+    }
+
+    /// The records of many contexts, in the order given.
+    pub(super) fn read_batch(
+        &self,
+        keys: &[ContextKey],
+    ) -> Result<Vec<Option<ContextRecord>>, IndexError> {
         let mut order: Vec<_> = (0..keys.len()).collect();
         order.sort_unstable_by_key(|i| keys[*i]);
         let sorted = order.iter().map(|i| keys[*i].as_bytes());
         let values = self.index.store.get_sorted(self.context_family(), sorted)?;
         let mut found = vec![None; keys.len()];
         for (i, value) in order.into_iter().zip(values) {
-            found[i] = value
-                .map(|value| Ok::<_, IndexError>(self.decode(&value)?.histogram()))
-                .transpose()?;
+            found[i] = value.map(|value| self.decode(&value)).transpose()?;
         }
         Ok(found)
     }

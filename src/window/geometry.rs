@@ -153,6 +153,11 @@ impl Geometry {
         self.shape
     }
 
+    /// Bits of the longest context, absent ones included: what orders windows by size.
+    pub fn context_bits(&self) -> usize {
+        self.context_bits
+    }
+
     /// How contexts become keys.
     pub fn key_rule(&self) -> KeyRule {
         if self.exact_bytes() <= MAX_KEY_BYTES {

@@ -1,0 +1,41 @@
+//! What the index holds of a context: one read for its histogram and for where its postings lie.
+
+use super::record::ContextRecord;
+use super::{Histogram, IndexError, Postings, WindowIndex};
+use crate::window::ContextKey;
+
+/// A context that occurred.
+#[derive(Clone, Copy)]
+pub struct Found<'a> {
+    window: WindowIndex<'a>,
+    record: ContextRecord,
+}
+
+impl<'a> Found<'a> {
+    /// What followed it.
+    pub fn histogram(&self) -> Histogram {
+        self.record.histogram()
+    }
+
+    /// Where it was followed by `bit`, in ascending order of latent and position, as
+    /// [`WindowIndex::postings`] has it.
+    pub fn postings(&self, bit: bool) -> Postings<'a> {
+        self.window.read_list(*self.record.list(bit))
+    }
+}
+
+impl<'a> WindowIndex<'a> {
+    /// What the index holds of many contexts, in the order given: the reads of
+    /// [`WindowIndex::lookup_batch`], after which postings need no other to be found.
+    ///
+    /// # Errors
+    /// As [`WindowIndex::lookup`].
+    pub fn find_batch(&self, keys: &[ContextKey]) -> Result<Vec<Option<Found<'a>>>, IndexError> {
+        let records = self.read_batch(keys)?;
+        let found = |record| Found {
+            window: *self,
+            record,
+        };
+        Ok(records.into_iter().map(|record| record.map(found)).collect())
+    }
+}

@@ -1,0 +1,81 @@
+//! What can go wrong in a trace.
+
+use std::path::PathBuf;
+
+use crate::index::IndexError;
+use crate::latent::Shape;
+use crate::window::Window;
+
+/// An error of the `trace` module.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum TraceError {
+    /// The training latents do not fit in memory.
+    #[error(
+        "{path}: its {latents} latents take {needed} bytes of memory, {available} are available: trace on a \
+         machine with more, or build an index of fewer latents",
+        path = path.display()
+    )]
+    Memory {
+        /// The index.
+        path: PathBuf,
+        /// Training latents.
+        latents: u64,
+        /// Bytes that they take.
+        needed: u64,
+        /// Bytes that can be had.
+        available: u64,
+    },
+
+    /// An index from which every latent is left out.
+    #[error("{path}: no latent is left to trace to", path = path.display())]
+    Empty {
+        /// The index.
+        path: PathBuf,
+    },
+
+    /// A latent for which the index tells, and which it does not hold.
+    #[error("{path}: damaged: expected latent {latent}, of which a posting tells, found none", path = path.display())]
+    NoSuchLatent {
+        /// The index.
+        path: PathBuf,
+        /// Its id.
+        latent: u64,
+    },
+
+    /// Samples on a grid on which displacements have no meaning.
+    #[error(
+        "window {window} reads latents bit by bit, whatever their grid: expected {held} samples, as the index \
+         holds, found {found}; trace with square windows only (--window)"
+    )]
+    Grid {
+        /// The window.
+        window: Window,
+        /// Shape of the training latents.
+        held: Shape,
+        /// Shape of the samples.
+        found: Shape,
+    },
+
+    /// Samples without labels where contexts are bound to labels.
+    #[error("the samples have no labels: expected one for each, since contexts here are bound to labels")]
+    Unlabelled,
+
+    /// More postings than can be told.
+    #[error(
+        "sample {sample} has {postings} postings, more than {most}: ask for fewer of each bit (--top), or none \
+         (--brief)"
+    )]
+    Postings {
+        /// The sample.
+        sample: usize,
+        /// Postings asked for.
+        postings: u64,
+        /// Most that are told.
+        most: u64,
+    },
+
+    /// The index refused.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+}

@@ -1,0 +1,294 @@
+//! The quilt: a sample cut into connected regions, each copied bit for bit from one training latent at one
+//! displacement, the most informative first.
+//!
+//! A greedy cover. Of all candidates, a training latent at a displacement each, the connected piece of a
+//! footprint that tells most becomes a region; then the same for what is left, until every supported bit is
+//! in a region. What that guarantees: the first region is the most informative piece of any candidate, and
+//! each later one of what those before left. The total number of regions is not proved least: a least cover
+//! is NP-hard.
+//!
+//! Candidates are the occurrences of each bit at the largest window that supports it, all of them where
+//! they are at most [`TraceOptions::reach`](super::TraceOptions), and the nearest training latents in place.
+//! Contexts that occur more often are common by definition, and a piece of nothing else is background: only
+//! for what rarer ones leave over do their first occurrences become candidates.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashSet};
+
+use super::Information;
+use super::board::{Board, and, get, set_run, without};
+use super::components::{Components, Gain, Run, Weights};
+use super::footprint::{Footprints, Overlay};
+use super::support::Support;
+use crate::latent::Shape;
+
+/// Bits copied from one training latent at one displacement.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Region {
+    /// Id of the latent.
+    pub latent: u32,
+    /// Displacement: rows from a site of the sample down to its site of the latent.
+    pub down: i32,
+    /// Displacement: columns from a site of the sample right to its site of the latent.
+    pub right: i32,
+    /// Sites. Whole ones, but for one that no single source has whole: such a region is part of one site.
+    pub sites: u32,
+    /// Bits.
+    pub bits: u32,
+    /// What they tell, at the smallest window.
+    pub information: Information,
+}
+
+/// A sample cut into regions.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Quilt {
+    /// The most informative first; among equals the larger, then the lower id, then the less moved.
+    pub regions: Vec<Region>,
+    /// For each bit, the number of its region; `None` for a bit that no region covers, which then is not
+    /// supported.
+    pub region_of: Vec<Option<u32>>,
+}
+
+/// A candidate in the queue. The gain is what its best piece had when last looked at: it never grows.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+struct Waiting {
+    gain: Gain,
+    /// Lowest first among equal gains.
+    rank: Reverse<(u32, u32, i32, i32)>,
+    /// Regions that there were when it was looked at.
+    seen: usize,
+}
+
+impl Waiting {
+    fn overlay(&self) -> Overlay {
+        let (latent, _, down, right) = self.rank.0;
+        Overlay { latent, down, right }
+    }
+}
+
+/// A quilt under work.
+struct Work<'a, 'b> {
+    footprints: Footprints<'a>,
+    support: &'b Support,
+    weights: Weights,
+    components: Components,
+    /// Sites that no region has.
+    free: Board,
+    footprint: Board,
+    queue: BinaryHeap<Waiting>,
+    regions: Vec<(Region, Vec<Run>)>,
+}
+
+/// Cuts one sample. `near` are training latents to try in place, besides the occurrences.
+pub(super) fn quilt(
+    footprints: Footprints<'_>,
+    shape: Shape,
+    support: &Support,
+    near: impl Iterator<Item = u32>,
+    reach: u64,
+) -> Quilt {
+    let layout = footprints.layout();
+    let channels = shape.channels();
+    let per_site = |site: usize| site * channels..(site + 1) * channels;
+    let sites = shape.height() * shape.width();
+    let information: Vec<Information> = (0..sites)
+        .map(|site| support.information[per_site(site)].iter().copied().sum())
+        .collect();
+    let supported: Vec<bool> = (0..sites)
+        .map(|site| support.at[per_site(site)].iter().any(Option::is_some))
+        .collect();
+    let mut work = Work {
+        free: footprints.inside().clone(),
+        weights: Weights::new(layout, &information, &supported),
+        footprints,
+        support,
+        components: Components::default(),
+        footprint: Vec::new(),
+        queue: BinaryHeap::new(),
+        regions: Vec::new(),
+    };
+    let in_place = near.map(|latent| Overlay { latent, down: 0, right: 0 });
+    let mut candidates: HashSet<Overlay> = in_place.collect();
+    for position in 0..shape.bits() {
+        let occurrences = &support.occurrences[position];
+        if occurrences.count <= reach {
+            candidates.extend(work.overlays(shape, position, usize::MAX));
+        }
+    }
+    work.take_all(candidates);
+    // Only common contexts are left.
+    let mut candidates = HashSet::new();
+    for position in 0..shape.bits() {
+        if work.is_open(shape, position) {
+            candidates.extend(work.overlays(shape, position, COMMON));
+        }
+    }
+    work.take_all(candidates);
+    work.finish(shape)
+}
+
+/// Occurrences that are tried of a context that has more than can all be.
+const COMMON: usize = 1;
+
+impl Work<'_, '_> {
+    /// Where the first occurrences of a bit would have the sample lie.
+    fn overlays(&self, shape: Shape, position: usize, most: usize) -> Vec<Overlay> {
+        let source = self.footprints.source_shape();
+        let (row, col, _) = shape.place(position);
+        let occurrences = self.support.occurrences[position].postings.iter();
+        occurrences
+            .take(most)
+            .map(|posting| {
+                let (under, beside, _) = source.place(posting.position);
+                Overlay {
+                    // Ids are below 2³², sides below 2²⁰.
+                    latent: posting.latent as u32,
+                    down: under as i32 - row as i32,
+                    right: beside as i32 - col as i32,
+                }
+            })
+            .collect()
+    }
+
+    /// Whether a bit is supported and its site in no region.
+    fn is_open(&self, shape: Shape, position: usize) -> bool {
+        let (row, col, _) = shape.place(position);
+        let at = self.footprints.layout().at(row, col);
+        self.support.at[position].is_some() && get(&self.free, at)
+    }
+
+    /// The best piece of an overlay in what is free; its runs are then in `components`.
+    fn best_of(&mut self, overlay: Overlay) -> Option<(Gain, usize)> {
+        if !self.footprints.of(overlay, &mut self.footprint) {
+            return None;
+        }
+        and(&mut self.footprint, &self.free);
+        let layout = self.footprints.layout();
+        self.components.best(&self.footprint, layout, &self.weights)
+    }
+
+    fn look(&mut self, overlay: Overlay) {
+        if let Some((gain, _)) = self.best_of(overlay) {
+            self.queue.push(Waiting {
+                gain,
+                rank: Reverse(overlay.rank()),
+                seen: self.regions.len(),
+            });
+        }
+    }
+
+    /// Makes regions of the best pieces until no candidate has one. A candidate's best piece only shrinks as
+    /// others are taken: one that was looked at since the last region and still is first, is best.
+    fn take_all(&mut self, candidates: HashSet<Overlay>) {
+        for overlay in candidates {
+            self.look(overlay);
+        }
+        while let Some(first) = self.queue.pop() {
+            let overlay = first.overlay();
+            if first.seen < self.regions.len() {
+                self.look(overlay);
+                continue;
+            }
+            let Some((gain, root)) = self.best_of(overlay) else {
+                continue;
+            };
+            let runs = self.components.runs_of(root);
+            self.take(overlay, gain, runs);
+            self.look(overlay);
+        }
+    }
+
+    fn take(&mut self, overlay: Overlay, gain: Gain, runs: Vec<Run>) {
+        let mut taken = vec![0; self.free.len()];
+        for run in &runs {
+            set_run(&mut taken, run.start, run.end - run.start);
+        }
+        without(&mut self.free, &taken);
+        let region = Region {
+            latent: overlay.latent,
+            down: overlay.down,
+            right: overlay.right,
+            sites: gain.sites,
+            bits: 0,
+            information: gain.information,
+        };
+        self.regions.push((region, runs));
+    }
+
+    /// Adds what no source has as a whole site, and numbers the regions.
+    fn finish(self, shape: Shape) -> Quilt {
+        let layout = self.footprints.layout();
+        let mut regions: Vec<(Region, Vec<usize>)> = Vec::new();
+        let mut covered = vec![false; shape.bits()];
+        for (mut region, runs) in self.regions {
+            let mut bits = Vec::new();
+            for run in runs {
+                let row = run.start / layout.stride() - layout.margin;
+                let col = run.start % layout.stride() - layout.margin;
+                let start = shape.position(row, col, 0);
+                bits.extend(start..start + (run.end - run.start) * shape.channels());
+            }
+            for bit in &bits {
+                covered[*bit] = true;
+            }
+            // At most 2²⁰.
+            region.bits = bits.len() as u32;
+            regions.push((region, bits));
+        }
+        regions.extend(parts_of_sites(shape, self.footprints.source_shape(), self.support, &mut covered));
+        regions.sort_by_key(|(region, bits)| {
+            let overlay = Overlay {
+                latent: region.latent,
+                down: region.down,
+                right: region.right,
+            };
+            let size = Reverse((region.information, region.bits));
+            (size, overlay.rank(), bits.first().copied())
+        });
+        let mut quilt = Quilt {
+            regions: Vec::with_capacity(regions.len()),
+            region_of: vec![None; shape.bits()],
+        };
+        for (number, (region, bits)) in regions.into_iter().enumerate() {
+            for bit in bits {
+                quilt.region_of[bit] = Some(number as u32);
+            }
+            quilt.regions.push(region);
+        }
+        quilt
+    }
+}
+
+/// Supported bits of sites that no source has whole: the last one first, each with the earlier bits of its
+/// site that its window sees.
+fn parts_of_sites(
+    shape: Shape,
+    source: Shape,
+    support: &Support,
+    covered: &mut [bool],
+) -> Vec<(Region, Vec<usize>)> {
+    let mut regions = Vec::new();
+    for position in (0..shape.bits()).rev() {
+        let first = support.occurrences[position].postings.first();
+        let (Some(posting), false) = (first, covered[position]) else {
+            continue;
+        };
+        let (row, col, channel) = shape.place(position);
+        let (under, beside, _) = source.place(posting.position);
+        let seen = support.own_site[position].min(channel);
+        let bits: Vec<_> = (position - seen..=position).filter(|bit| !covered[*bit]).collect();
+        for bit in &bits {
+            covered[*bit] = true;
+        }
+        let region = Region {
+            latent: posting.latent as u32,
+            down: under as i32 - row as i32,
+            right: beside as i32 - col as i32,
+            sites: 1,
+            bits: bits.len() as u32,
+            information: bits.iter().map(|bit| support.information[*bit]).sum(),
+        };
+        regions.push((region, bits));
+    }
+    regions
+}

@@ -1,0 +1,266 @@
+//! What the index says of each bit of a latent: how often it is supported at every window, and where it
+//! occurred at the largest one that supports it.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use super::footprint::length_of;
+use super::{Information, TraceError};
+use crate::index::{Counts, Found, Histogram, IndexError, Posting, Resident, WindowIndex};
+use crate::latent::Shape;
+use crate::window::{ContextKey, Frame, Geometry};
+
+/// Occurrences from which on a context is remembered: a few thousand contexts of blank background are
+/// most of what is asked.
+const COMMON: u64 = 256;
+/// Most contexts that are remembered for each window, and most postings of each.
+const MOST_REMEMBERED: usize = 1 << 13;
+const MOST_LISTED: usize = 64;
+/// Most postings of one sample: 64 MiB.
+const MOST_POSTINGS: u64 = 1 << 22;
+
+/// The occurrences of a bit with its context.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Occurrences {
+    /// How many there are.
+    pub count: u64,
+    /// The first of them, in order of latent and position.
+    pub postings: Arc<[Posting]>,
+}
+
+/// Support of the bits of one latent.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Support {
+    /// For each window of the index, in its order: how often each bit followed its context.
+    pub counts: Vec<Vec<u64>>,
+    /// For each bit, the number of the largest quilt window that supports it; `None` when none does.
+    pub at: Vec<Option<u8>>,
+    /// For each bit, its occurrences at that window.
+    pub occurrences: Vec<Occurrences>,
+    /// For each bit, what it tells at the smallest window of the index.
+    pub information: Vec<Information>,
+    /// For each bit, how many earlier bits of its own site that window sees, at most.
+    pub(super) own_site: Vec<usize>,
+}
+
+/// One window of the index, as it is asked.
+pub(super) struct Asked<'a> {
+    pub(super) window: WindowIndex<'a>,
+    /// On the grid of the samples.
+    pub(super) geometry: Geometry,
+    /// Its histograms in memory, where they are.
+    pub(super) table: Option<&'a Resident>,
+    /// Its place among the quilt windows, largest first.
+    pub(super) rung: Option<u8>,
+}
+
+/// What is remembered of a context.
+struct Known {
+    histogram: Histogram,
+    /// First postings of 0 and of 1.
+    lists: [Arc<[Posting]>; 2],
+}
+
+/// One window and what is known of its contexts: those of the sample under work, and the common ones.
+struct Memory<'a> {
+    keys: Vec<ContextKey>,
+    /// Contexts read for this sample; `None` for one that never occurred.
+    read: HashMap<ContextKey, Option<Found<'a>>>,
+    common: HashMap<ContextKey, Known>,
+    histograms: Vec<Option<Histogram>>,
+}
+
+/// Asks the index, remembering what is asked often: one for each thread.
+pub(super) struct Asker<'a, 'w> {
+    windows: &'w [Asked<'a>],
+    memories: Vec<Memory<'a>>,
+    /// Numbers of the quilt windows, largest first.
+    rungs: Vec<usize>,
+    /// Number of the smallest window.
+    yardstick: usize,
+    /// Postings of each bit to read.
+    most: usize,
+    frame: Frame,
+}
+
+impl<'a, 'w> Asker<'a, 'w> {
+    /// `windows` are those of the index, at least one, on the grid `shape`; `most` postings of each bit are
+    /// read.
+    pub(super) fn new(windows: &'w [Asked<'a>], shape: Shape, most: usize) -> Self {
+        let geometries: Vec<_> = windows.iter().map(|asked| &asked.geometry).collect();
+        let numbers = 0..windows.len();
+        let mut rungs: Vec<_> = numbers.clone().filter(|n| windows[*n].rung.is_some()).collect();
+        rungs.sort_by_key(|number| windows[*number].rung);
+        let size = |number: &usize| geometries[*number].context_bits();
+        let memory = |_| Memory {
+            keys: Vec::new(),
+            read: HashMap::new(),
+            common: HashMap::new(),
+            histograms: Vec::new(),
+        };
+        Self {
+            windows,
+            memories: numbers.clone().map(memory).collect(),
+            rungs,
+            yardstick: numbers.min_by_key(size).unwrap_or_default(),
+            most,
+            frame: Frame::new(shape, &geometries),
+        }
+    }
+
+    /// What the index says of sample number `sample`, packed. `label` is the number of its label where
+    /// contexts are bound to labels, 0 where not; with `None`, contexts of its label never occurred.
+    ///
+    /// # Errors
+    /// [`TraceError::Postings`]; whatever the index reports.
+    pub(super) fn ask(
+        &mut self,
+        sample: usize,
+        packed: &[u8],
+        label: Option<u64>,
+    ) -> Result<Support, TraceError> {
+        self.frame.load(packed);
+        let bits = self.frame.shape().bits();
+        let mut support = Support {
+            counts: vec![vec![0; bits]; self.windows.len()],
+            at: vec![None; bits],
+            occurrences: vec![Occurrences::default(); bits],
+            information: vec![Information::of_bit(Histogram::default(), false); bits],
+            own_site: vec![0; bits],
+        };
+        let Some(label) = label else {
+            return Ok(support);
+        };
+        self.frame.set_label(label);
+        for number in 0..self.windows.len() {
+            self.count(number, &mut support)?;
+        }
+        let mut postings = 0;
+        for position in 0..bits {
+            let supports = |number: &&usize| support.counts[**number][position] > 0;
+            let Some(number) = self.rungs.iter().find(supports) else {
+                continue;
+            };
+            let count = support.counts[*number][position];
+            support.at[position] = self.windows[*number].rung;
+            support.occurrences[position].count = count;
+            postings += count.min(self.most as u64);
+        }
+        if postings > MOST_POSTINGS {
+            return Err(TraceError::Postings {
+                sample,
+                postings,
+                most: MOST_POSTINGS,
+            });
+        }
+        for rung in 0..self.rungs.len() {
+            self.list(rung, &mut support)?;
+        }
+        Ok(support)
+    }
+
+    /// Counts every bit at a window.
+    fn count(&mut self, number: usize, support: &mut Support) -> Result<(), IndexError> {
+        let Asked { geometry, table, .. } = &self.windows[number];
+        let memory = &mut self.memories[number];
+        memory.read.clear();
+        memory.keys.clear();
+        let positions = 0..geometry.shape().bits();
+        let keys = positions.map(|position| geometry.key(&mut self.frame, position));
+        memory.keys.extend(keys);
+        if let Some(table) = table {
+            table.histograms(&memory.keys, &mut memory.histograms)?;
+        } else {
+            let all: Vec<_> = (0..memory.keys.len()).collect();
+            self.read(number, &all)?;
+        }
+        let memory = &self.memories[number];
+        for (position, key) in memory.keys.iter().enumerate() {
+            let histogram = match table {
+                Some(_) => memory.histograms[position],
+                None => memory.histogram(key),
+            };
+            let histogram = histogram.unwrap_or_default();
+            let bit = self.frame.get(position);
+            support.counts[number][position] = histogram.count(bit);
+            if number == self.yardstick {
+                support.information[position] = Information::of_bit(histogram, bit);
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the postings of the bits that a quilt window is the largest to support.
+    fn list(&mut self, rung: usize, support: &mut Support) -> Result<(), IndexError> {
+        let number = self.rungs[rung];
+        let Asked { geometry, rung, .. } = &self.windows[number];
+        let (shape, window) = (geometry.shape(), geometry.window());
+        let positions = 0..shape.bits();
+        let own: Vec<_> = positions.filter(|position| support.at[*position] == *rung).collect();
+        self.read(number, &own)?;
+        let memory = &self.memories[number];
+        for position in own {
+            let (key, bit) = (&memory.keys[position], self.frame.get(position));
+            let (_, _, channel) = shape.place(position);
+            let reach = length_of(window, shape).unwrap_or(channel);
+            support.own_site[position] = reach.min(channel);
+            let listed = match memory.common.get(key) {
+                Some(known) => known.lists[usize::from(bit)].clone(),
+                None => match memory.read.get(key) {
+                    Some(Some(found)) => first(found, bit, self.most)?,
+                    // Its count is not 0, so it is there.
+                    _ => Arc::default(),
+                },
+            };
+            support.occurrences[position].postings = listed;
+        }
+        Ok(())
+    }
+
+    /// Reads the contexts at some positions that are not known yet, in one batch.
+    fn read(&mut self, number: usize, positions: &[usize]) -> Result<(), IndexError> {
+        let Asked { window, rung, .. } = &self.windows[number];
+        let memory = &mut self.memories[number];
+        let mut new = Vec::new();
+        for position in positions {
+            let key = memory.keys[*position];
+            if !memory.common.contains_key(&key) && !memory.read.contains_key(&key) {
+                memory.read.insert(key, None);
+                new.push(key);
+            }
+        }
+        let found = window.find_batch(&new)?;
+        for (key, found) in new.into_iter().zip(found) {
+            let histogram = found.map(|found| found.histogram()).unwrap_or_default();
+            let room = memory.common.len() < MOST_REMEMBERED && self.most <= MOST_LISTED;
+            match &found {
+                Some(found) if histogram.total() >= COMMON && room => {
+                    let list = |bit| match rung {
+                        Some(_) => first(found, bit, self.most),
+                        None => Ok(Arc::default()),
+                    };
+                    let lists = [list(false)?, list(true)?];
+                    memory.common.insert(key, Known { histogram, lists });
+                }
+                _ => {
+                    memory.read.insert(key, found);
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Memory<'_> {
+    fn histogram(&self, key: &ContextKey) -> Option<Histogram> {
+        match self.common.get(key) {
+            Some(known) => Some(known.histogram),
+            None => Some((*self.read.get(key)?)?.histogram()),
+        }
+    }
+}
+
+/// The first postings of a bit.
+fn first(found: &Found<'_>, bit: bool, most: usize) -> Result<Arc<[Posting]>, IndexError> {
+    found.postings(bit).take(most).collect()
+}

@@ -1,0 +1,251 @@
+//! Traces samples: support, quilt and neighbours of each.
+
+use rayon::prelude::*;
+
+use super::footprint::{Footprints, length_of};
+use super::quilt::{Quilt, quilt};
+use super::support::{Asked, Asker, Support};
+use super::training::{Neighbourhood, Neighbours, Training, planes_of};
+use super::{TraceError, copy_line};
+use crate::index::{Index, Resident};
+use crate::latent::{LatentSet, Shape};
+use crate::progress::Observer;
+use crate::window::Window;
+
+/// How samples are traced.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct TraceOptions {
+    /// Windows of the index whose occurrences make up the quilt. With none, all but the smallest, by which
+    /// information is measured; the only one where there is one.
+    pub windows: Vec<Window>,
+    /// Postings of each bit that are told.
+    pub top: usize,
+    /// Occurrences of a bit that are followed, all of them where they are no more than that.
+    pub reach: usize,
+    /// Nearest training latents that are told, at least 1.
+    pub nearest: usize,
+}
+
+impl Default for TraceOptions {
+    fn default() -> Self {
+        Self {
+            windows: Vec::new(),
+            top: 10,
+            reach: 16,
+            nearest: 5,
+        }
+    }
+}
+
+/// Where one sample comes from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Trace {
+    /// What the index says of each bit.
+    pub support: Support,
+    /// The sample cut into regions.
+    pub quilt: Quilt,
+    /// The training latents around it; `None` on another grid than theirs.
+    pub near: Option<Neighbours>,
+}
+
+/// Traces samples of one shape. Shared by threads.
+pub struct Tracer<'a> {
+    index: &'a Index,
+    training: &'a Training,
+    windows: Vec<Asked<'a>>,
+    quilt_windows: Vec<Window>,
+    shape: Shape,
+    options: TraceOptions,
+}
+
+impl<'a> Tracer<'a> {
+    /// Prepares to trace samples of `shape`. `tables` holds, for each window of the index, its histograms
+    /// in memory where they are; no table at all is as good as `None` for each.
+    ///
+    /// # Errors
+    /// [`TraceError::Index`] for a window that the index does not hold or that cannot be laid on the
+    /// samples' grid; [`TraceError::Grid`].
+    pub fn new(
+        index: &'a Index,
+        training: &'a Training,
+        tables: &'a [Option<Resident>],
+        shape: Shape,
+        options: TraceOptions,
+    ) -> Result<Self, TraceError> {
+        let mut windows = Vec::new();
+        for (number, window) in index.windows().enumerate() {
+            windows.push(Asked {
+                window,
+                geometry: window.geometry_on(shape)?,
+                table: tables.get(number).and_then(Option::as_ref),
+                rung: None,
+            });
+        }
+        let mut order: Vec<_> = (0..windows.len()).collect();
+        order.sort_by_key(|number| windows[*number].geometry.context_bits());
+        let mut quilt = Vec::new();
+        if options.windows.is_empty() {
+            quilt.extend(order.iter().copied().skip(usize::from(order.len() > 1)));
+        } else {
+            for window in &options.windows {
+                index.window(*window)?;
+            }
+            let asked = |number: &usize| options.windows.contains(&windows[*number].geometry.window());
+            quilt.extend(order.into_iter().filter(asked));
+        }
+        quilt.reverse();
+        for (rung, number) in quilt.iter().enumerate() {
+            // A search takes no more windows than fit a byte, and neither does an index.
+            windows[*number].rung = Some(rung as u8);
+        }
+        let quilt_windows: Vec<_> = quilt.iter().map(|n| windows[*n].geometry.window()).collect();
+        let on_line = |window: &&Window| length_of(**window, shape).is_some();
+        if let Some(window) = quilt_windows.iter().find(on_line)
+            && shape != index.shape()
+        {
+            return Err(TraceError::Grid {
+                window: *window,
+                held: index.shape(),
+                found: shape,
+            });
+        }
+        Ok(Self {
+            index,
+            training,
+            windows,
+            quilt_windows,
+            shape,
+            options,
+        })
+    }
+
+    /// The windows of the index, in its order: those of [`Support::counts`].
+    pub fn windows(&self) -> impl Iterator<Item = Window> + '_ {
+        self.windows.iter().map(|asked| asked.geometry.window())
+    }
+
+    /// The windows of the quilt, largest first: those of [`Support::at`].
+    pub fn quilt_windows(&self) -> &[Window] {
+        &self.quilt_windows
+    }
+
+    /// The window that information is measured at: the smallest of the index.
+    pub fn yardstick(&self) -> Option<Window> {
+        let size = |asked: &&Asked<'_>| asked.geometry.context_bits();
+        let smallest = self.windows.iter().min_by_key(size);
+        smallest.map(|asked| asked.geometry.window())
+    }
+
+    /// The line between reuse and a copy, in bits.
+    pub fn copy_line(&self) -> f64 {
+        copy_line(self.training.latents() as u64, self.training.shape().bits())
+    }
+
+    /// The training latents.
+    pub fn training(&self) -> &'a Training {
+        self.training
+    }
+
+    /// The shape of the samples.
+    pub fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// Hands the traces of samples `range` of a set to `take`, in order; traces as many at a time as keep all
+    /// threads busy. The same whatever the number of threads.
+    ///
+    /// # Errors
+    /// [`TraceError::Unlabelled`], [`TraceError::Postings`], [`TraceError::Index`]; whatever `take` returns.
+    pub fn trace_all<E: From<TraceError>>(
+        &self,
+        samples: &LatentSet,
+        range: std::ops::Range<usize>,
+        observer: &dyn Observer,
+        mut take: impl FnMut(usize, Trace) -> Result<(), E>,
+    ) -> Result<(), E> {
+        observer.stage("trace", range.len() as u64, "samples");
+        let threads = rayon::current_num_threads();
+        let mut workers: Vec<_> = (0..threads).map(|_| self.worker()).collect();
+        let mut next = range.start;
+        while next < range.end && !observer.stop_requested() {
+            let many = (threads * PER_THREAD).min(range.end - next);
+            let share = many.div_ceil(threads);
+            let batch = workers.par_iter_mut().enumerate().map(|(number, worker)| {
+                let start = next + (number * share).min(many);
+                let end = next + ((number + 1) * share).min(many);
+                let traces = (start..end).map(|sample| {
+                    let trace = worker.trace(samples, sample);
+                    observer.advance(1);
+                    trace
+                });
+                traces.collect::<Result<Vec<_>, _>>()
+            });
+            let batch: Vec<Vec<Trace>> = batch.collect::<Result<_, TraceError>>()?;
+            for trace in batch.into_iter().flatten() {
+                take(next, trace)?;
+                next += 1;
+            }
+        }
+        Ok(())
+    }
+
+    /// Traces one after the other.
+    pub fn worker(&self) -> Worker<'a, '_> {
+        let most = self.options.top.max(self.options.reach);
+        Worker {
+            tracer: self,
+            asker: Asker::new(&self.windows, self.shape, most),
+            neighbourhood: Neighbourhood::new(self.training),
+        }
+    }
+}
+
+/// Samples that one thread traces before the results are handed on.
+const PER_THREAD: usize = 16;
+
+/// Traces samples on one thread, remembering what is asked of the index often.
+pub struct Worker<'a, 't> {
+    tracer: &'t Tracer<'a>,
+    asker: Asker<'a, 't>,
+    neighbourhood: Neighbourhood<'a>,
+}
+
+impl Worker<'_, '_> {
+    /// Traces one sample of a set. Panics when there is none of that number, as indexing does.
+    ///
+    /// # Errors
+    /// As [`Tracer::trace_all`].
+    pub fn trace(&mut self, samples: &LatentSet, sample: usize) -> Result<Trace, TraceError> {
+        let Tracer { index, training, shape, options, .. } = self.tracer;
+        let packed = samples.packed_latent(sample);
+        let label = samples.labels().map(|labels| labels[sample]);
+        let bound = !index.labels().is_empty();
+        let number = match label {
+            Some(label) if bound => index.label_number(label).ok(),
+            None if bound => return Err(TraceError::Unlabelled),
+            _ => Some(0),
+        };
+        let support = self.asker.ask(sample, packed, number)?;
+        let planes = planes_of(*shape, packed);
+        let near = *shape == training.shape();
+        let near = near.then(|| self.neighbourhood.of(&planes, options.nearest.max(1)));
+        let nearest = near.iter().flat_map(|near| &near.nearest);
+        let nearest = nearest.map(|near| near.latent);
+        // Evidence is of the sample's own label.
+        let same_label = |latent: &u32| !bound || training.label(*latent) == label;
+        let footprints =
+            Footprints::new(training, *shape, &planes, &self.tracer.quilt_windows, &support.at);
+        let quilt = quilt(
+            footprints,
+            *shape,
+            &support,
+            nearest.filter(same_label),
+            options.reach as u64,
+        );
+        Ok(Trace {
+            support,
+            quilt,
+            near,
+        })
+    }
+}
