@@ -47,6 +47,8 @@ mod oracle;
 mod proof;
 /// Tasks small enough to try every latent.
 mod puzzles;
+/// The right quilts, by exhaustive search.
+mod quilts;
 /// P1 again: what is held in memory answers as the index does.
 mod resident;
 /// P3, P4: search is complete; same seed, same samples.
@@ -55,5 +57,7 @@ mod search;
 mod size;
 /// Random latent sets, indexes of them, and the binary.
 mod support;
+/// P5, P6: traces and quilts.
+mod trace;
 /// What the rows above tell of a context.
 mod upper;
