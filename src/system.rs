@@ -54,10 +54,10 @@ impl Write for NamedFile<'_> {
 ///
 /// # Errors
 /// Whatever `write` or the operating system reports; `path` is then as it was before.
-pub(crate) fn write_whole<E: From<io::Error>>(
+pub(crate) fn write_whole<T, E: From<io::Error>>(
     path: &Path,
-    write: impl FnOnce(&mut BufWriter<NamedFile<'_>>) -> Result<(), E>,
-) -> Result<(), E> {
+    write: impl FnOnce(&mut BufWriter<NamedFile<'_>>) -> Result<T, E>,
+) -> Result<T, E> {
     let folder = match path.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent,
         _ => Path::new("."),
@@ -73,14 +73,14 @@ pub(crate) fn write_whole<E: From<io::Error>>(
         path,
     };
     let mut out = BufWriter::with_capacity(1 << 20, named);
-    write(&mut out)?;
+    let written = write(&mut out)?;
     // Through the buffer and down to the disk.
     out.flush()?;
     drop(out);
     file.persist(path)
         .map_err(|error| naming(path)(error.error))?;
     sync_folder(folder)?;
-    Ok(())
+    Ok(written)
 }
 
 /// Makes the names in a folder as durable as the files behind them.

@@ -61,6 +61,16 @@ fn documents(folder: &Path) -> BTreeMap<&'static str, Vec<Value>> {
             ],
         ),
     ]);
+    for command in [
+        "trace index new.safetensors --json",
+        "trace two new.safetensors -w seq:2 --brief -o trace.json --json",
+        "trace index strangers.safetensors --json --all --limit 2",
+    ] {
+        documents
+            .entry("trace")
+            .or_insert_with(Vec::new)
+            .push(json_of(folder, &split(command), 0));
+    }
     let labels = worked_example().set().with_labels(vec![5, -2]).unwrap();
     labels.write(&folder.join("labels.safetensors")).unwrap();
     let labelled = split("build labels.safetensors -o labelled -w seq:3 --condition label --json");

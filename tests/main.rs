@@ -59,5 +59,7 @@ mod size;
 mod support;
 /// P5, P6: traces and quilts.
 mod trace;
+/// `bitquilt trace`, through the real program.
+mod trace_cli;
 /// What the rows above tell of a context.
 mod upper;

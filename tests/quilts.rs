@@ -57,7 +57,9 @@ impl Quilts<'_> {
         };
         let context = on_grid.context(self.sample, position);
         let lists = oracle.occurrences.get(&context);
-        lists.map_or(Vec::new(), |lists| lists[usize::from(self.sample[position])].clone())
+        lists.map_or(Vec::new(), |lists| {
+            lists[usize::from(self.sample[position])].clone()
+        })
     }
 
     /// The largest window that supports each bit.
@@ -75,7 +77,10 @@ impl Quilts<'_> {
             let mut other = self.sample.clone();
             other[position] = !other[position];
             let same = self.occurrences(self.yardstick, position).len() as f64;
-            let other = Quilts { sample: &other, ..*self };
+            let other = Quilts {
+                sample: &other,
+                ..*self
+            };
             let different = other.occurrences(self.yardstick, position).len() as f64;
             let share = (same + 0.5) / (same + different + 1.0);
             (-share.log2() * 1_048_576.0).round() as u64
@@ -136,10 +141,13 @@ impl Quilts<'_> {
                         continue;
                     }
                     let told = sum(&bits.by_ref().collect());
-                    let rank = |(latent, down, right): Source| (latent, down.abs() + right.abs(), down, right);
+                    let rank = |(latent, down, right): Source| {
+                        (latent, down.abs() + right.abs(), down, right)
+                    };
                     let better = best.as_ref().is_none_or(|(most, sites, other, _)| {
                         (told, piece.len()) > (*most, *sites)
-                            || (told, piece.len()) == (*most, *sites) && rank(*source) < rank(*other)
+                            || (told, piece.len()) == (*most, *sites)
+                                && rank(*source) < rank(*other)
                     });
                     if better {
                         best = Some((told, piece.len(), *source, piece));
@@ -151,7 +159,13 @@ impl Quilts<'_> {
             };
             free.retain(|site| !piece.contains(site));
             let bits = piece.iter().flat_map(|site| self.bits_of(*site)).collect();
-            regions.push(PlainRegion { latent, down, right, bits, units });
+            regions.push(PlainRegion {
+                latent,
+                down,
+                right,
+                bits,
+                units,
+            });
         }
         // What no source has as a whole site.
         let mut open: BTreeSet<usize> = free.iter().flat_map(|site| self.bits_of(*site)).collect();
@@ -169,7 +183,13 @@ impl Quilts<'_> {
             let bits: BTreeSet<_> = own.collect();
             open.retain(|bit| !bits.contains(bit));
             let (down, right) = (down - row, right - col);
-            regions.push(PlainRegion { latent, down, right, units: sum(&bits), bits });
+            regions.push(PlainRegion {
+                latent,
+                down,
+                right,
+                units: sum(&bits),
+                bits,
+            });
         }
         regions.sort_by_key(|region| {
             let size = (region.units, region.bits.len());
@@ -188,7 +208,12 @@ pub fn pieces(mut sites: BTreeSet<Site>) -> Vec<BTreeSet<Site>> {
     while let Some(first) = sites.pop_first() {
         let (mut piece, mut edge) = (BTreeSet::from([first]), vec![first]);
         while let Some((row, col)) = edge.pop() {
-            for near in [(row - 1, col), (row + 1, col), (row, col - 1), (row, col + 1)] {
+            for near in [
+                (row - 1, col),
+                (row + 1, col),
+                (row, col - 1),
+                (row, col + 1),
+            ] {
                 if sites.remove(&near) {
                     piece.insert(near);
                     edge.push(near);

@@ -12,6 +12,7 @@ mod import;
 mod info;
 mod preload;
 mod query;
+mod trace;
 mod ui;
 mod verify;
 
@@ -39,12 +40,13 @@ const STOPPED: u8 = 130;
     about = "A search engine for binary image latents",
     long_about = "A search engine for binary image latents.\n\nIndexes every local context of a set of \
         binary latents, generates new latents in which every local window was seen in that set, and \
-        proves it for every bit.",
+        tells for every bit which training patches it reuses.",
     after_help = "Examples:\n  \
         bitquilt import train-images-idx3-ubyte -o mnist.safetensors\n  \
         bitquilt build mnist.safetensors -o mnist.index --window 7x7\n  \
         bitquilt generate mnist.index --window 7x7 -o samples.safetensors --png samples.png\n  \
-        bitquilt verify mnist.index samples.safetensors",
+        bitquilt verify mnist.index samples.safetensors\n  \
+        bitquilt trace mnist.index samples.safetensors -o trace.json",
     max_term_width = 100
 )]
 struct Cli {
@@ -63,6 +65,7 @@ enum Verb {
     Info(info::InfoArgs),
     Query(query::QueryArgs),
     Generate(Box<generate::GenerateArgs>),
+    Trace(Box<trace::TraceArgs>),
     Verify(verify::VerifyArgs),
     Decode(decode::DecodeArgs),
 }
@@ -90,6 +93,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Info(args) => info::run(&args),
         Verb::Query(args) => query::run(&args),
         Verb::Generate(args) => generate::run(&args, &ui),
+        Verb::Trace(args) => trace::run(&args, &ui),
         Verb::Verify(args) => verify::run(&args, &ui),
         Verb::Decode(args) => decode::run(args, &ui),
     };

@@ -1,4 +1,4 @@
-//! Which windows `bitquilt generate` holds in memory.
+//! Which windows a verb holds in memory.
 
 use clap::{Args, ValueEnum};
 
@@ -10,7 +10,7 @@ use crate::system;
 /// Windows held in memory
 #[derive(Args)]
 pub(super) struct PreloadArgs {
-    /// Which windows to hold in memory. The samples are the same either way
+    /// Which windows to hold in memory. The answers are the same either way
     #[arg(long, value_enum, default_value_t = PreloadArg::Auto)]
     preload: PreloadArg,
 

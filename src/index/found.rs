@@ -36,6 +36,9 @@ impl<'a> WindowIndex<'a> {
             window: *self,
             record,
         };
-        Ok(records.into_iter().map(|record| record.map(found)).collect())
+        Ok(records
+            .into_iter()
+            .map(|record| record.map(found))
+            .collect())
     }
 }

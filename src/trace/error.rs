@@ -58,7 +58,9 @@ pub enum TraceError {
     },
 
     /// Samples without labels where contexts are bound to labels.
-    #[error("the samples have no labels: expected one for each, since contexts here are bound to labels")]
+    #[error(
+        "the samples have no labels: expected one for each, since contexts here are bound to labels"
+    )]
     Unlabelled,
 
     /// More postings than can be told.

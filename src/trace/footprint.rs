@@ -6,9 +6,7 @@
 //! window and its own: they are the *footprint*. Bits that merely agree, as half of all do by chance,
 //! leave none.
 
-use super::board::{
-    Board, Layout, and, and_run, move_down, move_up, or, or_run, runs, set_run,
-};
+use super::board::{Board, Layout, and, and_run, move_down, move_up, or, or_run, runs, set_run};
 use super::training::Training;
 use crate::latent::Shape;
 use crate::window::Window;
@@ -96,7 +94,11 @@ impl<'a> Footprints<'a> {
         let front = line.width - shape.height() * shape.width();
         let sights = windows.iter().enumerate().map(|(number, window)| {
             let on_line = length_of(*window, shape);
-            let words = if on_line.is_some() { line.words() } else { layout.words() };
+            let words = if on_line.is_some() {
+                line.words()
+            } else {
+                layout.words()
+            };
             let mut wanted = vec![vec![0; words]; channels];
             for (position, at) in supported_at.iter().enumerate() {
                 if *at != Some(number as u8) {
@@ -111,7 +113,10 @@ impl<'a> Footprints<'a> {
             }
             match on_line {
                 Some(length) => Sight::Sequence { length, wanted },
-                None => Sight::Square { radius: radius(window), wanted },
+                None => Sight::Square {
+                    radius: radius(window),
+                    wanted,
+                },
             }
         });
         // A window that supports nothing leaves no footprint.
@@ -272,14 +277,28 @@ impl<'a> Footprints<'a> {
             board.resize(self.line.words(), 0);
             let here = channel * sites + both.start;
             let under = channel * sites + moved(both.start, shift);
-            compare(board, front + both.start, self.planes, here, source, under, both.len());
+            compare(
+                board,
+                front + both.start,
+                self.planes,
+                here,
+                source,
+                under,
+                both.len(),
+            );
             if shift == 0 {
                 set_run(board, 0, front);
             }
         }
     }
 
-    fn add_sequence(&mut self, length: usize, wanted: &[Board], overlay: Overlay, footprint: &mut Board) {
+    fn add_sequence(
+        &mut self,
+        length: usize,
+        wanted: &[Board],
+        overlay: Overlay,
+        footprint: &mut Board,
+    ) {
         let shape = self.shape;
         let (width, channels) = (shape.width(), shape.channels() as i64);
         let sites = shape.height() * width;
@@ -290,7 +309,11 @@ impl<'a> Footprints<'a> {
         let rows = overlap(shape.height(), shape.height(), overlay.down);
         let mut here = vec![0; self.line.words()];
         for row in rows {
-            set_run(&mut here, front + row * width + columns.start, columns.len());
+            set_run(
+                &mut here,
+                front + row * width + columns.start,
+                columns.len(),
+            );
         }
         let mut vouched = vec![vec![0; self.line.words()]; shape.channels()];
         let [evidence, seen, _] = &mut self.scratch;
@@ -302,7 +325,11 @@ impl<'a> Footprints<'a> {
                 let last = if other <= own { 0 } else { -1 };
                 let first = (own - length as i64 - other + channels - 1).div_euclid(channels);
                 // At most the width of the line.
-                (other as usize, (-last) as usize, (last - first + 1).max(0) as usize)
+                (
+                    other as usize,
+                    (-last) as usize,
+                    (last - first + 1).max(0) as usize,
+                )
             });
             evidence.clone_from(wanted);
             and(evidence, &here);

@@ -62,7 +62,11 @@ struct Waiting {
 impl Waiting {
     fn overlay(&self) -> Overlay {
         let (latent, _, down, right) = self.rank.0;
-        Overlay { latent, down, right }
+        Overlay {
+            latent,
+            down,
+            right,
+        }
     }
 }
 
@@ -107,7 +111,11 @@ pub(super) fn quilt(
         queue: BinaryHeap::new(),
         regions: Vec::new(),
     };
-    let in_place = near.map(|latent| Overlay { latent, down: 0, right: 0 });
+    let in_place = near.map(|latent| Overlay {
+        latent,
+        down: 0,
+        right: 0,
+    });
     let mut candidates: HashSet<Overlay> = in_place.collect();
     for position in 0..shape.bits() {
         let occurrences = &support.occurrences[position];
@@ -235,7 +243,12 @@ impl Work<'_, '_> {
             region.bits = bits.len() as u32;
             regions.push((region, bits));
         }
-        regions.extend(parts_of_sites(shape, self.footprints.source_shape(), self.support, &mut covered));
+        regions.extend(parts_of_sites(
+            shape,
+            self.footprints.source_shape(),
+            self.support,
+            &mut covered,
+        ));
         regions.sort_by_key(|(region, bits)| {
             let overlay = Overlay {
                 latent: region.latent,
@@ -276,7 +289,9 @@ fn parts_of_sites(
         let (row, col, channel) = shape.place(position);
         let (under, beside, _) = source.place(posting.position);
         let seen = support.own_site[position].min(channel);
-        let bits: Vec<_> = (position - seen..=position).filter(|bit| !covered[*bit]).collect();
+        let bits: Vec<_> = (position - seen..=position)
+            .filter(|bit| !covered[*bit])
+            .collect();
         for bit in &bits {
             covered[*bit] = true;
         }

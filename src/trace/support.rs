@@ -89,7 +89,10 @@ impl<'a, 'w> Asker<'a, 'w> {
     pub(super) fn new(windows: &'w [Asked<'a>], shape: Shape, most: usize) -> Self {
         let geometries: Vec<_> = windows.iter().map(|asked| &asked.geometry).collect();
         let numbers = 0..windows.len();
-        let mut rungs: Vec<_> = numbers.clone().filter(|n| windows[*n].rung.is_some()).collect();
+        let mut rungs: Vec<_> = numbers
+            .clone()
+            .filter(|n| windows[*n].rung.is_some())
+            .collect();
         rungs.sort_by_key(|number| windows[*number].rung);
         let size = |number: &usize| geometries[*number].context_bits();
         let memory = |_| Memory {
@@ -161,7 +164,9 @@ impl<'a, 'w> Asker<'a, 'w> {
 
     /// Counts every bit at a window.
     fn count(&mut self, number: usize, support: &mut Support) -> Result<(), IndexError> {
-        let Asked { geometry, table, .. } = &self.windows[number];
+        let Asked {
+            geometry, table, ..
+        } = &self.windows[number];
         let memory = &mut self.memories[number];
         memory.read.clear();
         memory.keys.clear();
@@ -196,7 +201,9 @@ impl<'a, 'w> Asker<'a, 'w> {
         let Asked { geometry, rung, .. } = &self.windows[number];
         let (shape, window) = (geometry.shape(), geometry.window());
         let positions = 0..shape.bits();
-        let own: Vec<_> = positions.filter(|position| support.at[*position] == *rung).collect();
+        let own: Vec<_> = positions
+            .filter(|position| support.at[*position] == *rung)
+            .collect();
         self.read(number, &own)?;
         let memory = &self.memories[number];
         for position in own {

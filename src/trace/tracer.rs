@@ -90,7 +90,11 @@ impl<'a> Tracer<'a> {
             for window in &options.windows {
                 index.window(*window)?;
             }
-            let asked = |number: &usize| options.windows.contains(&windows[*number].geometry.window());
+            let asked = |number: &usize| {
+                options
+                    .windows
+                    .contains(&windows[*number].geometry.window())
+            };
             quilt.extend(order.into_iter().filter(asked));
         }
         quilt.reverse();
@@ -98,7 +102,10 @@ impl<'a> Tracer<'a> {
             // A search takes no more windows than fit a byte, and neither does an index.
             windows[*number].rung = Some(rung as u8);
         }
-        let quilt_windows: Vec<_> = quilt.iter().map(|n| windows[*n].geometry.window()).collect();
+        let quilt_windows: Vec<_> = quilt
+            .iter()
+            .map(|n| windows[*n].geometry.window())
+            .collect();
         let on_line = |window: &&Window| length_of(**window, shape).is_some();
         if let Some(window) = quilt_windows.iter().find(on_line)
             && shape != index.shape()
@@ -144,6 +151,11 @@ impl<'a> Tracer<'a> {
     /// The training latents.
     pub fn training(&self) -> &'a Training {
         self.training
+    }
+
+    /// How samples are traced.
+    pub fn options(&self) -> &TraceOptions {
+        &self.options
     }
 
     /// The shape of the samples.
@@ -216,7 +228,13 @@ impl Worker<'_, '_> {
     /// # Errors
     /// As [`Tracer::trace_all`].
     pub fn trace(&mut self, samples: &LatentSet, sample: usize) -> Result<Trace, TraceError> {
-        let Tracer { index, training, shape, options, .. } = self.tracer;
+        let Tracer {
+            index,
+            training,
+            shape,
+            options,
+            ..
+        } = self.tracer;
         let packed = samples.packed_latent(sample);
         let label = samples.labels().map(|labels| labels[sample]);
         let bound = !index.labels().is_empty();
@@ -233,8 +251,13 @@ impl Worker<'_, '_> {
         let nearest = nearest.map(|near| near.latent);
         // Evidence is of the sample's own label.
         let same_label = |latent: &u32| !bound || training.label(*latent) == label;
-        let footprints =
-            Footprints::new(training, *shape, &planes, &self.tracer.quilt_windows, &support.at);
+        let footprints = Footprints::new(
+            training,
+            *shape,
+            &planes,
+            &self.tracer.quilt_windows,
+            &support.at,
+        );
         let quilt = quilt(
             footprints,
             *shape,

@@ -4,6 +4,7 @@
 use std::collections::HashMap;
 
 use pulp::Arch;
+use serde::Serialize;
 
 use super::TraceError;
 use crate::index::Index;
@@ -27,7 +28,7 @@ pub struct Training {
 }
 
 /// A training latent and how many bits differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Neighbour {
     /// Hamming distance, in bits.
     pub distance: u32,
@@ -44,7 +45,7 @@ pub struct Neighbours {
     pub equal: Vec<u32>,
     /// Distance to the nearest latent that differs from `nearest[0]`: duplicates of that one do not hide
     /// how near it is. `None` when there is no such latent.
-    pub second: Option<u32>,
+    pub next_distance: Option<u32>,
     /// Distance from `nearest[0]` to the training latent nearest to it that differs from it; `None` when
     /// there is none.
     pub training_distance: Option<u32>,
@@ -66,7 +67,11 @@ pub(super) fn planes_of(shape: Shape, packed: &[u8]) -> Vec<u64> {
     let mut planes = vec![0; scan.len()];
     for position in 0..shape.bits() {
         let bit = read(&scan, position, 1);
-        push(&mut planes, position % channels * sites + position / channels, bit);
+        push(
+            &mut planes,
+            position % channels * sites + position / channels,
+            bit,
+        );
     }
     planes
 }
@@ -220,11 +225,11 @@ impl<'a> Neighbourhood<'a> {
             worst = nearest.last().map_or(u32::MAX, |last| last.distance);
         }
         let first = nearest.first().map(|near| near.latent);
-        let second = first.and_then(|first| self.nearest_other(first));
+        let next_distance = first.and_then(|first| self.nearest_other(first));
         Neighbours {
             nearest,
             equal,
-            second,
+            next_distance,
             training_distance: first.and_then(|first| self.of_training(first)),
         }
     }

@@ -1,0 +1,391 @@
+//! `bitquilt trace`
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::Args;
+
+use super::preload::PreloadArgs;
+use super::ui::{Ui, check_output};
+use super::{grouped, print};
+use crate::index::Index;
+use crate::progress::Observer;
+use crate::search::SampleSet;
+use crate::system;
+use crate::trace::{
+    Background, Header, SetSummaries, SetSummary, Spread, Trace, TraceOptions, TraceWriter, Traced,
+    Tracer, Training, summarize,
+};
+use crate::window::Window;
+
+/// Most training latents whose distances to their own nearest are the background.
+const BACKGROUND: usize = 1000;
+
+/// Tell which training patches samples reuse
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    bitquilt trace mnist.index samples.safetensors\n  \
+    bitquilt trace mnist.index samples.safetensors -o trace.json\n  \
+    bitquilt trace mnist.index others.safetensors --window 7x7 --brief -o trace.json\n  \
+    bitquilt trace mnist.index samples.safetensors --limit 1 --top 3 --json\n\n\
+    Each sample is cut into regions, each copied bit for bit from one training latent at one displacement, the\n\
+    most informative first. A region's information is what its bits tell at the smallest window of the index:\n\
+    blank background tells next to nothing. A region that tells more than log2(latents x bits) bits is called\n\
+    a copy. Samples may come from anywhere: bits that no training latent supports are told as such.")]
+pub(super) struct TraceArgs {
+    /// The index
+    index: PathBuf,
+
+    /// Samples, or any latents of the same channels
+    samples: PathBuf,
+
+    /// Write the trace file, JSON, here
+    #[arg(short, long, value_name = "TRACE.json")]
+    output: Option<PathBuf>,
+
+    /// A window of the quilt; again for each smaller one to turn to where no larger one supports a bit
+    /// [default: those that answered for the samples; else all of the index but the smallest]
+    #[arg(short, long = "window", value_name = "WINDOW")]
+    windows: Vec<Window>,
+
+    /// Trace the first N samples
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    limit: Option<u64>,
+
+    /// Postings to tell of each bit
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    top: usize,
+
+    /// Tell every posting of each bit
+    #[arg(long, conflicts_with = "top")]
+    all: bool,
+
+    /// Leave single bits out of the trace file: regions and figures only
+    #[arg(long, conflicts_with_all = ["top", "all"])]
+    brief: bool,
+
+    /// Occurrences of each bit to follow; contexts that occur more often count as background
+    #[arg(long, value_name = "N", default_value_t = TraceOptions::default().reach,
+          value_parser = at_least_1)]
+    reach: usize,
+
+    /// Nearest training latents to tell of each sample
+    #[arg(long, value_name = "N", default_value_t = TraceOptions::default().nearest,
+          value_parser = at_least_1)]
+    nearest: usize,
+
+    /// Most reused training latents to tell
+    #[arg(long, value_name = "N", default_value_t = 10)]
+    credits: usize,
+
+    #[command(flatten)]
+    preload: PreloadArgs,
+
+    /// Replace output files that exist
+    #[arg(long)]
+    force: bool,
+
+    /// Print the trace file instead of a summary
+    #[arg(long)]
+    json: bool,
+}
+
+impl TraceArgs {
+    /// Postings of each bit that somebody will read; `None` when nothing of single bits is told.
+    fn told(&self) -> Option<usize> {
+        let document = self.json || self.output.is_some();
+        let top = if self.all { usize::MAX } else { self.top };
+        (document && !self.brief).then_some(top)
+    }
+}
+
+pub(super) fn run(args: &TraceArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
+    if let Some(output) = &args.output {
+        check_output(output, args.force)?;
+    }
+    let index = Index::open(&args.index)?;
+    let samples = SampleSet::read(&args.samples)?;
+    if samples.latents.is_empty() {
+        bail!(
+            "{}: expected at least one sample, found none",
+            args.samples.display()
+        );
+    }
+    let shape = samples.latents.shape();
+    // A limit above what memory can count is no limit.
+    let limit = args.limit.map_or(usize::MAX, |limit| {
+        usize::try_from(limit).unwrap_or(usize::MAX)
+    });
+    let count = samples.latents.len().min(limit);
+    let options = TraceOptions {
+        windows: quilt_windows(args, &index, &samples)?,
+        top: args.told().unwrap_or(0),
+        reach: args.reach,
+        nearest: args.nearest,
+    };
+    let windows: Vec<_> = index.windows().collect();
+    let lookups = count as u64 * shape.bits() as u64;
+    let tables = args.preload.load(&windows, lookups, ui)?;
+    let training = Training::load(&index, ui)?;
+    let of_samples = || args.samples.display().to_string();
+    let tracer =
+        Tracer::new(&index, &training, &tables, shape, options).with_context(of_samples)?;
+    let background = Background::of(&training, BACKGROUND, ui);
+    let job = Job {
+        args,
+        samples: &samples,
+        count,
+        tracer: &tracer,
+        background: &background,
+        ui,
+    };
+    let summary = match &args.output {
+        Some(path) => system::write_whole(path, |out| job.trace_into(out))?,
+        None if args.json => job.trace_into(io::stdout().lock())?,
+        None => job.trace_into(io::sink())?,
+    };
+    ui.finish();
+    match (args.json, &args.output) {
+        (true, Some(path)) => {
+            let mut file = fs_err::File::open(path)?;
+            io::copy(&mut file, &mut io::stdout().lock())?;
+        }
+        (true, None) => {}
+        (false, _) => report(&job, &summary)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// The windows that were asked for; else those that answered for the samples, if the index holds them.
+fn quilt_windows(
+    args: &TraceArgs,
+    index: &Index,
+    samples: &SampleSet,
+) -> anyhow::Result<Vec<Window>> {
+    for (number, window) in args.windows.iter().enumerate() {
+        if args.windows[..number].contains(window) {
+            bail!("--window {window}: is named twice");
+        }
+    }
+    if !args.windows.is_empty() {
+        return Ok(args.windows.clone());
+    }
+    let held = samples
+        .windows
+        .iter()
+        .all(|window| index.window(*window).is_ok());
+    Ok(if held {
+        samples.windows.clone()
+    } else {
+        Vec::new()
+    })
+}
+
+struct Job<'a> {
+    args: &'a TraceArgs,
+    samples: &'a SampleSet,
+    count: usize,
+    tracer: &'a Tracer<'a>,
+    background: &'a Background,
+    ui: &'a Ui,
+}
+
+impl Job<'_> {
+    fn header(&self) -> Header {
+        let windows = self.samples.windows.iter();
+        Header {
+            index: self.args.index.display().to_string(),
+            samples_file: self.args.samples.display().to_string(),
+            answered_windows: windows.map(Window::to_string).collect(),
+            ..Header::of(self.tracer)
+        }
+    }
+
+    fn trace_into(&self, out: impl Write) -> anyhow::Result<SetSummary> {
+        let top = self.args.told();
+        let out = io::BufWriter::new(out);
+        let mut writer = TraceWriter::new(out, &self.header(), self.tracer, top)?;
+        let mut summaries = SetSummaries::default();
+        let latents = &self.samples.latents;
+        let bits = latents.shape().bits();
+        let take = |sample: usize, trace: Trace| {
+            let summary = summarize(&trace, self.tracer, self.background);
+            let answered_by = self.samples.answered_by.as_deref();
+            writer.add(&Traced {
+                sample,
+                label: latents.labels().map(|labels| labels[sample]),
+                summary: &summary,
+                trace: &trace,
+                answered_by: answered_by.map(|all| &all[sample * bits..(sample + 1) * bits]),
+            })?;
+            summaries.add(&trace, summary);
+            anyhow::Ok(())
+        };
+        self.tracer
+            .trace_all(latents, 0..self.count, self.ui, take)
+            .with_context(|| self.args.samples.display().to_string())?;
+        if self.ui.stop_requested() {
+            self.ui.finish();
+            let message = "stopped: nothing is written";
+            return Err(io::Error::new(io::ErrorKind::Interrupted, message).into());
+        }
+        let summary = summaries.finish(self.tracer, self.background, self.args.credits);
+        writer.finish(&summary)?;
+        Ok(summary)
+    }
+}
+
+/// The figures of the set, for people.
+fn report(job: &Job<'_>, summary: &SetSummary) -> anyhow::Result<()> {
+    let Job { tracer, args, .. } = job;
+    let names: Vec<_> = tracer
+        .quilt_windows()
+        .iter()
+        .map(ToString::to_string)
+        .collect();
+    let yardstick = tracer
+        .yardstick()
+        .map_or_else(String::new, |window| window.to_string());
+    print(format!(
+        "{} samples {}, traced to {} training latents at {} ({:.1} s)",
+        grouped(summary.samples),
+        tracer.shape(),
+        grouped(tracer.training().latents() as u64),
+        names.join(", "),
+        job.ui.elapsed().as_secs_f64()
+    ))?;
+    let at = summary.supported_at.iter();
+    let at: Vec<_> = at
+        .map(|at| format!("{} {}", at.window, percent(at.share)))
+        .collect();
+    line("supported bits", percent(summary.supported), &at.join(", "))?;
+    let of = |name: &str| {
+        summary
+            .spread
+            .iter()
+            .find(|named| named.name == name)
+            .map(|named| named.spread)
+    };
+    spread_line("regions", of("regions"), "a sample", 0)?;
+    spread_line("sources", of("sources"), "training latents a sample", 0)?;
+    spread_line("median region", of("median_region"), "sites", 0)?;
+    spread_line(
+        "largest region",
+        of("largest").map(hundredfold),
+        "% of the bits",
+        0,
+    )?;
+    let told = format!("bits of information at {yardstick}, copied by one region");
+    spread_line("reuse", of("most_informative"), &told, 1)?;
+    let copied = format!(
+        "of {} samples: a region of more than {:.1} bits",
+        grouped(summary.samples),
+        tracer.copy_line()
+    );
+    line("copied", grouped(summary.copied), &copied)?;
+    if let (Some(exact), Some(memorized), Some(authentic)) =
+        (summary.exact_copies, summary.memorized, summary.authentic)
+    {
+        line(
+            "exact copies",
+            grouped(exact),
+            "samples that equal a training latent",
+        )?;
+        spread_line(
+            "distance",
+            of("distance"),
+            "bits to the nearest training latent",
+            0,
+        )?;
+        spread_line("", summary.background, "between training latents", 0)?;
+        line("memorized", grouped(memorized), "by the rule of a third")?;
+        line(
+            "authentic",
+            grouped(authentic),
+            "farther from the nearest than that from its own",
+        )?;
+    }
+    let used = format!(
+        "of {} training latents ({})",
+        grouped(tracer.training().latents() as u64),
+        percent(summary.used_share)
+    );
+    line("used", grouped(summary.used), &used)?;
+    for (number, credit) in summary.credits.iter().enumerate() {
+        let what = format!(
+            "latent {}: {} bits in {} samples, {:.1} bits of information",
+            credit.latent,
+            grouped(credit.bits),
+            grouped(credit.samples),
+            credit.information
+        );
+        line(
+            if number == 0 { "most reused" } else { "" },
+            String::new(),
+            &what,
+        )?;
+    }
+    if tracer.windows().count() == 1 {
+        job.ui.note(format!(
+            "note: {}: information is measured at {yardstick}, its only window, where most bits are certain: build \
+             with --window 3x3 as well to tell background from shapes",
+            args.index.display()
+        ));
+    }
+    if let Some(output) = &args.output {
+        print(format!("→ {}", output.display()))?;
+    }
+    Ok(())
+}
+
+fn line(name: &str, value: String, what: &str) -> anyhow::Result<()> {
+    let between = if value.is_empty() { "" } else { " " };
+    print(format!("{name:<15} {value}{between}{what}"))
+}
+
+/// "median (10 % .. 90 %) what".
+fn spread_line(
+    name: &str,
+    spread: Option<Spread>,
+    what: &str,
+    digits: usize,
+) -> anyhow::Result<()> {
+    let Some(Spread {
+        p10, median, p90, ..
+    }) = spread
+    else {
+        return Ok(());
+    };
+    let value = format!("{median:.digits$} ({p10:.digits$} .. {p90:.digits$})");
+    line(name, value, what)
+}
+
+fn hundredfold(spread: Spread) -> Spread {
+    let Spread {
+        least,
+        p10,
+        median,
+        p90,
+        largest,
+        mean,
+    } = spread;
+    Spread {
+        least: 100.0 * least,
+        p10: 100.0 * p10,
+        median: 100.0 * median,
+        p90: 100.0 * p90,
+        largest: 100.0 * largest,
+        mean: 100.0 * mean,
+    }
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.2} %", 100.0 * share)
+}
+
+fn at_least_1(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| *number >= 1);
+    number.ok_or_else(|| "expected a whole number of at least 1".to_owned())
+}

@@ -1,0 +1,52 @@
+//! How near training latents are to each other: what the distance of a sample is to be held against.
+
+use rayon::prelude::*;
+
+use super::Training;
+use super::summary::Spread;
+use super::training::Neighbourhood;
+use crate::progress::Observer;
+
+/// Bytes of latents to be read for a background at most: a second or so on one thread.
+const MOST_BYTES: u64 = 8 << 30;
+/// Latents that a background is of at least, however large the set.
+const LEAST: u64 = 16;
+
+/// Distances of training latents to the nearest training latent that differs, ascending. Duplicates have
+/// no part in it: they would make a copy look no nearer than usual.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Background {
+    distances: Vec<u32>,
+}
+
+impl Background {
+    /// Of at most `most` training latents, evenly spaced over the set; fewer of a large set, and those of
+    /// which no other latent differs are left out.
+    pub fn of(training: &Training, most: usize, observer: &dyn Observer) -> Self {
+        let affordable = MOST_BYTES / training.bytes().max(1);
+        let most = most.min(affordable.max(LEAST) as usize);
+        let ids: Vec<_> = training.spaced(most).collect();
+        observer.stage("background", ids.len() as u64, "latents");
+        let distances = ids.into_par_iter().map_init(
+            || Neighbourhood::new(training),
+            |neighbourhood, id| {
+                observer.advance(1);
+                neighbourhood.of_training(id)
+            },
+        );
+        let mut distances: Vec<_> = distances.flatten_iter().collect();
+        distances.sort_unstable();
+        Self { distances }
+    }
+
+    /// Share of them that are at most so near; `None` where there are none.
+    pub fn share_within(&self, distance: u32) -> Option<f64> {
+        let within = self.distances.partition_point(|own| *own <= distance);
+        (!self.distances.is_empty()).then(|| within as f64 / self.distances.len() as f64)
+    }
+
+    /// How they are spread.
+    pub fn spread(&self) -> Option<Spread> {
+        Spread::of(self.distances.iter().copied().map(f64::from).collect())
+    }
+}

@@ -1,0 +1,222 @@
+//! The trace file: JSON, written sample by sample. Its schema is `schemas/trace.schema.json`.
+
+use std::io::{self, Write};
+
+use serde::Serialize;
+
+use super::{Quilt, SampleSummary, SetSummary, Trace, Tracer};
+use crate::latent::Shape;
+
+/// The version that this program writes.
+pub const TRACE_VERSION: u32 = 1;
+
+/// What was traced to what, and how.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Header {
+    /// `bitquilt.trace`.
+    pub format: &'static str,
+    /// [`TRACE_VERSION`].
+    pub version: u32,
+    /// Where the index is.
+    pub index: String,
+    /// Where the samples are.
+    pub samples_file: String,
+    /// Height, width and channels of a sample.
+    pub shape: [usize; 3],
+    /// Training latents.
+    pub training_latents: u64,
+    /// Windows of the index, in its order.
+    pub windows: Vec<String>,
+    /// Windows of the quilt, largest first.
+    pub quilt_windows: Vec<String>,
+    /// The window that information is measured at.
+    pub information_window: Option<String>,
+    /// What a region must carry more of to be a copy, in bits.
+    pub copy_line: f64,
+    /// Occurrences of a bit that were followed.
+    pub reach: usize,
+    /// Windows that answered for the samples, in the order in which they were asked; empty when nobody
+    /// says so.
+    pub answered_windows: Vec<String>,
+    /// Training latents that were left out, in words; `None` when none were.
+    pub without: Option<String>,
+}
+
+impl Header {
+    /// What a tracer says of itself; the rest is the caller's to fill in.
+    pub fn of(tracer: &Tracer<'_>) -> Self {
+        let shape = tracer.shape();
+        let quilt_windows = tracer.quilt_windows().iter();
+        Self {
+            format: "bitquilt.trace",
+            version: TRACE_VERSION,
+            index: String::new(),
+            samples_file: String::new(),
+            shape: [shape.height(), shape.width(), shape.channels()],
+            training_latents: tracer.training().latents() as u64,
+            windows: tracer.windows().map(|window| window.to_string()).collect(),
+            quilt_windows: quilt_windows.map(ToString::to_string).collect(),
+            information_window: tracer.yardstick().map(|window| window.to_string()),
+            copy_line: tracer.copy_line(),
+            reach: tracer.options().reach,
+            answered_windows: Vec::new(),
+            without: None,
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct RegionEntry {
+    latent: u32,
+    down: i32,
+    right: i32,
+    row: usize,
+    col: usize,
+    sites: u32,
+    bits: u32,
+    information: f64,
+    copied: bool,
+}
+
+#[derive(Serialize)]
+struct BitsEntry<'a> {
+    answered_by: Option<&'a [u8]>,
+    support: &'a [Vec<u64>],
+    window: &'a [Option<u8>],
+    count: Vec<u64>,
+    postings: Vec<Vec<(u64, usize)>>,
+    region: &'a [Option<u32>],
+}
+
+#[derive(Serialize)]
+struct SampleEntry<'a> {
+    sample: usize,
+    label: Option<i64>,
+    summary: &'a SampleSummary,
+    regions: Vec<RegionEntry>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    bits: Option<BitsEntry<'a>>,
+}
+
+fn regions_of(quilt: &Quilt, shape: Shape, line: f64) -> Vec<RegionEntry> {
+    let mut first = vec![None; quilt.regions.len()];
+    for (position, region) in quilt.region_of.iter().enumerate().rev() {
+        if let Some(region) = region {
+            first[*region as usize] = Some(position);
+        }
+    }
+    let regions = quilt.regions.iter().zip(first);
+    regions
+        .map(|(region, first)| {
+            // Every region has a bit.
+            let (row, col, _) = shape.place(first.unwrap_or_default());
+            RegionEntry {
+                latent: region.latent,
+                down: region.down,
+                right: region.right,
+                row,
+                col,
+                sites: region.sites,
+                bits: region.bits,
+                information: region.information.in_bits(),
+                copied: region.information.in_bits() > line,
+            }
+        })
+        .collect()
+}
+
+/// A sample as it is written.
+pub struct Traced<'a> {
+    /// Its number in the samples file.
+    pub sample: usize,
+    /// Its label, where the file has labels.
+    pub label: Option<i64>,
+    /// Its figures.
+    pub summary: &'a SampleSummary,
+    /// Its trace.
+    pub trace: &'a Trace,
+    /// How each bit was answered, where the samples file says so: 0 for a fixed bit, or 1 + the number of
+    /// the window in [`Header::answered_windows`].
+    pub answered_by: Option<&'a [u8]>,
+}
+
+/// A trace file under work.
+pub struct TraceWriter<W> {
+    out: W,
+    shape: Shape,
+    line: f64,
+    /// Postings of each bit; `None` leaves the bits out.
+    top: Option<usize>,
+    written: usize,
+}
+
+impl<W: Write> TraceWriter<W> {
+    /// Begins a file. With `top`, so many postings of each bit are told; without, nothing of single bits.
+    ///
+    /// # Errors
+    /// Whatever `out` reports.
+    pub fn new(
+        mut out: W,
+        header: &Header,
+        tracer: &Tracer<'_>,
+        top: Option<usize>,
+    ) -> io::Result<Self> {
+        let header = serde_json::to_string(header)?;
+        // The header's own closing brace comes last.
+        let open = header.strip_suffix('}').unwrap_or(&header);
+        write!(out, "{open},\n\"samples\":[")?;
+        Ok(Self {
+            out,
+            shape: tracer.shape(),
+            line: tracer.copy_line(),
+            top,
+            written: 0,
+        })
+    }
+
+    /// Adds a sample.
+    ///
+    /// # Errors
+    /// Whatever `out` reports.
+    pub fn add(&mut self, traced: &Traced<'_>) -> io::Result<()> {
+        let support = &traced.trace.support;
+        let bits = self.top.map(|top| BitsEntry {
+            answered_by: traced.answered_by,
+            support: &support.counts,
+            window: &support.at,
+            count: support.occurrences.iter().map(|told| told.count).collect(),
+            postings: support
+                .occurrences
+                .iter()
+                .map(|told| {
+                    let first = told.postings.iter().take(top);
+                    first.map(|p| (p.latent, p.position)).collect()
+                })
+                .collect(),
+            region: &traced.trace.quilt.region_of,
+        });
+        let entry = SampleEntry {
+            sample: traced.sample,
+            label: traced.label,
+            summary: traced.summary,
+            regions: regions_of(&traced.trace.quilt, self.shape, self.line),
+            bits,
+        };
+        let between = if self.written == 0 { "\n" } else { ",\n" };
+        self.out.write_all(between.as_bytes())?;
+        serde_json::to_writer(&mut self.out, &entry)?;
+        self.written += 1;
+        Ok(())
+    }
+
+    /// Ends the file with the figures of the set.
+    ///
+    /// # Errors
+    /// Whatever `out` reports.
+    pub fn finish(mut self, summary: &SetSummary) -> io::Result<()> {
+        self.out.write_all(b"\n],\n\"summary\":")?;
+        serde_json::to_writer(&mut self.out, summary)?;
+        self.out.write_all(b"}\n")?;
+        self.out.flush()
+    }
+}
