@@ -260,7 +260,11 @@ fn report(job: &Job<'_>, summary: &SetSummary) -> anyhow::Result<()> {
     let at: Vec<_> = at
         .map(|at| format!("{} {}", at.window, percent(at.share)))
         .collect();
-    line("supported bits", percent(summary.supported), &at.join(", "))?;
+    line(
+        "supported bits",
+        percent(summary.supported),
+        &format!("(by window: {})", at.join(", ")),
+    )?;
     let of = |name: &str| {
         summary
             .spread
@@ -288,11 +292,7 @@ fn report(job: &Job<'_>, summary: &SetSummary) -> anyhow::Result<()> {
     if let (Some(exact), Some(memorized), Some(authentic)) =
         (summary.exact_copies, summary.memorized, summary.authentic)
     {
-        line(
-            "exact copies",
-            grouped(exact),
-            "samples that equal a training latent",
-        )?;
+        line("exact copies", grouped(exact), "equal a training latent")?;
         spread_line(
             "distance",
             of("distance"),
@@ -315,10 +315,13 @@ fn report(job: &Job<'_>, summary: &SetSummary) -> anyhow::Result<()> {
     line("used", grouped(summary.used), &used)?;
     for (number, credit) in summary.credits.iter().enumerate() {
         let what = format!(
-            "latent {}: {} bits in {} samples, {:.1} bits of information",
+            "latent {}: {} bits in {}, {:.1} bits of information",
             credit.latent,
             grouped(credit.bits),
-            grouped(credit.samples),
+            match credit.samples {
+                1 => "1 sample".to_owned(),
+                samples => format!("{} samples", grouped(samples)),
+            },
             credit.information
         );
         line(

@@ -172,7 +172,7 @@ impl Training {
         distances.clear();
         let planes = &planes[..self.row_words];
         let rows = &self.words[..self.ids.len() * self.row_words];
-        // POPCNT and AVX2 where the machine has them: 60,000 MNIST latents in 0.4 ms instead of 1.4.
+        // POPCNT and AVX2 where the machine has them: 60,000 MNIST latents in 0.25 ms instead of 0.87.
         Arch::new().dispatch(
             #[inline(always)]
             || {
