@@ -1,7 +1,7 @@
 //! A search engine for binary image latents.
 //!
 //! Bitquilt indexes every local context of a set of binary latents, generates new latents in which
-//! every local window was seen in that set, and tells for every generated bit what supports it. It
+//! every local window was seen in that set, and tells for every bit which training patches it reuses. It
 //! implements the retrieval side of Zhao & Basu, "Exploring Image Generation via Mutually Exclusive
 //! Probability Spaces and Local Correlation Hypothesis" (arXiv 2506.21731); equation numbers in these
 //! pages are that paper's.
@@ -14,10 +14,11 @@
 //! | [`window`] | which bits a context selects; packing a context into a key |
 //! | [`index`] | build (extract → sort → merge → ingest), RocksDB, lookup, postings, verification |
 //! | [`search`] | generation: the search for supported latents, samples files, their proof |
+//! | [`trace`] | where samples come from: support, postings, quilts of copied regions, nearest latents |
 //! | [`progress`] | how long work reports itself and is stopped |
 //! | [`cli`] | the `bitquilt` command, one file per verb |
 //!
-//! Arrows run downwards only: cli → search → index → window → latent. The library never prints, never
+//! Arrows run downwards only: cli → {search, trace} → index → window → latent. The library never prints, never
 //! reads the environment and never opens a path that it was not given.
 //!
 //! # The worked example of the paper

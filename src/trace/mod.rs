@@ -1,5 +1,15 @@
-//! Where samples come from: for each bit its support and its postings, for each sample a [`Quilt`] of
-//! regions copied from training latents, and summaries.
+//! Where samples come from.
+//!
+//! A [`Tracer`] asks the index how often each bit of a sample is supported and where it occurred
+//! ([`Support`]), cuts the sample into regions that training latents have bit for bit ([`Quilt`]), and finds
+//! the training latents nearest to it ([`Neighbours`]); [`summarize`] and [`SetSummaries`] make figures of
+//! that, [`TraceWriter`] the trace file.
+//!
+//! The samples may come from anywhere: this search, a network, held-out data. Useful to tell what a
+//! generator of binary latents copies, and from where. Not for copies that are not bit for bit: one flipped
+//! bit in every window hides them from the quilt, though not from the nearest latents.
+//!
+//! Arrows: `tracer` → {`support`, `quilt` → {`footprint` → `training`, `components`} → `board`}.
 
 mod background;
 mod board;
