@@ -89,8 +89,8 @@ pub mod trace;
 pub mod window;
 
 pub use index::{
-    BuildOptions, BuildReport, Counts, Histogram, Index, IndexError, Manifest, Posting, Postings,
-    Resident, Source, WindowIndex, build,
+    BuildOptions, BuildReport, Counts, Histogram, Ids, Index, IndexError, Manifest, Posting,
+    Postings, Resident, Source, WindowIndex, build,
 };
 pub use latent::{Bits, Codec, LatentError, LatentSet, Shape};
 pub use progress::{Observer, Unobserved};

@@ -131,11 +131,20 @@ fn a_build_killed_while_it_moves_into_place_can_go_on() {
     copy_folder(ingested, &half_gone);
     copy_folder(&finished.join("db"), &half_gone.join("db"));
     fs_err::remove_file(half_gone.join("db/CURRENT")).unwrap();
-    // The new database is in its place, its manifest not yet written.
+    // The manifest is half written.
+    let half_manifest = folder.path().join("half-manifest");
+    copy_folder(ingested, &half_manifest);
+    fs_err::write(half_manifest.join("building/.bitquilt-a1B2c3"), "{").unwrap();
+    // The new database is in its place, its manifest not yet.
     let no_manifest = folder.path().join("no-manifest");
     copy_folder(ingested, &no_manifest);
     fs_err::rename(no_manifest.join("building/db"), no_manifest.join("db")).unwrap();
-    for state in [half_gone, no_manifest] {
+    fs_err::copy(
+        finished.join("manifest.json"),
+        no_manifest.join("building/manifest.json"),
+    )
+    .unwrap();
+    for state in [half_gone, half_manifest, no_manifest] {
         is_unfinished(&state);
         build(&set, &state, &options, &Unobserved).unwrap();
         assert!(!state.join("building").exists());

@@ -284,6 +284,7 @@ fn sound_files(folder: &Path) -> [Vec<u8>; 2] {
         constraints: "",
         options,
         attempts: &attempts,
+        without: bitquilt::Ids::default(),
     };
     let (latents, samples) = (folder.join("latents"), folder.join("samples"));
     run.write(&samples).unwrap();

@@ -57,6 +57,8 @@ mod search;
 mod size;
 /// Random latent sets, indexes of them, and the binary.
 mod support;
+/// Removal requests: latents left out.
+mod takedown;
 /// P5, P6: traces and quilts.
 mod trace;
 /// `bitquilt trace`, through the real program.

@@ -140,6 +140,7 @@ proptest! {
             constraints: "",
             options,
             attempts: &attempts,
+            without: bitquilt::Ids::default(),
         };
         let path = folder.path().join("samples.safetensors");
         run.write(&path).unwrap();
@@ -179,6 +180,7 @@ proptest! {
                 answered_by: None,
                 windows: Vec::new(),
                 min_count: 1,
+                without: bitquilt::Ids::default(),
             };
             let expected = expected(&training, anchor, &all, |_, _| Some(*window));
             for proof in proofs(&training, &index, &samples, *window) {
@@ -207,6 +209,7 @@ proptest! {
             answered_by: None,
             windows: Vec::new(),
             min_count: 1,
+            without: bitquilt::Ids::default(),
         };
         let set = training.set().with_labels(labels.clone()).unwrap();
         let labels = Some([&labels[..], &theirs]);
@@ -235,6 +238,7 @@ proptest! {
                 answered_by: None,
                 windows: Vec::new(),
                 min_count: 1,
+                without: bitquilt::Ids::default(),
             };
             let labels = Some([&labels[..], &theirs]);
             let expected = expected_under(&training, labels, anchor, &all, |_, _| Some(*window));
@@ -259,6 +263,7 @@ proptest! {
             answered_by: Some(answered.clone()),
             windows: windows.clone(),
             min_count: 1,
+            without: bitquilt::Ids::default(),
         };
         let who = |sample: usize, position: usize| {
             let by = usize::from(answered[sample * bits + position]);
@@ -294,6 +299,7 @@ fn samples_of_another_shape_are_refused() {
             answered_by: None,
             windows: Vec::new(),
             min_count: 1,
+            without: bitquilt::Ids::default(),
         };
         let found = verify_from_index(&index, &samples, window, &Unobserved);
         let refused = matches!(&found, Err(SearchError::Index(IndexError::Grid { .. })));
@@ -321,6 +327,7 @@ fn samples_of_a_window_that_the_index_does_not_hold_are_refused() {
         answered_by: Some(vec![1; 12]),
         windows: vec!["seq:2".parse().unwrap()],
         min_count: 1,
+        without: bitquilt::Ids::default(),
     };
     let error = verify_from_index(&index, &samples, window, &Unobserved).unwrap_err();
     assert!(
@@ -344,6 +351,7 @@ fn samples_without_labels_are_refused_where_contexts_are_bound_to_them() {
         answered_by: None,
         windows: Vec::new(),
         min_count: 1,
+        without: bitquilt::Ids::default(),
     };
     let of_index = |labels| verify_from_index(&index, &samples(labels), window, &Unobserved);
     let of_latents = |labels: [bool; 2]| {

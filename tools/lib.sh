@@ -40,10 +40,15 @@ python_environment() {
   fi
 }
 
+# The names that the binding generator looks for; libclang-cpp, often there without it, is another library.
 have_libclang() {
-  compgen -G '/usr/lib/llvm-*/lib/libclang*.so*' >/dev/null ||
-    compgen -G '/usr/lib*/libclang*.so*' >/dev/null ||
-    compgen -G '/usr/lib/*/libclang-[0-9]*.so*' >/dev/null
+  local folder name
+  for folder in '/usr/lib/llvm-*/lib' '/usr/lib*' '/usr/lib/*'; do
+    for name in 'libclang.so*' 'libclang-[0-9]*.so*'; do
+      compgen -G "$folder/$name" >/dev/null && return
+    done
+  done
+  return 1
 }
 
 setup() {

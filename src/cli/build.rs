@@ -7,9 +7,10 @@ use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::json;
 
+use super::ids::IdsArg;
 use super::ui::Ui;
 use super::{grouped, print, print_json};
-use crate::index::{BuildOptions, Source, build};
+use crate::index::{BuildOptions, Ids, Source, build};
 use crate::latent::{LatentError, LatentSet};
 use crate::system;
 use crate::window::{Anchor, Condition, Window};
@@ -19,7 +20,8 @@ use crate::window::{Anchor, Condition, Window};
 #[command(after_help = "Examples:\n  \
     bitquilt build mnist.safetensors -o mnist.index --window 3x3 --window 7x7\n  \
     bitquilt build codes.safetensors -o codes.index --window 5x5 --memory 2GiB\n  \
-    bitquilt build mnist.safetensors -o digits.index --window 7x7 --condition label\n\n\
+    bitquilt build mnist.safetensors -o digits.index --window 7x7 --condition label\n  \
+    bitquilt build mnist.safetensors -o rest.index --window 7x7 --exclude 17,100..200\n\n\
     A build that was stopped goes on where it was when the same command is run again.")]
 pub(super) struct BuildArgs {
     /// Latents files, all of one shape; ids go on from one to the next
@@ -41,6 +43,11 @@ pub(super) struct BuildArgs {
     /// What a context is bound to: none, or label (each label has contexts of its own)
     #[arg(long, default_value = "none", value_name = "CONDITION")]
     condition: Condition,
+
+    /// Latents to leave out: ids as 3,17,100..200 (100 to 199), or @FILE with one or more on each line, #
+    /// before a remark. The others keep their ids
+    #[arg(long, value_name = "IDS|@FILE")]
+    exclude: Option<IdsArg>,
 
     /// Memory to work within, as 512MiB or 4GiB [default: a quarter of the machine's]
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
@@ -95,6 +102,10 @@ pub(super) fn run(args: &BuildArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
         memory: args.memory.unwrap_or_else(|| system::total_memory() / 4),
         force: args.force,
         sources,
+        excluded: match &args.exclude {
+            Some(ids) => ids.read("--exclude")?,
+            None => Ids::default(),
+        },
     };
     let report = build(&set, &args.output, &options, ui)?;
     ui.finish();

@@ -9,6 +9,7 @@ use serde_json::json;
 
 use super::attempts::{attempt_json, no_sample, summarize};
 use super::given::GivenArgs;
+use super::ids::WithoutArgs;
 use super::preload::PreloadArgs;
 use super::ui::{Ui, check_output};
 use super::{NO, STOPPED, choose_window, grouped, print, print_json};
@@ -115,6 +116,9 @@ pub(super) struct GenerateArgs {
     max_states: u32,
 
     #[command(flatten)]
+    without: WithoutArgs,
+
+    #[command(flatten)]
     preload: PreloadArgs,
 
     /// Also write the samples as a picture
@@ -186,7 +190,7 @@ pub(super) fn run(args: &GenerateArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     for output in args.output.iter().chain(&args.png) {
         check_output(output, args.force)?;
     }
-    let index = Index::open(&args.index)?;
+    let index = args.without.apply(Index::open(&args.index)?)?;
     let codec = Codec::from(index.manifest().codec.as_str());
     if args.png.is_some() && codec != Codec::Threshold {
         anyhow::bail!(
@@ -257,6 +261,7 @@ pub(super) fn run(args: &GenerateArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
         windows: &windows,
         label: args.label,
         constraints: &constraints,
+        without: index.left_out(),
         options: task.options,
         attempts: &attempts,
     };

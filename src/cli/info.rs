@@ -55,6 +55,7 @@ pub(super) fn run(args: &InfoArgs) -> anyhow::Result<ExitCode> {
             "tool": manifest.tool,
             "windows": windows,
             "sources": manifest.sources,
+            "excluded": manifest.excluded,
         }))?;
         return Ok(ExitCode::SUCCESS);
     }
@@ -73,6 +74,13 @@ pub(super) fn run(args: &InfoArgs) -> anyhow::Result<ExitCode> {
     ))?;
     if index.condition() == Condition::Label {
         print(format!("  contexts of labels {}", index.held_labels()))?;
+    }
+    let excluded = manifest.excluded();
+    if !excluded.is_empty() {
+        print(format!(
+            "  {} excluded: {excluded}",
+            grouped(excluded.len())
+        ))?;
     }
     for source in &manifest.sources {
         print(format!("  from {}", source.name))?;

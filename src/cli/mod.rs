@@ -8,6 +8,7 @@ mod build;
 mod decode;
 mod generate;
 mod given;
+mod ids;
 mod import;
 mod info;
 mod preload;

@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::json;
 
+use super::ids::WithoutArgs;
 use super::{NO, choose_window, grouped, print, print_json};
 use crate::index::Index;
 use crate::latent::{LatentSet, Shape};
@@ -46,13 +47,16 @@ pub(super) struct QueryArgs {
     #[arg(long, conflicts_with = "top")]
     all: bool,
 
+    #[command(flatten)]
+    without: WithoutArgs,
+
     /// Print as JSON
     #[arg(long)]
     json: bool,
 }
 
 pub(super) fn run(args: &QueryArgs) -> anyhow::Result<ExitCode> {
-    let index = Index::open(&args.index)?;
+    let index = args.without.apply(Index::open(&args.index)?)?;
     let window = index.window(choose_window(args.window, &index)?)?;
     let shape = index.shape();
     let position = parse_place(&args.at, shape)?;
@@ -60,12 +64,7 @@ pub(super) fn run(args: &QueryArgs) -> anyhow::Result<ExitCode> {
     let (packed, label) = match &args.of {
         None => match index.latent(args.latent)? {
             Some(latent) => (latent.packed().to_vec(), latent.label()),
-            None => bail!(
-                "{}: holds latents 0 to {}, none of id {}",
-                args.index.display(),
-                index.latents() - 1,
-                args.latent
-            ),
+            None => return Err(index.no_such_latent(args.latent).into()),
         },
         Some(path) => latent_of(path, args.latent, &index)?,
     };

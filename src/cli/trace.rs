@@ -1,22 +1,24 @@
 //! `bitquilt trace`
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Args;
 
+use super::ids::WithoutArgs;
 use super::preload::PreloadArgs;
 use super::ui::{Ui, check_output};
 use super::{grouped, print};
 use crate::index::Index;
+use crate::latent::{Codec, GridOptions, LatentSet, Picture, Shape};
 use crate::progress::Observer;
 use crate::search::SampleSet;
 use crate::system;
 use crate::trace::{
-    Background, Header, SetSummaries, SetSummary, Spread, Trace, TraceOptions, TraceWriter, Traced,
-    Tracer, Training, summarize,
+    Background, Header, MapRow, SetSummaries, SetSummary, Spread, Trace, TraceOptions, TraceWriter,
+    Traced, Tracer, Training, draw_map, summarize,
 };
 use crate::window::Window;
 
@@ -27,13 +29,14 @@ const BACKGROUND: usize = 1000;
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
     bitquilt trace mnist.index samples.safetensors\n  \
-    bitquilt trace mnist.index samples.safetensors -o trace.json\n  \
+    bitquilt trace mnist.index samples.safetensors -o trace.json --png map.png\n  \
     bitquilt trace mnist.index others.safetensors --window 7x7 --brief -o trace.json\n  \
     bitquilt trace mnist.index samples.safetensors --limit 1 --top 3 --json\n\n\
     Each sample is cut into regions, each copied bit for bit from one training latent at one displacement, the\n\
     most informative first. A region's information is what its bits tell at the smallest window of the index:\n\
     blank background tells next to nothing. A region that tells more than log2(latents x bits) bits is called\n\
-    a copy. Samples may come from anywhere: bits that no training latent supports are told as such.")]
+    a copy. Samples may come from anywhere: bits that no training latent supports are told as such. --png draws\n\
+    the first samples, each with its quilt, its sources and the nearest training latent.")]
 pub(super) struct TraceArgs {
     /// The index
     index: PathBuf,
@@ -44,6 +47,19 @@ pub(super) struct TraceArgs {
     /// Write the trace file, JSON, here
     #[arg(short, long, value_name = "TRACE.json")]
     output: Option<PathBuf>,
+
+    /// Draw a map of the first samples here: each with its quilt coloured by source, the sources that tell
+    /// most with what was copied outlined, and the nearest training latent with what differs
+    #[arg(long, value_name = "MAP.png")]
+    png: Option<PathBuf>,
+
+    /// Samples of the map
+    #[arg(long, value_name = "N", default_value_t = 8, requires = "png", value_parser = at_least_1)]
+    png_limit: usize,
+
+    /// Sources of each sample in the map
+    #[arg(long, value_name = "N", default_value_t = 5, requires = "png", value_parser = at_least_1)]
+    png_sources: usize,
 
     /// A window of the quilt; again for each smaller one to turn to where no larger one supports a bit
     /// [default: those that answered for the samples; else all of the index but the smallest]
@@ -81,6 +97,9 @@ pub(super) struct TraceArgs {
     credits: usize,
 
     #[command(flatten)]
+    without: WithoutArgs,
+
+    #[command(flatten)]
     preload: PreloadArgs,
 
     /// Replace output files that exist
@@ -102,10 +121,13 @@ impl TraceArgs {
 }
 
 pub(super) fn run(args: &TraceArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
-    if let Some(output) = &args.output {
+    for output in args.output.iter().chain(&args.png) {
         check_output(output, args.force)?;
     }
-    let index = Index::open(&args.index)?;
+    if args.output.is_some() && args.output == args.png {
+        bail!("--png: names the trace file too: choose another name");
+    }
+    let index = args.without.apply(Index::open(&args.index)?)?;
     let samples = SampleSet::read(&args.samples)?;
     if samples.latents.is_empty() {
         bail!(
@@ -141,11 +163,15 @@ pub(super) fn run(args: &TraceArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
         background: &background,
         ui,
     };
+    let mut drawn = Vec::new();
     let summary = match &args.output {
-        Some(path) => system::write_whole(path, |out| job.trace_into(out))?,
-        None if args.json => job.trace_into(io::stdout().lock())?,
-        None => job.trace_into(io::sink())?,
+        Some(path) => system::write_whole(path, |out| job.trace_into(out, &mut drawn))?,
+        None if args.json => job.trace_into(io::stdout().lock(), &mut drawn)?,
+        None => job.trace_into(io::sink(), &mut drawn)?,
     };
+    if let Some(png) = &args.png {
+        job.draw(&drawn, png)?;
+    }
     ui.finish();
     match (args.json, &args.output) {
         (true, Some(path)) => {
@@ -195,7 +221,9 @@ struct Job<'a> {
 impl Job<'_> {
     fn header(&self) -> Header {
         let windows = self.samples.windows.iter();
+        let without = self.tracer.index().left_out();
         Header {
+            without: (!without.is_empty()).then(|| without.to_string()),
             index: self.args.index.display().to_string(),
             samples_file: self.args.samples.display().to_string(),
             answered_windows: windows.map(Window::to_string).collect(),
@@ -203,19 +231,31 @@ impl Job<'_> {
         }
     }
 
-    fn trace_into(&self, out: impl Write) -> anyhow::Result<SetSummary> {
+    /// Writes the trace file; the samples that a map is of come back in `drawn`.
+    fn trace_into(&self, out: impl Write, drawn: &mut Vec<MapRow>) -> anyhow::Result<SetSummary> {
         let top = self.args.told();
         let out = io::BufWriter::new(out);
         let mut writer = TraceWriter::new(out, &self.header(), self.tracer, top)?;
         let mut summaries = SetSummaries::default();
         let latents = &self.samples.latents;
         let bits = latents.shape().bits();
+        let most_drawn = self.args.png.as_ref().map_or(0, |_| self.args.png_limit);
         let take = |sample: usize, trace: Trace| {
             let summary = summarize(&trace, self.tracer, self.background);
             let answered_by = self.samples.answered_by.as_deref();
+            let label = latents.labels().map(|labels| labels[sample]);
+            if drawn.len() < most_drawn {
+                drawn.push(MapRow {
+                    sample,
+                    label,
+                    packed: latents.packed_latent(sample).to_vec(),
+                    trace: trace.clone(),
+                    summary: summary.clone(),
+                });
+            }
             writer.add(&Traced {
                 sample,
-                label: latents.labels().map(|labels| labels[sample]),
+                label,
                 summary: &summary,
                 trace: &trace,
                 answered_by: answered_by.map(|all| &all[sample * bits..(sample + 1) * bits]),
@@ -234,6 +274,29 @@ impl Job<'_> {
         let summary = summaries.finish(self.tracer, self.background, self.args.credits);
         writer.finish(&summary)?;
         Ok(summary)
+    }
+
+    fn draw(&self, rows: &[MapRow], png: &Path) -> anyhow::Result<()> {
+        self.ui.stage("draw", rows.len() as u64, "samples");
+        let manifest = self.tracer.index().manifest();
+        let pixels = Codec::from(manifest.codec.as_str()) == Codec::Threshold
+            && matches!(manifest.channels, 1 | 3);
+        let plain = GridOptions {
+            scale: 1,
+            ..GridOptions::default()
+        };
+        let image = |shape: Shape, packed: &[u8]| {
+            if !pixels {
+                return Ok(Picture::of_code(shape, packed));
+            }
+            let latent =
+                LatentSet::from_packed(shape, packed.to_vec())?.with_codec(Codec::Threshold);
+            anyhow::Ok(Picture::of(&latent, 0, &plain, png)?)
+        };
+        let map = draw_map(self.tracer, rows, self.args.png_sources, image);
+        map.with_context(|| format!("--png {}", png.display()))?
+            .write_png(png)?;
+        Ok(())
     }
 }
 
@@ -337,7 +400,7 @@ fn report(job: &Job<'_>, summary: &SetSummary) -> anyhow::Result<()> {
             args.index.display()
         ));
     }
-    if let Some(output) = &args.output {
+    for output in args.output.iter().chain(&args.png) {
         print(format!("→ {}", output.display()))?;
     }
     Ok(())

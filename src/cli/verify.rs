@@ -7,9 +7,10 @@ use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::json;
 
+use super::ids::WithoutArgs;
 use super::ui::Ui;
 use super::{NO, choose_window, grouped, print, print_json};
-use crate::index::{Index, IndexError};
+use crate::index::{Ids, Index, IndexError};
 use crate::latent::LatentSet;
 use crate::search::{SampleSet, verify_from_index, verify_from_latents};
 use crate::window::Window;
@@ -40,6 +41,9 @@ pub(super) struct VerifyArgs {
     #[arg(long)]
     brute_force: bool,
 
+    #[command(flatten)]
+    without: WithoutArgs,
+
     /// Print as JSON
     #[arg(long)]
     json: bool,
@@ -53,6 +57,11 @@ pub(super) fn run(args: &VerifyArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
 }
 
 fn verify_index(args: &VerifyArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
+    if args.without.is_given() {
+        bail!(
+            "--without: an index is verified with all that it holds: name samples, or leave it out"
+        );
+    }
     let verified = Index::open(&args.index).and_then(|index| {
         index.verify(ui)?;
         if args.brute_force {
@@ -88,8 +97,15 @@ fn verify_index(args: &VerifyArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
 }
 
 fn verify_samples(args: &VerifyArgs, path: &Path, ui: &Ui) -> anyhow::Result<ExitCode> {
-    let index = Index::open(&args.index)?;
     let samples = SampleSet::read(path)?;
+    let index = args.without.apply(Index::open(&args.index)?)?;
+    // What the samples were generated without must not be needed to support them.
+    let excluded = index.manifest().excluded().union(&index.left_out());
+    let left = samples.without.iter().filter(|id| !excluded.contains(*id));
+    let without = Ids::new(left.map(|id| id..id + 1));
+    let index = index
+        .without(&without)
+        .with_context(|| format!("{}: generated without {}", path.display(), samples.without))?;
     if samples.latents.is_empty() {
         bail!(
             "{}: expected at least one sample, found none",

@@ -7,7 +7,6 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use super::IndexError;
 use super::extract::{Memory, extract};
 use super::labels::Labels;
 use super::manifest::{MANIFEST, Manifest, Source, WindowEntry};
@@ -16,6 +15,7 @@ use super::sort::Sorted;
 use super::stage::{BUILDING, DATABASE, LATENTS, Plan, Stage};
 use super::store::{Family, SstOptions, SstWriter};
 use super::write::{Written, write_window};
+use super::{Ids, IndexError};
 use crate::latent::LatentSet;
 use crate::progress::Observer;
 use crate::system;
@@ -36,6 +36,8 @@ pub struct BuildOptions {
     pub force: bool,
     /// The latents files that the set was read from, for the manifest.
     pub sources: Vec<Source>,
+    /// Latents of the set that are not indexed. The others keep their ids.
+    pub excluded: Ids,
 }
 
 impl BuildOptions {
@@ -48,6 +50,7 @@ impl BuildOptions {
             memory: system::total_memory() / 4,
             force: false,
             sources: Vec::new(),
+            excluded: Ids::default(),
         }
     }
 }
@@ -88,7 +91,11 @@ pub fn build(
     options: &BuildOptions,
     observer: &dyn Observer,
 ) -> Result<BuildReport, IndexError> {
-    let (labels, geometries) = check_input(set, options)?;
+    let Input {
+        ids,
+        labels,
+        geometries,
+    } = check_input(set, options)?;
     let created = claim_output(output, options.force)?;
     let plan = Plan::of(set, options);
     let result = Stage::open(output, &plan).and_then(|stage| {
@@ -99,6 +106,7 @@ pub fn build(
         }
         let work = Build {
             set,
+            ids: &ids,
             labels: &labels,
             options,
             stage: &stage,
@@ -119,10 +127,15 @@ pub fn build(
     result
 }
 
-fn check_input(
-    set: &LatentSet,
-    options: &BuildOptions,
-) -> Result<(Labels, Vec<Geometry>), IndexError> {
+/// What of a latent set is indexed, and how.
+struct Input {
+    /// The latents that are not excluded, ascending.
+    ids: Vec<u32>,
+    labels: Labels,
+    geometries: Vec<Geometry>,
+}
+
+fn check_input(set: &LatentSet, options: &BuildOptions) -> Result<Input, IndexError> {
     if set.is_empty() {
         return Err(IndexError::Input(
             "the latent set is empty: expected at least one latent to index".to_owned(),
@@ -134,6 +147,21 @@ fn check_input(
             set.len(),
             u32::MAX
         )));
+    }
+    let excluded = &options.excluded;
+    if let Some(last) = excluded.last().filter(|last| *last >= set.len() as u64) {
+        return Err(IndexError::Input(format!(
+            "latent {last} is to be excluded, the set holds latents 0 to {}",
+            set.len() - 1
+        )));
+    }
+    // Ids are below 2³².
+    let ids = (0..set.len() as u32).filter(|id| !excluded.contains(u64::from(*id)));
+    let ids: Vec<_> = ids.collect();
+    if ids.is_empty() {
+        return Err(IndexError::Input(
+            "every latent is excluded: expected at least one latent to index".to_owned(),
+        ));
     }
     if options.windows.is_empty() {
         return Err(IndexError::Input(
@@ -149,7 +177,7 @@ fn check_input(
     }
     let labels = match options.condition {
         Condition::None => Labels::default(),
-        Condition::Label if set.labels().is_some() => Labels::of(set),
+        Condition::Label if set.labels().is_some() => Labels::of(set, &ids),
         Condition::Label => {
             return Err(IndexError::Input(
                 "the latents have no labels: expected one for each with --condition label"
@@ -164,9 +192,13 @@ fn check_input(
     });
     let geometries = geometries.collect::<Result<Vec<_>, IndexError>>()?;
     for geometry in &geometries {
-        Memory::plan(set, geometry, options.memory)?;
+        Memory::plan(set, ids.len(), geometry, options.memory)?;
     }
-    Ok((labels, geometries))
+    Ok(Input {
+        ids,
+        labels,
+        geometries,
+    })
 }
 
 /// Makes sure that a build may write into `output`: it is absent (and made now, which is what is
@@ -213,6 +245,7 @@ fn claim_output(output: &Path, force: bool) -> Result<bool, IndexError> {
 /// A build under work.
 struct Build<'a> {
     set: &'a LatentSet,
+    ids: &'a [u32],
     labels: &'a Labels,
     options: &'a BuildOptions,
     stage: &'a Stage,
@@ -221,7 +254,7 @@ struct Build<'a> {
 
 impl Build<'_> {
     fn run(&self, geometries: &[Geometry]) -> Result<BuildReport, IndexError> {
-        let mut manifest = Manifest::new(self.set, self.labels, self.options);
+        let mut manifest = Manifest::new(self.set, self.ids.len(), self.labels, self.options);
         let mut reports = Vec::new();
         let mut families = vec![(Family::Latents, self.write_latents()?)];
         for geometry in geometries {
@@ -238,7 +271,7 @@ impl Build<'_> {
                 window: window.to_string(),
                 key: geometry.key_rule().name().to_owned(),
                 key_bytes: geometry.key_bytes(),
-                contexts: self.set.len() as u64 * self.set.shape().bits() as u64,
+                contexts: self.ids.len() as u64 * self.set.shape().bits() as u64,
                 distinct: finished.distinct,
                 ambiguous: finished.ambiguous,
                 bytes: finished.context_bytes() + finished.posting_bytes(),
@@ -264,14 +297,13 @@ impl Build<'_> {
         let options = SstOptions::new(Family::Latents);
         let mut writer = SstWriter::create(&options, self.stage.path(LATENTS));
         let mut value = Vec::new();
-        for id in 0..self.set.len() {
+        for id in self.ids {
             value.clear();
-            value.extend_from_slice(self.set.packed_latent(id));
+            value.extend_from_slice(self.set.packed_latent(*id as usize));
             if let Some(labels) = self.set.labels() {
-                value.extend_from_slice(&labels[id].to_le_bytes());
+                value.extend_from_slice(&labels[*id as usize].to_le_bytes());
             }
-            // Ids are below 2³², as `check_input` has seen to.
-            writer.put(&(id as u32).to_be_bytes(), &value)?;
+            writer.put(&id.to_be_bytes(), &value)?;
         }
         Ok(writer.finish()?.into_iter().collect())
     }
@@ -279,7 +311,7 @@ impl Build<'_> {
     /// Extracts, sorts and writes one window; the number of spills comes back with it.
     fn window(&self, geometry: &Geometry) -> Result<(Written, u64), IndexError> {
         let folder = self.stage.start(geometry.window())?;
-        let memory = Memory::plan(self.set, geometry, self.options.memory)?;
+        let memory = Memory::plan(self.set, self.ids.len(), geometry, self.options.memory)?;
         let sort_and_write = match memory.layout.words() {
             1 => Self::sort_and_write::<1>,
             2 => Self::sort_and_write::<2>,
@@ -296,20 +328,20 @@ impl Build<'_> {
         memory: &Memory,
         folder: &Path,
     ) -> Result<(Written, u64), IndexError> {
-        let (set, labels, observer) = (self.set, self.labels, self.observer);
+        let (set, ids, labels, observer) = (self.set, self.ids, self.labels, self.observer);
         let window = geometry.window();
         let bits = set.shape().bits();
-        let total = set.len() as u64 * bits as u64;
+        let total = ids.len() as u64 * bits as u64;
         let mut sorted = Sorted::<W>::new(memory.layout, memory.buffers);
         let mut batch = vec![[0; W]; memory.batch * bits];
         let mut spills = 0;
-        if memory.batch == set.len() {
+        if memory.batch == ids.len() {
             extract(
                 set,
+                ids,
                 labels,
                 geometry,
                 memory.layout,
-                0,
                 &mut batch,
                 observer,
             )?;
@@ -318,10 +350,9 @@ impl Build<'_> {
         } else {
             let spill_folder = self.stage.spill_folder();
             fs_err::create_dir_all(&spill_folder)?;
-            for first in (0..set.len()).step_by(memory.batch) {
-                let latents = memory.batch.min(set.len() - first);
-                let batch = &mut batch[..latents * bits];
-                extract(set, labels, geometry, memory.layout, first, batch, observer)?;
+            for ids in ids.chunks(memory.batch) {
+                let batch = &mut batch[..ids.len() * bits];
+                extract(set, ids, labels, geometry, memory.layout, batch, observer)?;
                 observer.stage(&format!("{window}: sort and spill"), 0, "contexts");
                 sorted.spill(batch, total, &spill_folder)?;
                 spills += 1;

@@ -69,6 +69,17 @@ pub enum IndexError {
         why: &'static str,
     },
 
+    /// A latent that the index does not hold.
+    #[error("{path}: holds latents {held}, none of id {asked}", path = path.display())]
+    NoSuchLatent {
+        /// The index.
+        path: PathBuf,
+        /// The id that was asked for.
+        asked: u64,
+        /// The ids that it holds.
+        held: String,
+    },
+
     /// A label that no latent of the index has.
     #[error("{path}: holds no latent with label {asked}, only {held}: choose one of these", path = path.display())]
     NoSuchLabel {

@@ -27,30 +27,29 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Plans one window of a build within `limit` bytes.
+    /// Plans one window of a build of so many latents of a set within `limit` bytes.
     pub(super) fn plan(
         set: &LatentSet,
+        latents: usize,
         geometry: &Geometry,
         limit: u64,
     ) -> Result<Self, IndexError> {
         let bits = set.shape().bits() as u64;
-        let total = set.len() as u64 * bits;
-        let layout = Layout::new(geometry.key_bytes(), total);
+        let total = latents as u64 * bits;
+        let layout = Layout::new(geometry.key_bytes(), set.len() as u64 * bits);
         let latent_bytes = bits * 8 * layout.words() as u64;
         let writers = rayon::current_num_threads() as u64 * total.min(1 << 22) * WRITER_BYTES;
         let fixed = FIXED_BYTES + set.packed().len() as u64 + writers;
         let room = limit.saturating_sub(fixed);
-        let batch = (room / latent_bytes).min(set.len() as u64);
-        let batches = (set.len() as u64).div_ceil(batch.max(1));
+        let batch = (room / latent_bytes).min(latents as u64);
+        let batches = (latents as u64).div_ceil(batch.max(1));
         if batch == 0 || batches > MAX_SPILLS {
-            let least = (set.len() as u64).div_ceil(MAX_SPILLS) * latent_bytes;
+            let least = (latents as u64).div_ceil(MAX_SPILLS) * latent_bytes;
             return Err(IndexError::Memory {
                 limit,
                 needed: fixed + least,
                 reason: format!(
-                    "{} latents of {} bits at window {}",
-                    set.len(),
-                    bits,
+                    "{latents} latents of {bits} bits at window {}",
                     geometry.window()
                 ),
             });
@@ -63,32 +62,31 @@ impl Memory {
     }
 }
 
-/// Packs every occurrence of the latents from `first` on into `batch`, latents in parallel.
+/// Packs every occurrence of some latents into `batch`, latents in parallel.
 pub(super) fn extract<const W: usize>(
     set: &LatentSet,
+    ids: &[u32],
     labels: &Labels,
     geometry: &Geometry,
     layout: Layout,
-    first: usize,
     batch: &mut [[u64; W]],
     observer: &dyn Observer,
 ) -> Result<(), IndexError> {
     let bits = set.shape().bits();
-    let latents = batch.len() / bits;
     let name = format!("{}: extract", geometry.window());
-    observer.stage(&name, latents as u64, "latents");
+    observer.stage(&name, ids.len() as u64, "latents");
     // 64 latents at a time: enough work to share out, a progress bar that moves.
     batch
         .par_chunks_mut(64 * bits)
-        .enumerate()
+        .zip(ids.par_chunks(64))
         .try_for_each_init(
             || Frame::new(set.shape(), &[geometry]),
-            |frame, (chunk, out)| {
+            |frame, (out, ids)| {
                 if observer.stop_requested() {
                     return Err(IndexError::Stopped);
                 }
-                for (i, out) in out.chunks_mut(bits).enumerate() {
-                    let id = first + chunk * 64 + i;
+                for (out, id) in out.chunks_mut(bits).zip(ids) {
+                    let id = *id as usize;
                     labels.load(frame, set, id);
                     for (position, slot) in out.iter_mut().enumerate() {
                         let key = geometry.key(frame, position);
@@ -96,7 +94,7 @@ pub(super) fn extract<const W: usize>(
                         *slot = layout.pack(&key, frame.get(position), number);
                     }
                 }
-                observer.advance((out.len() / bits) as u64);
+                observer.advance(ids.len() as u64);
                 Ok(())
             },
         )

@@ -9,18 +9,20 @@ use crate::window::ContextKey;
 pub struct Found<'a> {
     window: WindowIndex<'a>,
     record: ContextRecord,
+    histogram: Histogram,
 }
 
 impl<'a> Found<'a> {
     /// What followed it.
     pub fn histogram(&self) -> Histogram {
-        self.record.histogram()
+        self.histogram
     }
 
     /// Where it was followed by `bit`, in ascending order of latent and position, as
     /// [`WindowIndex::postings`] has it.
     pub fn postings(&self, bit: bool) -> Postings<'a> {
-        self.window.read_list(*self.record.list(bit))
+        let count = self.histogram.count(bit);
+        self.window.read_list(*self.record.list(bit), count)
     }
 }
 
@@ -31,14 +33,15 @@ impl<'a> WindowIndex<'a> {
     /// # Errors
     /// As [`WindowIndex::lookup`].
     pub fn find_batch(&self, keys: &[ContextKey]) -> Result<Vec<Option<Found<'a>>>, IndexError> {
-        let records = self.read_batch(keys)?;
-        let found = |record| Found {
-            window: *self,
-            record,
-        };
-        Ok(records
-            .into_iter()
-            .map(|record| record.map(found))
-            .collect())
+        let records = keys.iter().zip(self.read_batch(keys)?);
+        let found = records.map(|(key, record)| {
+            let record = record?;
+            Some(Found {
+                window: *self,
+                histogram: self.answer(key, &record)?,
+                record,
+            })
+        });
+        Ok(found.collect())
     }
 }

@@ -12,13 +12,32 @@ use crate::window::{Condition, Frame};
 
 /// The labels that contexts are bound to, ascending; none where contexts are of any label.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Labels(Vec<i64>);
+pub(crate) struct Labels {
+    /// A label's number is its place here.
+    numbered: Vec<i64>,
+    /// Those of latents that are not left out.
+    held: Vec<i64>,
+}
 
 impl Labels {
-    /// Every label of a set.
-    pub(super) fn of(set: &LatentSet) -> Self {
-        let distinct: BTreeSet<_> = set.labels().unwrap_or_default().iter().copied().collect();
-        Self(distinct.into_iter().collect())
+    fn new(ascending: Vec<i64>) -> Self {
+        Self {
+            held: ascending.clone(),
+            numbered: ascending,
+        }
+    }
+
+    /// Every label of some latents of a set.
+    pub(super) fn of(set: &LatentSet, ids: &[u32]) -> Self {
+        let labels = set.labels().unwrap_or_default();
+        let own = ids.iter().filter_map(|id| labels.get(*id as usize));
+        let distinct: BTreeSet<_> = own.copied().collect();
+        Self::new(distinct.into_iter().collect())
+    }
+
+    /// Leaves out the labels that no latent has any more. The others keep their numbers.
+    pub(super) fn keep(&mut self, left: &BTreeSet<i64>) {
+        self.held.retain(|label| left.contains(label));
     }
 
     /// The labels of the index in `folder`, as its manifest has them.
@@ -27,7 +46,7 @@ impl Labels {
         let bound = condition == Condition::Label && manifest.labels;
         let values = &manifest.label_values;
         if values.is_sorted_by(|a, b| a < b) && bound != values.is_empty() {
-            return Ok(Self(values.clone()));
+            return Ok(Self::new(values.clone()));
         }
         Err(IndexError::Damaged {
             path: folder.join(MANIFEST),
@@ -41,17 +60,18 @@ impl Labels {
     }
 
     pub(super) fn as_slice(&self) -> &[i64] {
-        &self.0
+        &self.held
     }
 
-    /// How many there are.
+    /// How many numbers there are.
     pub(super) fn count(&self) -> u64 {
-        self.0.len() as u64
+        self.numbered.len() as u64
     }
 
     /// The number of a label; `None` for one that does not occur.
     pub(super) fn number(&self, label: i64) -> Option<u64> {
-        let place = self.0.binary_search(&label).ok()?;
+        self.held.binary_search(&label).ok()?;
+        let place = self.numbered.binary_search(&label).ok()?;
         Some(place as u64)
     }
 
@@ -103,10 +123,10 @@ impl Index {
 /// For messages: no more than ten of them.
 impl fmt::Display for Labels {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let shown = &self.0[..self.0.len().min(10)];
+        let shown = &self.held[..self.held.len().min(10)];
         let shown: Vec<_> = shown.iter().map(i64::to_string).collect();
         f.write_str(&shown.join(", "))?;
-        match self.0.len() - shown.len() {
+        match self.held.len() - shown.len() {
             0 => Ok(()),
             more => write!(f, " and {more} more"),
         }
@@ -123,7 +143,7 @@ mod tests {
         let shape = Shape::new(1, 1, 1).unwrap();
         let set = LatentSet::from_packed(shape, vec![0; 5]).unwrap();
         let set = set.with_labels(vec![7, -3, 7, i64::MAX, i64::MIN]).unwrap();
-        let labels = Labels::of(&set);
+        let labels = Labels::of(&set, &[0, 1, 2, 3, 4]);
         assert_eq!(labels.as_slice(), [i64::MIN, -3, 7, i64::MAX]);
         assert_eq!(labels.number(7), Some(2));
         assert_eq!(labels.number(0), None);

@@ -22,19 +22,23 @@ pub struct Postings<'a> {
     /// Bits of a latent.
     bits: u64,
     list: List,
-    /// Postings not yet handed out.
+    /// Postings of the list not yet read.
+    unread: u64,
+    /// Postings not yet handed out: those of latents that are left out never are.
     left: u64,
     /// The run under work and its number.
     run: Option<(u64, RunReader<Vec<u8>>)>,
 }
 
 impl<'a> Postings<'a> {
-    pub(super) fn new(index: &'a Index, window: Window, bits: u64, list: List) -> Self {
+    /// `count` of the postings of a list are of latents that are not left out.
+    pub(super) fn new(index: &'a Index, window: Window, bits: u64, list: List, count: u64) -> Self {
         Self {
             index,
             window,
             bits,
-            left: list.count(),
+            unread: list.count(),
+            left: count,
             list,
             run: None,
         }
@@ -61,6 +65,21 @@ impl<'a> Postings<'a> {
         })
     }
 
+    /// The next posting of a latent that is not left out.
+    fn read_kept(&mut self) -> Result<Posting, IndexError> {
+        while self.unread > 0 {
+            self.unread -= 1;
+            let number = self.read()?;
+            let latent = number / self.bits;
+            if !self.index.is_left_out(latent) {
+                let position = (number % self.bits) as usize;
+                return Ok(Posting { latent, position });
+            }
+        }
+        let found = format!("{} too few", self.left + 1);
+        Err(self.index.damaged("as many postings as are counted", found))
+    }
+
     fn open_run(&self, number: u64, offset: usize) -> Result<RunReader<Vec<u8>>, IndexError> {
         let family = Family::Postings(self.window);
         match self.index.store().get(family, &number.to_be_bytes())? {
@@ -80,14 +99,11 @@ impl Iterator for Postings<'_> {
             return None;
         }
         self.left -= 1;
-        let number = self.read();
-        if number.is_err() {
+        let posting = self.read_kept();
+        if posting.is_err() {
             self.left = 0;
         }
-        Some(number.map(|number| Posting {
-            latent: number / self.bits,
-            position: (number % self.bits) as usize,
-        }))
+        Some(posting)
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -31,7 +31,7 @@ impl Resident {
             &plan,
             &ranges,
             |key| window.geometry().upper_of(key),
-            |range, take| window.visit(range, |key, record| take(key, record.histogram())),
+            |range, take| window.visit(range, take),
             observer,
         )
     }

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use super::labels::Labels;
-use super::{BuildOptions, IndexError};
+use super::{BuildOptions, Ids, IndexError};
 use crate::latent::{LatentSet, Shape};
 use crate::system;
 use crate::window::{Anchor, Condition, Window};
@@ -38,7 +38,7 @@ pub struct Manifest {
     pub width: usize,
     /// Bits per site.
     pub channels: usize,
-    /// Number of latents.
+    /// Number of latents that are indexed.
     pub latents: u64,
     /// Whether every latent has a label.
     pub labels: bool,
@@ -53,6 +53,10 @@ pub struct Manifest {
     /// With condition `label`, every label that occurs, ascending: a label's number is its place here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub label_values: Vec<i64>,
+    /// Latents of the sources that are not indexed: ranges of ids, each from the first to behind the last.
+    /// The others keep their ids.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub excluded: Vec<[u64; 2]>,
     /// The windows, in the order in which they were asked for.
     pub windows: Vec<WindowEntry>,
     /// The latents files it was built from, in id order.
@@ -176,7 +180,12 @@ impl FileEntry {
 }
 
 impl Manifest {
-    pub(super) fn new(set: &LatentSet, labels: &Labels, options: &BuildOptions) -> Self {
+    pub(super) fn new(
+        set: &LatentSet,
+        latents: usize,
+        labels: &Labels,
+        options: &BuildOptions,
+    ) -> Self {
         let shape = set.shape();
         Self {
             format: FORMAT.to_owned(),
@@ -185,12 +194,18 @@ impl Manifest {
             height: shape.height(),
             width: shape.width(),
             channels: shape.channels(),
-            latents: set.len() as u64,
+            latents: latents as u64,
             labels: set.labels().is_some(),
             codec: set.codec().to_string(),
             anchor: options.anchor.to_string(),
             condition: options.condition.to_string(),
             label_values: labels.as_slice().to_vec(),
+            excluded: options
+                .excluded
+                .ranges()
+                .iter()
+                .map(|range| [range.start, range.end])
+                .collect(),
             windows: Vec::new(),
             sources: options.sources.clone(),
             files: Vec::new(),
@@ -203,6 +218,11 @@ impl Manifest {
     /// [`IndexError::Latent`] when the manifest was written with one that is not.
     pub fn shape(&self) -> Result<Shape, IndexError> {
         Ok(Shape::new(self.height, self.width, self.channels)?)
+    }
+
+    /// Latents of the sources that are not indexed.
+    pub fn excluded(&self) -> Ids {
+        Ids::new(self.excluded.iter().map(|[start, end]| *start..*end))
     }
 
     /// Whether the site is part of every key.

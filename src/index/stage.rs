@@ -42,6 +42,8 @@ pub(super) struct Plan {
     codec: String,
     anchor: String,
     condition: String,
+    /// Latents that are not indexed.
+    excluded: String,
     /// XXH3-128 of the labels, little endian.
     labels: Option<String>,
 }
@@ -56,6 +58,7 @@ impl Plan {
             codec: set.codec().to_string(),
             anchor: options.anchor.to_string(),
             condition: options.condition.to_string(),
+            excluded: options.excluded.to_string(),
             labels: set.labels().map(|labels| {
                 let bytes: Vec<u8> = labels
                     .iter()
@@ -269,20 +272,33 @@ impl Stage {
         });
         manifest.files = entries.collect::<Result<_, _>>()?;
 
+        // Everything is written by now: what follows needs no room on the disk, and leaves nothing in the
+        // output that the next build would not know.
+        manifest.write(&self.folder)?;
         let place = self.output.join(DATABASE);
-        let old = self.output.join(MANIFEST);
-        if old.exists() {
-            fs_err::remove_file(&old)?;
+        let last = self.output.join(MANIFEST);
+        if last.exists() {
+            fs_err::remove_file(&last)?;
         }
         if place.exists() {
             fs_err::remove_dir_all(&place)?;
         }
-        fs_err::rename(&database, &place)?;
-        system::sync_folder(&place)?;
-        system::sync_folder(&self.output)?;
-        manifest.write(&self.output)?;
+        let moved = self.move_into(&place, &last);
+        if moved.is_err() {
+            // A database that no manifest names would stand in the way of the next build.
+            let _ = std::fs::remove_dir_all(&place);
+        }
+        moved?;
         self.remove();
         Ok(manifest)
+    }
+
+    fn move_into(&self, place: &Path, manifest: &Path) -> std::io::Result<()> {
+        fs_err::rename(self.path(DATABASE), place)?;
+        system::sync_folder(place)?;
+        system::sync_folder(&self.output)?;
+        fs_err::rename(self.path(MANIFEST), manifest)?;
+        system::sync_folder(&self.output)
     }
 }
 
@@ -298,7 +314,7 @@ fn is_ours(name: &str) -> bool {
             .parse()
             .is_ok_and(|w| folder_name(w) == name)
     };
-    [LOCK, PLAN, LATENTS, SPILLS, DATABASE].contains(&name)
+    [LOCK, PLAN, LATENTS, SPILLS, DATABASE, MANIFEST].contains(&name)
         || name.starts_with(system::TEMPORARY_PREFIX)
         || window()
 }

@@ -23,6 +23,21 @@ const BATCH: usize = 1 << 14;
 /// Distinct contexts held at a time by [`Index::verify_by_recount`], about 64 bytes each.
 const RECOUNT: u64 = 1 << 23;
 
+/// The latents on disk.
+struct Stored {
+    /// By id, zeros in the place of those that are not indexed.
+    set: LatentSet,
+    /// Those that are, ascending.
+    ids: Vec<u32>,
+}
+
+impl Stored {
+    fn holds(&self, id: u64) -> bool {
+        let same = |id: u32| self.ids.binary_search(&id).is_ok();
+        u32::try_from(id).is_ok_and(same)
+    }
+}
+
 impl Index {
     /// Proves the index: checksums of every file, then every posting against the latents.
     ///
@@ -63,39 +78,57 @@ impl Index {
         })
     }
 
-    fn verify_latents(&self) -> Result<LatentSet, IndexError> {
+    /// The latents on disk; zeros in the place of those that are not indexed.
+    fn verify_latents(&self) -> Result<Stored, IndexError> {
         let mut packed = Vec::new();
         let mut labels = Vec::new();
-        let mut next = 0;
-        for entry in self.scan_latents()? {
+        let mut ids = Vec::new();
+        let excluded = self.manifest().excluded();
+        let end = self.manifest().latents + excluded.len();
+        let mut expected = (0..end).filter(|id| !excluded.contains(*id));
+        for entry in self.stored_latents()? {
             let (id, latent) = entry?;
-            if id != next {
-                return Err(self.damaged(&format!("latent {next}"), format!("latent {id}")));
+            match expected.next() {
+                Some(expected) if id == expected => {}
+                Some(expected) => {
+                    return Err(self.damaged(&format!("latent {expected}"), format!("latent {id}")));
+                }
+                None => {
+                    return Err(self.damaged("no further latent", format!("latent {id}")));
+                }
             }
+            // Ids are below 2³²: `stored_latents` reads them from 4 bytes.
+            packed.resize(id as usize * self.shape().packed_bytes(), 0);
             packed.extend_from_slice(latent.packed());
-            labels.extend(latent.label());
-            next += 1;
+            labels.resize(id as usize, 0);
+            labels.push(latent.label().unwrap_or_default());
+            ids.push(id as u32);
         }
-        if next != self.latents() {
-            return Err(self.damaged(&format!("{} latents", self.latents()), next));
+        if let Some(missing) = expected.next() {
+            return Err(self.damaged(&format!("latent {missing}"), "no further one"));
         }
+        packed.resize(end as usize * self.shape().packed_bytes(), 0);
+        labels.resize(end as usize, 0);
         self.verify_sources(&packed)?;
         let set = LatentSet::from_packed(self.shape(), packed)?;
         if self.condition() == Condition::None {
-            return Ok(set);
+            return Ok(Stored { set, ids });
         }
         let set = set.with_labels(labels)?;
-        let found = Labels::of(&set);
+        let found = Labels::of(&set, &ids);
         if found != *self.held_labels() {
             let expected = format!("latents with labels {}", self.held_labels());
             return Err(self.damaged(&expected, found));
         }
-        Ok(set)
+        Ok(Stored { set, ids })
     }
 
-    /// The latents are those of the files that the manifest names.
+    /// The latents are those of the files that the manifest names, as far as no latent of a file was
+    /// excluded.
     fn verify_sources(&self, packed: &[u8]) -> Result<(), IndexError> {
         let mut rest = packed;
+        let excluded = self.manifest().excluded();
+        let mut first = 0u64;
         for source in &self.manifest().sources {
             let bytes = source
                 .latents
@@ -107,19 +140,24 @@ impl Index {
                 let expected = format!("{} latents of {}", source.latents, source.name);
                 return Err(self.damaged(&expected, "fewer"));
             };
+            let ids = first..first.saturating_add(source.latents);
+            first = ids.end;
+            rest = behind;
+            if excluded.iter().any(|id| ids.contains(&id)) {
+                continue;
+            }
             let found = Source::of_packed(self.shape(), own, source.name.clone());
             if found != *source {
                 let expected = format!("latents of {} with hash {}", source.name, source.xxh3_128);
                 return Err(self.damaged(&expected, found.xxh3_128));
             }
-            rest = behind;
         }
         Ok(())
     }
 }
 
 impl WindowIndex<'_> {
-    fn verify_postings(&self, set: &LatentSet, observer: &dyn Observer) -> Result<(), IndexError> {
+    fn verify_postings(&self, stored: &Stored, observer: &dyn Observer) -> Result<(), IndexError> {
         let name = format!("{}: postings", self.geometry().window());
         observer.stage(&name, self.entry().contexts, "contexts");
         let mut entries = self.scan()?;
@@ -134,13 +172,13 @@ impl WindowIndex<'_> {
                 break;
             }
             batch.par_iter().try_for_each_init(
-                || Frame::new(set.shape(), &[self.geometry()]),
+                || Frame::new(stored.set.shape(), &[self.geometry()]),
                 |frame, (key, record)| {
                     if observer.stop_requested() {
                         return Err(IndexError::Stopped);
                     }
                     for bit in [false, true] {
-                        self.verify_list(set, frame, key, bit, *record.list(bit))?;
+                        self.verify_list(stored, frame, key, bit, *record.list(bit))?;
                     }
                     observer.advance(record.histogram().total());
                     Ok(())
@@ -154,7 +192,7 @@ impl WindowIndex<'_> {
             }
             distinct += batch.len() as u64;
         }
-        let occurrences = set.len() as u64 * set.shape().bits() as u64;
+        let occurrences = stored.ids.len() as u64 * stored.set.shape().bits() as u64;
         let entry = self.entry();
         let expected = (occurrences, entry.contexts, entry.distinct, entry.ambiguous);
         let found = (total.total(), total.total(), distinct, ambiguous);
@@ -170,7 +208,7 @@ impl WindowIndex<'_> {
     /// Every posting of one list has that context and that next bit, and they ascend.
     fn verify_list(
         &self,
-        set: &LatentSet,
+        stored: &Stored,
         frame: &mut Frame,
         key: &ContextKey,
         bit: bool,
@@ -178,15 +216,15 @@ impl WindowIndex<'_> {
     ) -> Result<(), IndexError> {
         let mut last = None;
         let mut loaded = None;
-        for posting in self.read_list(list) {
+        for posting in self.read_list(list, list.count()) {
             let posting = posting?;
             let id = posting.latent as usize;
-            let on_grid = posting.latent < set.len() as u64;
-            if on_grid && loaded != Some(id) {
-                self.index().held_labels().load(frame, set, id);
+            let indexed = stored.holds(posting.latent);
+            if indexed && loaded != Some(id) {
+                self.index().held_labels().load(frame, &stored.set, id);
                 loaded = Some(id);
             }
-            let holds = on_grid
+            let holds = indexed
                 && last < Some(posting)
                 && frame.get(posting.position) == bit
                 && self.geometry().key(frame, posting.position) == *key;
@@ -203,23 +241,25 @@ impl WindowIndex<'_> {
 
     fn verify_by_recount(
         &self,
-        set: &LatentSet,
+        Stored { set, ids }: &Stored,
         observer: &dyn Observer,
     ) -> Result<(), IndexError> {
         let passes = self.entry().distinct.div_ceil(RECOUNT).max(1);
         let name = format!("{}: recount", self.geometry().window());
-        observer.stage(&name, passes * set.len() as u64, "latents");
+        observer.stage(&name, passes * ids.len() as u64, "latents");
         let in_pass = |key: &ContextKey, pass| {
             passes == 1 || xxhash_rust::xxh3::xxh3_64(key.as_bytes()) % passes == pass
         };
         let mut frame = Frame::new(set.shape(), &[self.geometry()]);
         for pass in 0..passes {
             let mut counts: HashMap<ContextKey, Histogram> = HashMap::new();
-            for id in 0..set.len() {
+            for id in ids {
                 if observer.stop_requested() {
                     return Err(IndexError::Stopped);
                 }
-                self.index().held_labels().load(&mut frame, set, id);
+                self.index()
+                    .held_labels()
+                    .load(&mut frame, set, *id as usize);
                 for position in 0..set.shape().bits() {
                     let key = self.geometry().key(&mut frame, position);
                     if in_pass(&key, pass) {

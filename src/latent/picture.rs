@@ -8,7 +8,7 @@ use std::path::Path;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 
-use super::{Codec, LatentError, LatentSet, Shape};
+use super::{Bits, Codec, LatentError, LatentSet, Shape};
 use crate::system;
 
 /// Most pixels of one picture, 8192×8192.
@@ -152,6 +152,41 @@ impl Picture {
         let mut picture = Self::filled(tile.height, tile.width, tile.channels);
         picture.draw(set, id, options, 0, 0);
         Ok(picture)
+    }
+
+    /// Of red, green and blue bytes, row by row: height × width × 3 of them.
+    pub(crate) fn of_colours(height: usize, width: usize, pixels: Vec<u8>) -> Self {
+        debug_assert_eq!(pixels.len(), height * width * 3);
+        Self {
+            height,
+            width,
+            channels: 3,
+            pixels,
+        }
+    }
+
+    /// The gray level of each site, one pixel each, by how many of its bits are 1: what a code looks like
+    /// where no model makes an image of it. `packed` is a latent of `shape`.
+    pub fn of_code(shape: Shape, packed: &[u8]) -> Self {
+        let bits = Bits::from_slice(packed);
+        let pixels = bits[..shape.bits()].chunks(shape.channels());
+        Self {
+            height: shape.height(),
+            width: shape.width(),
+            channels: 1,
+            pixels: pixels
+                .map(|site| (255 * site.count_ones() / site.len()) as u8)
+                .collect(),
+        }
+    }
+
+    /// Red, green and blue of a pixel. Panics when there is none, as indexing does.
+    pub fn colour(&self, row: usize, col: usize) -> [u8; 3] {
+        let at = (row * self.width + col) * self.channels;
+        match self.channels {
+            1 => [self.pixels[at]; 3],
+            _ => [self.pixels[at], self.pixels[at + 1], self.pixels[at + 2]],
+        }
     }
 
     /// Height in pixels.

@@ -5,6 +5,7 @@ use std::path::Path;
 
 use super::options::{Counters, SearchOptions, Status};
 use super::{Attempt, SearchError};
+use crate::index::Ids;
 use crate::latent::tensors::{Tensor, TensorFile};
 use crate::latent::{Codec, LatentSet, Shape};
 use crate::window::Window;
@@ -27,6 +28,8 @@ pub struct SampleSet {
     pub windows: Vec<Window>,
     /// Occurrences that each bit's support was to have at least.
     pub min_count: u64,
+    /// Training latents that had been left out of the index.
+    pub without: Ids,
 }
 
 /// A run as it is written.
@@ -43,6 +46,8 @@ pub struct Run<'a> {
     pub label: Option<i64>,
     /// What the samples had to satisfy beyond support, in words; empty for nothing.
     pub constraints: &'a str,
+    /// Training latents that were left out of the index.
+    pub without: Ids,
     /// The search.
     pub options: SearchOptions,
     /// Its attempts, in order.
@@ -140,6 +145,10 @@ impl Run<'_> {
         ] {
             file.metadata.insert(key.to_owned(), value);
         }
+        if !self.without.is_empty() {
+            let ids = self.without.to_string();
+            file.metadata.insert("samples.without".to_owned(), ids);
+        }
         Ok(file.write(path)?)
     }
 }
@@ -167,6 +176,7 @@ impl SampleSet {
         let windows = file.metadata.remove("samples.windows");
         let version = file.metadata.remove("samples.version");
         let min_count = file.metadata.remove("samples.min_count");
+        let without = file.metadata.remove("samples.without");
         let latents = LatentSet::from_tensors(file, path)?;
         let wrong = |expected: String, found: String| SearchError::Samples {
             path: path.to_owned(),
@@ -184,6 +194,12 @@ impl SampleSet {
             Some(text) => text
                 .parse()
                 .map_err(|_| wrong("a number in samples.min_count".to_owned(), text.clone()))?,
+        };
+        let without = match &without {
+            None => Ids::default(),
+            Some(text) => text
+                .parse()
+                .map_err(|_| wrong("latent ids in samples.without".to_owned(), text.clone()))?,
         };
         let windows = windows.unwrap_or_default();
         let windows = windows.split_whitespace().map(|window| {
@@ -216,6 +232,7 @@ impl SampleSet {
             latents,
             windows,
             min_count,
+            without,
         })
     }
 }

@@ -57,6 +57,20 @@ pub enum TraceError {
         found: Shape,
     },
 
+    /// A map that is too large to look at.
+    #[error(
+        "a map of {height}x{width} pixels (height x width): expected at most {most} pixels: draw fewer samples \
+         (--png-limit) or sources (--png-sources)"
+    )]
+    Map {
+        /// Height, in pixels.
+        height: usize,
+        /// Width, in pixels.
+        width: usize,
+        /// Most pixels.
+        most: usize,
+    },
+
     /// Samples without labels where contexts are bound to labels.
     #[error(
         "the samples have no labels: expected one for each, since contexts here are bound to labels"

@@ -148,6 +148,11 @@ impl<'a> Tracer<'a> {
         copy_line(self.training.latents() as u64, self.training.shape().bits())
     }
 
+    /// The index.
+    pub fn index(&self) -> &'a Index {
+        self.index
+    }
+
     /// The training latents.
     pub fn training(&self) -> &'a Training {
         self.training

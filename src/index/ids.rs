@@ -1,0 +1,171 @@
+//! Sets of latent ids, as people write them: `3,17,100..200`.
+
+use std::fmt;
+use std::ops::Range;
+use std::str::FromStr;
+
+/// A set of latent ids: ranges that ascend and do not touch.
+///
+/// ```
+/// # use bitquilt::Ids;
+/// let ids: Ids = "17, 3, 100..200, 150..210".parse().unwrap();
+/// assert_eq!(ids.to_string(), "3,17,100..210");
+/// assert!(ids.contains(209) && !ids.contains(210));
+/// assert_eq!(ids.len(), 112);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Ids {
+    ranges: Vec<Range<u64>>,
+}
+
+impl Ids {
+    /// Of ranges in any order, empty ones left out.
+    pub fn new(ranges: impl IntoIterator<Item = Range<u64>>) -> Self {
+        let mut all: Vec<_> = ranges
+            .into_iter()
+            .filter(|range| !range.is_empty())
+            .collect();
+        all.sort_unstable_by_key(|range| (range.start, range.end));
+        let mut ranges: Vec<Range<u64>> = Vec::new();
+        for range in all {
+            match ranges.last_mut() {
+                Some(last) if range.start <= last.end => last.end = last.end.max(range.end),
+                _ => ranges.push(range),
+            }
+        }
+        Self { ranges }
+    }
+
+    /// How many there are.
+    pub fn len(&self) -> u64 {
+        self.ranges
+            .iter()
+            .map(|range| range.end - range.start)
+            .sum()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.ranges.is_empty()
+    }
+
+    /// Whether an id is one of them. O(log ranges).
+    pub fn contains(&self, id: u64) -> bool {
+        let after = self.ranges.partition_point(|range| range.start <= id);
+        after > 0 && id < self.ranges[after - 1].end
+    }
+
+    /// All of them, ascending.
+    pub fn iter(&self) -> impl Iterator<Item = u64> + '_ {
+        self.ranges.iter().cloned().flatten()
+    }
+
+    /// The ranges, ascending.
+    pub fn ranges(&self) -> &[Range<u64>] {
+        &self.ranges
+    }
+
+    /// Those of either.
+    pub fn union(&self, other: &Self) -> Self {
+        Self::new(self.ranges.iter().chain(&other.ranges).cloned())
+    }
+
+    /// The largest.
+    pub fn last(&self) -> Option<u64> {
+        Some(self.ranges.last()?.end - 1)
+    }
+}
+
+impl fmt::Display for Ids {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (number, Range { start, end }) in self.ranges.iter().enumerate() {
+            f.write_str(if number == 0 { "" } else { "," })?;
+            match end - start {
+                1 => write!(f, "{start}")?,
+                _ => write!(f, "{start}..{end}")?,
+            }
+        }
+        Ok(())
+    }
+}
+
+/// Text that is no set of ids.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("'{found}': expected latent ids, as 3,17,100..200 (100 to 199)")]
+pub struct IdsError {
+    /// The part that is not one.
+    pub found: String,
+}
+
+impl FromStr for Ids {
+    type Err = IdsError;
+
+    fn from_str(text: &str) -> Result<Self, IdsError> {
+        let ranges = text.split(',').map(|part| {
+            let wrong = || IdsError {
+                found: part.trim().to_owned(),
+            };
+            let number = |text: &str| text.trim().parse::<u64>().map_err(|_| wrong());
+            match part.split_once("..") {
+                None => {
+                    let id = number(part)?;
+                    Ok(id..id.checked_add(1).ok_or_else(wrong)?)
+                }
+                Some((start, end)) => {
+                    let (start, end) = (number(start)?, number(end)?);
+                    // An empty range is a slip, as 20..10 is.
+                    if start < end {
+                        Ok(start..end)
+                    } else {
+                        Err(wrong())
+                    }
+                }
+            }
+        });
+        Ok(Self::new(ranges.collect::<Result<Vec<_>, _>>()?))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn ids_are_a_set(ranges in prop::collection::vec((0..60u64, 0..9u64), 0..9)) {
+            let ranges: Vec<_> = ranges.into_iter().map(|(start, n)| start..start + n).collect();
+            let plain: BTreeSet<_> = ranges.iter().cloned().flatten().collect();
+            let ids = Ids::new(ranges);
+            prop_assert_eq!(ids.iter().collect::<Vec<_>>(), plain.iter().copied().collect::<Vec<_>>());
+            prop_assert_eq!(ids.len(), plain.len() as u64);
+            prop_assert_eq!(ids.last(), plain.last().copied());
+            for id in 0..80 {
+                prop_assert_eq!(ids.contains(id), plain.contains(&id));
+            }
+            if !ids.is_empty() {
+                prop_assert_eq!(&ids.to_string().parse::<Ids>().unwrap(), &ids);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_no_id_is_refused() {
+        for text in [
+            "",
+            ",",
+            "1,",
+            "x",
+            "-1",
+            "5..5",
+            "9..3",
+            "1...4",
+            "18446744073709551615",
+        ] {
+            assert!(text.parse::<Ids>().is_err(), "{text}");
+        }
+    }
+}
