@@ -21,6 +21,7 @@ const LEAST_WIDTH: usize = 640;
 /// Regions that tell less, in bits, are background: what nearly every training latent has.
 const BACKGROUND: f64 = 1.0;
 
+const FRAME: Colour = [196, 198, 204];
 const BACKGROUND_COLOUR: Colour = [138, 140, 148];
 const UNSUPPORTED: Colour = [214, 30, 48];
 const DIFFERS: Colour = [255, 96, 32];
@@ -194,12 +195,21 @@ impl<E: From<TraceError>, F: Fn(Shape, &[u8]) -> Result<Picture, E>> Map<'_, F> 
             .text((top, left), most, title, Face::Plain, colour);
         self.canvas
             .text((top + LINE, left), most, below, Face::Plain, INK);
-        Area {
+        let area = Area {
             top: top + CAPTION,
             left,
             height: shape.height() * self.cell,
             width: shape.width() * self.cell,
-        }
+        };
+        // A frame of one pixel: images may be as white as the paper.
+        let frame = Area {
+            top: area.top - 1,
+            left: area.left - 1,
+            height: area.height + 2,
+            width: area.width + 2,
+        };
+        self.canvas.paint(frame, |_, _| FRAME);
+        area
     }
 
     /// Lays a picture over an area; `change` has each pixel's site and colour.

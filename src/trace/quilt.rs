@@ -13,7 +13,7 @@
 //! for what rarer ones leave over do their first occurrences become candidates.
 
 use std::cmp::Reverse;
-use std::collections::{BinaryHeap, HashSet};
+use std::collections::BinaryHeap;
 
 use super::Information;
 use super::board::{Board, and, get, set_run, without};
@@ -116,7 +116,7 @@ pub(super) fn quilt(
         down: 0,
         right: 0,
     });
-    let mut candidates: HashSet<Overlay> = in_place.collect();
+    let mut candidates: Vec<Overlay> = in_place.collect();
     for position in 0..shape.bits() {
         let occurrences = &support.occurrences[position];
         if occurrences.count <= reach {
@@ -125,7 +125,7 @@ pub(super) fn quilt(
     }
     work.take_all(candidates);
     // Only common contexts are left.
-    let mut candidates = HashSet::new();
+    let mut candidates = Vec::new();
     for position in 0..shape.bits() {
         if work.is_open(shape, position) {
             candidates.extend(work.overlays(shape, position, COMMON));
@@ -187,7 +187,9 @@ impl Work<'_, '_> {
 
     /// Makes regions of the best pieces until no candidate has one. A candidate's best piece only shrinks as
     /// others are taken: one that was looked at since the last region and still is first, is best.
-    fn take_all(&mut self, candidates: HashSet<Overlay>) {
+    fn take_all(&mut self, mut candidates: Vec<Overlay>) {
+        candidates.sort_unstable_by_key(|overlay| overlay.rank());
+        candidates.dedup();
         for overlay in candidates {
             self.look(overlay);
         }

@@ -183,6 +183,35 @@ impl Training {
             },
         );
     }
+
+    /// The least distance from latent number `center` to one that differs from it. `distances` are those of all
+    /// to some point that `center` is `away` from: |distances[i] − away| is never more than i's distance to
+    /// `center`.
+    fn nearest_differing(&self, center: usize, away: u32, distances: &[u32]) -> Option<u32> {
+        let center = &self.row(center)[..self.row_words];
+        let rows = self.words.chunks_exact(self.row_words).zip(distances);
+        let mut nearest = u32::MAX;
+        Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                // Nearest to the point first, as far as that is cheap: they are near `center` too, and rule the
+                // others out.
+                for limit in [away.saturating_mul(2).max(8), u32::MAX] {
+                    for (row, distance) in rows.clone() {
+                        if *distance > limit || distance.abs_diff(away) >= nearest {
+                            continue;
+                        }
+                        let differing = row.iter().zip(center).map(|(a, b)| (a ^ b).count_ones());
+                        let differing = differing.sum::<u32>();
+                        if differing > 0 {
+                            nearest = nearest.min(differing);
+                        }
+                    }
+                }
+            },
+        );
+        (nearest < u32::MAX).then_some(nearest)
+    }
 }
 
 /// Asks for neighbours, remembering what it can: one for each thread.
@@ -224,13 +253,12 @@ impl<'a> Neighbourhood<'a> {
             nearest.truncate(most);
             worst = nearest.last().map_or(u32::MAX, |last| last.distance);
         }
-        let first = nearest.first().map(|near| near.latent);
-        let next_distance = first.and_then(|first| self.nearest_other(first));
+        let first = nearest.first().copied();
         Neighbours {
+            next_distance: first.and_then(|first| self.nearest_other(first.latent)),
+            training_distance: first.and_then(|first| self.of_nearest(first)),
             nearest,
             equal,
-            next_distance,
-            training_distance: first.and_then(|first| self.of_training(first)),
         }
     }
 
@@ -249,6 +277,19 @@ impl<'a> Neighbourhood<'a> {
             }
         }
         second
+    }
+
+    /// As [`Neighbourhood::of_training`], of a latent `near` the one whose distances were last computed: by
+    /// the triangle inequality most others are too far away to be looked at.
+    fn of_nearest(&mut self, near: Neighbour) -> Option<u32> {
+        if let Some(known) = self.own.get(&near.latent) {
+            return *known;
+        }
+        let training = self.training;
+        let number = training.row_number(near.latent)?;
+        let found = training.nearest_differing(number, near.distance, &self.distances);
+        self.own.insert(near.latent, found);
+        found
     }
 
     /// Distance of a training latent to the nearest one that differs from it; `None` when there is none.
