@@ -29,6 +29,8 @@ mod documents;
 mod draws;
 /// Where the methods differ by more than anybody can wait for.
 mod hard;
+/// Images whole are what the importer sees of them.
+mod images;
 /// Images and codes become the latents that they say.
 mod import;
 /// Context keys byte by byte.
