@@ -1,0 +1,5 @@
+//! Metrics, each a pure function over latents, images or features.
+
+mod triangular;
+
+pub use triangular::{NoiseError, NoiseForm, Triangular};
