@@ -83,7 +83,7 @@ pub trait Trainee {
 /// The order in which a set of `count` is gone through in batches: every epoch its own permutation. What
 /// is left over at its end waits for the next.
 #[derive(Clone, Debug)]
-pub struct Batches {
+pub(crate) struct Batches {
     seed: u64,
     count: usize,
     size: usize,
@@ -93,7 +93,7 @@ pub struct Batches {
 
 impl Batches {
     /// Batches of `size` out of `count`, both at least 1; a set smaller than a batch is one batch.
-    pub fn new(seed: u64, count: usize, size: usize) -> Self {
+    pub(crate) fn new(seed: u64, count: usize, size: usize) -> Self {
         Self {
             seed,
             count,
@@ -104,12 +104,12 @@ impl Batches {
     }
 
     /// Batches of one epoch.
-    pub fn per_epoch(&self) -> u64 {
+    pub(crate) fn per_epoch(&self) -> u64 {
         (self.count / self.size).max(1) as u64
     }
 
     /// The members of the batch of this step.
-    pub fn at(&mut self, step: u64) -> &[usize] {
+    pub(crate) fn at(&mut self, step: u64) -> &[usize] {
         let epoch = step / self.per_epoch();
         if epoch != self.epoch {
             self.order = Stream::new(self.seed, Purpose::Order, epoch).order(self.count);
