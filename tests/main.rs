@@ -27,6 +27,8 @@ mod counts;
 mod documents;
 /// Rows follow their exact distribution under temperature and a least count, and below each other.
 mod draws;
+/// Metrics put together: the report of an encoder and its schema.
+mod eval;
 /// Where the methods differ by more than anybody can wait for.
 mod hard;
 /// Images whole are what the importer sees of them.

@@ -31,7 +31,7 @@ pub struct Collisions {
 
 impl Collisions {
     /// Compares all images that have the same code; lists at most `most` of the shared codes. O(N) time
-    /// and about 100 N bytes besides what it is given.
+    /// and memory.
     ///
     /// # Errors
     /// [`EvalError::Counts`] when there is not one latent for each image.

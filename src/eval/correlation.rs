@@ -116,7 +116,10 @@ fn compare(
                     continue;
                 }
                 let covariance = *both as f64 * n - ones[bit] * ones[other];
-                let size = (covariance / (spreads[bit] * spreads[other])).abs();
+                // Rounding may pass 1 by a digit.
+                let size = (covariance / (spreads[bit] * spreads[other]))
+                    .abs()
+                    .min(1.0);
                 sums.pairs += 1;
                 sums.sum += size;
                 if size > sums.largest || sums.pairs == 1 {

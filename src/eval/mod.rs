@@ -9,8 +9,8 @@
 //! | robustness: flipped bits, agreement | [`flip_bits`], [`bit_agreement`] |
 //! | how binary activations are | [`Saturation`] |
 //! | the noise of Eqn 10 | [`Triangular`] |
-//! | overlap of noisy codes, Eqn 3 | [`CodeOverlap`] |
-//! | the loss that it implies, Eqn 2 | [`loss_bound`] |
+//! | overlap of noisy codes, Eqn 3 | [`CodeOverlap`], [`monte_carlo_overlap`] |
+//! | the loss that it implies, Eqn 2 | [`loss_bound`], [`LossBound`] |
 //! | all of that for one encoder | [`BlaeReport`] |
 
 mod blae;
@@ -35,7 +35,7 @@ pub use collisions::Collisions;
 pub use correlation::{Correlation, Correlations};
 pub use error::EvalError;
 pub use flips::{bit_agreement, flip_bits};
-pub use overlap::{CodeOverlap, Estimate};
+pub use overlap::{CodeOverlap, Estimate, monte_carlo_overlap};
 pub use reconstruction::{Reconstruction, psnr, squared_errors};
 pub use saturation::Saturation;
 pub use triangular::{NoiseError, NoiseForm, Triangular};
