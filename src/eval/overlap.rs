@@ -134,8 +134,8 @@ impl CodeOverlap {
     /// The overlap coefficient of two codes that differ in `bits` bits; 0 where it is too small for a number.
     ///
     /// One bit is the closed form. More are integrated numerically: for one bit, where it can be told, to
-    /// twelve digits of the closed form for σ ≤ 2, six where κ is near 1, and three for σ up to 10, where φ
-    /// falls away slowly.
+    /// twelve digits of the closed form for σ ≤ 2, and three where φ falls away slowly: for larger σ, and
+    /// where the exponent lies within 0.01 of 1 without being 1.
     pub fn at(&self, bits: usize) -> f64 {
         match bits {
             0 => 1.0,
@@ -143,14 +143,24 @@ impl CodeOverlap {
             _ => {
                 let power = bits.min(i32::MAX as usize) as i32;
                 let mean = self.phi.iter().map(|phi| phi.powi(power)).sum::<f64>();
-                self.affinity.powi(power) * mean / ANGLES as f64
+                let overlap = self.affinity.powi(power) * mean / ANGLES as f64;
+                // Dropping bits can only raise it.
+                overlap.clamp(0.0, self.noise.overlap(APART))
             }
         }
     }
 
     /// [`CodeOverlap::at`] of 0, 1, … `bits` differing bits.
     pub fn table(&self, bits: usize) -> Vec<f64> {
-        (0..=bits).map(|bits| self.at(bits)).collect()
+        let mut table = vec![0.0; bits + 1];
+        for (bits, overlap) in table.iter_mut().enumerate() {
+            *overlap = self.at(bits);
+            // Overlaps fall with every bit: the rest is 0 too.
+            if *overlap == 0.0 {
+                break;
+            }
+        }
+        table
     }
 
     /// The same by [`monte_carlo_overlap`].
@@ -294,7 +304,8 @@ mod tests {
         fn one_bit_by_the_integral_is_the_closed_form(noise in noises()) {
             let overlap = CodeOverlap::new(noise);
             let (found, exact) = (one_by_integral(&overlap), noise.overlap(2.0));
-            let most = if noise.sigma() <= 2.0 { 1e-5 } else { 1e-3 };
+            let easy = noise.sigma() <= 2.0 && (noise.exponent() - 1.0).abs() > 0.01;
+            let most = if easy { 1e-6 } else { 1e-3 };
             prop_assert!((found / exact - 1.0).abs() < most, "{found} {exact}");
         }
 
@@ -303,7 +314,7 @@ mod tests {
             let overlap = CodeOverlap::new(noise);
             let (one, found) = (overlap.at(1), overlap.at(bits));
             let power = bits as i32;
-            let slack = 1.0 + 1e-4;
+            let slack = 1.0 + 1e-3;
             prop_assert!(one.powi(power) <= found * slack + 1e-12);
             prop_assert!(found <= overlap.affinity().powi(power) * slack);
             prop_assert!(found <= overlap.at(bits - 1) * slack);
@@ -316,6 +327,16 @@ mod tests {
             let apart = (drawn.mean - overlap.at(bits)).abs();
             // Six standard errors; one draw in 20,000 where none fell on common ground.
             prop_assert!(apart < 6.0 * drawn.standard_error + 3e-4, "{drawn:?} {}", overlap.at(bits));
+        }
+    }
+
+    #[test]
+    fn noise_that_is_nearly_uniform_overlaps_nearly_as_uniform_noise() {
+        for apart in [1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 1e-6] {
+            let noise = noise(1.5, 1.0 + apart, NoiseForm::Peaked);
+            let found = one_by_integral(&CodeOverlap::new(noise));
+            let off = found / noise.overlap(2.0) - 1.0;
+            assert!(off.abs() < 2e-4, "{apart}: {off}");
         }
     }
 
@@ -398,7 +419,7 @@ mod tests {
     #[test]
     fn many_bits_fall_as_the_affinity_does() {
         // For large d, O_d ≈ Aᵈ · √(8/(π d Var ℓ)), by the central limit theorem: for the triangle ℓ = 2v with
-        // v of density ∝ sech³, Var v = 0.4674 (integrated apart, by hand of Simpson below).
+        // v of density ∝ sech³.
         let simpson = |f: &dyn Fn(f64) -> f64| {
             let n = 2000;
             let width = 20.0 / f64::from(n);
