@@ -15,10 +15,12 @@
 //! | [`index`] | build (extract → sort → merge → ingest), RocksDB, lookup, postings, verification |
 //! | [`search`] | generation: the search for supported latents, samples files, their proof |
 //! | [`trace`] | where samples come from: support, postings, quilts of copied regions, nearest latents |
+//! | [`eval`] | metrics, each a pure function over latents, images or features |
+//! | `neural` | (feature `neural`) the binary latent autoencoder and the loop that trains it |
 //! | [`progress`] | how long work reports itself and is stopped |
 //! | [`cli`] | the `bitquilt` command, one file per verb |
 //!
-//! Arrows run downwards only: cli → {search, trace} → index → window → latent. The library never prints, never
+//! Arrows run downwards only: cli → {eval, neural, search, trace} → index → window → latent. The library never prints, never
 //! reads the environment and never opens a path that it was not given.
 //!
 //! # The worked example of the paper
@@ -80,8 +82,11 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod cli;
+pub mod eval;
 pub mod index;
 pub mod latent;
+#[cfg(feature = "neural")]
+pub mod neural;
 pub mod progress;
 pub mod search;
 mod system;

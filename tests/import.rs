@@ -8,13 +8,13 @@ use std::path::{Path, PathBuf};
 use assert_cmd::Command;
 use bitquilt::latent::import::{ImportOptions, import};
 use bitquilt::{Codec, LatentError, LatentSet, Observer, Shape, Unobserved};
-use flate2::Compression;
-use flate2::write::GzEncoder;
-use image::{DynamicImage, GrayImage, ImageBuffer, Luma, LumaA, Rgb, RgbImage};
+use image::{DynamicImage, GrayImage, ImageBuffer, Luma, LumaA, Rgb};
 use npyz::zip::ZipWriter;
 use npyz::zip::write::FileOptions;
 use proptest::prelude::*;
 use tempfile::TempDir;
+
+use crate::support::files::{cifar, colour, gray, gzip, idx, noise};
 
 /// A folder to work in, gone at the end of the test.
 struct Desk(TempDir);
@@ -88,31 +88,6 @@ impl Desk {
     fn refused_import(&self, arguments: &str, words: &[&str]) {
         self.refused(&format!("import {arguments} -o out"), words);
     }
-}
-
-/// Bytes that look random and are the same every time.
-fn noise(count: usize, seed: u32) -> Vec<u8> {
-    let mut state = seed.wrapping_mul(2_654_435_761).wrapping_add(1);
-    let mut next = || {
-        state ^= state << 13;
-        state ^= state >> 17;
-        state ^= state << 5;
-        (state >> 8) as u8
-    };
-    (0..count).map(|_| next()).collect()
-}
-
-fn gzip(bytes: &[u8]) -> Vec<u8> {
-    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
-    encoder.write_all(bytes).unwrap();
-    encoder.finish().unwrap()
-}
-
-fn idx(sides: &[u32], data: &[u8]) -> Vec<u8> {
-    let mut bytes = vec![0, 0, 8, sides.len() as u8];
-    bytes.extend(sides.iter().flat_map(|side| side.to_be_bytes()));
-    bytes.extend(data);
-    bytes
 }
 
 fn npy(descr: &str, fortran: bool, shape: &str, data: &[u8]) -> Vec<u8> {
@@ -321,16 +296,6 @@ fn labels_that_do_not_belong_to_the_images_are_refused() {
 
 // CIFAR-10
 
-/// Records with these labels and noise for pixels.
-fn cifar(labels: &[u8], seed: u32) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for (index, label) in (0..).zip(labels) {
-        bytes.push(*label);
-        bytes.extend(noise(3072, seed + index));
-    }
-    bytes
-}
-
 #[test]
 fn cifar_batches_keep_three_colours_or_the_one_that_is_asked_for() {
     let desk = Desk::new();
@@ -409,14 +374,6 @@ fn what_is_no_cifar_batch_is_refused() {
 }
 
 // Folders of images
-
-fn gray(width: u32, height: u32, seed: u32) -> GrayImage {
-    GrayImage::from_raw(width, height, noise((width * height) as usize, seed)).unwrap()
-}
-
-fn colour(width: u32, height: u32, seed: u32) -> RgbImage {
-    RgbImage::from_raw(width, height, noise((width * height * 3) as usize, seed)).unwrap()
-}
 
 #[test]
 fn a_folder_of_classes_gives_latents_in_the_order_of_paths_and_labels_by_sorted_name() {

@@ -27,8 +27,12 @@ mod counts;
 mod documents;
 /// Rows follow their exact distribution under temperature and a least count, and below each other.
 mod draws;
+/// Metrics put together: the report of an encoder and its schema.
+mod eval;
 /// Where the methods differ by more than anybody can wait for.
 mod hard;
+/// Images whole are what the importer sees of them.
+mod images;
 /// Images and codes become the latents that they say.
 mod import;
 /// Context keys byte by byte.

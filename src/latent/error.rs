@@ -48,6 +48,18 @@ pub enum LatentError {
         labels: usize,
     },
 
+    /// Values that are no whole number of images, or sides that no image has.
+    #[error(
+        "{values} values are no images of {sides}: expected HEIGHTxWIDTHxCOLOURS, each at least 1, 1 or 3 \
+         colours, and the values of a whole number of them"
+    )]
+    Images {
+        /// The sides that were given.
+        sides: String,
+        /// Values that were given.
+        values: usize,
+    },
+
     /// A set of no latents where at least one is needed.
     #[error("{path}: the set is empty: expected at least one latent", path = path.display())]
     Empty {

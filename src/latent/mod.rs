@@ -6,6 +6,7 @@ mod set;
 mod shape;
 pub(crate) mod tensors;
 
+pub mod images;
 pub mod import;
 pub mod picture;
 

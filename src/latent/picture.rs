@@ -8,6 +8,7 @@ use std::path::Path;
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder};
 
+use super::images::ImageSet;
 use super::{Bits, Codec, LatentError, LatentSet, Shape};
 use crate::system;
 
@@ -311,4 +312,48 @@ pub fn grid(set: &LatentSet, options: &GridOptions, path: &Path) -> Result<Pictu
 /// As [`grid`] and [`Picture::write_png`].
 pub fn write_grid(set: &LatentSet, path: &Path, options: &GridOptions) -> Result<(), LatentError> {
     grid(set, options, path)?.write_png(path)
+}
+
+/// Arranges images as one picture: row by row, `columns` in each, every pixel as `scale` × `scale`,
+/// [`GRID_GAP`] pixels of gray between tiles.
+///
+/// # Errors
+/// [`LatentError::Empty`] when there is no image, [`LatentError::Format`] when the picture would have more
+/// than [`MAX_PIXELS`] pixels; both name the source of the images.
+pub fn grid_of_images(
+    images: &ImageSet,
+    columns: usize,
+    scale: usize,
+) -> Result<Picture, LatentError> {
+    let path = Path::new(images.source());
+    if images.is_empty() {
+        return Err(LatentError::Empty { path: path.into() });
+    }
+    let (columns, scale) = (columns.clamp(1, images.len()), scale.max(1));
+    let rows = images.len().div_ceil(columns);
+    let side = |tiles: usize, pixels: usize| {
+        let tile = pixels.checked_mul(scale)?.checked_add(GRID_GAP)?;
+        Some(tiles.checked_mul(tile)? - GRID_GAP)
+    };
+    let (height, width) = side(rows, images.height())
+        .zip(side(columns, images.width()))
+        .ok_or_else(|| too_large(format!("{rows} rows of {columns} tiles")).at(path))?;
+    check_size(height, width).map_err(|refusal| refusal.at(path))?;
+
+    let colours = images.colours();
+    let mut picture = Picture::filled(height, width, colours);
+    for (id, image) in images.images().enumerate() {
+        let top = id / columns * (images.height() * scale + GRID_GAP);
+        let left = id % columns * (images.width() * scale + GRID_GAP);
+        for (pixel, value) in image.chunks_exact(colours).enumerate() {
+            let (row, col) = (pixel / images.width(), pixel % images.width());
+            for y in top + row * scale..top + (row + 1) * scale {
+                for x in left + col * scale..left + (col + 1) * scale {
+                    let at = (y * width + x) * colours;
+                    picture.pixels[at..at + colours].copy_from_slice(value);
+                }
+            }
+        }
+    }
+    Ok(picture)
 }

@@ -1,5 +1,7 @@
 //! What the tests of every promise share: random latent sets, indexes of them, the binary.
 
+pub mod files;
+
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Output;

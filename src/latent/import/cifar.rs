@@ -3,12 +3,13 @@
 
 use std::path::{Path, PathBuf};
 
+use rayon::prelude::*;
+
 use super::input::Input;
-use super::labels::{self, Own};
-use super::pixels::{self, Pixels, Rule};
-use super::{ImportOptions, Imported, check_memory, name_of, stop_if_asked};
-use crate::latent::{Codec, LatentError, LatentSet};
-use crate::progress::Observer;
+use super::pixels::{self, Form, Pixels};
+use super::reader::{Opened, Source, labels_of_records};
+use super::{Labels, name_of};
+use crate::latent::LatentError;
 
 const SIDE: u32 = 32;
 const PLANE: usize = 32 * 32;
@@ -29,15 +30,25 @@ pub(super) fn batches(folder: &Path) -> Result<Vec<PathBuf>, LatentError> {
     Ok(batches)
 }
 
-/// Imports batches one after the other. `files` is not empty.
-pub(super) fn import(
-    files: &[PathBuf],
-    options: &ImportOptions,
-    observer: &dyn Observer,
-) -> Result<Imported, LatentError> {
-    let rule = Rule::new(&files[0], options)?;
-    let shape = rule.shape(&files[0], SIDE, SIDE, 3)?;
-    let mut count = 0;
+/// The records of batches, one batch after the other.
+pub(super) struct Records {
+    /// Files and their records, the next one first.
+    files: std::vec::IntoIter<(PathBuf, u64)>,
+    open: Option<Batch>,
+}
+
+/// One batch, read so far as `read`.
+struct Batch {
+    path: PathBuf,
+    input: Input,
+    records: u64,
+    read: u64,
+}
+
+/// Opens batches. `files` is not empty.
+pub(super) fn open(files: &[PathBuf], form: &Form, wanted: &Labels) -> Result<Opened, LatentError> {
+    let sides = form.sides(&files[0], SIDE, SIDE, 3)?;
+    let mut sized = Vec::new();
     for file in files {
         let length = fs_err::metadata(file)?.len();
         if length == 0 {
@@ -53,38 +64,12 @@ pub(super) fn import(
                 ),
             ));
         }
-        count += length / RECORD;
+        sized.push((file.clone(), length / RECORD));
     }
-    check_memory(&files[0], count, shape)?;
-
-    observer.stage("import", count, "latents");
-    let mut set = LatentSet::new(shape);
-    let mut classes = Vec::new();
-    for file in files {
-        let mut input = Input::open(file)?;
-        let mut record = [0; RECORD as usize];
-        for index in 0..fs_err::metadata(file)?.len() / RECORD {
-            stop_if_asked(observer)?;
-            input.fill(&mut record, &format!("record {index}"))?;
-            let label = record[0];
-            if label > 9 {
-                return Err(LatentError::format(
-                    file,
-                    "CIFAR-10 records, each a label of 0 to 9 and a 32x32 image",
-                    format!("label {label} in record {index}: is this a CIFAR-10 batch?"),
-                ));
-            }
-            set.push_bits(rule.bits(pixels_of(&record[1..])))?;
-            classes.push(i64::from(label));
-            observer.advance(1);
-        }
-        input.end()?;
-    }
-
+    let total = sized.iter().map(|(_, records)| *records as usize).sum();
     let mut notes = Vec::new();
-    let own = Own::Read(classes);
-    let labels = labels::choose(&options.labels, own, set.len(), &mut notes)?;
-    let names = match files {
+    let labels = labels_of_records(wanted, total, &mut notes)?;
+    let name = match files {
         [first, _, .., last] if files.len() > 3 => {
             format!(
                 "{} to {}, {} files",
@@ -99,13 +84,86 @@ pub(super) fn import(
             .collect::<Vec<_>>()
             .join(" + "),
     };
-    set = set
-        .with_codec(Codec::Threshold)
-        .with_source(names + &rule.describe());
-    if let Some(labels) = labels {
-        set = set.with_labels(labels)?;
+    Ok(Opened {
+        path: files[0].clone(),
+        sides,
+        total,
+        labels,
+        notes,
+        name,
+        source: Source::Cifar(Records {
+            files: sized.into_iter(),
+            open: None,
+        }),
+    })
+}
+
+impl Records {
+    /// The next records of one batch, at most `most`, with their labels; none after the last.
+    pub(super) fn next<T: Send>(
+        &mut self,
+        most: usize,
+        make: impl Fn(Pixels) -> T + Sync,
+    ) -> Result<(Vec<T>, Vec<i64>), LatentError> {
+        if self
+            .open
+            .as_ref()
+            .is_none_or(|batch| batch.read == batch.records)
+        {
+            self.end()?;
+            let Some((path, records)) = self.files.next() else {
+                return Ok((Vec::new(), Vec::new()));
+            };
+            let input = Input::open(&path)?;
+            self.open = Some(Batch {
+                path,
+                input,
+                records,
+                read: 0,
+            });
+        }
+        match &mut self.open {
+            Some(batch) => batch.next(most, make),
+            None => Ok((Vec::new(), Vec::new())),
+        }
     }
-    Ok(Imported { set, notes })
+
+    /// Refuses anything after the last record of the batch.
+    pub(super) fn end(&mut self) -> Result<(), LatentError> {
+        self.open
+            .take()
+            .map_or(Ok(()), |mut batch| batch.input.end())
+    }
+}
+
+impl Batch {
+    fn next<T: Send>(
+        &mut self,
+        most: usize,
+        make: impl Fn(Pixels) -> T + Sync,
+    ) -> Result<(Vec<T>, Vec<i64>), LatentError> {
+        let most = most.min((self.records - self.read) as usize);
+        let mut bytes = vec![0; most * RECORD as usize];
+        let mut labels = Vec::new();
+        for record in bytes.chunks_exact_mut(RECORD as usize) {
+            let index = self.read;
+            self.input.fill(record, &format!("record {index}"))?;
+            let label = record[0];
+            if label > 9 {
+                return Err(LatentError::format(
+                    &self.path,
+                    "CIFAR-10 records, each a label of 0 to 9 and a 32x32 image",
+                    format!("label {label} in record {index}: is this a CIFAR-10 batch?"),
+                ));
+            }
+            labels.push(i64::from(label));
+            self.read += 1;
+        }
+        let made = bytes
+            .par_chunks_exact(RECORD as usize)
+            .map(|record| make(pixels_of(&record[1..])));
+        Ok((made.collect(), labels))
+    }
 }
 
 /// Three planes → values innermost.

@@ -9,9 +9,10 @@ use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
 use rayon::prelude::*;
 
 use super::labels::{self, Own};
-use super::pixels::{self, Rule};
-use super::{ImportOptions, Imported, Labels, check_memory, name_of, recognise, stop_if_asked};
-use crate::latent::{Codec, LatentError, LatentSet};
+use super::pixels::{self, Form, Pixels};
+use super::reader::{Opened, Source};
+use super::{Labels, name_of, recognise, stop_if_asked};
+use crate::latent::LatentError;
 use crate::progress::Observer;
 
 /// Most pixels of an image that is decoded to be scaled: the largest cameras stay below it.
@@ -19,12 +20,8 @@ const MOST_PIXELS: u64 = 1 << 26;
 /// Memory that decoding one pixel takes: the decoded samples and three values.
 const BYTES_PER_PIXEL: u64 = 24;
 
-/// Imports a folder: flat, or one subfolder for each class.
-pub(super) fn import(
-    folder: &Path,
-    options: &ImportOptions,
-    observer: &dyn Observer,
-) -> Result<Imported, LatentError> {
+/// Opens a folder: flat, or one subfolder for each class.
+pub(super) fn open(folder: &Path, form: &Form, wanted: &Labels) -> Result<Opened, LatentError> {
     let mut notes = Vec::new();
     let found = Found::in_folder(folder)?;
     if found.images.is_empty() {
@@ -37,51 +34,63 @@ pub(super) fn import(
     if found.skipped > 0 {
         notes.push(format!("{} files skipped: not images", found.skipped));
     }
-    let all = found.images;
     let own = match found.classes {
         Some((labels, names)) => {
-            if options.labels == Labels::Auto {
+            if *wanted == Labels::Auto {
                 notes.push(format!("labels from the class folders: {}", listed(&names)));
             }
             Own::Read(labels)
         }
         None => Own::No,
     };
-    let labels = labels::choose(&options.labels, own, all.len(), &mut notes)?;
-    let set = decode(folder, &all, options, observer)?;
-    finish(set, &name_of(folder), labels, notes)
+    let labels = labels::choose(wanted, own, found.images.len(), &mut notes)?;
+    let name = name_of(folder);
+    opened(folder, found.images, form, name, labels, notes)
 }
 
-/// Imports image files in the order in which they are given.
-pub(super) fn import_files(
-    first: &Path,
+/// Opens image files, in the order in which they are given. `files` is not empty.
+pub(super) fn open_files(
     files: &[PathBuf],
-    options: &ImportOptions,
-    observer: &dyn Observer,
-) -> Result<Imported, LatentError> {
+    form: &Form,
+    wanted: &Labels,
+) -> Result<Opened, LatentError> {
     let mut notes = Vec::new();
-    let labels = labels::choose(&options.labels, Own::No, files.len(), &mut notes)?;
-    let set = decode(first, files, options, observer)?;
+    let labels = labels::choose(wanted, Own::No, files.len(), &mut notes)?;
+    let first = &files[0];
     let name = match files.len() {
         1 => name_of(first),
         many => format!("{} and {} more images", name_of(first), many - 1),
     };
-    finish(set, &name, labels, notes)
+    opened(first, files.to_vec(), form, name, labels, notes)
 }
 
-/// `set` has the rule's description as its source; the name of the input goes before it.
-fn finish(
-    set: LatentSet,
-    name: &str,
+/// `files` is not empty; the first says what the others must be. `input` is named where the whole set is
+/// refused.
+fn opened(
+    input: &Path,
+    files: Vec<PathBuf>,
+    form: &Form,
+    name: String,
     labels: Option<Vec<i64>>,
     notes: Vec<String>,
-) -> Result<Imported, LatentError> {
-    let source = format!("{name}{}", set.source());
-    let mut set = set.with_source(source);
-    if let Some(labels) = labels {
-        set = set.with_labels(labels)?;
-    }
-    Ok(Imported { set, notes })
+) -> Result<Opened, LatentError> {
+    let first = load(&files[0], form)?;
+    let (height, width, channels) = (first.height, first.width, first.channels);
+    Ok(Opened {
+        path: input.into(),
+        sides: form.sides(&files[0], height, width, channels)?,
+        total: files.len(),
+        labels: labels.into(),
+        notes,
+        name,
+        source: Source::Files(Files {
+            files,
+            read: 0,
+            height,
+            width,
+            gray: channels == 1,
+        }),
+    })
 }
 
 /// "0 cat, 1 dog", or of very many the first and the last.
@@ -204,76 +213,87 @@ fn is_image(path: &Path) -> Result<bool, LatentError> {
     }
 }
 
-/// All files as one set. `files` is not empty; `input` is named where the whole set is refused.
-fn decode(
-    input: &Path,
-    files: &[PathBuf],
-    options: &ImportOptions,
-    observer: &dyn Observer,
-) -> Result<LatentSet, LatentError> {
-    let rule = Rule::new(input, options)?;
-    let first = load(&files[0], &rule)?;
-    let shape = rule.shape(&files[0], first.height, first.width, first.channels)?;
-    check_memory(input, files.len() as u64, shape)?;
+/// Image files, read so far as `read`, and what the first of them is.
+pub(super) struct Files {
+    files: Vec<PathBuf>,
+    read: usize,
+    height: u32,
+    width: u32,
+    gray: bool,
+}
 
-    observer.stage("import", files.len() as u64, "latents");
-    let mut set = LatentSet::new(shape);
-    for chunk in files.chunks(rayon::current_num_threads() * 4) {
-        stop_if_asked(observer)?;
-        let decoded: Vec<_> = chunk
+impl Files {
+    /// The next images, at most `most`, decoded in parallel.
+    pub(super) fn next<T: Send>(
+        &mut self,
+        most: usize,
+        form: &Form,
+        observer: &dyn Observer,
+        make: impl Fn(Pixels) -> T + Sync,
+    ) -> Result<Vec<T>, LatentError> {
+        let rest = &self.files[self.read..];
+        let chunk = &rest[..rest.len().min(most).min(rayon::current_num_threads() * 4)];
+        let decoded: Vec<Result<Option<T>, LatentError>> = chunk
             .par_iter()
             .map(|file| {
                 if observer.stop_requested() {
-                    return Ok(Vec::new());
+                    return Ok(None);
                 }
-                let pixels = load(file, &rule)?;
-                let is_gray = pixels.channels == 1;
-                if !rule.one_bit_a_pixel() && is_gray != (first.channels == 1) {
-                    return Err(LatentError::format(
-                        file,
-                        format!(
-                            "images that are all gray or all in colour, or --gray (or --channel) \
-                             to make one bit of every pixel; {} is {}",
-                            files[0].display(),
-                            if is_gray { "in colour" } else { "gray" }
-                        ),
-                        if is_gray {
-                            "a gray image"
-                        } else {
-                            "a colour image"
-                        },
-                    ));
-                }
-                if !rule.resizes() && (pixels.height, pixels.width) != (first.height, first.width) {
-                    return Err(LatentError::format(
-                        file,
-                        format!(
-                            "{}x{} pixels (height x width), as {} has; --resize HxW brings all \
-                             images to one size",
-                            first.height,
-                            first.width,
-                            files[0].display()
-                        ),
-                        format!("{}x{}", pixels.height, pixels.width),
-                    ));
-                }
-                Ok(rule.bits(pixels))
+                let pixels = load(file, form)?;
+                self.check_alike(file, &pixels, form)?;
+                Ok(Some(make(pixels)))
             })
             .collect();
-        // A stop leaves empty images behind: they must not be taken for real ones.
+        // A stop leaves gaps behind: the images around them must not be taken for all.
         stop_if_asked(observer)?;
-        for bits in decoded {
-            set.push_bits(bits?)?;
-            observer.advance(1);
+        let mut made = Vec::with_capacity(decoded.len());
+        for image in decoded {
+            made.extend(image?);
         }
+        self.read += made.len();
+        Ok(made)
     }
-    Ok(set
-        .with_codec(Codec::Threshold)
-        .with_source(rule.describe()))
+
+    /// Refuses an image that does not fit the first one.
+    fn check_alike(&self, file: &Path, pixels: &Pixels, form: &Form) -> Result<(), LatentError> {
+        let first = &self.files[0];
+        let is_gray = pixels.channels == 1;
+        if !form.one_value_a_pixel() && is_gray != self.gray {
+            return Err(LatentError::format(
+                file,
+                format!(
+                    "images that are all gray or all in colour, or --gray (or --channel) to make \
+                     one {} of every pixel; {} is {}",
+                    form.unit(),
+                    first.display(),
+                    if is_gray { "in colour" } else { "gray" }
+                ),
+                if is_gray {
+                    "a gray image"
+                } else {
+                    "a colour image"
+                },
+            ));
+        }
+        if !form.resizes() && (pixels.height, pixels.width) != (self.height, self.width) {
+            return Err(LatentError::format(
+                file,
+                format!(
+                    "{}x{} pixels (height x width), as {} has; --resize HxW brings all images to \
+                     one size",
+                    self.height,
+                    self.width,
+                    first.display()
+                ),
+                format!("{}x{}", pixels.height, pixels.width),
+            ));
+        }
+        Ok(())
+    }
 }
 
 /// One image, after its header has been asked for its size.
-fn load(path: &Path, rule: &Rule) -> Result<pixels::Pixels, LatentError> {
+fn load(path: &Path, form: &Form) -> Result<Pixels, LatentError> {
     let unreadable = |error: image::ImageError| {
         LatentError::format(
             path,
@@ -289,14 +309,14 @@ fn load(path: &Path, rule: &Rule) -> Result<pixels::Pixels, LatentError> {
     let decoder = reader.into_decoder().map_err(unreadable)?;
     let (width, height) = decoder.dimensions();
     let pixels = u64::from(width) * u64::from(height);
-    if rule.resizes() {
+    if form.resizes() {
         if pixels > MOST_PIXELS {
             let found = format!("{height}x{width}");
             let expected = format!("an image of at most {MOST_PIXELS} pixels");
             return Err(LatentError::format(path, expected, found));
         }
     } else {
-        rule.shape(path, height, width, 1)?;
+        form.sides(path, height, width, 1)?;
     }
     let needed = pixels * BYTES_PER_PIXEL * rayon::current_num_threads() as u64;
     // A system call: only where the image is large.

@@ -2,18 +2,24 @@
 
 use std::path::Path;
 
-use super::input::Input;
-use super::pixels::{self, Pixels, Rule};
-use super::{ImportOptions, Imported, check_memory, labels, name_of, stop_if_asked};
-use crate::latent::{Codec, LatentError, LatentSet};
-use crate::progress::Observer;
+use rayon::prelude::*;
 
-pub(super) fn import(
-    path: &Path,
-    options: &ImportOptions,
-    observer: &dyn Observer,
-) -> Result<Imported, LatentError> {
-    let rule = Rule::new(path, options)?;
+use super::input::Input;
+use super::pixels::{self, Form, Pixels};
+use super::reader::{Opened, Source};
+use super::{Labels, labels, name_of};
+use crate::latent::LatentError;
+
+/// The images of one file, read so far as `read`.
+pub(super) struct Images {
+    input: Input,
+    count: u32,
+    height: u32,
+    width: u32,
+    read: u32,
+}
+
+pub(super) fn open(path: &Path, form: &Form, wanted: &Labels) -> Result<Opened, LatentError> {
     let mut input = Input::open(path)?;
     let mut header = [0; 16];
     input.fill(&mut header, "an IDX header")?;
@@ -32,35 +38,60 @@ pub(super) fn import(
     let meaning = format!("a header of 16 and {count} images of {height}x{width}");
     input.expect_length(expected, &meaning)?;
     // Checked first without --resize: one image is read whole.
-    super::shape_of(path, height.into(), width.into(), 1, "")?;
-    let shape = rule.shape(path, height, width, 1)?;
-    check_memory(path, count.into(), shape)?;
+    form.check_size(path, height, width, 1, "")?;
+    let sides = form.sides(path, height, width, 1)?;
 
     let mut notes = Vec::new();
     let own = labels::Own::BesideImages(path);
-    let labels = labels::choose(&options.labels, own, count as usize, &mut notes)?;
-    observer.stage("import", count.into(), "latents");
-    let mut set = LatentSet::new(shape);
-    let mut image = vec![0; image_bytes as usize];
-    for index in 0..count {
-        stop_if_asked(observer)?;
-        input.fill(&mut image, &format!("image {index} of {count}"))?;
-        let values = image.iter().map(|byte| pixels::of_byte(*byte)).collect();
-        set.push_bits(rule.bits(Pixels {
+    let labels = labels::choose(wanted, own, count as usize, &mut notes)?;
+    Ok(Opened {
+        path: path.into(),
+        sides,
+        total: count as usize,
+        labels: labels.into(),
+        notes,
+        name: name_of(path),
+        source: Source::Idx(Images {
+            input,
+            count,
             height,
             width,
-            channels: 1,
-            values,
-        }))?;
-        observer.advance(1);
-    }
-    input.end()?;
+            read: 0,
+        }),
+    })
+}
 
-    let mut set = set
-        .with_codec(Codec::Threshold)
-        .with_source(name_of(path) + &rule.describe());
-    if let Some(labels) = labels {
-        set = set.with_labels(labels)?;
+impl Images {
+    pub(super) fn image_bytes(&self) -> usize {
+        self.height as usize * self.width as usize
     }
-    Ok(Imported { set, notes })
+
+    /// The next `most` images, of which there are as many.
+    pub(super) fn next<T: Send>(
+        &mut self,
+        most: usize,
+        make: impl Fn(Pixels) -> T + Sync,
+    ) -> Result<Vec<T>, LatentError> {
+        let image_bytes = self.image_bytes();
+        let mut bytes = vec![0; most * image_bytes];
+        for image in bytes.chunks_exact_mut(image_bytes) {
+            let what = format!("image {} of {}", self.read, self.count);
+            self.input.fill(image, &what)?;
+            self.read += 1;
+        }
+        let made = bytes.par_chunks_exact(image_bytes).map(|image| {
+            make(Pixels {
+                height: self.height,
+                width: self.width,
+                channels: 1,
+                values: image.iter().map(|byte| pixels::of_byte(*byte)).collect(),
+            })
+        });
+        Ok(made.collect())
+    }
+
+    /// Refuses anything after the last image.
+    pub(super) fn end(&mut self) -> Result<(), LatentError> {
+        self.input.end()
+    }
 }

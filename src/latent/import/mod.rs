@@ -1,8 +1,8 @@
 //! Files of images or codes → a latent set.
 //!
 //! A file is recognised by its content, never by its name alone. Files are read as a stream: no
-//! importer holds more than one image a thread besides the packed bits, and no header is believed
-//! before the file's length and the machine's memory have been asked.
+//! importer holds more than one unpacked image a thread, or a MiB of small ones, besides the packed bits,
+//! and no header is believed before the file's length and the machine's memory have been asked.
 
 mod cifar;
 mod codes;
@@ -13,14 +13,20 @@ mod labels;
 mod npy;
 mod npz;
 mod pixels;
+mod reader;
 mod recognise;
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::{LatentError, LatentSet, MAX_BITS, Shape};
+use super::{Codec, LatentError, LatentSet, MAX_BITS, Shape};
 use crate::progress::Observer;
-use recognise::Kind;
+pub(super) use pixels::{Form, Pixels, Purpose, Sides};
+pub(super) use reader::Reader;
+pub(super) use recognise::{Kind, recognise};
+
+/// The threshold where none is given.
+const HALF: f32 = 0.5;
 
 /// What becomes of the colours of an image. Gray images have one bit a pixel whatever is chosen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,47 +102,71 @@ pub fn import(
     options: &ImportOptions,
     observer: &dyn Observer,
 ) -> Result<Imported, LatentError> {
-    let Some(first) = inputs.first() else {
-        return Err(LatentError::format(
-            "(no input)",
-            "at least one input",
-            "none",
-        ));
-    };
-    let kind = recognise::kind(first)?;
-    for other in &inputs[1..] {
-        let found = recognise::kind(other)?;
-        if found != kind || !matches!(kind, Kind::Cifar | Kind::Image) {
-            return Err(LatentError::format(
-                other,
-                format!(
-                    "one input; only CIFAR-10 batches, or image files, are read several at a \
-                     time, and {} is {kind}",
-                    first.display()
-                ),
-                format!("another one, {found}"),
-            ));
-        }
-    }
+    let kind = recognise(inputs)?;
+    // `recognise` refuses an empty list.
+    let first = &inputs[0];
     refuse_what_does_not_fit(first, kind, options)?;
     match kind {
-        Kind::IdxImages => idx::import(first, options, observer),
-        Kind::Cifar => cifar::import(inputs, options, observer),
-        Kind::CifarFolder => cifar::import(&cifar::batches(first)?, options, observer),
-        Kind::Image => folder::import_files(first, inputs, options, observer),
-        Kind::Folder => folder::import(first, options, observer),
         Kind::Npy => npy::import(first, options, observer),
         Kind::Npz => npz::import(first, options, observer),
+        _ => threshold(inputs, kind, options, observer),
     }
 }
 
+/// Images → bits: a value at or above the threshold is a 1.
+fn threshold(
+    inputs: &[PathBuf],
+    kind: Kind,
+    options: &ImportOptions,
+    observer: &dyn Observer,
+) -> Result<Imported, LatentError> {
+    let threshold = options.threshold.unwrap_or(HALF);
+    if !(threshold > 0.0 && threshold <= 1.0) {
+        let expected = "a threshold above 0 and at most 1";
+        return Err(LatentError::format(&inputs[0], expected, threshold));
+    }
+    let form = Form {
+        resize: options.resize,
+        colour: options.colour,
+        purpose: Purpose::Bits,
+    };
+    let mut reader = Reader::open(inputs, kind, form, &options.labels, None)?;
+    let Sides {
+        height,
+        width,
+        channels,
+    } = reader.sides();
+    // `Form` has refused more bits than a shape may have.
+    let shape = Shape::new(height as usize, width as usize, channels as usize)?;
+    check_memory(reader.path(), reader.count() as u64, shape)?;
+
+    observer.stage("import", reader.count() as u64, "latents");
+    let mut set = LatentSet::new(shape);
+    let bits = |pixels: Pixels| -> Vec<bool> {
+        let values = pixels.values.iter();
+        values.map(|value| *value >= threshold).collect()
+    };
+    while set.len() < reader.count() {
+        for image in reader.next(reader.count(), observer, bits)? {
+            set.push_bits(image)?;
+        }
+    }
+    let source = format!("{}, threshold {threshold}", reader.describe());
+    let mut set = set.with_codec(Codec::Threshold).with_source(source);
+    if let Some(labels) = reader.labels() {
+        set = set.with_labels(labels.to_vec())?;
+    }
+    let notes = reader.notes().to_vec();
+    Ok(Imported { set, notes })
+}
+
 /// An option for images given with codes, or the other way round, is a misunderstanding.
-fn refuse_what_does_not_fit(
+pub(super) fn refuse_what_does_not_fit(
     path: &Path,
     kind: Kind,
     options: &ImportOptions,
 ) -> Result<(), LatentError> {
-    let codes = matches!(kind, Kind::Npy | Kind::Npz);
+    let codes = kind.is_codes();
     let picks_a_colour = options.colour.is_some_and(|colour| colour != Colour::Gray);
     let misfit = [
         (
@@ -204,7 +234,7 @@ fn check_memory(path: &Path, latents: u64, shape: Shape) -> Result<(), LatentErr
 }
 
 /// The error of work that was asked to stop.
-fn stop_if_asked(observer: &dyn Observer) -> Result<(), LatentError> {
+pub(super) fn stop_if_asked(observer: &dyn Observer) -> Result<(), LatentError> {
     if observer.stop_requested() {
         let stopped = io::Error::new(io::ErrorKind::Interrupted, "stopped");
         return Err(LatentError::Io(stopped));

@@ -1,49 +1,53 @@
-//! Pixels → bits: choose the colours, scale, threshold.
+//! Pixels in the form that is asked for: choose the colours, scale.
 
 use std::path::Path;
 
 use image::imageops::{self, FilterType};
 use image::{DynamicImage, ImageBuffer, Luma, Rgb};
 
-use super::{Colour, ImportOptions, shape_of};
-use crate::latent::{LatentError, Shape};
-
-/// The threshold where none is given.
-const HALF: f32 = 0.5;
+use super::Colour;
+use crate::latent::{LatentError, MAX_BITS};
 
 /// One decoded image: height × width pixels of 1 or 3 values in 0..=1, values innermost.
-pub(super) struct Pixels {
-    pub(super) height: u32,
-    pub(super) width: u32,
+pub(in crate::latent) struct Pixels {
+    pub(in crate::latent) height: u32,
+    pub(in crate::latent) width: u32,
     /// 1 gray, 3 red, green and blue.
-    pub(super) channels: u32,
-    pub(super) values: Vec<f32>,
+    pub(in crate::latent) channels: u32,
+    pub(in crate::latent) values: Vec<f32>,
 }
 
-/// The rule that makes bits of pixels.
-pub(super) struct Rule {
-    threshold: f32,
-    resize: Option<(u32, u32)>,
-    colour: Option<Colour>,
+/// Height, width and values a pixel of every image of an input.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::latent) struct Sides {
+    pub(in crate::latent) height: u32,
+    pub(in crate::latent) width: u32,
+    /// 1 or 3.
+    pub(in crate::latent) channels: u32,
 }
 
-impl Rule {
-    /// The rule that the options ask for; `path` is named in errors.
-    pub(super) fn new(path: &Path, options: &ImportOptions) -> Result<Self, LatentError> {
-        let threshold = options.threshold.unwrap_or(HALF);
-        if !(threshold > 0.0 && threshold <= 1.0) {
-            let expected = "a threshold above 0 and at most 1";
-            return Err(LatentError::format(path, expected, threshold));
-        }
-        Ok(Self {
-            threshold,
-            resize: options.resize,
-            colour: options.colour,
-        })
-    }
+/// The colours and the size that images are brought to, and what their values become.
+pub(in crate::latent) struct Form {
+    pub(in crate::latent) resize: Option<(u32, u32)>,
+    pub(in crate::latent) colour: Option<Colour>,
+    pub(in crate::latent) purpose: Purpose,
+}
 
-    /// Whether gray and colour images give latents of one shape.
-    pub(super) fn one_bit_a_pixel(&self) -> bool {
+/// What every value of an image becomes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::latent) enum Purpose {
+    /// A bit of a latent.
+    Bits,
+    /// A byte of an image.
+    Bytes,
+}
+
+/// Most values of one image that is kept whole: 64 MiB, the largest cameras in gray.
+pub(in crate::latent) const MOST_VALUES: usize = 1 << 26;
+
+impl Form {
+    /// Whether gray and colour images give the same number of values.
+    pub(super) fn one_value_a_pixel(&self) -> bool {
         self.colour.is_some_and(|colour| colour != Colour::Rgb)
     }
 
@@ -52,35 +56,71 @@ impl Rule {
         self.resize.is_some()
     }
 
-    /// The shape of the latents of images of this size with 1 or 3 channels.
-    pub(super) fn shape(
+    /// What one value becomes, in a word.
+    pub(super) fn unit(&self) -> &'static str {
+        match self.purpose {
+            Purpose::Bits => "bit",
+            Purpose::Bytes => "value",
+        }
+    }
+
+    /// The sides that images of this size with 1 or 3 channels are brought to.
+    pub(super) fn sides(
         &self,
         path: &Path,
         height: u32,
         width: u32,
         channels: u32,
-    ) -> Result<Shape, LatentError> {
+    ) -> Result<Sides, LatentError> {
         let (height, width) = self.resize.unwrap_or((height, width));
-        let channels = if self.one_bit_a_pixel() { 1 } else { channels };
+        let channels = if self.one_value_a_pixel() {
+            1
+        } else {
+            channels
+        };
         let hint = ": scale the images with --resize HxW";
-        shape_of(path, height.into(), width.into(), channels.into(), hint)
+        self.check_size(path, height, width, channels, hint)?;
+        Ok(Sides {
+            height,
+            width,
+            channels,
+        })
     }
 
-    /// The bits of one image, in position order.
-    pub(super) fn bits(&self, pixels: Pixels) -> Vec<bool> {
+    /// Refuses sides that no latent, or no image, may have.
+    pub(super) fn check_size(
+        &self,
+        path: &Path,
+        height: u32,
+        width: u32,
+        channels: u32,
+        hint: &str,
+    ) -> Result<(), LatentError> {
+        let (most, what) = match self.purpose {
+            Purpose::Bits => (MAX_BITS, "bits a latent"),
+            Purpose::Bytes => (MOST_VALUES, "values an image"),
+        };
+        let values = (u64::from(height) * u64::from(width)).saturating_mul(channels.into());
+        if (1..=most as u64).contains(&values) {
+            return Ok(());
+        }
+        Err(LatentError::format(
+            path,
+            format!("sides of at least 1 and at most {most} {what}{hint}"),
+            format!("{height}x{width}x{channels}"),
+        ))
+    }
+
+    /// One image, brought to this form.
+    pub(super) fn apply(&self, pixels: Pixels) -> Pixels {
         let chosen = self.choose(pixels);
-        let scaled = match self.resize {
+        match self.resize {
             Some(size) => scale(chosen, size),
             None => chosen,
-        };
-        scaled
-            .values
-            .iter()
-            .map(|value| *value >= self.threshold)
-            .collect()
+        }
     }
 
-    /// What was done, for the set's `source`.
+    /// What was done, for a set's `source`.
     pub(super) fn describe(&self) -> String {
         let colour = match self.colour {
             None | Some(Colour::Rgb) => "",
@@ -93,7 +133,7 @@ impl Rule {
             Some((height, width)) => format!(", resized to {height}x{width}"),
             None => String::new(),
         };
-        format!("{colour}{resize}, threshold {}", self.threshold)
+        format!("{colour}{resize}")
     }
 
     fn choose(&self, pixels: Pixels) -> Pixels {

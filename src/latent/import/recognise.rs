@@ -2,15 +2,15 @@
 
 use std::fmt;
 use std::io::Read;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::cifar;
 use super::input::Input;
 use crate::latent::LatentError;
 
-/// What this program can import.
+/// What this program can read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(in crate::latent) enum Kind {
     IdxImages,
     Cifar,
     CifarFolder,
@@ -18,6 +18,13 @@ pub(super) enum Kind {
     Folder,
     Npy,
     Npz,
+}
+
+impl Kind {
+    /// Whether it is an array of codes.
+    pub(in crate::latent) fn is_codes(self) -> bool {
+        matches!(self, Self::Npy | Self::Npz)
+    }
 }
 
 impl fmt::Display for Kind {
@@ -34,8 +41,35 @@ impl fmt::Display for Kind {
     }
 }
 
+/// Recognises inputs that can be read as one set.
+pub(in crate::latent) fn recognise(inputs: &[PathBuf]) -> Result<Kind, LatentError> {
+    let Some(first) = inputs.first() else {
+        return Err(LatentError::format(
+            "(no input)",
+            "at least one input",
+            "none",
+        ));
+    };
+    let one = kind(first)?;
+    for other in &inputs[1..] {
+        let found = kind(other)?;
+        if found != one || !matches!(one, Kind::Cifar | Kind::Image) {
+            return Err(LatentError::format(
+                other,
+                format!(
+                    "one input; only CIFAR-10 batches, or image files, are read several at a \
+                     time, and {} is {one}",
+                    first.display()
+                ),
+                format!("another one, {found}"),
+            ));
+        }
+    }
+    Ok(one)
+}
+
 /// Recognises an input, or says what it is instead.
-pub(super) fn kind(path: &Path) -> Result<Kind, LatentError> {
+fn kind(path: &Path) -> Result<Kind, LatentError> {
     if !path.exists() {
         let expected = "a file or a folder to import";
         return Err(LatentError::format(path, expected, "nothing of that name"));

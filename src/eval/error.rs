@@ -1,0 +1,75 @@
+//! What can go wrong in a metric.
+
+use super::NoiseError;
+use crate::latent::LatentError;
+
+/// An error of the `eval` module.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum EvalError {
+    /// Two things that should be of one size are not.
+    #[error("expected {what} of {expected}, as the others are, found {found}")]
+    Sizes {
+        /// "images" or "latents".
+        what: &'static str,
+        /// Size of the first.
+        expected: String,
+        /// Size of the second.
+        found: String,
+    },
+
+    /// Not one for each.
+    #[error("expected {expected} {what}, one for each of the others, found {found}")]
+    Counts {
+        /// "images" or "latents".
+        what: &'static str,
+        /// How many the first are.
+        expected: usize,
+        /// How many the second are.
+        found: usize,
+    },
+
+    /// Too few to say anything.
+    #[error("expected at least {least} {what}, found {found}")]
+    TooFew {
+        /// "images" or "latents".
+        what: &'static str,
+        /// Least number.
+        least: usize,
+        /// How many there are.
+        found: usize,
+    },
+
+    /// A share that is none.
+    #[error("expected a share of bits to flip of at least 0 and at most 1, found {found}")]
+    Share {
+        /// What was given.
+        found: f64,
+    },
+
+    /// More memory than the machine has to give.
+    #[error(
+        "{what} needs {needed} bytes of memory, {available} are available: take fewer latents or a larger \
+         machine"
+    )]
+    Memory {
+        /// What is computed.
+        what: &'static str,
+        /// Bytes it would take.
+        needed: u64,
+        /// Bytes the machine has available now.
+        available: u64,
+    },
+
+    /// The observer asked to stop.
+    #[error("stopped")]
+    Stopped,
+
+    /// A distribution that cannot be.
+    #[error(transparent)]
+    Noise(#[from] NoiseError),
+
+    /// The latent set refused.
+    #[error(transparent)]
+    Latent(#[from] LatentError),
+}

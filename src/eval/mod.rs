@@ -1,0 +1,41 @@
+//! Metrics, each a pure function over latents, images or features.
+//!
+//! | what | where |
+//! | --- | --- |
+//! | error of reconstructions: MSE, PSNR | [`Reconstruction`], [`squared_errors`], [`psnr`] |
+//! | what single bits are worth: means, dead bits, entropies | [`CodeStatistics`], [`binary_entropy`] |
+//! | how much bits repeat each other | [`Correlations`] |
+//! | different images with one code | [`Collisions`] |
+//! | robustness: flipped bits, agreement | [`flip_bits`], [`bit_agreement`] |
+//! | how binary activations are | [`Saturation`] |
+//! | the noise of Eqn 10 | [`Triangular`] |
+//! | overlap of noisy codes, Eqn 3 | [`CodeOverlap`], [`monte_carlo_overlap`] |
+//! | the loss that it implies, Eqn 2 | [`loss_bound`], [`LossBound`] |
+//! | all of that for one encoder | [`BlaeReport`] |
+
+mod blae;
+mod bound;
+mod codes;
+mod collisions;
+mod correlation;
+mod error;
+mod flips;
+mod overlap;
+mod reconstruction;
+mod saturation;
+mod triangular;
+mod words;
+
+pub use blae::{
+    BlaeReport, BoundReport, FlipReport, NoiseReport, OverlapReport, SaturationReport, SplitReport,
+};
+pub use bound::{LossBound, loss_bound};
+pub use codes::{CodeStatistics, binary_entropy};
+pub use collisions::Collisions;
+pub use correlation::{Correlation, Correlations};
+pub use error::EvalError;
+pub use flips::{bit_agreement, flip_bits};
+pub use overlap::{CodeOverlap, Estimate, monte_carlo_overlap};
+pub use reconstruction::{Reconstruction, psnr, squared_errors};
+pub use saturation::Saturation;
+pub use triangular::{NoiseError, NoiseForm, Triangular};

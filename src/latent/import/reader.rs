@@ -1,0 +1,211 @@
+//! Files of images → pixels, in order, a few images at a time: the one reader behind thresholding and
+//! behind whole images.
+
+use std::path::{Path, PathBuf};
+
+use super::pixels::{Form, Pixels, Sides};
+use super::recognise::Kind;
+use super::{Labels, cifar, folder, idx, labels, stop_if_asked};
+use crate::latent::LatentError;
+use crate::progress::Observer;
+
+/// Bytes read before they are made into anything, at least one image.
+const CHUNK: usize = 1 << 20;
+
+/// An opened input, all of whose headers are checked, and how far it has been read.
+pub(in crate::latent) struct Reader {
+    /// What is named where the whole input is refused.
+    path: PathBuf,
+    form: Form,
+    sides: Sides,
+    /// Images of the input, and how many of them are wanted.
+    total: usize,
+    count: usize,
+    /// Images read so far.
+    read: usize,
+    own: OwnLabels,
+    notes: Vec<String>,
+    name: String,
+    source: Source,
+}
+
+/// Where the labels are.
+pub(super) enum OwnLabels {
+    /// Nowhere, or not wanted.
+    None,
+    /// All of them.
+    Known(Vec<i64>),
+    /// In the records, read along with the images: those so far.
+    Growing(Vec<i64>),
+}
+
+impl From<Option<Vec<i64>>> for OwnLabels {
+    fn from(labels: Option<Vec<i64>>) -> Self {
+        labels.map_or(Self::None, Self::Known)
+    }
+}
+
+/// What each format finds out when it is opened.
+pub(super) struct Opened {
+    pub(super) path: PathBuf,
+    pub(super) sides: Sides,
+    pub(super) total: usize,
+    pub(super) labels: OwnLabels,
+    pub(super) notes: Vec<String>,
+    pub(super) name: String,
+    pub(super) source: Source,
+}
+
+pub(super) enum Source {
+    Idx(idx::Images),
+    Cifar(cifar::Records),
+    Files(folder::Files),
+}
+
+impl Reader {
+    /// Opens images; `kind` is what `inputs` were recognised as, and is no array of codes. At most `most`
+    /// images are read, and the labels are those of these.
+    pub(in crate::latent) fn open(
+        inputs: &[PathBuf],
+        kind: Kind,
+        form: Form,
+        wanted: &Labels,
+        most: Option<usize>,
+    ) -> Result<Self, LatentError> {
+        let first = &inputs[0];
+        let opened = match kind {
+            Kind::IdxImages => idx::open(first, &form, wanted)?,
+            Kind::Cifar => cifar::open(inputs, &form, wanted)?,
+            Kind::CifarFolder => cifar::open(&cifar::batches(first)?, &form, wanted)?,
+            Kind::Image => folder::open_files(inputs, &form, wanted)?,
+            Kind::Folder => folder::open(first, &form, wanted)?,
+            Kind::Npy | Kind::Npz => {
+                return Err(LatentError::format(
+                    first,
+                    "images: MNIST IDX, CIFAR-10 batches (.bin), image files or a folder of them",
+                    format!(
+                        "{kind}: codes are no pictures; `bitquilt import` makes latents of them"
+                    ),
+                ));
+            }
+        };
+        let count = most.map_or(opened.total, |most| most.min(opened.total));
+        let mut own = opened.labels;
+        if let OwnLabels::Known(labels) = &mut own {
+            labels.truncate(count);
+        }
+        Ok(Self {
+            path: opened.path,
+            form,
+            sides: opened.sides,
+            total: opened.total,
+            count,
+            read: 0,
+            own,
+            notes: opened.notes,
+            name: opened.name,
+            source: opened.source,
+        })
+    }
+
+    /// Makes `make` of the next images, on all threads, in order; of some, at most `most`, and of none
+    /// only at the end. `observer` hears of each.
+    pub(in crate::latent) fn next<T: Send>(
+        &mut self,
+        most: usize,
+        observer: &dyn Observer,
+        make: impl Fn(Pixels) -> T + Sync,
+    ) -> Result<Vec<T>, LatentError> {
+        let left = self.count - self.read;
+        if left == 0 {
+            return Ok(Vec::new());
+        }
+        stop_if_asked(observer)?;
+        let form = &self.form;
+        let make = |pixels| make(form.apply(pixels));
+        let most = most.clamp(1, left);
+        let made = match &mut self.source {
+            Source::Idx(images) => images.next(most.min(chunk(images.image_bytes())), make)?,
+            Source::Cifar(records) => {
+                let most = most.min(chunk(cifar::RECORD as usize));
+                let (made, labels) = records.next(most, make)?;
+                if let OwnLabels::Growing(all) = &mut self.own {
+                    all.extend(labels);
+                }
+                made
+            }
+            Source::Files(files) => files.next(most, form, observer, make)?,
+        };
+        self.read += made.len();
+        // Whoever wants only the first images does not ask how the input ends.
+        if self.read == self.total {
+            match &mut self.source {
+                Source::Idx(images) => images.end()?,
+                Source::Cifar(records) => records.end()?,
+                Source::Files(_) => {}
+            }
+        }
+        observer.advance(made.len() as u64);
+        Ok(made)
+    }
+
+    /// What is named where the whole input is refused.
+    pub(in crate::latent) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The sides of every image that `make` gets.
+    pub(in crate::latent) fn sides(&self) -> Sides {
+        self.sides
+    }
+
+    /// Images to read, before and after this moment; at least one.
+    pub(in crate::latent) fn count(&self) -> usize {
+        self.count
+    }
+
+    /// Images read so far.
+    pub(in crate::latent) fn read(&self) -> usize {
+        self.read
+    }
+
+    /// The labels of the images read so far, and perhaps of later ones too.
+    pub(in crate::latent) fn labels(&self) -> Option<&[i64]> {
+        match &self.own {
+            OwnLabels::None => None,
+            OwnLabels::Known(labels) | OwnLabels::Growing(labels) => Some(labels),
+        }
+    }
+
+    /// What was chosen, found or skipped on the user's behalf.
+    pub(in crate::latent) fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
+    /// The input's name, the colours, the size and how many images, where these are not the input's own.
+    pub(in crate::latent) fn describe(&self) -> String {
+        let first = if self.count < self.total {
+            format!(", the first {} of {}", self.count, self.total)
+        } else {
+            String::new()
+        };
+        format!("{}{}{first}", self.name, self.form.describe())
+    }
+}
+
+/// Images in [`CHUNK`] bytes.
+fn chunk(image_bytes: usize) -> usize {
+    (CHUNK / image_bytes.max(1)).max(1)
+}
+
+/// The labels of an input whose records carry them.
+pub(super) fn labels_of_records(
+    wanted: &Labels,
+    count: usize,
+    notes: &mut Vec<String>,
+) -> Result<OwnLabels, LatentError> {
+    Ok(match wanted {
+        Labels::Auto => OwnLabels::Growing(Vec::new()),
+        other => labels::choose(other, labels::Own::No, count, notes)?.into(),
+    })
+}

@@ -1,0 +1,229 @@
+//! A network in a file, with everything needed to load it and, in the file of a run, to go on training
+//! it. Its byte-level page is `schemas/model.md`.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tch::Tensor;
+use xxhash_rust::xxh3::Xxh3;
+
+use super::layers::{self, Parameters};
+use super::optimiser::AdamW;
+use super::{NeuralError, TrainOptions};
+use crate::latent::LatentError;
+use crate::latent::tensors::{Tensor as FileTensor, TensorFile};
+
+/// The value of the metadata key `format`.
+const FORMAT: &str = "bitquilt.model";
+/// The newest version that this program reads, and the one it writes.
+const VERSION: u32 = 1;
+const MODEL: &str = "model.";
+const MEANS: &str = "optimiser.mean.";
+const SQUARES: &str = "optimiser.square.";
+
+/// How far a training has come.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub(crate) struct State {
+    /// Updates done.
+    pub(crate) step: u64,
+    /// The best score of a validation so far, as its bits: JSON has no infinity.
+    pub(crate) best: Option<u64>,
+    /// Losses since the last validation: their sum, as its bits, and how many.
+    pub(crate) losses: (u64, u64),
+}
+
+/// What a training is made of, beside the network's own configuration: it can be resumed only with the same.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Training {
+    pub(crate) options: TrainOptions,
+    /// What the kind of network adds: batch, schedules.
+    pub(crate) recipe: Value,
+    /// Digest of the data.
+    pub(crate) data: String,
+}
+
+/// A checkpoint as read, before it is a network.
+pub(crate) struct Checkpoint {
+    path: PathBuf,
+    config: Value,
+    training: Option<Training>,
+    state: Option<State>,
+    tensors: BTreeMap<String, FileTensor>,
+}
+
+impl Checkpoint {
+    /// Reads a file that must hold a network of this kind.
+    pub(crate) fn read(path: &Path, kind: &str) -> Result<Self, NeuralError> {
+        let wanted = "a checkpoint, as `bitquilt train` writes it";
+        let file = TensorFile::read(path).map_err(|error| match error {
+            LatentError::Format { found, .. } => NeuralError::checkpoint(path, wanted, found),
+            other => other.into(),
+        })?;
+        let text = |key: &str| file.metadata.get(key).map_or("(none)", String::as_str);
+        if text("format") != FORMAT {
+            let found = format!("format={}", text("format"));
+            return Err(NeuralError::checkpoint(path, wanted, found));
+        }
+        let version = text("version");
+        if !version
+            .parse()
+            .is_ok_and(|v: u32| (1..=VERSION).contains(&v))
+        {
+            return Err(NeuralError::checkpoint(
+                path,
+                format!("version 1 to {VERSION}: a newer file needs a newer bitquilt"),
+                format!("version {version}"),
+            ));
+        }
+        if text("kind") != kind {
+            let found = format!("one of kind {}", text("kind"));
+            return Err(NeuralError::checkpoint(
+                path,
+                format!("a checkpoint of kind {kind}"),
+                found,
+            ));
+        }
+        let json = |key: &str| match file.metadata.get(key) {
+            None => Ok(None),
+            Some(text) => serde_json::from_str::<Value>(text)
+                .map(Some)
+                .map_err(|error| {
+                    NeuralError::checkpoint(path, format!("JSON in metadata {key}"), error)
+                }),
+        };
+        Ok(Self {
+            config: json("config")?.unwrap_or_default(),
+            training: json("training")?
+                .map(|value| typed(path, "training", value))
+                .transpose()?,
+            state: json("state")?
+                .map(|value| typed(path, "state", value))
+                .transpose()?,
+            path: path.to_owned(),
+            tensors: file.tensors,
+        })
+    }
+
+    /// The network's configuration.
+    pub(crate) fn config<T: DeserializeOwned>(&self) -> Result<T, NeuralError> {
+        typed(&self.path, "config", self.config.clone())
+    }
+
+    /// How it is being trained.
+    pub(crate) fn training(&self) -> Option<&Training> {
+        self.training.as_ref()
+    }
+
+    /// How far the training has come; absent where it cannot be resumed from this file.
+    pub(crate) fn state(&self) -> Option<State> {
+        self.state
+    }
+
+    /// The file that was read.
+    pub(crate) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Takes the network's tensors.
+    pub(crate) fn take_model(&mut self) -> BTreeMap<String, FileTensor> {
+        self.take(MODEL)
+    }
+
+    /// Takes the optimiser's state for these parameters.
+    pub(crate) fn take_optimiser(&mut self, parameters: &Parameters) -> Result<AdamW, NeuralError> {
+        let mut taken = |prefix: &str| {
+            let mut tensors = self.take(prefix);
+            let one = |(name, parameter): (&str, &Tensor)| {
+                let size = parameter.size();
+                let tensor = tensors
+                    .remove(name)
+                    .and_then(|t| layers::to_torch(&t, &size));
+                let tensor = tensor.ok_or_else(|| {
+                    let expected = format!("tensor {prefix}{name} F32 {size:?}");
+                    NeuralError::checkpoint(&self.path, expected, "none, or one of another shape")
+                })?;
+                Ok(tensor.f_to_device(parameter.device())?)
+            };
+            parameters
+                .iter()
+                .map(one)
+                .collect::<Result<Vec<_>, NeuralError>>()
+        };
+        Ok(AdamW {
+            means: taken(MEANS)?,
+            squares: taken(SQUARES)?,
+        })
+    }
+
+    fn take(&mut self, prefix: &str) -> BTreeMap<String, FileTensor> {
+        let names: Vec<_> = self
+            .tensors
+            .keys()
+            .filter(|name| name.starts_with(prefix))
+            .cloned()
+            .collect();
+        let tensors = names.into_iter().filter_map(|name| {
+            let tensor = self.tensors.remove(&name)?;
+            Some((name[prefix.len()..].to_owned(), tensor))
+        });
+        tensors.collect()
+    }
+}
+
+fn typed<T: DeserializeOwned>(path: &Path, key: &str, value: Value) -> Result<T, NeuralError> {
+    serde_json::from_value(value).map_err(|error| {
+        let expected = format!("metadata {key} as this version writes it");
+        NeuralError::checkpoint(path, expected, error)
+    })
+}
+
+/// Writes a checkpoint, whole or not at all. With an optimiser and a state, training can go on from it.
+pub(crate) fn write(
+    path: &Path,
+    (kind, config): (&str, &Value),
+    training: &Training,
+    parameters: &Parameters,
+    resumable: Option<(&AdamW, State)>,
+) -> Result<(), NeuralError> {
+    let mut file = TensorFile::default();
+    let json = |value: Result<String, serde_json::Error>| {
+        value.map_err(|error| {
+            NeuralError::checkpoint(path, "a configuration that JSON can hold", error)
+        })
+    };
+    let mut metadata = |key: &str, value: String| file.metadata.insert(key.to_owned(), value);
+    metadata("format", FORMAT.to_owned());
+    metadata("version", VERSION.to_string());
+    metadata("kind", kind.to_owned());
+    metadata("config", config.to_string());
+    metadata("training", json(serde_json::to_string(training))?);
+    if let Some((_, state)) = &resumable {
+        metadata("state", json(serde_json::to_string(state))?);
+    }
+    for (index, (name, tensor)) in parameters.iter().enumerate() {
+        file.tensors
+            .insert(format!("{MODEL}{name}"), layers::to_file(tensor));
+        if let Some((optimiser, _)) = resumable {
+            for (prefix, list) in [(MEANS, &optimiser.means), (SQUARES, &optimiser.squares)] {
+                file.tensors
+                    .insert(format!("{prefix}{name}"), layers::to_file(&list[index]));
+            }
+        }
+    }
+    Ok(file.write(path)?)
+}
+
+/// XXH3-128 of a network: its configuration and every parameter, in hexadecimal. Two checkpoints with
+/// the same digest give the same codes.
+pub(crate) fn digest(config: &Value, parameters: &Parameters) -> String {
+    let mut hasher = Xxh3::new();
+    hasher.update(config.to_string().as_bytes());
+    for (name, tensor) in parameters.iter() {
+        hasher.update(name.as_bytes());
+        hasher.update(&layers::to_file(tensor).bytes);
+    }
+    format!("{:032x}", hasher.digest128())
+}

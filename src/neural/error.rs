@@ -1,0 +1,95 @@
+//! What can go wrong between images, a network and its checkpoint.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::eval::NoiseError;
+use crate::latent::LatentError;
+
+/// An error of the `neural` module. Every variant about a file names it, what was expected and what
+/// was found.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum NeuralError {
+    /// A network, a training or images that cannot be.
+    #[error("expected {expected}, found {found}")]
+    Setting {
+        /// What is possible, and what to do.
+        expected: String,
+        /// What was asked for.
+        found: String,
+    },
+
+    /// A file that is not the checkpoint it was read as.
+    #[error("{path}: expected {expected}, found {found}", path = path.display())]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What it should hold, and what to do.
+        expected: String,
+        /// What it holds.
+        found: String,
+    },
+
+    /// CUDA was asked for, and there is none.
+    #[error(
+        "--device cuda: no CUDA device can be used ({why}): use --device cpu, or auto to take a GPU where \
+         there is one"
+    )]
+    NoCuda {
+        /// What is missing.
+        why: &'static str,
+    },
+
+    /// The loss or its gradient is no longer a number.
+    #[error("training diverged at step {step}: {what} is {value}; {kept}. Try a lower --lr")]
+    Diverged {
+        /// The step, counted from 1.
+        step: u64,
+        /// "the loss" or "its gradient".
+        what: &'static str,
+        /// NaN or infinity.
+        value: f64,
+        /// Which checkpoint still stands, in words.
+        kept: String,
+    },
+
+    /// Asked to stop.
+    #[error("stopped")]
+    Stopped,
+
+    /// Noise that is no distribution.
+    #[error(transparent)]
+    Noise(#[from] NoiseError),
+
+    /// Of images, latents and pictures.
+    #[error(transparent)]
+    Latent(#[from] LatentError),
+
+    /// libtorch refused.
+    #[error("libtorch: {0}")]
+    Torch(#[from] tch::TchError),
+
+    /// The operating system refused; its message names the path.
+    #[error(transparent)]
+    Io(#[from] io::Error),
+}
+
+impl NeuralError {
+    /// A [`NeuralError::Setting`] from anything that can be shown.
+    pub(crate) fn setting(expected: impl ToString, found: impl ToString) -> Self {
+        Self::Setting {
+            expected: expected.to_string(),
+            found: found.to_string(),
+        }
+    }
+
+    /// A [`NeuralError::Checkpoint`] from anything that can be shown.
+    pub(crate) fn checkpoint(path: &Path, expected: impl ToString, found: impl ToString) -> Self {
+        Self::Checkpoint {
+            path: path.into(),
+            expected: expected.to_string(),
+            found: found.to_string(),
+        }
+    }
+}

@@ -1,0 +1,32 @@
+//! The networks, by libtorch (cargo feature `neural`): the binary latent autoencoder in front of the index, and
+//! the loop that trains it.
+//!
+//! A network is a function of its configuration, its data and a seed: on one processor and as many
+//! threads, the same training gives the same bits, and one that was stopped goes on as if it had not
+//! been. Random numbers are drawn here, not by libtorch.
+//!
+//! `tch` is used in this module only. Its tensors can be sent to another thread and not shared:
+//! parallelism is libtorch's own, within one operation.
+
+mod blae;
+mod blae_training;
+mod checkpoint;
+mod device;
+mod error;
+mod layers;
+mod noise;
+mod optimiser;
+mod quantizer;
+mod random;
+mod run;
+mod train;
+
+pub use blae::{Blae, BlaeConfig};
+pub use blae_training::{BlaeRecipe, SATURATED, blae_run, resume_blae, train_blae};
+pub use device::{Device, DeviceChoice, set_threads};
+pub use error::NeuralError;
+pub use layers::Parameters;
+pub use optimiser::TrainOptions;
+pub use quantizer::Quantizer;
+pub use run::RunFolder;
+pub use train::{Moment, Outcome, Trainee, Validation};
