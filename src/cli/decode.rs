@@ -6,6 +6,7 @@ use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 
+use super::drawer::{Drawer, ModelArgs};
 use super::ui::{Ui, check_output};
 use super::{print, print_json};
 use crate::latent::LatentSet;
@@ -37,7 +38,7 @@ pub(crate) struct DecodeArgs {
     #[arg(short, long, value_name = "PNG|FOLDER")]
     output: PathBuf,
 
-    /// Pixels for each site, in both directions
+    /// Pixels of the picture for each pixel of an image (bits that are pixels: for each site), in both directions
     #[arg(long, value_name = "N", default_value_t = 4, value_parser = at_least_1)]
     scale: usize,
 
@@ -48,6 +49,9 @@ pub(crate) struct DecodeArgs {
     /// Draw every channel in black and white, side by side: for codes, which have no colours
     #[arg(long)]
     planes: bool,
+
+    #[command(flatten)]
+    model: ModelArgs,
 
     /// Draw the first N latents
     #[arg(long, value_name = "N", value_parser = at_least_1)]
@@ -90,6 +94,12 @@ pub(crate) fn run(args: DecodeArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
         columns: args.columns,
         planes: args.planes,
     };
+    if args.planes && args.model.is_given() {
+        bail!(
+            "--planes: shows bits as they are, --model what they stand for: leave one of them out"
+        );
+    }
+    let drawer = args.model.drawer(&args.input, set.shape(), set.codec())?;
     let pictures = if one_grid {
         if count > MOST_TILES {
             bail!(
@@ -98,11 +108,13 @@ pub(crate) fn run(args: DecodeArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
                 args.input.display()
             );
         }
-        picture::write_grid(&set, &args.output, &options)
-            .with_context(|| format!("cannot draw {}", args.input.display()))?;
+        drawer
+            .grid(&set, &options, &args.output)
+            .with_context(|| format!("cannot draw {}", args.input.display()))?
+            .write_png(&args.output)?;
         1
     } else {
-        write_folder(&set, &options, &args, ui)?;
+        write_folder(&set, &drawer, &options, &args, ui)?;
         count
     };
     if args.json {
@@ -147,6 +159,7 @@ fn check_folder(path: &Path, force: bool) -> anyhow::Result<()> {
 /// One PNG file for each latent.
 fn write_folder(
     set: &LatentSet,
+    drawer: &Drawer,
     options: &GridOptions,
     args: &DecodeArgs,
     ui: &Ui,
@@ -159,8 +172,11 @@ fn write_folder(
             return Err(io::Error::new(io::ErrorKind::Interrupted, message).into());
         }
         let path = args.output.join(format!("{id:05}.png"));
-        let picture = Picture::of(set, id, options, &args.output)
-            .with_context(|| format!("cannot draw {}", args.input.display()))?;
+        let picture = match drawer.decoded(&single(set, id)?)? {
+            Some(images) => picture::grid_of_images(&images, 1, options.scale)?,
+            None => Picture::of(set, id, options, &args.output)
+                .with_context(|| format!("cannot draw {}", args.input.display()))?,
+        };
         if id == 0 && !args.output.exists() {
             // Not before the first picture is drawn: codes leave no empty folder behind.
             fs_err::create_dir(&args.output)?;
@@ -170,6 +186,12 @@ fn write_folder(
     }
     ui.finish();
     Ok(())
+}
+
+/// A set of one latent of a set.
+fn single(set: &LatentSet, id: usize) -> anyhow::Result<LatentSet> {
+    let packed = set.packed_latent(id).to_vec();
+    Ok(LatentSet::from_packed(set.shape(), packed)?.with_codec(set.codec().clone()))
 }
 
 /// The first `count` latents of a set.

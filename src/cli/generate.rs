@@ -8,13 +8,14 @@ use clap::{Args, ValueEnum};
 use serde_json::json;
 
 use super::attempts::{attempt_json, no_sample, summarize};
+use super::drawer::{Drawer, ModelArgs};
 use super::given::GivenArgs;
 use super::ids::WithoutArgs;
 use super::preload::PreloadArgs;
 use super::ui::{Ui, check_output};
 use super::{NO, STOPPED, choose_window, grouped, print, print_json};
 use crate::index::{Index, WindowIndex};
-use crate::latent::{Codec, GridOptions, Shape, write_grid};
+use crate::latent::{Codec, GridOptions, Shape};
 use crate::progress::Observer;
 use crate::search::{self, Backoff, Method, Run, Rung, SearchOptions, Status, Taken, Task};
 use crate::system;
@@ -116,6 +117,9 @@ pub(super) struct GenerateArgs {
     max_states: u32,
 
     #[command(flatten)]
+    model: ModelArgs,
+
+    #[command(flatten)]
     without: WithoutArgs,
 
     #[command(flatten)]
@@ -192,17 +196,11 @@ pub(super) fn run(args: &GenerateArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     }
     let index = args.without.apply(Index::open(&args.index)?)?;
     let codec = Codec::from(index.manifest().codec.as_str());
-    if args.png.is_some() && codec != Codec::Threshold {
-        anyhow::bail!(
-            "--png: the latents of {} are codes ({codec}), not pixels: leave --png out, and look at \
-             single channels with `bitquilt decode --planes`",
-            args.index.display()
-        );
-    }
     let shape = match args.size {
         Some((height, width)) => Shape::new(height, width, index.shape().channels())?,
         None => index.shape(),
     };
+    let drawer = args.drawer(shape, &codec)?;
     let windows = choose_windows(args, &index)?;
     let held = windows.iter().map(|window| index.window(*window));
     let held: Vec<WindowIndex<'_>> = held.collect::<Result<_, _>>()?;
@@ -269,8 +267,9 @@ pub(super) fn run(args: &GenerateArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     let stopped = ui.stop_requested();
     if let Some(output) = args.output.as_ref().filter(|_| !latents.is_empty()) {
         run.write(output)?;
-        if let Some(png) = &args.png {
-            write_grid(&latents, png, &GridOptions::default())?;
+        if let (Some(png), Some(drawer)) = (&args.png, &drawer) {
+            let options = GridOptions::default();
+            drawer.grid(&latents, &options, png)?.write_png(png)?;
         }
     }
     if args.json {
@@ -304,6 +303,32 @@ pub(super) fn run(args: &GenerateArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
 }
 
 impl GenerateArgs {
+    /// What draws the samples, where they are to be drawn.
+    fn drawer(&self, shape: Shape, codec: &Codec) -> anyhow::Result<Option<Drawer>> {
+        if self.png.is_none() {
+            if self.model.is_given() {
+                anyhow::bail!(
+                    "--model: draws the samples: name a picture with --png, or leave --model out"
+                );
+            }
+            return Ok(None);
+        }
+        let drawer = self.model.drawer(&self.index, shape, codec)?;
+        if !drawer.makes_images() {
+            anyhow::bail!(
+                "--png: the latents of {} are codes ({codec}), not pixels: {}leave --png out, and look at \
+                 single channels with `bitquilt decode --planes`",
+                self.index.display(),
+                if cfg!(feature = "neural") {
+                    "name the model that made them with --model, or "
+                } else {
+                    ""
+                }
+            );
+        }
+        Ok(Some(drawer))
+    }
+
     fn options(&self) -> SearchOptions {
         SearchOptions {
             method: match self.search {

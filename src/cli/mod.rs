@@ -6,6 +6,7 @@
 mod attempts;
 mod build;
 mod decode;
+mod drawer;
 mod generate;
 mod given;
 mod ids;

@@ -7,12 +7,13 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Args;
 
+use super::drawer::ModelArgs;
 use super::ids::WithoutArgs;
 use super::preload::PreloadArgs;
 use super::ui::{Ui, check_output};
 use super::{grouped, print};
 use crate::index::Index;
-use crate::latent::{Codec, GridOptions, LatentSet, Picture, Shape};
+use crate::latent::{Codec, Shape};
 use crate::progress::Observer;
 use crate::search::SampleSet;
 use crate::system;
@@ -97,6 +98,9 @@ pub(super) struct TraceArgs {
     credits: usize,
 
     #[command(flatten)]
+    model: ModelArgs,
+
+    #[command(flatten)]
     without: WithoutArgs,
 
     #[command(flatten)]
@@ -123,6 +127,9 @@ impl TraceArgs {
 pub(super) fn run(args: &TraceArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     for output in args.output.iter().chain(&args.png) {
         check_output(output, args.force)?;
+    }
+    if args.model.is_given() && args.png.is_none() {
+        bail!("--model: draws the map: name one with --png, or leave --model out");
     }
     if args.output.is_some() && args.output == args.png {
         bail!("--png: names the trace file too: choose another name");
@@ -278,21 +285,13 @@ impl Job<'_> {
 
     fn draw(&self, rows: &[MapRow], png: &Path) -> anyhow::Result<()> {
         self.ui.stage("draw", rows.len() as u64, "samples");
-        let manifest = self.tracer.index().manifest();
-        let pixels = Codec::from(manifest.codec.as_str()) == Codec::Threshold
-            && matches!(manifest.channels, 1 | 3);
-        let plain = GridOptions {
-            scale: 1,
-            ..GridOptions::default()
-        };
-        let image = |shape: Shape, packed: &[u8]| {
-            if !pixels {
-                return Ok(Picture::of_code(shape, packed));
-            }
-            let latent =
-                LatentSet::from_packed(shape, packed.to_vec())?.with_codec(Codec::Threshold);
-            anyhow::Ok(Picture::of(&latent, 0, &plain, png)?)
-        };
+        let index = self.tracer.index();
+        let codec = Codec::from(index.manifest().codec.as_str());
+        let drawer = self
+            .args
+            .model
+            .drawer(index.path(), index.shape(), &codec)?;
+        let image = |shape: Shape, packed: &[u8]| drawer.one(shape, packed, png);
         let map = draw_map(self.tracer, rows, self.args.png_sources, image);
         map.with_context(|| format!("--png {}", png.display()))?
             .write_png(png)?;

@@ -7,6 +7,8 @@ use tch::{Kind, Tensor, no_grad_guard};
 
 use super::checkpoint::{self, Checkpoint};
 use super::layers::{self, Builder, Conv, Norm, Parameters, Residual};
+use super::quantizer::OSCILLATION;
+use super::random::{Purpose, Stream};
 use super::{Device, NeuralError, Quantizer};
 use crate::eval::{NoiseForm, Triangular};
 use crate::latent::images::{ImageSet, ImageStream};
@@ -460,16 +462,48 @@ impl Blae {
         batch: usize,
         observer: &dyn Observer,
     ) -> Result<LatentSet, NeuralError> {
-        let activations = self.activations(images, batch, observer)?;
-        let mut set = LatentSet::new(self.shape());
-        for latent in activations.chunks_exact(self.shape().bits()) {
-            set.push_bits(latent.iter().map(|value| *value > 0.0))?;
-        }
-        let set = set.with_codec(self.codec()).with_source(images.source());
+        let set = self.bits_of(&self.activations(images, batch, observer)?)?;
+        let set = set.with_source(images.source());
         Ok(match images.labels() {
             Some(labels) => set.with_labels(labels.to_vec())?,
             None => set,
         })
+    }
+
+    /// Activations, whole latents of them in position order → bits, with this network as codec.
+    ///
+    /// # Errors
+    /// [`NeuralError::Setting`] when they are no whole number of latents.
+    pub fn bits_of(&self, activations: &[f32]) -> Result<LatentSet, NeuralError> {
+        self.check_values(activations)?;
+        let mut set = LatentSet::new(self.shape());
+        for latent in activations.chunks_exact(self.shape().bits()) {
+            set.push_bits(latent.iter().map(|value| *value > 0.0))?;
+        }
+        Ok(set.with_codec(self.codec()))
+    }
+
+    /// Activations with the noise of training at its full strength, a function of the seed.
+    ///
+    /// # Errors
+    /// [`NeuralError::Noise`] when the configuration's noise cannot be.
+    pub fn with_noise(&self, activations: &[f32], seed: u64) -> Result<Vec<f32>, NeuralError> {
+        let noise = self.config.noise()?;
+        let mut stream = Stream::new(seed, Purpose::Noise, 0);
+        let noisy = activations.iter().map(|activation| {
+            let drawn = noise.value(stream.symmetric().into()) * OSCILLATION / 2.0;
+            activation + drawn as f32
+        });
+        Ok(noisy.collect())
+    }
+
+    fn check_values(&self, values: &[f32]) -> Result<(), NeuralError> {
+        let bits = self.shape().bits();
+        if values.len().is_multiple_of(bits) {
+            return Ok(());
+        }
+        let expected = format!("values for whole latents of {bits} bits");
+        Err(NeuralError::setting(expected, values.len()))
     }
 
     /// Images as they are read, `batch` at a time → latents; an input may be larger than memory.
@@ -547,10 +581,7 @@ impl Blae {
         observer: &dyn Observer,
     ) -> Result<ImageSet, NeuralError> {
         let shape = self.shape();
-        if !values.len().is_multiple_of(shape.bits()) {
-            let expected = format!("values for whole latents of {} bits", shape.bits());
-            return Err(NeuralError::setting(expected, values.len()));
-        }
+        self.check_values(values)?;
         let _guard = no_grad_guard();
         let mut pixels = Vec::new();
         for some in values.chunks(shape.bits() * batch.max(1)) {

@@ -1,0 +1,146 @@
+//! How latents become pictures: pixels as they are, codes through the model that made them.
+
+use std::path::Path;
+#[cfg(feature = "neural")]
+use std::path::PathBuf;
+
+use clap::Args;
+
+#[cfg(feature = "neural")]
+use super::neural::{DeviceArgs, load_blae};
+use crate::latent::images::ImageSet;
+use crate::latent::picture::{self, GridOptions};
+use crate::latent::{Codec, LatentSet, Picture, Shape};
+#[cfg(feature = "neural")]
+use crate::neural::Blae;
+#[cfg(feature = "neural")]
+use crate::progress::Unobserved;
+
+/// The model of codes
+#[derive(Debug, Args)]
+pub(super) struct ModelArgs {
+    /// Draw codes through the BL-AE that made them: a checkpoint, or a run's folder, of which the best is taken
+    #[cfg(feature = "neural")]
+    #[arg(long, value_name = "BLAE")]
+    model: Option<PathBuf>,
+
+    #[cfg(feature = "neural")]
+    #[command(flatten)]
+    device: DeviceArgs,
+}
+
+/// What draws latents of one shape and codec.
+pub(super) enum Drawer {
+    /// Bits are pixels.
+    Pixels,
+    /// Bits are codes that nothing here can decode.
+    Codes,
+    /// Bits are codes of this model.
+    #[cfg(feature = "neural")]
+    Model(Box<Blae>),
+}
+
+impl ModelArgs {
+    /// Whether a model was named.
+    pub(super) fn is_given(&self) -> bool {
+        #[cfg(feature = "neural")]
+        return self.model.is_some();
+        #[cfg(not(feature = "neural"))]
+        false
+    }
+
+    /// What draws latents of `path`. A model is refused where its codes are others.
+    pub(super) fn drawer(
+        &self,
+        path: &Path,
+        shape: Shape,
+        codec: &Codec,
+    ) -> anyhow::Result<Drawer> {
+        #[cfg(feature = "neural")]
+        if let Some(model) = &self.model {
+            if *codec == Codec::Threshold {
+                anyhow::bail!(
+                    "--model {}: the latents of {} are pixels, not codes: leave --model out",
+                    model.display(),
+                    path.display()
+                );
+            }
+            let blae = load_blae(model, self.device.device(None)?)?;
+            let own = blae.codec();
+            // Codes that do not name their model are taken at the user's word.
+            if shape != blae.shape() || (*codec != Codec::Codes && *codec != own) {
+                anyhow::bail!(
+                    "--model {}: makes {} codes, {own}; those of {} are {shape}, {codec}: name the model that \
+                     made them",
+                    model.display(),
+                    blae.shape(),
+                    path.display()
+                );
+            }
+            return Ok(Drawer::Model(Box::new(blae)));
+        }
+        let _ = path;
+        Ok(match (codec, shape.channels()) {
+            (Codec::Threshold, 1 | 3) => Drawer::Pixels,
+            _ => Drawer::Codes,
+        })
+    }
+}
+
+/// Images that a model decodes at a time.
+#[cfg(feature = "neural")]
+const BATCH: usize = 256;
+
+impl Drawer {
+    /// Whether latents are shown as the images that they stand for.
+    pub(super) fn makes_images(&self) -> bool {
+        !matches!(self, Self::Codes)
+    }
+
+    /// The images that latents stand for; `None` where bits are pixels, which are drawn as they are, or where
+    /// there is no model.
+    pub(super) fn decoded(&self, set: &LatentSet) -> anyhow::Result<Option<ImageSet>> {
+        match self {
+            Self::Pixels | Self::Codes => {
+                let _ = set;
+                Ok(None)
+            }
+            #[cfg(feature = "neural")]
+            Self::Model(blae) => Ok(Some(blae.decode(set, BATCH, &Unobserved)?)),
+        }
+    }
+
+    /// All latents of a set as one picture.
+    pub(super) fn grid(
+        &self,
+        set: &LatentSet,
+        options: &GridOptions,
+        path: &Path,
+    ) -> anyhow::Result<Picture> {
+        let Some(images) = self.decoded(set)? else {
+            return Ok(picture::grid(set, options, path)?);
+        };
+        // As `picture::grid` has it: as many columns as rows, or one more.
+        let square = set.len().isqrt() + usize::from(set.len().isqrt().pow(2) < set.len());
+        let columns = options.columns.unwrap_or(square);
+        Ok(picture::grid_of_images(&images, columns, options.scale)?)
+    }
+
+    /// One latent, a pixel of the picture for each pixel of its image; of a code without a model, for each
+    /// site.
+    pub(super) fn one(&self, shape: Shape, packed: &[u8], path: &Path) -> anyhow::Result<Picture> {
+        if let Self::Codes = self {
+            return Ok(Picture::of_code(shape, packed));
+        }
+        let set = LatentSet::from_packed(shape, packed.to_vec())?;
+        if let Some(images) = self.decoded(&set)? {
+            return Ok(picture::grid_of_images(&images, 1, 1)?);
+        }
+        let plain = GridOptions {
+            scale: 1,
+            ..GridOptions::default()
+        };
+        let set = set.with_codec(Codec::Threshold);
+        Ok(Picture::of(&set, 0, &plain, path)?)
+    }
+}
