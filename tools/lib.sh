@@ -71,3 +71,28 @@ setup() {
     say "first build: RocksDB is compiled once, about 15 minutes on 2 idle cores"
   fi
 }
+
+# libtorch for the feature `neural`, in LIBTORCH: the user's own (LIBTORCH, or LIBTORCH_USE_PYTORCH=1 for that of
+# her PyTorch 2.11.0), or the one of the PyPI wheel with the two CUDA libraries that it cannot start without:
+# 590 MB to fetch, not the 4 GB of the wheel's dependencies. It runs on processors only; the same binary uses a
+# GPU where a whole PyTorch is.
+setup_torch() {
+  if [ -n "${LIBTORCH:-}" ] || [ -n "${LIBTORCH_USE_PYTORCH:-}" ]; then
+    return
+  fi
+  local folder="$cache/libtorch-2.11.0"
+  if ! [ -e "$folder/torch/lib/libtorch_cpu.so" ]; then
+    say "libtorch 2.11.0 in $folder: 590 MB, once"
+    python_environment
+    local work
+    work="$(mktemp -d "$cache/libtorch.XXXXXX")"
+    "$cache/venv/bin/pip" install -q --disable-pip-version-check --no-compile --no-deps --target "$work" \
+      torch==2.11.0 nvidia-cuda-runtime==13.0.96 nvidia-cuda-cupti==13.0.85 || {
+      rm -rf "$work"
+      die "cannot install libtorch: set LIBTORCH to a libtorch 2.11.0, or LIBTORCH_USE_PYTORCH=1 for a Python with PyTorch"
+    }
+    rm -rf "$folder"
+    mv "$work" "$folder"
+  fi
+  export LIBTORCH="$folder/torch"
+}

@@ -220,7 +220,12 @@ pub(crate) fn write(
 /// the same digest give the same codes.
 pub(crate) fn digest(config: &Value, parameters: &Parameters) -> String {
     let mut hasher = Xxh3::new();
-    hasher.update(config.to_string().as_bytes());
+    // In order of the keys, whatever order a `Map` keeps: that is a feature of serde_json, which any dependency
+    // can turn on.
+    let fields: BTreeMap<_, _> = config.as_object().into_iter().flatten().collect();
+    for (key, value) in fields {
+        hasher.update(format!("{key}={value};").as_bytes());
+    }
     for (name, tensor) in parameters.iter() {
         hasher.update(name.as_bytes());
         hasher.update(&layers::to_file(tensor).bytes);
