@@ -43,6 +43,9 @@ mod kill;
 mod labels;
 /// Lies with right checksums are found out.
 mod lies;
+/// The networks.
+#[cfg(feature = "neural")]
+mod neural;
 /// What `generate` can be told, through the real program.
 mod options;
 /// The right answers, by brute force.
