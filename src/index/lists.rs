@@ -2,7 +2,7 @@
 
 use super::postings::RunReader;
 use super::record::List;
-use super::store::Family;
+use super::store::{Family, Value};
 use super::{Index, IndexError};
 use crate::window::Window;
 
@@ -27,7 +27,7 @@ pub struct Postings<'a> {
     /// Postings not yet handed out: those of latents that are left out never are.
     left: u64,
     /// The run under work and its number.
-    run: Option<(u64, RunReader<Vec<u8>>)>,
+    run: Option<(u64, RunReader<Value<'a>>)>,
 }
 
 impl<'a> Postings<'a> {
@@ -80,10 +80,10 @@ impl<'a> Postings<'a> {
         Err(self.index.damaged("as many postings as are counted", found))
     }
 
-    fn open_run(&self, number: u64, offset: usize) -> Result<RunReader<Vec<u8>>, IndexError> {
+    fn open_run(&self, number: u64, offset: usize) -> Result<RunReader<Value<'a>>, IndexError> {
         let family = Family::Postings(self.window);
         match self.index.store().get(family, &number.to_be_bytes())? {
-            Some(bytes) => Ok(RunReader::new(bytes.to_vec(), offset)),
+            Some(bytes) => Ok(RunReader::new(bytes, offset)),
             None => Err(self
                 .index
                 .damaged("a posting run", format!("no run {number}"))),

@@ -12,6 +12,9 @@ use rocksdb::{
 use super::IndexError;
 use crate::window::Window;
 
+/// A value, in the block cache where it lies there: a run of postings is 16 KiB that need no copy.
+pub(super) type Value<'a> = DBPinnableSlice<'a>;
+
 /// A column family by what it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Family {
@@ -229,11 +232,7 @@ impl Store {
     }
 
     /// The value of a key.
-    pub(super) fn get(
-        &self,
-        family: Family,
-        key: &[u8],
-    ) -> Result<Option<DBPinnableSlice<'_>>, IndexError> {
+    pub(super) fn get(&self, family: Family, key: &[u8]) -> Result<Option<Value<'_>>, IndexError> {
         let handle = handle(&self.db, &self.path, family)?;
         self.db
             .get_pinned_cf_opt(handle, key, &self.read)
@@ -245,7 +244,7 @@ impl Store {
         &self,
         family: Family,
         keys: impl IntoIterator<Item = &'a [u8]>,
-    ) -> Result<Vec<Option<DBPinnableSlice<'_>>>, IndexError> {
+    ) -> Result<Vec<Option<Value<'_>>>, IndexError> {
         let handle = handle(&self.db, &self.path, family)?;
         self.db
             .batched_multi_get_cf_opt(handle, keys, true, &self.read)
