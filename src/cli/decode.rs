@@ -206,7 +206,7 @@ fn first(set: LatentSet, count: usize) -> anyhow::Result<LatentSet> {
     )
 }
 
-fn at_least_1(text: &str) -> Result<usize, String> {
+pub(super) fn at_least_1(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|number| *number >= 1);
     number.ok_or_else(|| "expected a whole number of at least 1".to_owned())
 }

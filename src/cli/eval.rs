@@ -100,7 +100,10 @@ impl BlaeArgs {
             let distances: Vec<_> = DISTANCES.iter().take_while(within).copied().collect();
             report.noise = Some(NoiseReport::of(overlap, &distances, DRAWS, self.seed));
         }
-        for (inputs, split) in [(&self.train, &mut report.train), (&self.test, &mut report.test)] {
+        for (inputs, split) in [
+            (&self.train, &mut report.train),
+            (&self.test, &mut report.test),
+        ] {
             if !inputs.is_empty() {
                 *split = Some(self.measure(&blae, inputs, overlap.as_ref(), ui)?);
             }
@@ -136,7 +139,9 @@ impl BlaeArgs {
         let passes = |what: &str, passes: u64| ui.stage(what, passes * count, "images");
 
         passes("encode", 1);
-        let activations = blae.activations(&images, BATCH, ui).with_context(|| name.clone())?;
+        let activations = blae
+            .activations(&images, BATCH, ui)
+            .with_context(|| name.clone())?;
         let set = blae.bits_of(&activations)?;
         passes("decode", if overlap.is_some() { 3 } else { 1 });
         let decoded = blae.decode(&set, BATCH, ui)?;
@@ -194,38 +199,64 @@ fn print_report(report: &BlaeReport) -> anyhow::Result<()> {
         if cells.iter().all(Option::is_none) {
             return Ok(());
         }
-        let cells = cells.into_iter().map(|cell| cell.unwrap_or_else(|| "-".to_owned()));
+        let cells = cells
+            .into_iter()
+            .map(|cell| cell.unwrap_or_else(|| "-".to_owned()));
         let cells: Vec<_> = cells.map(|cell| format!("{cell:>14}")).collect();
         print(format!("{what:<46}{}", cells.concat()))
     };
-    let heads: Vec<_> = splits.iter().map(|(name, _)| format!("{name:>14}")).collect();
+    let heads: Vec<_> = splits
+        .iter()
+        .map(|(name, _)| format!("{name:>14}"))
+        .collect();
     print(format!("{:<46}{}", "", heads.concat()))?;
     let psnr = |of: &Reconstruction| of.psnr_of_mean_mse.map(|psnr| format!("{psnr:.2} dB"));
     let percent = |share: f64| format!("{:.2} %", 100.0 * share);
     line("images", &|s| Some(grouped(s.hard.images)))?;
     line("PSNR through bits", &|s| psnr(&s.hard))?;
-    line("mean squared error through bits", &|s| Some(format!("{:.5}", s.hard.mse)))?;
+    line("mean squared error through bits", &|s| {
+        Some(format!("{:.5}", s.hard.mse))
+    })?;
     line("PSNR from activations", &|s| psnr(s.soft.as_ref()?))?;
-    line("  better than bits by", &|s| Some(format!("{:.3} dB", s.soft_to_hard_gap?)))?;
-    line("saturated, |z| > 0.95", &|s| Some(percent(s.saturation.as_ref()?.saturated?)))?;
-    line("constant bits", &|s| Some(s.codes.constant_bits.to_string()))?;
-    line("dead bits, one value in over 99 %", &|s| Some(s.codes.dead_bits.to_string()))?;
+    line("  better than bits by", &|s| {
+        Some(format!("{:.3} dB", s.soft_to_hard_gap?))
+    })?;
+    line("saturated, |z| > 0.95", &|s| {
+        Some(percent(s.saturation.as_ref()?.saturated?))
+    })?;
+    line("constant bits", &|s| {
+        Some(s.codes.constant_bits.to_string())
+    })?;
+    line("dead bits, one value in over 99 %", &|s| {
+        Some(s.codes.dead_bits.to_string())
+    })?;
     line("entropy of the bits, summed", &|s| {
         Some(format!("{:.1} bits", s.codes.entropy_total))
     })?;
-    line("  of the least telling bit", &|s| Some(format!("{:.3}", s.codes.entropy_least)))?;
+    line("  of the least telling bit", &|s| {
+        Some(format!("{:.3}", s.codes.entropy_least))
+    })?;
     line("correlation of bits, mean size", &|s| {
-        Some(format!("{:.3}", s.correlations.as_ref()?.all.as_ref()?.mean))
+        Some(format!(
+            "{:.3}",
+            s.correlations.as_ref()?.all.as_ref()?.mean
+        ))
     })?;
     line("  within a site", &|s| {
-        Some(format!("{:.3}", s.correlations.as_ref()?.within_site.as_ref()?.mean))
+        Some(format!(
+            "{:.3}",
+            s.correlations.as_ref()?.within_site.as_ref()?.mean
+        ))
     })?;
     for (number, share) in FLIPS.iter().enumerate() {
-        line(&format!("PSNR with {} of the bits flipped", percent(*share)), &|s| {
-            psnr(&s.flips.get(number)?.reconstruction)
-        })?;
+        line(
+            &format!("PSNR with {} of the bits flipped", percent(*share)),
+            &|s| psnr(&s.flips.get(number)?.reconstruction),
+        )?;
     }
-    line("bits that come back when encoded again", &|s| Some(percent(s.reencoded?)))?;
+    line("bits that come back when encoded again", &|s| {
+        Some(percent(s.reencoded?))
+    })?;
     line("different images that share a code", &|s| {
         Some(s.collisions.colliding_images.to_string())
     })?;

@@ -195,7 +195,7 @@ fn threshold(text: &str) -> Result<f32, String> {
     value.ok_or_else(|| "expected a number above 0 and at most 1".to_owned())
 }
 
-fn size(text: &str) -> Result<(u32, u32), String> {
+pub(super) fn size(text: &str) -> Result<(u32, u32), String> {
     let sides = text
         .split_once('x')
         .and_then(|(height, width)| Some((height.parse().ok()?, width.parse().ok()?)));

@@ -7,14 +7,22 @@ mod attempts;
 mod build;
 mod decode;
 mod drawer;
+#[cfg(feature = "neural")]
+mod encode;
+#[cfg(feature = "neural")]
+mod eval;
 mod generate;
 mod given;
 mod ids;
 mod import;
 mod info;
+#[cfg(feature = "neural")]
+mod neural;
 mod preload;
 mod query;
 mod trace;
+#[cfg(feature = "neural")]
+mod train;
 mod ui;
 mod verify;
 
@@ -24,7 +32,10 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 
+use crate::eval::EvalError;
 use crate::index::IndexError;
+#[cfg(feature = "neural")]
+use crate::neural::NeuralError;
 use crate::window::Window;
 use ui::Ui;
 
@@ -70,6 +81,12 @@ enum Verb {
     Trace(Box<trace::TraceArgs>),
     Verify(verify::VerifyArgs),
     Decode(decode::DecodeArgs),
+    #[cfg(feature = "neural")]
+    Encode(encode::EncodeArgs),
+    #[cfg(feature = "neural")]
+    Train(train::TrainArgs),
+    #[cfg(feature = "neural")]
+    Eval(eval::EvalArgs),
 }
 
 /// Parses the command line, runs the verb and reports how it went.
@@ -98,6 +115,12 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Trace(args) => trace::run(&args, &ui),
         Verb::Verify(args) => verify::run(&args, &ui),
         Verb::Decode(args) => decode::run(args, &ui),
+        #[cfg(feature = "neural")]
+        Verb::Encode(args) => encode::run(&args, cli.threads, &ui),
+        #[cfg(feature = "neural")]
+        Verb::Train(args) => train::run(&args, cli.threads, &ui),
+        #[cfg(feature = "neural")]
+        Verb::Eval(args) => eval::run(&args, cli.threads, &ui),
     };
     ui.finish();
     result
@@ -115,6 +138,13 @@ fn report(error: &anyhow::Error) -> ExitCode {
             }
         }
         if let Some(IndexError::Stopped) = cause.downcast_ref() {
+            code = STOPPED;
+        }
+        if let Some(EvalError::Stopped) = cause.downcast_ref() {
+            code = STOPPED;
+        }
+        #[cfg(feature = "neural")]
+        if cause.downcast_ref().is_some_and(NeuralError::is_stop) {
             code = STOPPED;
         }
     }

@@ -47,6 +47,9 @@ pub struct BlaeConfig {
     pub kappa: f64,
     /// How Eqn 10 is read (blae).
     pub noise_form: NoiseForm,
+    /// Slope of ψ(x) = tanh(slope·x) once trained (blae), for numbers x of unit variance in each image: about
+    /// 1.5/slope of them come to lie between −0.95 and 0.95.
+    pub slope: f64,
     /// Channels of the layers at the latent's resolution; half as many with each doubling, at least 16.
     pub width: usize,
     /// Residual blocks of the encoder, and of the decoder, at the latent's resolution.
@@ -67,6 +70,7 @@ impl BlaeConfig {
             sigma: 1.0,
             kappa: 2.0,
             noise_form: NoiseForm::default(),
+            slope: 300.0,
             width: 32,
             blocks: 2,
         }
@@ -129,6 +133,9 @@ impl BlaeConfig {
     fn check(&self) -> Result<(), NeuralError> {
         self.stride()?;
         self.noise()?;
+        if !(self.slope.is_finite() && self.slope > 0.0) {
+            return Err(NeuralError::setting("a finite slope above 0", self.slope));
+        }
         if !matches!(self.colours, 1 | 3) {
             return Err(NeuralError::setting(
                 "images of 1 or 3 colours",
@@ -175,6 +182,7 @@ pub struct Blae {
 struct Encoder {
     downs: Vec<Conv>,
     blocks: Vec<Residual>,
+    norm: Norm,
     numbers: Conv,
 }
 
@@ -265,6 +273,7 @@ impl Blae {
         let encoder = Encoder {
             downs,
             blocks: blocks(b, "encoder")?,
+            norm: Norm::new(b, "encoder.norm", width)?,
             numbers: Conv::new(b, "encoder.numbers", (width, bits), (1, 1), 1.0)?,
         };
         let first = Conv::new(b, "decoder.first", (bits, width), (3, 1), 1.0)?;
@@ -393,6 +402,14 @@ impl Blae {
 
     /// Images [N, colours, height, width] → what noise is added to, or what is rounded [N, K, H, W].
     pub(crate) fn activation(&self, images: &Tensor) -> Tensor {
+        let numbers = self.numbers(images);
+        self.config
+            .quantizer
+            .activation(&numbers, self.config.slope)
+    }
+
+    /// Images [N, colours, height, width] → the encoder's numbers [N, K, H, W].
+    pub(crate) fn numbers(&self, images: &Tensor) -> Tensor {
         let mut x = images * 2.0 - 1.0;
         for (level, down) in self.encoder.downs.iter().enumerate() {
             x = down.forward(&if level == 0 { x } else { x.relu() });
@@ -400,14 +417,13 @@ impl Blae {
         for block in &self.encoder.blocks {
             x = block.forward(&x);
         }
-        // Without scale or shift: what reaches the bits has one size whatever the image (`anchors` of the
-        // field: lucidrains/vector-quantize-pytorch, PR 89).
-        let x = x
+        let x = self.encoder.norm.forward(&x).relu();
+        // Without scale or shift, and behind every weight: numbers of one size, so that the network cannot
+        // answer a steeper slope with smaller ones.
+        self.encoder
+            .numbers
+            .forward(&x)
             .group_norm(1, None::<Tensor>, None::<Tensor>, 1e-5, true)
-            .relu();
-        self.config
-            .quantizer
-            .activation(&self.encoder.numbers.forward(&x))
     }
 
     /// Codes [N, K, H, W] → images [N, colours, height, width], values in 0..1.

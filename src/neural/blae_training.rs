@@ -45,10 +45,11 @@ pub struct BlaeRecipe {
 impl Default for BlaeRecipe {
     fn default() -> Self {
         Self {
-            batch: 128,
+            batch: 64,
             ramp: 0.3,
             finish: 0.2,
-            commitment: 0.25,
+            // At 0.25 it outweighs the reconstruction: every bit becomes constant.
+            commitment: 0.005,
             entropy: 0.02,
         }
     }
@@ -66,6 +67,16 @@ impl BlaeRecipe {
             1.0
         };
         Some(0.2 + 0.8 * grown)
+    }
+
+    /// The slope of the activation: from 1 to its full steepness, by equal factors.
+    pub(crate) fn slope(&self, part: f64, full: f64) -> f64 {
+        let end = 1.0 - self.finish;
+        full.powf(if end > 0.0 {
+            (part / end).min(1.0)
+        } else {
+            1.0
+        })
     }
 
     fn check(&self) -> Result<(), NeuralError> {
@@ -230,7 +241,9 @@ impl Trainee for BlaeTraining<'_> {
     fn loss(&mut self, moment: &Moment) -> Result<Tensor, NeuralError> {
         let ids = self.batches.at(moment.step).to_vec();
         let images = self.blae.tensor(self.images, ids);
-        let activation = self.blae.activation(&images);
+        let slope = self.recipe.slope(moment.part(), self.blae.config().slope);
+        let numbers = self.blae.numbers(&images);
+        let activation = self.blae.config().quantizer.activation(&numbers, slope);
         let decoded = self.blae.image(&self.codes(&activation, moment)?);
         let error = (decoded - images).square().mean(Kind::Float);
         let recipe = &self.recipe;

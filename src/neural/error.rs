@@ -76,6 +76,15 @@ pub enum NeuralError {
 }
 
 impl NeuralError {
+    /// Whether the work ended because it was asked to, here or while images were read.
+    pub fn is_stop(&self) -> bool {
+        match self {
+            Self::Stopped => true,
+            Self::Latent(LatentError::Io(error)) => error.kind() == io::ErrorKind::Interrupted,
+            _ => false,
+        }
+    }
+
     /// A [`NeuralError::Setting`] from anything that can be shown.
     pub(crate) fn setting(expected: impl ToString, found: impl ToString) -> Self {
         Self::Setting {

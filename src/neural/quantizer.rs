@@ -52,9 +52,9 @@ pub(crate) const OSCILLATION: f64 = 2.0;
 
 impl Quantizer {
     /// The activation of an encoder's numbers [N, K, H, W]: what noise is added to, or what is rounded.
-    pub(crate) fn activation(self, numbers: &Tensor) -> Tensor {
+    pub(crate) fn activation(self, numbers: &Tensor, slope: f64) -> Tensor {
         match self {
-            Self::Blae => numbers.tanh(),
+            Self::Blae => (numbers * slope).tanh(),
             Self::Lfq => numbers.shallow_clone(),
             Self::Bsq => {
                 let square = numbers.square().sum_dim_intlist(1, true, Kind::Float);
@@ -143,9 +143,9 @@ mod tests {
     fn activations_and_levels_are_those_of_plain_arithmetic() {
         let sites: [&[f32]; 3] = [&[3.0, -4.0], &[0.5, 0.5], &[-0.25, 2.0]];
         let raw = numbers(&sites);
-        let tanh = floats(&Quantizer::Blae.activation(&raw));
-        let sphere = floats(&Quantizer::Bsq.activation(&raw));
-        let rounded = floats(&Quantizer::Bsq.round(&Quantizer::Bsq.activation(&raw)));
+        let tanh = floats(&Quantizer::Blae.activation(&raw, 1.0));
+        let sphere = floats(&Quantizer::Bsq.activation(&raw, 1.0));
+        let rounded = floats(&Quantizer::Bsq.round(&Quantizer::Bsq.activation(&raw, 1.0)));
         for (at, site) in sites.iter().enumerate() {
             let norm = site.iter().map(|x| x * x).sum::<f32>().sqrt();
             for (channel, x) in site.iter().enumerate() {
@@ -166,7 +166,7 @@ mod tests {
         let raw = numbers(&[&[0.3, -0.7], &[0.1, 2.0]]).set_requires_grad(true);
         let weights = numbers(&[&[1.0, 2.0], &[3.0, 4.0]]);
         for quantizer in [Quantizer::Lfq, Quantizer::Bsq, Quantizer::Blae] {
-            let activation = quantizer.activation(&raw);
+            let activation = quantizer.activation(&raw, 1.0);
             let rounded = quantizer.straight_through(&activation);
             let level = quantizer.level(2) as f32;
             assert!(
