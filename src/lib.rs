@@ -2,7 +2,7 @@
 //!
 //! Bitquilt indexes every local context of a set of binary latents, generates new latents in which
 //! every local window was seen in that set, and tells for every bit which training patches it reuses. It
-//! implements the retrieval side of Zhao & Basu, "Exploring Image Generation via Mutually Exclusive
+//! implements retrieval and the autoencoder of Zhao & Basu, "Exploring Image Generation via Mutually Exclusive
 //! Probability Spaces and Local Correlation Hypothesis" (arXiv 2506.21731); equation numbers in these
 //! pages are that paper's.
 //!
@@ -20,8 +20,8 @@
 //! | [`progress`] | how long work reports itself and is stopped |
 //! | [`cli`] | the `bitquilt` command, one file per verb |
 //!
-//! Arrows run downwards only: cli → {eval, neural, search, trace} → index → window → latent. The library never prints, never
-//! reads the environment and never opens a path that it was not given.
+//! Arrows run downwards only: cli → {neural → eval, search, trace} → index → window → latent. The library never
+//! prints, never reads the environment and never opens a path that it was not given.
 //!
 //! # The worked example of the paper
 //!

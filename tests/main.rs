@@ -46,6 +46,9 @@ mod lies;
 /// The networks.
 #[cfg(feature = "neural")]
 mod neural;
+/// Codes of a network, drawn as what they stand for.
+#[cfg(feature = "neural")]
+mod neural_codes;
 /// What `generate` can be told, through the real program.
 mod options;
 /// The right answers, by brute force.

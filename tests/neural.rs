@@ -13,7 +13,7 @@ use tempfile::TempDir;
 use crate::support::*;
 
 /// Images with something to learn: a bright bar in each, and a little noise.
-fn images(count: usize, (height, width, colours): (usize, usize, usize)) -> ImageSet {
+pub fn images(count: usize, (height, width, colours): (usize, usize, usize)) -> ImageSet {
     // As many tests run as there are cores.
     set_threads(1);
     let mut random = Random(7);
@@ -37,7 +37,7 @@ fn images(count: usize, (height, width, colours): (usize, usize, usize)) -> Imag
 }
 
 /// IDX files of images, as the program reads them.
-fn write_idx(path: &Path, images: &ImageSet) {
+pub fn write_idx(path: &Path, images: &ImageSet) {
     let sides = [images.len(), images.height(), images.width()];
     let mut bytes = vec![0, 0, 8, 3];
     bytes.extend(sides.iter().flat_map(|side| (*side as u32).to_be_bytes()));
@@ -49,11 +49,13 @@ fn config(sides: (usize, usize, usize), latent: &str) -> BlaeConfig {
     BlaeConfig {
         width: 8,
         blocks: 1,
+        // A few steps teach little at the slope of a long training.
+        slope: 300.0,
         ..BlaeConfig::new(sides, latent.parse().unwrap())
     }
 }
 
-const SIDES: (usize, usize, usize) = (8, 8, 1);
+pub const SIDES: (usize, usize, usize) = (8, 8, 1);
 const RECIPE: fn() -> BlaeRecipe = || BlaeRecipe {
     batch: 8,
     ..BlaeRecipe::default()

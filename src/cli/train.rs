@@ -81,7 +81,7 @@ struct BlaeArgs {
     #[arg(long, value_name = "FORM")]
     noise_form: Option<NoiseForm>,
 
-    /// blae: slope of the activation once trained; the steeper, the more binary [default: 500]
+    /// blae: slope of the activation once trained; the steeper, the more binary [default: 3000]
     #[arg(long, value_name = "SLOPE")]
     slope: Option<f64>,
 

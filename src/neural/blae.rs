@@ -70,7 +70,7 @@ impl BlaeConfig {
             sigma: 1.0,
             kappa: 2.0,
             noise_form: NoiseForm::default(),
-            slope: 500.0,
+            slope: 3000.0,
             width: 32,
             blocks: 2,
         }

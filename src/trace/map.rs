@@ -646,7 +646,8 @@ mod tests {
         let training = LatentSet::from_packed(shape, vec![0; 16]).unwrap();
         map_of(&training, &[0; 16], |tracer, row, _| {
             let rows = vec![row.clone(); 1 << 10];
-            let never = |_: Shape, _: &[u8]| -> Result<Picture, TraceError> { panic!("drawn") };
+            let never =
+                |_: Shape, _: &[u8]| -> Result<Picture, TraceError> { unreachable!("drawn") };
             let refused = draw_map(tracer, &rows, 3000, never);
             assert!(matches!(refused, Err(TraceError::Map { .. })));
         });
