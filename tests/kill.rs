@@ -159,7 +159,7 @@ fn a_rebuild_killed_at_any_instant_is_the_old_index_or_the_new_one() {
 
 /// Runs the program so that no file may grow past `blocks` of 512 bytes: writes then fail as they do
 /// on a full disk, with an error and not a signal.
-fn with_full_disk(folder: &Path, blocks: u64, arguments: &[&str]) -> Output {
+pub fn with_full_disk(folder: &Path, blocks: u64, arguments: &[&str]) -> Output {
     Command::new("sh")
         .current_dir(folder)
         .arg("-c")

@@ -8,6 +8,7 @@ use bitquilt::{LatentSet, Unobserved};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::kill::with_full_disk;
 use crate::neural::{SIDES, images, write_idx};
 use crate::support::*;
 
@@ -189,4 +190,22 @@ fn an_evaluation_is_what_its_schema_says_and_agrees_with_the_network() {
         2,
         &["codes.safetensors"],
     );
+}
+
+#[test]
+fn a_training_on_a_full_disk_says_so_and_leaves_no_half_checkpoint() {
+    let folder = small_folder();
+    let path = folder.path();
+    write_idx(&path.join("images-idx3-ubyte"), &images(60, SIDES));
+    let train = "train blae images-idx3-ubyte -o run --latent 4x4x2 --width 8 --blocks 1 --batch 8 --steps 4 \
+                 --threads 1 --device cpu";
+    // 4 KiB: the log fits, no checkpoint does.
+    let ran = with_full_disk(path, 8, &split(train));
+    let stderr = String::from_utf8_lossy(&ran.stderr).into_owned();
+    assert_eq!(ran.status.code(), Some(2), "{stderr}");
+    assert!(stderr.contains("run/best.safetensors"), "{stderr}");
+    let left: Vec<_> = files_of(&path.join("run")).into_keys().collect();
+    assert_eq!(left, [path.join("run/log.jsonl")]);
+    succeeds(path, &split(&format!("{train} --force")));
+    Blae::load(&path.join("run/last.safetensors"), Device::CPU).unwrap();
 }
