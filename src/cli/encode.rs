@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
+use anyhow::Context;
 use clap::Args;
 use serde_json::json;
 
@@ -76,7 +77,10 @@ pub(crate) fn run(args: &EncodeArgs, threads: Option<u16>, ui: &Ui) -> anyhow::R
     for note in images.notes() {
         ui.note(format!("note: {note}"));
     }
-    let set = blae.encode_stream(images, args.batch, ui)?;
+    let name = images.source();
+    let set = blae
+        .encode_stream(images, args.batch, ui)
+        .with_context(|| name)?;
     ui.finish();
     set.write(&args.output)?;
     if args.json {

@@ -185,7 +185,7 @@ impl Training {
     }
 
     /// The least distance from latent number `center` to one that differs from it. `distances` are those of all
-    /// to some point that `center` is `away` from: |distances[i] − away| is never more than i's distance to
+    /// to some point that `center` is `away` from: `|distances[i] − away|` is never more than i's distance to
     /// `center`.
     fn nearest_differing(&self, center: usize, away: u32, distances: &[u32]) -> Option<u32> {
         let center = &self.row(center)[..self.row_words];
