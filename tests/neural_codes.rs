@@ -100,7 +100,7 @@ fn a_model_that_did_not_make_the_codes_is_refused() {
             vec!["other", &codec],
         ),
         (
-            "trace index samples.safetensors --png x.png --model other",
+            "trace index samples.safetensors -o x.json --png x.png --model other",
             vec!["other", &codec],
         ),
         (
@@ -137,7 +137,9 @@ fn a_model_that_did_not_make_the_codes_is_refused() {
         ),
     ] {
         refuses(path, &split(&format!("{command} --threads 1")), 2, &words);
-        assert!(!path.join("x.png").exists(), "{command}");
+        for output in ["x.png", "x.json", "x.safetensors"] {
+            assert!(!path.join(output).exists(), "{command}");
+        }
     }
 }
 

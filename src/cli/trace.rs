@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Args;
 
-use super::drawer::ModelArgs;
+use super::drawer::{Drawer, ModelArgs};
 use super::ids::WithoutArgs;
 use super::preload::PreloadArgs;
 use super::ui::{Ui, check_output};
@@ -135,6 +135,15 @@ pub(super) fn run(args: &TraceArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
         bail!("--png: names the trace file too: choose another name");
     }
     let index = args.without.apply(Index::open(&args.index)?)?;
+    // Before anything is traced: another model's codes are refused, and a GPU starts the program again.
+    let drawer = match &args.png {
+        Some(_) => {
+            let codec = Codec::from(index.manifest().codec.as_str());
+            let drawer = args.model.drawer(&args.index, index.shape(), &codec);
+            Some(drawer?)
+        }
+        None => None,
+    };
     let samples = SampleSet::read(&args.samples)?;
     if samples.latents.is_empty() {
         bail!(
@@ -176,8 +185,8 @@ pub(super) fn run(args: &TraceArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
         None if args.json => job.trace_into(io::stdout().lock(), &mut drawn)?,
         None => job.trace_into(io::sink(), &mut drawn)?,
     };
-    if let Some(png) = &args.png {
-        job.draw(&drawn, png)?;
+    if let (Some(png), Some(drawer)) = (&args.png, &drawer) {
+        job.draw(&drawn, drawer, png)?;
     }
     ui.finish();
     match (args.json, &args.output) {
@@ -283,14 +292,8 @@ impl Job<'_> {
         Ok(summary)
     }
 
-    fn draw(&self, rows: &[MapRow], png: &Path) -> anyhow::Result<()> {
+    fn draw(&self, rows: &[MapRow], drawer: &Drawer, png: &Path) -> anyhow::Result<()> {
         self.ui.stage("draw", rows.len() as u64, "samples");
-        let index = self.tracer.index();
-        let codec = Codec::from(index.manifest().codec.as_str());
-        let drawer = self
-            .args
-            .model
-            .drawer(index.path(), index.shape(), &codec)?;
         let image = |shape: Shape, packed: &[u8]| drawer.one(shape, packed, png);
         let map = draw_map(self.tracer, rows, self.args.png_sources, image);
         map.with_context(|| format!("--png {}", png.display()))?
