@@ -28,7 +28,7 @@ pub(super) fn attempt_json(attempt: &Attempt, windows: &[Window]) -> serde_json:
     value
 }
 
-/// How many bits each window answered, and how many were fixed.
+/// How many bits each window answered, how many the network, and how many were fixed.
 fn answered_by(attempts: &[Attempt], windows: &[Window]) -> Vec<(String, usize)> {
     let answered = || attempts.iter().flat_map(|attempt| &attempt.answered);
     let by = windows.iter().enumerate().map(|(number, window)| {
@@ -36,8 +36,13 @@ fn answered_by(attempts: &[Attempt], windows: &[Window]) -> Vec<(String, usize)>
         let bits = answered().filter(|rung| **rung == own).count();
         (window.to_string(), bits)
     });
+    let interpolated = answered().filter(|rung| **rung == Some(search::INTERPOLATED));
+    let interpolated = interpolated.count();
+    let network = (interpolated > 0).then(|| ("interpolated".to_owned(), interpolated));
     let fixed = answered().filter(|rung| rung.is_none()).count();
-    by.chain([("fixed".to_owned(), fixed)]).collect()
+    by.chain(network)
+        .chain([("fixed".to_owned(), fixed)])
+        .collect()
 }
 
 /// Prints how a run went. With `all`, it was to find every sample there is.
@@ -65,10 +70,12 @@ pub(super) fn summarize(
         },
         found as f64 / seconds
     ))?;
-    if windows.len() > 1 && found > 0 {
-        let by = answered_by(attempts, windows);
-        let free: usize = by[..windows.len()].iter().map(|(_, bits)| bits).sum();
-        let shares = by[..windows.len()].iter().map(|(name, bits)| {
+    let mut by = answered_by(attempts, windows);
+    // The last is what was fixed.
+    by.pop();
+    if by.len() > 1 && found > 0 {
+        let free: usize = by.iter().map(|(_, bits)| bits).sum();
+        let shares = by.iter().map(|(name, bits)| {
             format!(
                 "{:.1} % by {name}",
                 100.0 * *bits as f64 / free.max(1) as f64
@@ -95,6 +102,9 @@ pub(super) fn no_sample(attempts: &[Attempt]) -> &'static str {
     } else if all(Status::NoneExists) {
         "no sample exists: proved for every attempt; with other fixed bits or a smaller window there \
          may be one"
+    } else if all(Status::CapReached) {
+        "every sample needs more bits from the network than --max-interpolated allows: raise it, or use a \
+         smaller window"
     } else {
         "no sample was found within the budget: raise --max-backtracks or --timeout, or use a smaller \
          window"

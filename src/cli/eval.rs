@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
+use super::eval_bits::BitsArgs;
 use super::neural::{DeviceArgs, ImagesArgs, load_blae};
 use super::ui::Ui;
 use super::{grouped, print, print_json};
@@ -45,6 +46,8 @@ pub(crate) struct EvalArgs {
 #[derive(Debug, Subcommand)]
 enum NetworkArgs {
     Blae(Box<BlaeArgs>),
+    #[command(visible_aliases = ["pixelcnn", "transformer"])]
+    Arvm(Box<BitsArgs>),
 }
 
 /// A binary latent autoencoder: reconstruction through bits, how binary, how much each bit tells
@@ -82,6 +85,7 @@ struct BlaeArgs {
 pub(crate) fn run(args: &EvalArgs, threads: Option<u16>, ui: &Ui) -> anyhow::Result<ExitCode> {
     match &args.network {
         NetworkArgs::Blae(args) => args.run(threads, ui),
+        NetworkArgs::Arvm(args) => args.run(threads, ui),
     }
 }
 

@@ -9,6 +9,8 @@ use serde_json::json;
 
 use super::attempts::{attempt_json, no_sample, summarize};
 use super::drawer::{Drawer, ModelArgs};
+#[cfg(feature = "neural")]
+use super::fallback::FallbackArgs;
 use super::given::GivenArgs;
 use super::ids::WithoutArgs;
 use super::preload::PreloadArgs;
@@ -116,6 +118,10 @@ pub(super) struct GenerateArgs {
           value_parser = clap::value_parser!(u32).range(2..=1 << 24))]
     max_states: u32,
 
+    #[cfg(feature = "neural")]
+    #[command(flatten)]
+    fallback: FallbackArgs,
+
     #[command(flatten)]
     model: ModelArgs,
 
@@ -207,6 +213,20 @@ pub(super) fn run(args: &GenerateArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     let geometries = held.iter().map(|held| held.geometry_on(shape));
     let geometries: Vec<Geometry> = geometries.collect::<Result<_, _>>()?;
     let fixed = args.given.fixed(shape)?;
+    #[cfg(feature = "neural")]
+    let network = args.fallback.load(&index, shape)?;
+    #[cfg(feature = "neural")]
+    let (fallback, described) = (
+        network.as_ref().map(|network| network.fallback()),
+        network.as_ref().map(|network| network.described()),
+    );
+    #[cfg(not(feature = "neural"))]
+    let (fallback, described) = (None, None);
+    if fallback.is_some() && (args.all || args.count) {
+        anyhow::bail!(
+            "--fallback: --all and --count are about samples that the index supports: leave one of them out"
+        );
+    }
     let samples = match (args.samples, args.all) {
         (Some(samples), _) => samples,
         (None, false) => 64,
@@ -235,6 +255,7 @@ pub(super) fn run(args: &GenerateArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
         constraints: vec![&fixed],
         label: label_number(args.label, &index)?,
         options: args.options(),
+        fallback,
     };
     if let Some(training) = &training {
         task = task.with(training);
@@ -261,6 +282,7 @@ pub(super) fn run(args: &GenerateArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
         constraints: &constraints,
         without: index.left_out(),
         options: task.options,
+        fallback: described,
         attempts: &attempts,
     };
     let latents = run.latents()?;

@@ -42,7 +42,7 @@ impl IdsArg {
 }
 
 /// Training latents left out
-#[derive(Args)]
+#[derive(Args, Debug)]
 pub(super) struct WithoutArgs {
     /// Answer as if these training latents had never been indexed: ids as 3,17,100..200 (100 to 199), or
     /// @FILE with one or more on each line, # before a remark

@@ -11,6 +11,10 @@ mod drawer;
 mod encode;
 #[cfg(feature = "neural")]
 mod eval;
+#[cfg(feature = "neural")]
+mod eval_bits;
+#[cfg(feature = "neural")]
+mod fallback;
 mod generate;
 mod given;
 mod ids;
@@ -23,6 +27,8 @@ mod query;
 mod trace;
 #[cfg(feature = "neural")]
 mod train;
+#[cfg(feature = "neural")]
+mod train_bits;
 mod ui;
 mod verify;
 

@@ -7,9 +7,14 @@ use std::process::{Command, Stdio};
 
 use clap::Args;
 
+use crate::index::Index;
+use crate::latent::LatentSet;
 use crate::latent::images::ImageOptions;
 use crate::latent::import::{Colour, Labels};
-use crate::neural::{Blae, Device, DeviceChoice, RunFolder, set_threads};
+use crate::neural::{Blae, Device, DeviceChoice, Numbered, Predictor, RunFolder, set_threads};
+use crate::progress::Observer;
+use crate::system;
+use crate::window::Condition;
 
 /// Set in the process that was started with CUDA's libraries, so that it does not start another.
 const CUDA_LOADED: &str = "BITQUILT_CUDA_LOADED";
@@ -125,4 +130,104 @@ pub(crate) fn model_file(path: &Path) -> PathBuf {
 /// Reads a BL-AE from a checkpoint or a run's folder.
 pub(crate) fn load_blae(path: &Path, device: Device) -> anyhow::Result<Blae> {
     Ok(Blae::load(&model_file(path), device)?)
+}
+
+/// Reads a network over bits from a checkpoint or a run's folder.
+pub(crate) fn load_predictor(path: &Path, device: Device) -> anyhow::Result<Predictor> {
+    Ok(Predictor::load(&model_file(path), device)?)
+}
+
+/// Latents with the numbers of their labels among those of an index.
+pub(crate) struct NumberedSet {
+    latents: LatentSet,
+    labels: Vec<u64>,
+}
+
+impl NumberedSet {
+    /// The latents of an index, without those that are left out.
+    pub(crate) fn of_index(index: &Index, ui: &dyn Observer) -> anyhow::Result<Self> {
+        let row = index.shape().packed_bytes() as u64 + 16;
+        let (needed, available) = (
+            index.latents().saturating_mul(row),
+            system::available_memory(),
+        );
+        if needed > available {
+            anyhow::bail!(
+                "{}: its latents take {} of memory, {} are available: train on an index of fewer",
+                index.path().display(),
+                indicatif::BinaryBytes(needed),
+                indicatif::BinaryBytes(available)
+            );
+        }
+        ui.stage("training latents", index.latents(), "latents");
+        let (mut packed, mut labels) = (Vec::new(), Vec::new());
+        for entry in index.scan_latents()? {
+            let (_, latent) = entry?;
+            packed.extend_from_slice(latent.packed());
+            labels.push(latent.label());
+            ui.advance(1);
+        }
+        let latents = LatentSet::from_packed(index.shape(), packed)?;
+        Self::numbered_by(index, latents, labels.into_iter())
+    }
+
+    /// The latents of a file, of the shape of an index's and with labels where its contexts are bound to them.
+    pub(crate) fn read(path: &Path, index: &Index) -> anyhow::Result<Self> {
+        let latents = LatentSet::read(path)?;
+        if latents.shape() != index.shape() {
+            anyhow::bail!(
+                "{}: expected {} latents, as {} has, found {}",
+                path.display(),
+                index.shape(),
+                index.path().display(),
+                latents.shape()
+            );
+        }
+        if latents.is_empty() {
+            anyhow::bail!(
+                "{}: expected at least one latent, found none",
+                path.display()
+            );
+        }
+        let labels: Vec<_> = match latents.labels() {
+            Some(labels) => labels.iter().copied().map(Some).collect(),
+            None => vec![None; latents.len()],
+        };
+        Self::numbered_by(index, latents, labels.into_iter())
+            .map_err(|error| error.context(path.display().to_string()))
+    }
+
+    fn numbered_by(
+        index: &Index,
+        latents: LatentSet,
+        labels: impl Iterator<Item = Option<i64>>,
+    ) -> anyhow::Result<Self> {
+        let labels = labels.map(|label| match (index.condition(), label) {
+            (Condition::None, _) => Ok(0),
+            (Condition::Label, Some(label)) => Ok(index.label_number(label)?),
+            (Condition::Label, None) => anyhow::bail!(
+                "expected labels, as the contexts of {} are bound to them, found none",
+                index.path().display()
+            ),
+        });
+        let labels = labels.collect::<Result<_, _>>()?;
+        Ok(Self { latents, labels })
+    }
+
+    /// The first of them.
+    pub(crate) fn first(mut self, most: usize) -> anyhow::Result<Self> {
+        let count = self.latents.len().min(most);
+        let row = self.latents.shape().packed_bytes();
+        let packed = self.latents.packed()[..count * row].to_vec();
+        self.latents = LatentSet::from_packed(self.latents.shape(), packed)?;
+        self.labels.truncate(count);
+        Ok(self)
+    }
+
+    pub(crate) fn numbered(&self) -> Numbered<'_> {
+        Numbered {
+            latents: &self.latents,
+            labels: &self.labels,
+        }
+    }
 }

@@ -7,9 +7,11 @@ use std::str::FromStr;
 
 use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
+use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::neural::{DeviceArgs, ImagesArgs};
+use super::train_bits::BitsArgs;
 use super::ui::{Ui, check_output};
 use super::{grouped, print, print_json};
 use crate::eval::NoiseForm;
@@ -17,8 +19,8 @@ use crate::latent::Shape;
 use crate::latent::images::{ImageOptions, ImageSet};
 use crate::latent::import::Labels;
 use crate::neural::{
-    BlaeConfig, BlaeRecipe, Outcome, Quantizer, RunFolder, TrainOptions, blae_run, resume_blae,
-    train_blae,
+    BlaeConfig, BlaeRecipe, NetworkKind, Outcome, Quantizer, RunFolder, TrainOptions, blae_run,
+    resume_blae, train_blae,
 };
 
 /// Held-out images that are looked at, and the share of the images that is held out where none are named.
@@ -46,6 +48,10 @@ pub(crate) struct TrainArgs {
 #[derive(Debug, Subcommand)]
 enum NetworkArgs {
     Blae(Box<BlaeArgs>),
+    Arvm(Box<BitsArgs>),
+    #[command(name = "pixelcnn")]
+    PixelCnn(Box<BitsArgs>),
+    Transformer(Box<BitsArgs>),
 }
 
 /// The binary latent autoencoder: images to bits and back
@@ -161,6 +167,9 @@ struct BlaeArgs {
 pub(crate) fn run(args: &TrainArgs, threads: Option<u16>, ui: &Ui) -> anyhow::Result<ExitCode> {
     match &args.network {
         NetworkArgs::Blae(args) => blae(args, threads, ui),
+        NetworkArgs::Arvm(args) => args.run(NetworkKind::Arvm, threads, ui),
+        NetworkArgs::PixelCnn(args) => args.run(NetworkKind::PixelCnn, threads, ui),
+        NetworkArgs::Transformer(args) => args.run(NetworkKind::Transformer, threads, ui),
     }
 }
 
@@ -174,7 +183,7 @@ fn blae(args: &BlaeArgs, threads: Option<u16>, ui: &Ui) -> anyhow::Result<ExitCo
         let begun = blae_run(&folder)?;
         let mut asked = begun;
         args.change(&mut asked, images.len());
-        refuse_changes(&folder, &begun, &asked)?;
+        refuse_changes(&folder, &fields(&begun)?, &fields(&asked)?)?;
         ui.note(format!(
             "{} images, {} held out, on {device}",
             images.len(),
@@ -212,6 +221,23 @@ fn blae(args: &BlaeArgs, threads: Option<u16>, ui: &Ui) -> anyhow::Result<ExitCo
     };
     ui.finish();
     let steps = blae_run(&folder)?.2.steps;
+    report(
+        args.json,
+        &folder,
+        &outcome,
+        (blae.parameters().count(), steps),
+        ui,
+    )
+}
+
+/// Tells how a training ended.
+pub(super) fn report(
+    as_json: bool,
+    folder: &RunFolder,
+    outcome: &Outcome,
+    (parameters, steps): (usize, u64),
+    ui: &Ui,
+) -> anyhow::Result<ExitCode> {
     if outcome.stopped {
         let message = format!(
             "stopped after {} of {} steps; all is saved: the same command with --resume goes on",
@@ -220,23 +246,11 @@ fn blae(args: &BlaeArgs, threads: Option<u16>, ui: &Ui) -> anyhow::Result<ExitCo
         );
         return Err(io::Error::new(io::ErrorKind::Interrupted, message).into());
     }
-    let parameters = blae.parameters().count();
-    report(args, &folder, &outcome, parameters, ui)?;
-    Ok(ExitCode::SUCCESS)
-}
-
-fn report(
-    args: &BlaeArgs,
-    folder: &RunFolder,
-    outcome: &Outcome,
-    parameters: usize,
-    ui: &Ui,
-) -> anyhow::Result<()> {
     let figures = outcome
         .validation
         .iter()
         .flat_map(|validation| &validation.figures);
-    if args.json {
+    if as_json {
         let mut report = json!({
             "steps": outcome.step,
             "parameters": parameters,
@@ -247,7 +261,8 @@ fn report(
         for (name, value) in figures {
             report[*name] = json!(value);
         }
-        return print_json(&report);
+        print_json(&report)?;
+        return Ok(ExitCode::SUCCESS);
     }
     let figures: Vec<_> = figures
         .map(|(name, value)| format!("{name} {value:.4}"))
@@ -258,7 +273,8 @@ fn report(
         grouped(parameters as u64),
         figures.join(", "),
         folder.best().display()
-    ))
+    ))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 type Run = (BlaeConfig, BlaeRecipe, TrainOptions);
@@ -348,20 +364,28 @@ impl BlaeArgs {
     }
 }
 
+/// The settings of a run by name: network, recipe, options.
+pub(super) fn fields<A: Serialize, B: Serialize, C: Serialize>(
+    run: &(A, B, C),
+) -> anyhow::Result<Vec<(String, Value)>> {
+    let mut fields = Vec::new();
+    for part in [
+        serde_json::to_value(&run.0)?,
+        serde_json::to_value(&run.1)?,
+        serde_json::to_value(&run.2)?,
+    ] {
+        fields.extend(part.as_object().cloned().unwrap_or_default());
+    }
+    Ok(fields)
+}
+
 /// Refuses to go on with another training than the one that was begun.
-fn refuse_changes(folder: &RunFolder, begun: &Run, asked: &Run) -> anyhow::Result<()> {
-    let fields = |run: &Run| -> anyhow::Result<Vec<(String, Value)>> {
-        let mut fields = Vec::new();
-        for part in [
-            serde_json::to_value(run.0)?,
-            serde_json::to_value(run.1)?,
-            serde_json::to_value(run.2)?,
-        ] {
-            fields.extend(part.as_object().cloned().unwrap_or_default());
-        }
-        Ok(fields)
-    };
-    let pairs = fields(begun)?.into_iter().zip(fields(asked)?);
+pub(super) fn refuse_changes(
+    folder: &RunFolder,
+    begun: &[(String, Value)],
+    asked: &[(String, Value)],
+) -> anyhow::Result<()> {
+    let pairs = begun.iter().zip(asked);
     let changed: Vec<_> = pairs
         .filter(|(begun, asked)| begun != asked)
         .map(|(begun, asked)| format!("{} {}, asked for {}", begun.0, begun.1, asked.1))
@@ -377,7 +401,7 @@ fn refuse_changes(folder: &RunFolder, begun: &Run, asked: &Run) -> anyhow::Resul
 }
 
 /// Refuses a folder that holds something, unless it is to be resumed or replaced.
-fn check_run(folder: &RunFolder, resume: bool, force: bool) -> anyhow::Result<()> {
+pub(super) fn check_run(folder: &RunFolder, resume: bool, force: bool) -> anyhow::Result<()> {
     let path = folder.path();
     if resume {
         if !folder.last().is_file() {
@@ -408,7 +432,7 @@ fn check_run(folder: &RunFolder, resume: bool, force: bool) -> anyhow::Result<()
 }
 
 /// An empty run folder. Only what a run writes is taken away.
-fn start(folder: &RunFolder) -> anyhow::Result<()> {
+pub(super) fn start(folder: &RunFolder) -> anyhow::Result<()> {
     let remove = |path: &Path| {
         if path.exists() {
             fs_err::remove_file(path)?;

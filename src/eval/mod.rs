@@ -12,6 +12,7 @@
 //! | overlap of noisy codes, Eqn 3 | [`CodeOverlap`], [`monte_carlo_overlap`] |
 //! | the loss that it implies, Eqn 2 | [`loss_bound`], [`LossBound`] |
 //! | all of that for one encoder | [`BlaeReport`] |
+//! | bits per latent; the index as a model | [`BitsReport`], [`CountModel`] |
 
 mod blae;
 mod bound;
@@ -20,6 +21,7 @@ mod collisions;
 mod correlation;
 mod error;
 mod flips;
+mod likelihood;
 mod overlap;
 mod reconstruction;
 mod saturation;
@@ -35,6 +37,7 @@ pub use collisions::Collisions;
 pub use correlation::{Correlation, Correlations};
 pub use error::EvalError;
 pub use flips::{bit_agreement, flip_bits};
+pub use likelihood::{BitsReport, CountModel, Smoothing};
 pub use overlap::{CodeOverlap, Estimate, monte_carlo_overlap};
 pub use reconstruction::{Reconstruction, psnr, squared_errors};
 pub use saturation::Saturation;

@@ -220,14 +220,8 @@ impl Blae {
         let config: BlaeConfig = checkpoint.config()?;
         let tensors = checkpoint.take_model();
         let path = checkpoint.path();
-        Self::build(config, Builder::from_file(path, tensors, device), device).map_err(|error| {
-            match error {
-                NeuralError::Setting { expected, found } => {
-                    NeuralError::checkpoint(path, expected, found)
-                }
-                other => other,
-            }
-        })
+        Self::build(config, Builder::from_file(path, tensors, device), device)
+            .map_err(|error| error.of(path))
     }
 
     fn build(

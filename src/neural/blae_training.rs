@@ -128,16 +128,7 @@ pub fn train_blae(
 /// # Errors
 /// [`NeuralError::Checkpoint`] when `last.safetensors` is not that of a BL-AE's training.
 pub fn blae_run(folder: &RunFolder) -> Result<(BlaeConfig, BlaeRecipe, TrainOptions), NeuralError> {
-    let checkpoint = Checkpoint::read(&folder.last(), KIND)?;
-    let wrong = |found: String| {
-        NeuralError::checkpoint(&folder.last(), "the recipe of its training", found)
-    };
-    let training = checkpoint
-        .training()
-        .ok_or_else(|| wrong("none".to_owned()))?;
-    let recipe =
-        serde_json::from_value(training.recipe.clone()).map_err(|e| wrong(e.to_string()))?;
-    Ok((checkpoint.config()?, recipe, training.options))
+    Checkpoint::read(&folder.last(), KIND)?.begun()
 }
 
 /// Goes on with the training in a folder, exactly as if it had never stopped.

@@ -48,6 +48,7 @@ pub(crate) struct Training {
 /// A checkpoint as read, before it is a network.
 pub(crate) struct Checkpoint {
     path: PathBuf,
+    kind: String,
     config: Value,
     training: Option<Training>,
     state: Option<State>,
@@ -57,6 +58,11 @@ pub(crate) struct Checkpoint {
 impl Checkpoint {
     /// Reads a file that must hold a network of this kind.
     pub(crate) fn read(path: &Path, kind: &str) -> Result<Self, NeuralError> {
+        Self::read_any(path, &[kind])
+    }
+
+    /// Reads a file that must hold a network of one of these kinds.
+    pub(crate) fn read_any(path: &Path, kinds: &[&str]) -> Result<Self, NeuralError> {
         let wanted = "a checkpoint, as `bitquilt train` writes it";
         let file = TensorFile::read(path).map_err(|error| match error {
             LatentError::Format { found, .. } => NeuralError::checkpoint(path, wanted, found),
@@ -78,14 +84,15 @@ impl Checkpoint {
                 format!("version {version}"),
             ));
         }
-        if text("kind") != kind {
+        if !kinds.contains(&text("kind")) {
             let found = format!("one of kind {}", text("kind"));
             return Err(NeuralError::checkpoint(
                 path,
-                format!("a checkpoint of kind {kind}"),
+                format!("a checkpoint of kind {}", kinds.join(" or ")),
                 found,
             ));
         }
+        let kind = text("kind").to_owned();
         let json = |key: &str| match file.metadata.get(key) {
             None => Ok(None),
             Some(text) => serde_json::from_str::<Value>(text)
@@ -103,8 +110,14 @@ impl Checkpoint {
                 .map(|value| typed(path, "state", value))
                 .transpose()?,
             path: path.to_owned(),
+            kind,
             tensors: file.tensors,
         })
+    }
+
+    /// Which kind of network it holds.
+    pub(crate) fn kind(&self) -> &str {
+        &self.kind
     }
 
     /// The network's configuration.
@@ -115,6 +128,19 @@ impl Checkpoint {
     /// How it is being trained.
     pub(crate) fn training(&self) -> Option<&Training> {
         self.training.as_ref()
+    }
+
+    /// How its training was begun: the network, the recipe of its kind, the options.
+    pub(crate) fn begun<C: DeserializeOwned, R: DeserializeOwned>(
+        &self,
+    ) -> Result<(C, R, TrainOptions), NeuralError> {
+        let wrong = |found: String| {
+            NeuralError::checkpoint(&self.path, "the recipe of its training", found)
+        };
+        let training = self.training().ok_or_else(|| wrong("none".to_owned()))?;
+        let recipe = serde_json::from_value(training.recipe.clone());
+        let recipe = recipe.map_err(|error| wrong(error.to_string()))?;
+        Ok((self.config()?, recipe, training.options))
     }
 
     /// How far the training has come; absent where it cannot be resumed from this file.

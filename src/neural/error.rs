@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::eval::NoiseError;
+use crate::index::IndexError;
 use crate::latent::LatentError;
 
 /// An error of the `neural` module. Every variant about a file names it, what was expected and what
@@ -62,6 +63,10 @@ pub enum NeuralError {
     #[error(transparent)]
     Noise(#[from] NoiseError),
 
+    /// Of the index that a network learns.
+    #[error(transparent)]
+    Index(#[from] IndexError),
+
     /// Of images, latents and pictures.
     #[error(transparent)]
     Latent(#[from] LatentError),
@@ -82,6 +87,14 @@ impl NeuralError {
             Self::Stopped => true,
             Self::Latent(LatentError::Io(error)) => error.kind() == io::ErrorKind::Interrupted,
             _ => false,
+        }
+    }
+
+    /// The error, as one of a file where its configuration cannot be.
+    pub(crate) fn of(self, path: &Path) -> Self {
+        match self {
+            Self::Setting { expected, found } => Self::checkpoint(path, expected, found),
+            other => other,
         }
     }
 

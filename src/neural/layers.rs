@@ -228,6 +228,35 @@ impl Conv {
     }
 }
 
+/// A linear map with bias.
+#[derive(Debug)]
+pub(crate) struct Linear {
+    /// [outputs, inputs]
+    pub(super) weight: Tensor,
+    pub(super) bias: Tensor,
+}
+
+impl Linear {
+    /// From `inputs` to `outputs` numbers; `gain` as for [`Conv::new`].
+    pub(crate) fn new(
+        builder: &mut Builder,
+        name: &str,
+        (inputs, outputs): (i64, i64),
+        gain: f64,
+    ) -> Result<Self, NeuralError> {
+        // The context of a 1-bit latent has no bits.
+        let start = Start::Normal(gain / (inputs.max(1) as f64).sqrt());
+        Ok(Self {
+            weight: builder.parameter(format!("{name}.weight"), &[outputs, inputs], start)?,
+            bias: builder.parameter(format!("{name}.bias"), &[outputs], Start::Constant(0.0))?,
+        })
+    }
+
+    pub(crate) fn forward(&self, x: &Tensor) -> Tensor {
+        x.linear(&self.weight, Some(&self.bias))
+    }
+}
+
 /// Group normalisation (Wu & He 2018) with a scale and shift for each channel.
 #[derive(Debug)]
 pub(crate) struct Norm {

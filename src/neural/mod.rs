@@ -1,5 +1,6 @@
-//! The networks, by libtorch (cargo feature `neural`): the binary latent autoencoder in front of the index, and
-//! the loop that trains it.
+//! The networks, by libtorch (cargo feature `neural`): the binary latent autoencoder in front of the index; the
+//! ARVM, which learns the index and answers where it has no match; the networks it is compared with; and the one
+//! loop that trains them all.
 //!
 //! A network is a function of its configuration, its data and a seed: on one processor and as many
 //! threads, the same training gives the same bits, and one that was stopped goes on as if it had not
@@ -8,6 +9,7 @@
 //! `tch` is used in this module only. Its tensors can be sent to another thread and not shared:
 //! parallelism is libtorch's own, within one operation.
 
+mod arvm;
 mod blae;
 mod blae_training;
 mod checkpoint;
@@ -16,10 +18,15 @@ mod error;
 mod layers;
 mod noise;
 mod optimiser;
+mod pixelcnn;
+mod plain;
+mod predictor;
+mod predictor_training;
 mod quantizer;
 mod random;
 mod run;
 mod train;
+mod transformer;
 
 pub use blae::{Blae, BlaeConfig};
 pub use blae_training::{BlaeRecipe, SATURATED, blae_run, resume_blae, train_blae};
@@ -27,6 +34,12 @@ pub use device::{Device, DeviceChoice, set_threads};
 pub use error::NeuralError;
 pub use layers::Parameters;
 pub use optimiser::TrainOptions;
+pub use plain::PlainArvm;
+pub use predictor::{NetworkKind, Predictor, PredictorConfig};
+pub use predictor_training::{
+    Numbered, PredictorData, PredictorRecipe, Weighting, check_predictor, predictor_run,
+    resume_predictor, train_predictor,
+};
 pub use quantizer::Quantizer;
 pub use run::RunFolder;
 pub use train::{Moment, Outcome, Trainee, Validation};

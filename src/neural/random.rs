@@ -14,6 +14,8 @@ pub(crate) enum Purpose {
     Order,
     /// Noise of this step.
     Noise,
+    /// Bits at this position of samples.
+    Sample,
 }
 
 /// SplitMix64 (Steele, Lea & Flood 2014).

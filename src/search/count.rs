@@ -64,7 +64,7 @@ pub fn count(task: &Task<'_>, observer: &dyn Observer) -> Result<Count, SearchEr
                 .to_owned(),
         });
     }
-    let ladder = Ladder::new(&task.rungs, &task.options);
+    let ladder = Ladder::new(&task.rungs, &task.options, None);
     let frame = task.prepare(|| ladder.frame())?;
     let shape = ladder.shape();
     let bits = shape.bits();

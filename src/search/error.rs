@@ -39,6 +39,16 @@ pub enum SearchError {
         why: String,
     },
 
+    /// A network whose answer is none.
+    #[error(
+        "the network that answers where no window does: expected probabilities of 0 to 1, found {found}: train it \
+         again, or search without it"
+    )]
+    Interpolator {
+        /// What it answered.
+        found: String,
+    },
+
     /// A `--fix` that cannot be read.
     #[error("--fix '{text}': {why}")]
     Fix {

@@ -3,10 +3,11 @@
 use std::ops::Range;
 
 use super::SearchError;
+use super::fallback::{Fallback, INTERPOLATED, Policy};
 use super::options::{Backoff, SearchOptions};
 use crate::index::{Counts, Histogram};
 use crate::latent::Shape;
-use crate::window::{ContextKey, Frame, Geometry, Window};
+use crate::window::{ContextKey, Contexts, Frame, Geometry, Window};
 
 /// One window of a search.
 #[derive(Clone, Copy)]
@@ -58,13 +59,21 @@ pub(super) struct Ladder<'a> {
     keys: Vec<ContextKey>,
     asked: Vec<u32>,
     found: Vec<Option<Histogram>>,
+    /// Who is asked for a bit numbered [`INTERPOLATED`].
+    pub(super) fallback: Option<Fallback<'a>>,
+    contexts: Contexts,
+    chances: Vec<[f64; 2]>,
     /// Contexts looked up.
     pub(super) lookups: u64,
 }
 
 impl<'a> Ladder<'a> {
     /// At least one rung, all on one grid; `Task::prepare` sees to both before any is asked.
-    pub(super) fn new(rungs: &'a [Rung<'a>], options: &SearchOptions) -> Self {
+    pub(super) fn new(
+        rungs: &'a [Rung<'a>],
+        options: &SearchOptions,
+        fallback: Option<Fallback<'a>>,
+    ) -> Self {
         Self {
             rungs,
             min_count: options.min_count.max(1),
@@ -77,6 +86,9 @@ impl<'a> Ladder<'a> {
             keys: Vec::new(),
             asked: Vec::new(),
             found: Vec::new(),
+            fallback,
+            contexts: Contexts::default(),
+            chances: Vec::new(),
             lookups: 0,
         }
     }
@@ -87,7 +99,9 @@ impl<'a> Ladder<'a> {
 
     /// A frame that serves every window.
     pub(super) fn frame(&self) -> Frame {
-        let geometries: Vec<_> = self.rungs.iter().map(|rung| rung.geometry).collect();
+        let network = self.fallback.map(|fallback| fallback.geometry);
+        let geometries = self.rungs.iter().map(|rung| rung.geometry);
+        let geometries: Vec<_> = geometries.chain(network).collect();
         Frame::new(self.shape(), &geometries)
     }
 
@@ -121,6 +135,10 @@ impl<'a> Ladder<'a> {
         position: usize,
     ) -> Result<(Answer, ContextKey), SearchError> {
         let mut number = 0;
+        if self.always() {
+            let key = self.rungs[0].geometry.key(frame, position);
+            return Ok((Answer::default(), key));
+        }
         loop {
             let rung = self.rungs[usize::from(number)];
             let key = rung.geometry.key(frame, position);
@@ -150,6 +168,9 @@ impl<'a> Ladder<'a> {
     ) -> Result<(), SearchError> {
         answers.clear();
         answers.resize(states, Answer::default());
+        if from == INTERPOLATED {
+            return self.interpolated(frame, position, write, answers);
+        }
         self.asked.clear();
         self.asked.extend(0..states as u32);
         let mut number = from;
@@ -176,6 +197,57 @@ impl<'a> Ladder<'a> {
             number += 1;
         }
         Ok(())
+    }
+
+    /// What the network says of `position` for many states of the bits before, in one batch.
+    fn interpolated(
+        &mut self,
+        frame: &mut Frame,
+        position: usize,
+        write: impl Fn(&mut Frame, usize),
+        answers: &mut [Answer],
+    ) -> Result<(), SearchError> {
+        let Some(fallback) = self.fallback else {
+            return Ok(());
+        };
+        self.contexts.clear();
+        for state in 0..answers.len() {
+            write(frame, state);
+            fallback.push(frame, position, &mut self.contexts);
+        }
+        let mut chances = std::mem::take(&mut self.chances);
+        fallback.ask(&self.contexts, &mut chances)?;
+        for (answer, chances) in answers.iter_mut().zip(&chances) {
+            *answer = self.interpolation(*chances);
+        }
+        self.chances = chances;
+        Ok(())
+    }
+
+    /// The network's answer, with the search's temperature.
+    pub(super) fn interpolation(&self, chances: [f64; 2]) -> Answer {
+        let chance = if self.temperature == 1.0 {
+            chances
+        } else {
+            let most = chances[0].max(chances[1]);
+            let weights = chances.map(|chance| {
+                (chance / most)
+                    .powf(self.temperature.recip())
+                    .max(LEAST_CHANCE)
+            });
+            let sum = weights[0] + weights[1];
+            weights.map(|weight| weight / sum)
+        };
+        Answer {
+            chance,
+            rung: INTERPOLATED,
+        }
+    }
+
+    /// Whether no window is asked at all.
+    fn always(&self) -> bool {
+        self.fallback
+            .is_some_and(|fallback| fallback.policy == Policy::Always)
     }
 
     /// Whether the rows above tell that nothing can be supported at `position`, the first channel of a site:

@@ -3,13 +3,15 @@
 //! A [`Task`] is windows ([`Rung`]s, which together are a `ladder`), [`Constraint`]s and
 //! [`SearchOptions`]; a [`Search`] finds its samples one after the other, [`generate`] and
 //! [`enumerate()`] many of them, and [`count()`] counts them. A search walks bit by bit (`tree`) or row by row (`rows`:
-//! `links` finds the states of a row, `chain` draws from them, `blame` and `nogoods` keep why rows died).
+//! `links` finds the states of a row, `chain` draws from them, `blame` and `nogoods` keep why rows died). With a
+//! [`Fallback`], a network answers where the windows do not, and each of its bits is marked.
 
 mod blame;
 mod chain;
 mod constraint;
 mod count;
 mod error;
+mod fallback;
 mod fixed;
 mod ladder;
 mod links;
@@ -27,12 +29,13 @@ mod walk;
 pub use constraint::Constraint;
 pub use count::{Count, count};
 pub use error::SearchError;
+pub use fallback::{Fallback, INTERPOLATED, LEAST_PROBABILITY, Policy};
 pub use fixed::FixedBits;
 pub use ladder::Rung;
 pub use novel::Taken;
 pub use options::{Backoff, Counters, Method, SearchOptions, Status};
 pub use run::{Attempt, enumerate, generate};
-pub use samples::{ANSWERED_FIXED, Run, SampleSet, totals};
+pub use samples::{ANSWERED_FIXED, ANSWERED_INTERPOLATED, Run, SampleSet, totals};
 pub use task::{MAX_WINDOWS, Task};
 pub use verify::{SupportReport, Unsupported, verify_from_index, verify_from_latents};
 pub use walk::Search;

@@ -59,6 +59,11 @@ impl Taken {
         Ok(taken)
     }
 
+    /// Whether a latent is taken. `packed` is a row of a latent set.
+    pub fn contains(&self, packed: &[u8]) -> bool {
+        self.digests.contains(&xxh3_128(packed))
+    }
+
     /// Takes one more; `false` when it was taken before. `packed` is a row of a latent set.
     pub fn add(&mut self, packed: &[u8]) -> bool {
         self.digests.insert(xxh3_128(packed))

@@ -104,15 +104,18 @@ pub enum Status {
     BudgetSpent,
     /// Because it was told to stop.
     Stopped,
+    /// With more bits to be answered by the network than it may.
+    CapReached,
 }
 
 impl Status {
     /// Every status, in the order of its number in a samples file.
-    pub const ALL: [Self; 4] = [
+    pub const ALL: [Self; 5] = [
         Self::Sample,
         Self::NoneExists,
         Self::BudgetSpent,
         Self::Stopped,
+        Self::CapReached,
     ];
 }
 
@@ -123,6 +126,7 @@ impl fmt::Display for Status {
             Self::NoneExists => "none exists",
             Self::BudgetSpent => "budget spent",
             Self::Stopped => "stopped",
+            Self::CapReached => "cap reached",
         })
     }
 }

@@ -46,6 +46,7 @@ use super::SearchError;
 use super::blame::Blame;
 use super::chain::Chain;
 use super::constraint::Constraints;
+use super::fallback::INTERPOLATED;
 use super::ladder::Ladder;
 use super::links::{Links, Segment};
 use super::nogoods::Nogoods;
@@ -174,6 +175,9 @@ impl<'a> RowSearch<'a> {
                     blames: vec![self.blame_on(runs.into_iter(), decided)],
                 }),
                 None if decided == self.shape.bits() => {
+                    if self.cap_is_passed() {
+                        return Ok(Status::CapReached);
+                    }
                     self.handed_out = true;
                     return Ok(Status::Sample);
                 }
@@ -194,6 +198,17 @@ impl<'a> RowSearch<'a> {
         }
     }
 
+    /// Whether the network has answered more bits than it may.
+    fn cap_is_passed(&self) -> bool {
+        let fallback = self.links.ladder.fallback;
+        fallback
+            .and_then(|fallback| fallback.most)
+            .is_some_and(|most| {
+                let answered = self.answered.iter().filter(|rung| **rung == INTERPOLATED);
+                answered.count() as u64 > most
+            })
+    }
+
     /// Positions that are decided: all before this one.
     fn decided(&self) -> usize {
         self.levels.last().map_or(0, |level| level.end)
@@ -202,7 +217,9 @@ impl<'a> RowSearch<'a> {
     /// Adds the segment from `start` on, unless it is a dead end.
     fn next_level(&mut self, start: usize) -> Result<Option<DeadEnd>, SearchError> {
         let (row, ..) = self.shape.place(start);
-        if self.died[row] {
+        // With a network let in, a site that no context has from above is one that it answers.
+        let let_in = self.links.ladder.fallback.is_some();
+        if self.died[row] && !let_in {
             let blames = self.unknown_from_above(start)?;
             if !blames.is_empty() {
                 return Ok(Some(DeadEnd { start, blames }));
@@ -221,9 +238,17 @@ impl<'a> RowSearch<'a> {
                     let last = self.links.ladder.last();
                     let dead = &mut from[positions.start - start..positions.end - start];
                     if self.backoff == Backoff::OnDeadEnd && dead.iter().any(|from| *from < last) {
-                        for from in dead {
-                            *from = last.min(*from + 1);
+                        for from in dead.iter_mut().filter(|from| **from < last) {
+                            *from += 1;
                         }
+                        backed_off = true;
+                        continue;
+                    }
+                    // No way gets past the last of these: one column is enough.
+                    if let_in
+                        && let Some(from) = dead.last_mut().filter(|from| **from != INTERPOLATED)
+                    {
+                        *from = INTERPOLATED;
                         backed_off = true;
                         continue;
                     }

@@ -5,10 +5,13 @@ use std::time::{Duration, Instant};
 
 use rayon::prelude::*;
 
+use super::fallback::Policy;
 use super::novel::Taken;
 use super::options::{Counters, Status};
+use super::walk::Step;
 use super::{Search, SearchError, Task};
 use crate::progress::Observer;
+use crate::window::Contexts;
 
 /// How the search for one sample went.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,7 +26,8 @@ pub struct Attempt {
     pub elapsed: Duration,
     /// The sample, packed as a row of a latent set, when the status is [`Status::Sample`].
     pub packed: Option<Vec<u8>>,
-    /// For each of its bits, the number of the window that answered; `None` for a forced one. Empty without
+    /// For each of its bits, the number of the window that answered, or [`INTERPOLATED`](super::INTERPOLATED);
+    /// `None` for a forced one. Empty without
     /// a sample.
     pub answered: Vec<Option<u8>>,
 }
@@ -44,17 +48,30 @@ pub fn generate(
 ) -> Result<Vec<Attempt>, SearchError> {
     let watched = Watched::new(observer);
     observer.stage("generate", samples, "samples");
-    let attempts = (0..samples).into_par_iter().filter_map(|index| {
-        if observer.stop_requested() {
-            return None;
-        }
-        let attempt = attempt(task, index, observer);
-        if let Ok(attempt) = &attempt {
-            watched.note(attempt);
-        }
-        Some(attempt)
-    });
-    let mut attempts: Vec<_> = attempts.collect::<Result<_, _>>()?;
+    let mut attempts: Vec<_> = if task.walks_bits() {
+        let groups = (0..samples.div_ceil(GROUP)).into_par_iter().map(|group| {
+            let members = group * GROUP..samples.min((group + 1) * GROUP);
+            let attempts = together(task, members, observer)?;
+            for attempt in &attempts {
+                watched.note(attempt);
+            }
+            Ok(attempts)
+        });
+        let groups: Vec<Vec<_>> = groups.collect::<Result<_, SearchError>>()?;
+        groups.into_iter().flatten().collect()
+    } else {
+        let attempts = (0..samples).into_par_iter().filter_map(|index| {
+            if observer.stop_requested() {
+                return None;
+            }
+            let attempt = attempt(task, index, observer);
+            if let Ok(attempt) = &attempt {
+                watched.note(attempt);
+            }
+            Some(attempt)
+        });
+        attempts.collect::<Result<_, _>>()?
+    };
     if distinct {
         part(task, &mut attempts, observer)?;
     }
@@ -145,19 +162,84 @@ pub fn enumerate(
     }
 }
 
+/// Searches whose questions to the network are answered in one batch.
+const GROUP: u64 = 64;
+
+/// Searches for some samples in step: each goes on until it asks the network, and all are answered at once. The
+/// network's answers do not depend on the batch, so neither do the samples.
+fn together(
+    task: &Task<'_>,
+    members: std::ops::Range<u64>,
+    observer: &dyn Observer,
+) -> Result<Vec<Attempt>, SearchError> {
+    let Some(fallback) = task.fallback else {
+        return Ok(Vec::new());
+    };
+    let started = Instant::now();
+    let mut attempts = Vec::new();
+    let mut walking = Vec::new();
+    for index in members {
+        if observer.stop_requested() {
+            break;
+        }
+        walking.push((index, Search::new(task, index)?));
+    }
+    let (mut contexts, mut chances) = (Contexts::default(), Vec::new());
+    while !walking.is_empty() {
+        contexts.clear();
+        let mut waiting = Vec::with_capacity(walking.len());
+        for (index, mut search) in walking {
+            match search.step(&|| observer.stop_requested())? {
+                Step::Ended(status) => attempts.push(ended(index, &search, status, started)),
+                Step::Asks(_) if observer.stop_requested() => {
+                    attempts.push(ended(index, &search, Status::Stopped, started));
+                }
+                Step::Asks(position) => {
+                    search.push(position, &mut contexts);
+                    waiting.push((index, search));
+                }
+            }
+        }
+        fallback.ask(&contexts, &mut chances)?;
+        for ((_, search), chances) in waiting.iter_mut().zip(&chances) {
+            search.tell(*chances);
+        }
+        walking = waiting;
+    }
+    attempts.sort_by_key(|attempt| attempt.index);
+    Ok(attempts)
+}
+
 fn attempt(task: &Task<'_>, index: u64, observer: &dyn Observer) -> Result<Attempt, SearchError> {
     let started = Instant::now();
+    let stop = || observer.stop_requested();
     let mut search = Search::new(task, index)?;
-    let status = search.advance(&|| observer.stop_requested())?;
+    let status = search.advance(&stop)?;
+    let failed = matches!(status, Status::NoneExists | Status::BudgetSpent);
+    let policy = task.fallback.map(|fallback| fallback.policy);
+    if !failed || policy != Some(Policy::OnDeadEnd) {
+        return Ok(ended(index, &search, status, started));
+    }
+    let mut again = Search::let_in(task, index)?;
+    let status = again.advance(&stop)?;
+    let mut attempt = ended(index, &again, status, started);
+    let before = search.counters();
+    attempt.counters.lookups += before.lookups;
+    attempt.counters.backtracks += before.backtracks;
+    Ok(attempt)
+}
+
+/// How a search went that began at `started`.
+fn ended(index: u64, search: &Search<'_>, status: Status, started: Instant) -> Attempt {
     let found = status == Status::Sample;
-    Ok(Attempt {
+    Attempt {
         index,
         status,
         counters: search.counters(),
         elapsed: started.elapsed(),
         packed: found.then(|| search.to_packed()),
         answered: if found { search.answered() } else { Vec::new() },
-    })
+    }
 }
 
 /// What an observer is told of a run.

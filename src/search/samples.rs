@@ -3,6 +3,7 @@
 
 use std::path::Path;
 
+use super::fallback::Policy;
 use super::options::{Counters, SearchOptions, Status};
 use super::{Attempt, SearchError};
 use crate::index::Ids;
@@ -13,6 +14,9 @@ use crate::window::Window;
 /// `answered_by` of a bit that the user fixed.
 pub const ANSWERED_FIXED: u8 = 0;
 
+/// `answered_by` of a bit that the network answered.
+pub const ANSWERED_INTERPOLATED: u8 = super::fallback::INTERPOLATED + 1;
+
 /// The version that this program reads and writes.
 const VERSION: &str = "1";
 
@@ -21,7 +25,7 @@ const VERSION: &str = "1";
 pub struct SampleSet {
     /// The samples.
     pub latents: LatentSet,
-    /// Per sample and bit: [`ANSWERED_FIXED`], or 1 + the number of the window that answered in
+    /// Per sample and bit: [`ANSWERED_FIXED`], [`ANSWERED_INTERPOLATED`], or 1 + the number of the window that answered in
     /// `windows`. N × HWK; `None` in a latents file that no search wrote.
     pub answered_by: Option<Vec<u8>>,
     /// The windows of the search, in the order in which they were asked.
@@ -50,6 +54,8 @@ pub struct Run<'a> {
     pub without: Ids,
     /// The search.
     pub options: SearchOptions,
+    /// The network that could answer, by name, with when it did and the most bits of a sample; `None` where none could.
+    pub fallback: Option<(String, Policy, Option<u64>)>,
     /// Its attempts, in order.
     pub attempts: &'a [Attempt],
 }
@@ -145,6 +151,18 @@ impl Run<'_> {
         ] {
             file.metadata.insert(key.to_owned(), value);
         }
+        if let Some((network, policy, most)) = &self.fallback {
+            for (key, value) in [
+                ("samples.fallback", network.clone()),
+                ("samples.fallback_policy", policy.to_string()),
+                (
+                    "samples.max_interpolated",
+                    limit(most.map(|n| n.to_string())),
+                ),
+            ] {
+                file.metadata.insert(key.to_owned(), value);
+            }
+        }
         if !self.without.is_empty() {
             let ids = self.without.to_string();
             file.metadata.insert("samples.without".to_owned(), ids);
@@ -211,13 +229,15 @@ impl SampleSet {
         let answered_by = answered_by.map(|tensor| {
             let whole =
                 tensor.shape == [latents.len(), bits] && tensor.bytes.len() == latents.len() * bits;
-            let worst = tensor.bytes.iter().max().copied().unwrap_or_default();
+            let windows_only = tensor.bytes.iter().filter(|by| **by != ANSWERED_INTERPOLATED);
+            let worst = windows_only.max().copied().unwrap_or_default();
             if whole && usize::from(worst) <= windows.len() {
                 return Ok(tensor.bytes);
             }
             Err(wrong(
                 format!(
-                    "tensor answered_by U8 [{}, {bits}] with values up to {}, one for each window",
+                    "tensor answered_by U8 [{}, {bits}] with values up to {}, one for each window, or \
+                     {ANSWERED_INTERPOLATED}",
                     latents.len(),
                     windows.len()
                 ),

@@ -1,6 +1,7 @@
 //! What a search is given: windows, constraints and options.
 
 use super::constraint::Constraint;
+use super::fallback::{Fallback, Policy};
 use super::ladder::Rung;
 use super::options::{Backoff, Method, SearchOptions};
 use super::{SearchError, constraint::Constraints};
@@ -22,6 +23,8 @@ pub struct Task<'a> {
     pub label: u64,
     /// How to search.
     pub options: SearchOptions,
+    /// Who answers where the windows do not; `None` for nobody.
+    pub fallback: Option<Fallback<'a>>,
 }
 
 impl<'a> Task<'a> {
@@ -32,6 +35,7 @@ impl<'a> Task<'a> {
             constraints: Vec::new(),
             label: 0,
             options,
+            fallback: None,
         }
     }
 
@@ -40,6 +44,19 @@ impl<'a> Task<'a> {
     pub fn with(mut self, constraint: &'a dyn Constraint) -> Self {
         self.constraints.push(constraint);
         self
+    }
+
+    /// Lets a network answer.
+    #[must_use]
+    pub fn falling_back(mut self, fallback: Fallback<'a>) -> Self {
+        self.fallback = Some(fallback);
+        self
+    }
+
+    /// Whether bits are searched for one by one because the network may answer any of them.
+    pub(super) fn walks_bits(&self) -> bool {
+        let policy = self.fallback.map(|fallback| fallback.policy);
+        matches!(policy, Some(Policy::OnNoMatch | Policy::Always))
     }
 
     /// The grid of the samples; `None` without a window.
@@ -63,6 +80,17 @@ impl<'a> Task<'a> {
         if self.rungs.iter().any(|rung| rung.geometry.shape() != shape) {
             return wrong("the windows lie on different grids");
         }
+        if let Some(fallback) = &self.fallback {
+            if fallback.geometry.shape() != shape {
+                return wrong("the network's window lies on another grid");
+            }
+            if fallback.geometry.window() != fallback.network.window() {
+                return wrong("the network is one for another window");
+            }
+            if self.label >= fallback.geometry.labels().max(1) {
+                return wrong("the network knows no label of that number");
+            }
+        }
         let mut labels = self.rungs.iter().map(|rung| rung.geometry.labels());
         if labels.any(|labels| self.label >= labels.max(1)) {
             return wrong("the windows know no label of that number");
@@ -71,7 +99,9 @@ impl<'a> Task<'a> {
         if !(options.temperature > 0.0 && options.temperature.is_finite()) {
             return wrong("the temperature must be a number above 0");
         }
-        if options.backoff == Backoff::OnDeadEnd && options.method != Method::Row {
+        if options.backoff == Backoff::OnDeadEnd
+            && (options.method != Method::Row || self.walks_bits())
+        {
             return wrong(
                 "back-off on dead ends takes --search row: only whole rows are dead ends",
             );

@@ -17,9 +17,10 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::SearchError;
 use super::constraint::Constraints;
+use super::fallback::{Fallback, INTERPOLATED};
 use super::ladder::{Answer, FORCED, Ladder};
 use super::options::{Counters, Method, SearchOptions, Status};
-use crate::window::{ContextKey, Frame, MAX_KEY_BYTES};
+use crate::window::{ContextKey, Contexts, Frame, MAX_KEY_BYTES};
 
 /// Most memory for the blame of one search: a set of all bits for each bit, 46,340 free bits. MNIST's
 /// 784 take 80 kB.
@@ -49,6 +50,18 @@ pub(super) struct BitSearch<'a> {
     counters: Counters,
     /// Whether the latent as it stands is a completion that the caller has.
     handed_out: bool,
+    /// What the network said of the bit that the walk waits for.
+    told: Option<[f64; 2]>,
+    /// What the windows said of that bit: nothing.
+    asked_for: Option<(Answer, ContextKey)>,
+}
+
+/// How far a walk got.
+pub(super) enum Walked {
+    /// It ended.
+    Ended(Status),
+    /// It waits for the network's answer to the context of this position.
+    Asks(usize),
 }
 
 /// The choice at one free bit.
@@ -104,6 +117,8 @@ impl<'a> BitSearch<'a> {
             answered: vec![FORCED; bits],
             counters: Counters::default(),
             handed_out: false,
+            told: None,
+            asked_for: None,
         })
     }
 
@@ -123,15 +138,31 @@ impl<'a> BitSearch<'a> {
         &self.answered
     }
 
-    /// Goes on to the next completion.
+    /// What the network that the walk waits for said: the probabilities of a 0 and a 1.
+    pub(super) fn tell(&mut self, chances: [f64; 2]) {
+        self.told = Some(chances);
+    }
+
+    /// Adds the context that the walk waits for.
+    pub(super) fn push(&self, position: usize, contexts: &mut Contexts) {
+        if let Some(fallback) = self.fallback() {
+            fallback.push(&self.frame, position, contexts);
+        }
+    }
+
+    pub(super) fn fallback(&self) -> Option<&Fallback<'a>> {
+        self.ladder.fallback.as_ref()
+    }
+
+    /// Goes on to the next completion, or to the next bit that the network answers.
     pub(super) fn advance(
         &mut self,
         interrupted: &dyn Fn() -> Option<Status>,
-    ) -> Result<Status, SearchError> {
+    ) -> Result<Walked, SearchError> {
         // The leaf of a completion that was handed out is a dead end now, and since the completions of
         // every other choice are still wanted, it blames all bits.
         if std::mem::take(&mut self.handed_out) && !self.leave_leaf() {
-            return Ok(Status::NoneExists);
+            return Ok(Walked::Ended(Status::NoneExists));
         }
         let mut steps = 0u32;
         loop {
@@ -139,7 +170,7 @@ impl<'a> BitSearch<'a> {
                 let decided = self.decided();
                 if let Some(ranges) = self.constraints.refuted(&self.frame, decided) {
                     if self.depth == 0 {
-                        return Ok(Status::NoneExists);
+                        return Ok(Walked::Ended(Status::NoneExists));
                     }
                     // The value just set has failed.
                     self.depth -= 1;
@@ -149,16 +180,22 @@ impl<'a> BitSearch<'a> {
             if self.depth == self.free.len() {
                 self.counters.deepest = self.ladder.shape().bits() as u64;
                 self.handed_out = true;
-                return Ok(Status::Sample);
+                return Ok(Walked::Ended(Status::Sample));
             }
             steps = steps.wrapping_add(1);
             if steps.is_multiple_of(256)
                 && let Some(status) = interrupted()
             {
-                return Ok(status);
+                return Ok(Walked::Ended(status));
             }
             if self.nodes.len() == self.depth {
-                let node = self.enter()?;
+                let Some(node) = self.enter()? else {
+                    return Ok(if self.cap_is_reached() {
+                        Walked::Ended(Status::CapReached)
+                    } else {
+                        Walked::Asks(self.free[self.depth])
+                    });
+                };
                 self.nodes.push(node);
             }
             if self.try_next_value() {
@@ -168,10 +205,10 @@ impl<'a> BitSearch<'a> {
             }
             let limit = self.max_backtracks;
             if limit.is_some_and(|limit| self.counters.backtracks >= limit) {
-                return Ok(Status::BudgetSpent);
+                return Ok(Walked::Ended(Status::BudgetSpent));
             }
             if !self.backtrack() {
-                return Ok(Status::NoneExists);
+                return Ok(Walked::Ended(Status::NoneExists));
             }
         }
     }
@@ -182,22 +219,43 @@ impl<'a> BitSearch<'a> {
         next.unwrap_or(self.ladder.shape().bits())
     }
 
-    /// Looks up the context at the current depth.
-    fn enter(&mut self) -> Result<Node, SearchError> {
+    /// Whether the network has answered as many bits of the walk as it may.
+    fn cap_is_reached(&self) -> bool {
+        let most = self.fallback().and_then(|fallback| fallback.most);
+        most.is_some_and(|most| {
+            let answered = self.nodes.iter().filter(|node| node.rung == INTERPOLATED);
+            answered.count() as u64 >= most
+        })
+    }
+
+    /// Looks up the context at the current depth; `None` when the network is to answer and has not yet.
+    fn enter(&mut self) -> Result<Option<Node>, SearchError> {
         let position = self.free[self.depth];
         self.counters.deepest = self.counters.deepest.max(position as u64);
-        let (answer, key) = self.ladder.answer(&mut self.frame, position)?;
+        let (mut answer, key) = match self.asked_for.take() {
+            Some(waiting) => waiting,
+            None => self.ladder.answer(&mut self.frame, position)?,
+        };
+        if answer.is_dead() && self.fallback().is_some() {
+            match self.told.take() {
+                Some(chances) => answer = self.ladder.interpolation(chances),
+                None => {
+                    self.asked_for = Some((answer, key));
+                    return Ok(None);
+                }
+            }
+        }
         if self.method == Method::Backjump {
             let start = self.depth * self.words;
             self.blame[start..start + self.words].fill(0);
         }
         self.answered[position] = answer.rung;
-        Ok(Node {
+        Ok(Some(Node {
             first: draw(answer, &key, position, self.draw_seed),
             supported: answer.chance.map(|chance| chance > 0.0),
             rung: answer.rung,
             tried: 0,
-        })
+        }))
     }
 
     /// Sets the bit at the current depth to its next supported value, if there is one left.

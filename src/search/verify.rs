@@ -1,12 +1,12 @@
 //! The proof of promise P2 for samples: each bit that is not fixed is supported at the window that
-//! answered it. From the index, or from the training latents alone.
+//! answered it; bits that the network answered are marked as such and counted. From the index, or from the training latents alone.
 
 use std::collections::HashMap;
 
 use rayon::prelude::*;
 
 use super::SearchError;
-use super::samples::{ANSWERED_FIXED, SampleSet};
+use super::samples::{ANSWERED_FIXED, ANSWERED_INTERPOLATED, SampleSet};
 use crate::index::{Histogram, Index, WindowIndex};
 use crate::latent::{Bits, LatentSet, Shape};
 use crate::progress::Observer;
@@ -30,21 +30,38 @@ pub struct SupportReport {
     pub checked: u64,
     /// Bits that the user fixed, which nothing needs to support.
     pub fixed: u64,
+    /// Bits that the network answered, which are marked and not supported by anything.
+    pub interpolated: u64,
     /// Bits without support, in order.
     pub unsupported: Vec<Unsupported>,
 }
 
-/// The window that answers for each bit of one sample, `None` for a fixed bit.
-fn windows_of(samples: &SampleSet, sample: usize, otherwise: Window) -> Vec<Option<Window>> {
+/// Who answers for a bit of a sample.
+#[derive(Clone, Copy, PartialEq)]
+enum By {
+    User,
+    Network,
+    Window(Window),
+}
+
+/// Who answers for each bit of one sample.
+fn windows_of(samples: &SampleSet, sample: usize, otherwise: Window) -> Vec<By> {
     let bits = samples.latents.shape().bits();
     match &samples.answered_by {
-        None => vec![Some(otherwise); bits],
+        None => vec![By::Window(otherwise); bits],
         Some(answered) => answered[sample * bits..(sample + 1) * bits]
             .iter()
             .map(|by| match by {
-                &ANSWERED_FIXED => None,
+                &ANSWERED_FIXED => By::User,
+                &ANSWERED_INTERPOLATED => By::Network,
                 // `SampleSet::read` has seen to it that every number has its window.
-                by => samples.windows.get(usize::from(*by) - 1).copied(),
+                by => By::Window(
+                    samples
+                        .windows
+                        .get(usize::from(*by) - 1)
+                        .copied()
+                        .unwrap_or(otherwise),
+                ),
             })
             .collect(),
     }
@@ -107,9 +124,16 @@ pub fn verify_from_index(
         let mut report = SupportReport::default();
         let asked = windows_of(samples, sample, otherwise);
         for (position, window) in asked.into_iter().enumerate() {
-            let Some(window) = window else {
-                report.fixed += 1;
-                continue;
+            let window = match window {
+                By::User => {
+                    report.fixed += 1;
+                    continue;
+                }
+                By::Network => {
+                    report.interpolated += 1;
+                    continue;
+                }
+                By::Window(window) => window,
             };
             let held = windows.iter().find(|(_, held)| held.window() == window);
             let held = held.filter(|_| number.is_some());
@@ -172,14 +196,16 @@ pub fn verify_from_latents(
                 .into_iter()
                 .enumerate()
             {
-                if by == Some(window) {
+                if by == By::Window(window) {
                     let label = label_of(sample_labels, sample);
                     let plain = plain_context(on, latent, window, anchor, position);
                     let context = (label, plain);
                     wanted.entry(context.clone()).or_default();
                     bits.push((sample, position, context));
-                } else if by.is_none() {
+                } else if by == By::User {
                     report.fixed += 1;
+                } else if by == By::Network {
+                    report.interpolated += 1;
                 }
             }
         }
@@ -219,10 +245,12 @@ pub fn verify_from_latents(
         }
         reports.push(report);
     }
-    // Every window has counted the same fixed bits.
-    let fixed = reports.first().map_or(0, |report| report.fixed);
+    // Every window has counted the same fixed and interpolated bits.
+    let first = reports.first();
+    let (fixed, interpolated) = first.map_or((0, 0), |report| (report.fixed, report.interpolated));
     let mut merged = SupportReport::merged(reports);
     merged.fixed = fixed;
+    merged.interpolated = interpolated;
     merged.unsupported.sort();
     Ok(merged)
 }
@@ -245,6 +273,7 @@ impl SupportReport {
             .fold(Self::default(), |mut all, report| {
                 all.checked += report.checked;
                 all.fixed += report.fixed;
+                all.interpolated += report.interpolated;
                 all.unsupported.extend(report.unsupported);
                 all
             })

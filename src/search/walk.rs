@@ -5,11 +5,15 @@ use std::time::{Duration, Instant};
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::constraint::Constraints;
+use super::fallback::Fallback;
+#[cfg(doc)]
+use super::fallback::Policy;
 use super::ladder::{FORCED, Ladder};
-use super::options::{Counters, Method, Status};
+use super::options::{Counters, Method, SearchOptions, Status};
 use super::rows::RowSearch;
-use super::tree::BitSearch;
+use super::tree::{BitSearch, Walked};
 use super::{SearchError, Task};
+use crate::window::Contexts;
 
 /// A search for the samples of a task, one after the other.
 pub struct Search<'a> {
@@ -18,6 +22,14 @@ pub struct Search<'a> {
     started: Option<Instant>,
     /// Set once the search has ended for good.
     ended: Option<Status>,
+}
+
+/// How far a search got.
+pub(super) enum Step {
+    /// It ended, or found a sample.
+    Ended(Status),
+    /// It waits for the network's answer for this position.
+    Asks(usize),
 }
 
 enum Walk<'a> {
@@ -33,16 +45,47 @@ impl<'a> Search<'a> {
     /// [`SearchError::Task`], [`SearchError::Contradiction`] or a constraint's own for what cannot be
     /// searched for, [`SearchError::TooLarge`] when backjumping would need more memory for blame than it
     /// may have.
+    ///
+    /// A network that answers at dead ends is not let in: [`Search::let_in`] is the search that follows.
     pub fn new(task: &'a Task<'a>, sample: u64) -> Result<Self, SearchError> {
+        let fallback = task.fallback.filter(|_| task.walks_bits());
+        Self::with(task, sample, fallback, false)
+    }
+
+    /// A search that lets the task's network in where a row would be dead otherwise, one column at a time.
+    /// [`Policy::OnDeadEnd`] takes it when a search without the network has found nothing.
+    ///
+    /// # Errors
+    /// As [`Search::new`].
+    pub fn let_in(task: &'a Task<'a>, sample: u64) -> Result<Self, SearchError> {
+        Self::with(task, sample, task.fallback, true)
+    }
+
+    fn with(
+        task: &'a Task<'a>,
+        sample: u64,
+        fallback: Option<Fallback<'a>>,
+        let_in: bool,
+    ) -> Result<Self, SearchError> {
         let options = &task.options;
         let seed = xxh3_64_with_seed(&sample.to_le_bytes(), options.seed);
         let constraints = Constraints(&task.constraints);
-        let ladder = Ladder::new(&task.rungs, options);
+        let ladder = Ladder::new(&task.rungs, options, fallback);
         let frame = task.prepare(|| ladder.frame())?;
         let walk = match options.method {
-            Method::Row => Walk::Rows(RowSearch::new(ladder, constraints, options, seed, frame)),
-            Method::Chronological | Method::Backjump => {
-                Walk::Bits(BitSearch::new(ladder, constraints, options, seed, frame)?)
+            _ if let_in => Walk::Rows(RowSearch::new(ladder, constraints, options, seed, frame)),
+            Method::Row if fallback.is_none() => {
+                Walk::Rows(RowSearch::new(ladder, constraints, options, seed, frame))
+            }
+            // A row that the network may answer anywhere has as many states as there are values: bit by bit
+            // then, where nothing but a constraint can be a dead end.
+            Method::Row | Method::Chronological | Method::Backjump => {
+                let method = match options.method {
+                    Method::Row => Method::Backjump,
+                    method => method,
+                };
+                let options = SearchOptions { method, ..*options };
+                Walk::Bits(BitSearch::new(ladder, constraints, &options, seed, frame)?)
             }
         };
         Ok(Self {
@@ -69,8 +112,8 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// For each bit, the number of the window that answered it, counted from the largest; `None` where a
-    /// constraint forced it. After [`Status::Sample`].
+    /// For each bit, the number of the window that answered it, counted from the largest, or
+    /// [`INTERPOLATED`](super::INTERPOLATED); `None` where a constraint forced it. After [`Status::Sample`].
     pub fn answered(&self) -> Vec<Option<u8>> {
         let rungs = match &self.walk {
             Walk::Bits(search) => search.answered(),
@@ -90,8 +133,28 @@ impl<'a> Search<'a> {
     /// # Errors
     /// Whatever the index reports.
     pub fn advance(&mut self, stop: &dyn Fn() -> bool) -> Result<Status, SearchError> {
+        let (mut contexts, mut chances) = (Contexts::default(), Vec::new());
+        loop {
+            let position = match self.step(stop)? {
+                Step::Ended(status) => return Ok(status),
+                Step::Asks(position) => position,
+            };
+            contexts.clear();
+            self.push(position, &mut contexts);
+            if let Walk::Bits(search) = &self.walk
+                && let Some(fallback) = search.fallback()
+            {
+                fallback.ask(&contexts, &mut chances)?;
+            }
+            // One context, one answer: `ask` sees to it.
+            self.tell(chances.first().copied().unwrap_or([0.5; 2]));
+        }
+    }
+
+    /// Goes on to the next completion or, if that comes first, to the next bit that the network is to answer.
+    pub(super) fn step(&mut self, stop: &dyn Fn() -> bool) -> Result<Step, SearchError> {
         if let Some(status) = self.ended {
-            return Ok(status);
+            return Ok(Step::Ended(status));
         }
         let started = *self.started.get_or_insert_with(Instant::now);
         let timeout = self.timeout;
@@ -103,12 +166,29 @@ impl<'a> Search<'a> {
             late.then_some(Status::BudgetSpent)
         };
         let status = match &mut self.walk {
-            Walk::Bits(search) => search.advance(&interrupted)?,
+            Walk::Bits(search) => match search.advance(&interrupted)? {
+                Walked::Ended(status) => status,
+                Walked::Asks(position) => return Ok(Step::Asks(position)),
+            },
             Walk::Rows(search) => search.advance(&interrupted)?,
         };
-        if matches!(status, Status::NoneExists | Status::BudgetSpent) {
+        if !matches!(status, Status::Sample | Status::Stopped) {
             self.ended = Some(status);
         }
-        Ok(status)
+        Ok(Step::Ended(status))
+    }
+
+    /// Adds the context of a position that the search waits for to those that are asked.
+    pub(super) fn push(&self, position: usize, contexts: &mut Contexts) {
+        if let Walk::Bits(search) = &self.walk {
+            search.push(position, contexts);
+        }
+    }
+
+    /// What the network said of it.
+    pub(super) fn tell(&mut self, chances: [f64; 2]) {
+        if let Walk::Bits(search) = &mut self.walk {
+            search.tell(chances);
+        }
     }
 }

@@ -6,6 +6,7 @@ mod frame;
 mod geometry;
 mod key;
 mod kind;
+mod symbols;
 mod upper;
 
 pub use error::WindowError;
@@ -13,4 +14,5 @@ pub use frame::Frame;
 pub use geometry::{Geometry, MAX_LABELS};
 pub use key::{ContextKey, DIGEST_BYTES, KeyRule, MAX_KEY_BYTES};
 pub use kind::{Anchor, Condition, Window};
+pub use symbols::Contexts;
 pub use upper::UpperKey;

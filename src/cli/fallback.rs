@@ -1,0 +1,109 @@
+//! The network that answers where the windows do not: `--fallback`.
+
+use std::path::PathBuf;
+
+use anyhow::bail;
+use clap::{Args, ValueEnum};
+
+use super::neural::load_predictor;
+use crate::index::Index;
+use crate::latent::Shape;
+use crate::neural::{Device, PlainArvm, PredictorConfig};
+use crate::search::{Fallback, Policy};
+use crate::window::Geometry;
+
+/// A network that may answer
+#[derive(Args)]
+pub(super) struct FallbackArgs {
+    /// An ARVM of this index, which may answer where no window does: a checkpoint, or a run's folder. It runs on
+    /// the processor. Its bits are marked
+    #[arg(long, value_name = "ARVM")]
+    fallback: Option<PathBuf>,
+
+    /// When the network answers
+    #[arg(long, value_enum, default_value_t = PolicyArg::OnDeadEnd, requires = "fallback")]
+    policy: PolicyArg,
+
+    /// Most bits of a sample that the network may answer, or none; a sample that needs more is given up
+    #[arg(long, value_name = "N", requires = "fallback")]
+    max_interpolated: Option<u64>,
+}
+
+#[derive(Clone, Copy, ValueEnum)]
+enum PolicyArg {
+    /// Never, as without --fallback
+    Never,
+    /// Where no window has a match, instead of a dead end; bits are then found one by one
+    OnNoMatch,
+    /// When a search without it has proved that there is no sample, or spent its budget
+    OnDeadEnd,
+    /// For every free bit; no window is asked
+    Always,
+}
+
+impl FallbackArgs {
+    /// The network on the grid of the samples; `None` where none may answer.
+    pub(super) fn load(&self, index: &Index, shape: Shape) -> anyhow::Result<Option<Loaded>> {
+        let policy = match self.policy {
+            PolicyArg::Never => None,
+            PolicyArg::OnNoMatch => Some(Policy::OnNoMatch),
+            PolicyArg::OnDeadEnd => Some(Policy::OnDeadEnd),
+            PolicyArg::Always => Some(Policy::Always),
+        };
+        let (Some(path), Some(policy)) = (&self.fallback, policy) else {
+            return Ok(None);
+        };
+        let predictor = load_predictor(path, Device::CPU)?;
+        let named = |error: anyhow::Error| error.context(format!("--fallback {}", path.display()));
+        predictor
+            .config()
+            .check_index(index)
+            .map_err(|error| named(error.into()))?;
+        let network = PlainArvm::new(&predictor).map_err(|error| named(error.into()))?;
+        let held = index.window(predictor.geometry().window())?;
+        let geometry = held.geometry_on(shape)?;
+        if !network.reads(&geometry) {
+            bail!(
+                "--fallback {}: expected a network for {shape} samples, found one for {} latents of window {}",
+                path.display(),
+                predictor.geometry().shape(),
+                predictor.config().window
+            );
+        }
+        Ok(Some(Loaded {
+            name: path.display().to_string(),
+            config: predictor.config().clone(),
+            network,
+            geometry,
+            policy,
+            most: self.max_interpolated,
+        }))
+    }
+}
+
+/// A network ready to answer.
+pub(super) struct Loaded {
+    name: String,
+    config: PredictorConfig,
+    network: PlainArvm,
+    geometry: Geometry,
+    policy: Policy,
+    most: Option<u64>,
+}
+
+impl Loaded {
+    pub(super) fn fallback(&self) -> Fallback<'_> {
+        Fallback {
+            geometry: &self.geometry,
+            network: &self.network,
+            policy: self.policy,
+            most: self.most,
+        }
+    }
+
+    /// As the samples file has it.
+    pub(super) fn described(&self) -> (String, Policy, Option<u64>) {
+        let name = format!("{} (arvm {})", self.name, self.config.window);
+        (name, self.policy, self.most)
+    }
+}

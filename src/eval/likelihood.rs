@@ -1,0 +1,147 @@
+//! How well a model knows latents: bits per latent, the negative log₂ likelihood, exact. And the model without
+//! a network: the index itself, with back-off and a prior.
+
+use rayon::prelude::*;
+use serde::Serialize;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::index::{Counts, Histogram, IndexError};
+use crate::latent::LatentSet;
+use crate::progress::Observer;
+use crate::window::{ContextKey, Frame, Geometry};
+
+/// How the counts of several windows become one probability.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Smoothing {
+    /// (n₁ + ½) / (n + 1) at the largest window that has a match, ½ where none has: the estimator of
+    /// Krichevsky and Trofimov (1981).
+    Backoff,
+    /// (n₁ + p) / (n + 1), with p what the next smaller window says, ½ below the last: a Dirichlet prior of
+    /// weight 1 around the smaller window (MacKay & Peto 1995).
+    Blend,
+}
+
+/// The index as a model: a probability for every bit of every latent.
+pub struct CountModel<'a> {
+    /// Windows, largest first, with what followed their contexts. All on one grid.
+    pub windows: Vec<(&'a Geometry, &'a dyn Counts)>,
+    /// How their counts become a probability.
+    pub smoothing: Smoothing,
+}
+
+impl CountModel<'_> {
+    /// The probability of a 1 by the histograms of a bit's contexts, largest window first.
+    fn probability(&self, found: impl DoubleEndedIterator<Item = Histogram>) -> f64 {
+        match self.smoothing {
+            Smoothing::Backoff => {
+                let mut found = found;
+                let first = found.find(|histogram| histogram.total() > 0);
+                let histogram = first.unwrap_or_default();
+                (histogram.n1 as f64 + 0.5) / (histogram.total() as f64 + 1.0)
+            }
+            Smoothing::Blend => found.rev().fold(0.5, |smaller, histogram| {
+                (histogram.n1 as f64 + smaller) / (histogram.total() as f64 + 1.0)
+            }),
+        }
+    }
+
+    /// The probability of a 1 at `position`, given the bits before it in `frame`.
+    ///
+    /// # Errors
+    /// Whatever the index reports.
+    pub fn of_position(&self, frame: &mut Frame, position: usize) -> Result<f64, IndexError> {
+        let mut found = Vec::with_capacity(self.windows.len());
+        for (geometry, counts) in &self.windows {
+            let histogram = counts.histogram(&geometry.key(frame, position))?;
+            found.push(histogram.unwrap_or_default());
+        }
+        Ok(self.probability(found.into_iter()))
+    }
+
+    /// A latent drawn bit by bit from the model, a function of the seed; packed as a row of a latent set.
+    ///
+    /// # Errors
+    /// Whatever the index reports.
+    pub fn sample(&self, label: u64, seed: u64) -> Result<Vec<u8>, IndexError> {
+        let geometries: Vec<_> = self.windows.iter().map(|(geometry, _)| *geometry).collect();
+        let Some(shape) = geometries.first().map(|geometry| geometry.shape()) else {
+            return Ok(Vec::new());
+        };
+        let mut frame = Frame::new(shape, &geometries);
+        frame.set_label(label);
+        for position in 0..shape.bits() {
+            let one = self.of_position(&mut frame, position)?;
+            // 53 bits: as many as a float in [0, 1) has.
+            let draw = xxh3_64_with_seed(&(position as u64).to_le_bytes(), seed) >> 11;
+            frame.set(position, (draw as f64) < one * (1u64 << 53) as f64);
+        }
+        Ok(frame.to_packed())
+    }
+
+    /// Bits of each latent; `labels` gives the numbers of their labels. One batch of lookups for each latent and
+    /// window.
+    ///
+    /// # Errors
+    /// Whatever the index reports.
+    pub fn bits(
+        &self,
+        latents: &LatentSet,
+        labels: &[u64],
+        observer: &dyn Observer,
+    ) -> Result<Vec<f64>, IndexError> {
+        let shape = latents.shape();
+        let geometries: Vec<_> = self.windows.iter().map(|(geometry, _)| *geometry).collect();
+        let each = (0..latents.len()).into_par_iter().map(|id| {
+            if observer.stop_requested() {
+                return Err(IndexError::Stopped);
+            }
+            let mut frame = Frame::new(shape, &geometries);
+            frame.load(latents.packed_latent(id));
+            frame.set_label(labels.get(id).copied().unwrap_or_default());
+            let mut found: Vec<Vec<Option<Histogram>>> = Vec::new();
+            for (geometry, counts) in &self.windows {
+                let keys = (0..shape.bits()).map(|position| geometry.key(&mut frame, position));
+                let keys: Vec<ContextKey> = keys.collect();
+                let mut histograms = Vec::new();
+                counts.histograms(&keys, &mut histograms)?;
+                found.push(histograms);
+            }
+            let mut bits = 0.0;
+            for position in 0..shape.bits() {
+                let histograms = found.iter().map(|own| own[position].unwrap_or_default());
+                let one = self.probability(histograms);
+                bits -= if frame.get(position) { one } else { 1.0 - one }.log2();
+            }
+            observer.advance(1);
+            Ok(bits)
+        });
+        each.collect()
+    }
+}
+
+/// What a model knows of training latents and of others, in bits per latent.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BitsReport {
+    /// `count`, `count, blended`, or the kind of network.
+    pub model: String,
+    /// Mean over training latents.
+    pub train: f64,
+    /// Mean over latents that were not indexed.
+    pub held_out: Option<f64>,
+    /// `held_out` − `train`: what the model has memorized, in bits.
+    pub gap: Option<f64>,
+}
+
+impl BitsReport {
+    /// From the bits of each latent.
+    pub fn new(model: impl Into<String>, train: &[f64], held_out: Option<&[f64]>) -> Self {
+        let mean = |bits: &[f64]| bits.iter().sum::<f64>() / bits.len().max(1) as f64;
+        let (train, held_out) = (mean(train), held_out.map(mean));
+        Self {
+            model: model.into(),
+            train,
+            held_out,
+            gap: held_out.map(|held_out| held_out - train),
+        }
+    }
+}

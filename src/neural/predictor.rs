@@ -1,0 +1,591 @@
+//! What the networks over bits share: for which index, window and grid they are, and what they are asked.
+
+use std::fmt;
+use std::path::Path;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+use tch::{Kind, Tensor, no_grad_guard};
+
+use super::arvm::Arvm;
+use super::checkpoint::Checkpoint;
+use super::layers::{self, Builder, Parameters};
+use super::pixelcnn::PixelCnn;
+use super::predictor_training::log2_loss;
+use super::random::{Purpose, Stream};
+use super::transformer::Transformer;
+use super::{Device, NeuralError};
+use crate::index::Index;
+use crate::latent::{LatentSet, Shape};
+use crate::progress::Observer;
+use crate::window::{Anchor, Contexts, Frame, Geometry, Window};
+
+/// Latents whose bits are found in one go.
+const BATCH: usize = 20;
+/// Most units of a layer and most layers: far beyond use, and small enough to multiply.
+const MOST_WIDTH: usize = 4096;
+const MOST_DEPTH: usize = 64;
+
+/// Which network gives the next bit's probability.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NetworkKind {
+    /// The paper's: one layer over the window, then layers over the site alone (Eqns 11–14).
+    Arvm,
+    /// Gated PixelCNN (van den Oord et al. 2016, arXiv 1606.05328).
+    PixelCnn,
+    /// A causal transformer over sites.
+    Transformer,
+}
+
+impl NetworkKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Arvm, Self::PixelCnn, Self::Transformer];
+
+    /// As checkpoints and the command line have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Arvm => "arvm",
+            Self::PixelCnn => "pixelcnn",
+            Self::Transformer => "transformer",
+        }
+    }
+}
+
+impl fmt::Display for NetworkKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A network over bits, and what it was made for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PredictorConfig {
+    /// Rows of the latents.
+    pub height: usize,
+    /// Columns of the latents.
+    pub width: usize,
+    /// Bits of a site, K.
+    pub channels: usize,
+    /// The window, as written on the command line: what the network sees, exactly.
+    pub window: String,
+    /// `none` or `site`, as in the index.
+    pub anchor: String,
+    /// The labels that contexts are bound to; none where they are not.
+    pub labels: Vec<i64>,
+    /// [`Index::identity`] of the index that it learns.
+    pub index: String,
+    /// Units of a layer.
+    pub units: usize,
+    /// Residual blocks (ARVM), gated layers (PixelCNN) or blocks (transformer); a PixelCNN has no more than
+    /// its window has rows.
+    pub depth: usize,
+}
+
+impl PredictorConfig {
+    /// The default network for a window of an index.
+    pub fn new(index: &Index, window: Window) -> Self {
+        let (shape, manifest) = (index.shape(), index.manifest());
+        Self {
+            height: shape.height(),
+            width: shape.width(),
+            channels: shape.channels(),
+            window: window.to_string(),
+            anchor: manifest.anchor.clone(),
+            labels: manifest.label_values.clone(),
+            index: index.identity(),
+            units: 128,
+            depth: 2,
+        }
+    }
+
+    /// The grid of the latents.
+    ///
+    /// # Errors
+    /// [`NeuralError::Latent`] when it is none.
+    pub fn shape(&self) -> Result<Shape, NeuralError> {
+        Ok(Shape::new(self.height, self.width, self.channels)?)
+    }
+
+    /// The window on the grid.
+    ///
+    /// # Errors
+    /// [`NeuralError::Setting`] when it cannot be laid on it.
+    pub fn geometry(&self) -> Result<Geometry, NeuralError> {
+        let wrong = |error: crate::window::WindowError| {
+            NeuralError::setting(
+                format!("a window on a {}x{} grid", self.height, self.width),
+                error,
+            )
+        };
+        let window = Window::from_str(&self.window).map_err(wrong)?;
+        let anchor = Anchor::from_str(&self.anchor).map_err(wrong)?;
+        let geometry = Geometry::new(window, anchor, self.shape()?).map_err(wrong)?;
+        geometry
+            .with_labels(self.labels.len() as u64)
+            .map_err(wrong)
+    }
+
+    /// Refuses what no network can be made of.
+    pub(super) fn check(&self, kind: NetworkKind) -> Result<(), NeuralError> {
+        let geometry = self.geometry()?;
+        for (name, found, least, most) in [
+            ("width", self.units, 1, MOST_WIDTH),
+            (
+                "depth",
+                self.depth,
+                usize::from(kind != NetworkKind::Arvm),
+                MOST_DEPTH,
+            ),
+        ] {
+            if !(least..=most).contains(&found) {
+                return Err(NeuralError::setting(
+                    format!("a {name} of {least} to {most}"),
+                    found,
+                ));
+            }
+        }
+        if kind == NetworkKind::Transformer
+            && !self.units.is_multiple_of(transformer_heads(self.units))
+        {
+            return Err(NeuralError::setting("a width that 4 divides", self.units));
+        }
+        let invariant = geometry.anchor() == Anchor::None;
+        let square = !matches!(geometry.window(), Window::Sequence { .. });
+        if kind != NetworkKind::Arvm && !(invariant && square) {
+            return Err(NeuralError::setting(
+                format!("a square window or global, and contexts without their site, for a {kind}"),
+                format!("window {}, anchor {}", self.window, self.anchor),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Refuses an index that the network was not trained on.
+    ///
+    /// # Errors
+    /// [`NeuralError::Setting`] with both named.
+    pub fn check_index(&self, index: &Index) -> Result<(), NeuralError> {
+        let identity = index.identity();
+        let shape = index.shape();
+        if (self.height, self.width, self.channels)
+            != (shape.height(), shape.width(), shape.channels())
+        {
+            return Err(NeuralError::setting(
+                format!(
+                    "an index of {}x{}x{} latents, as the network was trained on",
+                    self.height, self.width, self.channels
+                ),
+                format!("{}, of {shape} latents", index.path().display()),
+            ));
+        }
+        if identity != self.index {
+            return Err(NeuralError::setting(
+                format!("the index that the network was trained on, {}", self.index),
+                format!(
+                    "{}, which is {identity}: train a network on it, or name the other index",
+                    index.path().display()
+                ),
+            ));
+        }
+        let window = Window::from_str(&self.window).ok();
+        if !index
+            .windows()
+            .any(|held| Some(held.geometry().window()) == window)
+        {
+            let held: Vec<_> = index
+                .windows()
+                .map(|held| held.geometry().window().to_string())
+                .collect();
+            return Err(NeuralError::setting(
+                format!("an index with the window of the network, {}", self.window),
+                format!("{}, with {}", index.path().display(), held.join(", ")),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Heads of a transformer's attention.
+pub(super) fn transformer_heads(units: usize) -> usize {
+    if units >= 4 { 4 } else { 1 }
+}
+
+/// A trained network of any kind: the probability of each bit given those that its window sees.
+#[derive(Debug)]
+pub struct Predictor {
+    kind: NetworkKind,
+    config: PredictorConfig,
+    geometry: Geometry,
+    device: Device,
+    network: Network,
+    parameters: Parameters,
+}
+
+#[derive(Debug)]
+enum Network {
+    Arvm(Arvm),
+    PixelCnn(PixelCnn),
+    Transformer(Transformer),
+}
+
+impl Predictor {
+    /// A network with random parameters, a function of the seed.
+    ///
+    /// # Errors
+    /// [`NeuralError::Setting`] when the configuration cannot be.
+    pub fn new(
+        kind: NetworkKind,
+        config: PredictorConfig,
+        seed: u64,
+        device: Device,
+    ) -> Result<Self, NeuralError> {
+        Self::build(kind, config, Builder::fresh(seed, device), device)
+    }
+
+    /// Reads a checkpoint of any kind; nothing but the file is needed.
+    ///
+    /// # Errors
+    /// [`NeuralError::Checkpoint`], naming the file, what was expected and what was found.
+    pub fn load(path: &Path, device: Device) -> Result<Self, NeuralError> {
+        let kinds = NetworkKind::ALL.map(NetworkKind::name);
+        Self::from_checkpoint(&mut Checkpoint::read_any(path, &kinds)?, device)
+    }
+
+    /// The network of an opened checkpoint.
+    pub(crate) fn from_checkpoint(
+        checkpoint: &mut Checkpoint,
+        device: Device,
+    ) -> Result<Self, NeuralError> {
+        let config: PredictorConfig = checkpoint.config()?;
+        let tensors = checkpoint.take_model();
+        let path = checkpoint.path();
+        // `read_any` has let in no other.
+        let kind = NetworkKind::ALL
+            .into_iter()
+            .find(|kind| kind.name() == checkpoint.kind())
+            .unwrap_or(NetworkKind::Arvm);
+        let builder = Builder::from_file(path, tensors, device);
+        Self::build(kind, config, builder, device).map_err(|error| error.of(path))
+    }
+
+    fn build(
+        kind: NetworkKind,
+        config: PredictorConfig,
+        mut builder: Builder,
+        device: Device,
+    ) -> Result<Self, NeuralError> {
+        config.check(kind)?;
+        let geometry = config.geometry()?;
+        let b = &mut builder;
+        let network = match kind {
+            NetworkKind::Arvm => Network::Arvm(Arvm::new(b, &config, &geometry)?),
+            NetworkKind::PixelCnn => Network::PixelCnn(PixelCnn::new(b, &config, &geometry)?),
+            NetworkKind::Transformer => {
+                Network::Transformer(Transformer::new(b, &config, &geometry)?)
+            }
+        };
+        Ok(Self {
+            kind,
+            config,
+            geometry,
+            device,
+            network,
+            parameters: builder.finish()?,
+        })
+    }
+
+    /// Which network it is.
+    pub fn kind(&self) -> NetworkKind {
+        self.kind
+    }
+
+    /// What it was made for.
+    pub fn config(&self) -> &PredictorConfig {
+        &self.config
+    }
+
+    /// Its window on its grid.
+    pub fn geometry(&self) -> &Geometry {
+        &self.geometry
+    }
+
+    /// Where it runs.
+    pub fn device(&self) -> Device {
+        self.device
+    }
+
+    /// What is trained.
+    pub fn parameters(&self) -> &Parameters {
+        &self.parameters
+    }
+
+    /// The ARVM, if it is one: the only kind that answers for single contexts.
+    pub(super) fn arvm(&self) -> Option<&Arvm> {
+        match &self.network {
+            Network::Arvm(arvm) => Some(arvm),
+            Network::PixelCnn(_) | Network::Transformer(_) => None,
+        }
+    }
+
+    /// Contexts → logits of a 1 [N], with their graph. For an ARVM only.
+    pub(super) fn of_contexts(&self, contexts: &Contexts) -> Option<Tensor> {
+        self.arvm().map(|arvm| arvm.forward(contexts, self.device))
+    }
+
+    /// Bits ±1 [N, K, H, W] with the numbers of their labels → logits of a 1 [N, K, H, W], with their
+    /// graph: each given the bits that its window sees. For networks over whole grids.
+    pub(super) fn of_grids(&self, bits: &Tensor, labels: &Tensor) -> Option<Tensor> {
+        match &self.network {
+            Network::Arvm(_) => None,
+            Network::PixelCnn(network) => Some(network.forward(bits, labels)),
+            Network::Transformer(network) => Some(network.forward(bits, labels)),
+        }
+    }
+
+    /// Latents `first..last` of a set as bits ±1 [N, K, H, W].
+    pub(super) fn tensor(&self, set: &LatentSet, ids: impl Iterator<Item = usize>) -> Tensor {
+        let shape = self.geometry.shape();
+        let mut values = Vec::new();
+        let mut count = 0;
+        for id in ids {
+            values.extend(
+                set.latent(id)
+                    .iter()
+                    .by_vals()
+                    .map(|bit| if bit { 1f32 } else { -1.0 }),
+            );
+            count += 1;
+        }
+        let sides = [count, shape.height(), shape.width(), shape.channels()];
+        Tensor::from_slice(&values)
+            .view(sides.map(|side| side as i64))
+            .permute([0, 3, 1, 2])
+            .contiguous()
+            .to_device(self.device.0)
+    }
+
+    /// The logit of a 1 for every bit of latents, N × HWK in position order, `batch` latents at a time. `labels`
+    /// gives the number of each one's label.
+    ///
+    /// # Errors
+    /// [`NeuralError::Setting`] when the latents are of another shape.
+    pub fn logits(
+        &self,
+        set: &LatentSet,
+        labels: &[u64],
+        batch: usize,
+    ) -> Result<Vec<f32>, NeuralError> {
+        let shape = self.geometry.shape();
+        if set.shape() != shape {
+            return Err(NeuralError::setting(
+                format!("{shape} latents, as the network was trained on"),
+                set.shape(),
+            ));
+        }
+        let _guard = no_grad_guard();
+        let mut found = Vec::with_capacity(set.len() * shape.bits());
+        let mut frame = Frame::new(shape, &[&self.geometry]);
+        let mut contexts = Contexts::default();
+        let batch = batch.max(1);
+        for first in (0..set.len()).step_by(batch) {
+            let ids = first..set.len().min(first + batch);
+            if self.arvm().is_some() {
+                contexts.clear();
+                for id in ids {
+                    frame.load(set.packed_latent(id));
+                    frame.set_label(labels.get(id).copied().unwrap_or_default());
+                    for position in 0..shape.bits() {
+                        contexts.push(&self.geometry, &frame, position);
+                    }
+                }
+                if let Some(logits) = self.of_contexts(&contexts) {
+                    found.extend(layers::floats(&logits));
+                }
+            } else {
+                let numbers: Vec<_> = ids
+                    .clone()
+                    .map(|id| labels.get(id).copied().unwrap_or_default() as i64)
+                    .collect();
+                let numbers = Tensor::from_slice(&numbers).to_device(self.device.0);
+                if let Some(logits) = self.of_grids(&self.tensor(set, ids), &numbers) {
+                    found.extend(layers::floats(&logits.permute([0, 2, 3, 1])));
+                }
+            }
+        }
+        Ok(found)
+    }
+
+    /// The bits of each latent, the negative log₂ likelihood; `labels` gives the number of each one's label.
+    ///
+    /// # Errors
+    /// As [`Predictor::logits`]; [`NeuralError::Stopped`].
+    pub fn bits(
+        &self,
+        set: &LatentSet,
+        labels: &[u64],
+        observer: &dyn Observer,
+    ) -> Result<Vec<f64>, NeuralError> {
+        let row = set.shape().packed_bytes();
+        let bits = set.shape().bits();
+        let mut found = Vec::with_capacity(set.len());
+        for first in (0..set.len()).step_by(BATCH) {
+            if observer.stop_requested() {
+                return Err(NeuralError::Stopped);
+            }
+            let last = set.len().min(first + BATCH);
+            let packed = set.packed()[first * row..last * row].to_vec();
+            let some = LatentSet::from_packed(set.shape(), packed)?;
+            let labels = labels.get(first..last).unwrap_or_default();
+            let logits = self.logits(&some, labels, BATCH)?;
+            for (id, own) in logits.chunks_exact(bits).enumerate() {
+                found.push(log2_loss(own, some.latent(id).iter().by_vals()));
+            }
+            observer.advance((last - first) as u64);
+        }
+        Ok(found)
+    }
+
+    /// Latents drawn bit by bit from a network over whole grids, all in step, a function of the seed and the number
+    /// of latents. An ARVM is better asked through [`PlainArvm`](super::PlainArvm), which does not look at the
+    /// whole grid for each bit.
+    ///
+    /// # Errors
+    /// [`NeuralError::Stopped`].
+    pub fn sample(
+        &self,
+        count: usize,
+        label: u64,
+        seed: u64,
+        observer: &dyn Observer,
+    ) -> Result<LatentSet, NeuralError> {
+        let _guard = no_grad_guard();
+        let shape = self.geometry.shape();
+        let sides = [count, shape.channels(), shape.height(), shape.width()].map(|s| s as i64);
+        let bits = Tensor::zeros(sides, (Kind::Float, self.device.0));
+        let labels = Tensor::full([count as i64], label as i64, (Kind::Int64, self.device.0));
+        let mut drawn = vec![vec![false; shape.bits()]; count];
+        for position in 0..shape.bits() {
+            if observer.stop_requested() {
+                return Err(NeuralError::Stopped);
+            }
+            let (row, col, channel) = shape.place(position);
+            let (first, rows) = self.rows_for(row);
+            let logits = self.of_grids(&bits.narrow(2, first, rows), &labels);
+            let logits = logits.ok_or_else(|| {
+                NeuralError::setting("a network over whole grids", self.kind.name())
+            })?;
+            let at = |x: &Tensor, row: i64| {
+                x.select(3, col as i64)
+                    .select(2, row)
+                    .select(1, channel as i64)
+            };
+            let probabilities = layers::floats(&at(&logits, row as i64 - first).sigmoid());
+            let mut stream = Stream::new(seed, Purpose::Sample, position as u64);
+            let values: Vec<f32> = drawn
+                .iter_mut()
+                .zip(&probabilities)
+                .map(|(latent, one)| {
+                    latent[position] = stream.uniform() < f64::from(*one);
+                    if latent[position] { 1.0 } else { -1.0 }
+                })
+                .collect();
+            let mut place = at(&bits, row as i64);
+            place.copy_(&Tensor::from_slice(&values).to_device(self.device.0));
+            observer.advance(1);
+        }
+        let mut set = LatentSet::new(shape);
+        for latent in drawn {
+            set.push_bits(latent)?;
+        }
+        Ok(set)
+    }
+
+    /// The first row and the number of rows that a network must be given to answer for a row.
+    fn rows_for(&self, row: usize) -> (i64, i64) {
+        match (&self.network, self.geometry.window()) {
+            (Network::PixelCnn(_), Window::Square { radius }) => {
+                let first = row.saturating_sub(radius);
+                (first as i64, (row - first + 1) as i64)
+            }
+            (Network::PixelCnn(_), _) => (0, row as i64 + 1),
+            // Its displacements are those of the whole grid.
+            _ => (0, self.geometry.shape().height() as i64),
+        }
+    }
+}
+
+/// The channel of each bit's own site below it, chained: features [N, units, H, W] of sites, without their own
+/// bits, and all bits → logits [N, K, H, W], channel k given channels before k.
+#[derive(Debug)]
+pub(super) struct Chain {
+    features: layers::Conv,
+    own: Tensor,
+    mask: Tensor,
+    out: Tensor,
+    bias: Tensor,
+    channels: i64,
+}
+
+impl Chain {
+    pub(super) fn new(
+        builder: &mut Builder,
+        units: i64,
+        channels: i64,
+    ) -> Result<Self, NeuralError> {
+        let features = layers::Conv::new(
+            builder,
+            "chain.features",
+            (units, channels * units),
+            (1, 1),
+            2f64.sqrt(),
+        )?;
+        let own = builder.parameter(
+            "chain.own".to_owned(),
+            &[channels * units, channels, 1, 1],
+            layers::Start::Normal(1.0),
+        )?;
+        let out = builder.parameter(
+            "chain.out".to_owned(),
+            &[channels, units, 1, 1],
+            layers::Start::Normal((units as f64).powf(-0.5)),
+        )?;
+        let bias = builder.parameter(
+            "chain.bias".to_owned(),
+            &[channels],
+            layers::Start::Constant(0.0),
+        )?;
+        let mask: Vec<f32> = (0..channels * units)
+            .flat_map(|row| {
+                (0..channels).map(move |earlier| if earlier < row / units { 1.0 } else { 0.0 })
+            })
+            .collect();
+        let mask = Tensor::from_slice(&mask)
+            .view([channels * units, channels, 1, 1])
+            .to_device(own.device());
+        Ok(Self {
+            features,
+            own,
+            mask,
+            out,
+            bias,
+            channels,
+        })
+    }
+
+    pub(super) fn forward(&self, features: &Tensor, bits: &Tensor) -> Tensor {
+        let own = bits.conv2d(&(&self.own * &self.mask), None::<&Tensor>, 1, 0, 1, 1);
+        let hidden = (self.features.forward(features) + own).relu();
+        hidden.conv2d(&self.out, Some(&self.bias), 1, 0, 1, self.channels)
+    }
+}
+
+/// For each number of a label its row: [N] → [N, units, 1, 1]; nothing where contexts are bound to none.
+pub(super) fn label_rows(table: Option<&Tensor>, labels: &Tensor) -> Option<Tensor> {
+    table.map(|table| {
+        table
+            .index_select(0, &labels.to_kind(Kind::Int64))
+            .unsqueeze(-1)
+            .unsqueeze(-1)
+    })
+}

@@ -1,0 +1,398 @@
+//! How the networks over bits are trained: the index is the training set.
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use tch::{Kind, Tensor};
+use xxhash_rust::xxh3::Xxh3;
+
+use super::checkpoint::Checkpoint;
+use super::predictor::{NetworkKind, Predictor, PredictorConfig};
+use super::random::{Purpose, Stream};
+use super::train::{self, Batches, Moment, Outcome, Resumed, Trainee, Validation};
+use super::{Device, NeuralError, Parameters, RunFolder, TrainOptions};
+use crate::index::Counts;
+use crate::latent::{LatentSet, Picture};
+use crate::progress::Observer;
+use crate::window::{Contexts, Frame};
+
+/// Latents of each kind on which a network is watched.
+const WATCHED: usize = 200;
+/// Latents whose logits are found in one go while it is watched.
+const BATCH: usize = 20;
+
+/// How much each context of the index weighs (ARVM).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Weighting {
+    /// As often as it occurs: the likelihood of the training latents.
+    #[default]
+    Count,
+    /// Every distinct context alike.
+    Distinct,
+}
+
+/// How a network over bits is trained, beside [`TrainOptions`].
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PredictorRecipe {
+    /// Contexts of one update (ARVM), or latents (the others).
+    pub batch: usize,
+    /// How much a context weighs (ARVM).
+    pub weighting: Weighting,
+    /// Probability with which each bit of what the network sees is flipped, targets unchanged: against
+    /// mistakes that add up when it samples alone.
+    pub flip: f64,
+}
+
+impl PredictorRecipe {
+    /// The default recipe.
+    pub fn new(kind: NetworkKind) -> Self {
+        Self {
+            batch: if kind == NetworkKind::Arvm { 1024 } else { 32 },
+            weighting: Weighting::default(),
+            flip: 0.0,
+        }
+    }
+
+    fn check(&self) -> Result<(), NeuralError> {
+        if self.batch == 0 {
+            return Err(NeuralError::setting("a batch of at least 1", 0));
+        }
+        if !(0.0..0.5).contains(&self.flip) {
+            return Err(NeuralError::setting(
+                "flips with a probability of 0 to below 0.5",
+                self.flip,
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Latents with the numbers of their labels, 0 where contexts are bound to none.
+#[derive(Clone, Copy, Debug)]
+pub struct Numbered<'a> {
+    /// The latents.
+    pub latents: &'a LatentSet,
+    /// One number for each.
+    pub labels: &'a [u64],
+}
+
+/// What a network over bits learns from.
+#[derive(Clone, Copy)]
+pub struct PredictorData<'a> {
+    /// The latents of the index.
+    pub training: Numbered<'a>,
+    /// The histograms of the network's window.
+    pub counts: &'a dyn Counts,
+    /// Latents that are not in the index; without any, the best network is the one that knows the training
+    /// latents best.
+    pub held_out: Option<Numbered<'a>>,
+}
+
+struct PredictorTraining<'a> {
+    predictor: Predictor,
+    recipe: PredictorRecipe,
+    data: PredictorData<'a>,
+    batches: Batches,
+    frame: Frame,
+    seed: u64,
+}
+
+/// Trains a network over bits from the start into an empty folder.
+///
+/// # Errors
+/// [`NeuralError::Setting`] when network, recipe and data do not fit; [`NeuralError::Index`]; otherwise as
+/// the training loop: [`NeuralError::Diverged`], [`NeuralError::Io`].
+pub fn train_predictor(
+    (kind, config): (NetworkKind, PredictorConfig),
+    recipe: PredictorRecipe,
+    options: &TrainOptions,
+    data: PredictorData<'_>,
+    folder: &RunFolder,
+    device: Device,
+    observer: &dyn Observer,
+) -> Result<(Predictor, Outcome), NeuralError> {
+    let predictor = Predictor::new(kind, config, options.seed, device)?;
+    let mut training = PredictorTraining::new(predictor, recipe, options, data)?;
+    let outcome = train::train(&mut training, folder, options, None, observer)?;
+    Ok((training.predictor, outcome))
+}
+
+/// Refuses what no network can be made of, or trained by.
+///
+/// # Errors
+/// [`NeuralError::Setting`].
+pub fn check_predictor(
+    kind: NetworkKind,
+    config: &PredictorConfig,
+    recipe: &PredictorRecipe,
+) -> Result<(), NeuralError> {
+    config.check(kind)?;
+    recipe.check()
+}
+
+/// How the training in a folder was started: to be compared with what is asked for now.
+///
+/// # Errors
+/// [`NeuralError::Checkpoint`] when `last.safetensors` is not that of such a training.
+pub fn predictor_run(
+    folder: &RunFolder,
+    kind: NetworkKind,
+) -> Result<(PredictorConfig, PredictorRecipe, TrainOptions), NeuralError> {
+    Checkpoint::read(&folder.last(), kind.name())?.begun()
+}
+
+/// Goes on with the training in a folder, exactly as if it had never stopped.
+///
+/// # Errors
+/// [`NeuralError::Checkpoint`] when `last.safetensors` cannot be resumed or was trained on other latents;
+/// otherwise as [`train_predictor`].
+pub fn resume_predictor(
+    kind: NetworkKind,
+    data: PredictorData<'_>,
+    folder: &RunFolder,
+    device: Device,
+    observer: &dyn Observer,
+) -> Result<(Predictor, Outcome), NeuralError> {
+    let mut checkpoint = Checkpoint::read(&folder.last(), kind.name())?;
+    let (_, recipe, options): (PredictorConfig, _, _) = checkpoint.begun()?;
+    let predictor = Predictor::from_checkpoint(&mut checkpoint, device)?;
+    let mut training = PredictorTraining::new(predictor, recipe, &options, data)?;
+    let resumed = Resumed::from_checkpoint(&mut checkpoint, &training, &options)?;
+    let outcome = train::train(&mut training, folder, &options, Some(resumed), observer)?;
+    Ok((training.predictor, outcome))
+}
+
+impl<'a> PredictorTraining<'a> {
+    fn new(
+        predictor: Predictor,
+        recipe: PredictorRecipe,
+        options: &TrainOptions,
+        data: PredictorData<'a>,
+    ) -> Result<Self, NeuralError> {
+        recipe.check()?;
+        options.check()?;
+        let shape = predictor.geometry().shape();
+        for set in [Some(data.training), data.held_out].into_iter().flatten() {
+            if set.latents.shape() != shape {
+                return Err(NeuralError::setting(
+                    format!("{shape} latents, as in the index"),
+                    set.latents.shape(),
+                ));
+            }
+            if set.latents.is_empty() || set.latents.len() != set.labels.len() {
+                return Err(NeuralError::setting(
+                    "at least one latent, and a label number for each",
+                    set.latents.len(),
+                ));
+            }
+        }
+        Ok(Self {
+            batches: Batches::new(options.seed, data.training.latents.len(), recipe.batch),
+            frame: Frame::new(shape, &[predictor.geometry()]),
+            seed: options.seed,
+            predictor,
+            recipe,
+            data,
+        })
+    }
+
+    /// KL divergence from the histograms of a batch of contexts to the network's answers (Eqn 13), in bits.
+    /// A context drawn as a random position of a random latent comes up as often as it occurs.
+    fn loss_of_contexts(&mut self, moment: &Moment) -> Result<Tensor, NeuralError> {
+        let Numbered { latents, labels } = self.data.training;
+        let geometry = self.predictor.geometry();
+        let bits = geometry.shape().bits();
+        let mut draws = Stream::new(self.seed, Purpose::Order, moment.step);
+        let mut contexts = Contexts::default();
+        let mut keys = Vec::with_capacity(self.recipe.batch);
+        for _ in 0..self.recipe.batch {
+            let draw =
+                |below: usize, uniform: f64| ((uniform * below as f64) as usize).min(below - 1);
+            let (id, position) = (
+                draw(latents.len(), draws.uniform()),
+                draw(bits, draws.uniform()),
+            );
+            self.frame.load(latents.packed_latent(id));
+            self.frame.set_label(labels[id]);
+            keys.push(geometry.key(&mut self.frame, position));
+            contexts.push(geometry, &self.frame, position);
+        }
+        let mut found = Vec::new();
+        self.data.counts.histograms(&keys, &mut found)?;
+        let mut targets = Vec::with_capacity(keys.len());
+        let mut weights = Vec::with_capacity(keys.len());
+        for histogram in found {
+            let total = histogram.unwrap_or_default().total();
+            if total == 0 {
+                return Err(NeuralError::setting(
+                    "every context of the training latents in the index",
+                    "a context without a histogram: build the index again",
+                ));
+            }
+            targets.push((histogram.unwrap_or_default().n1 as f64 / total as f64) as f32);
+            weights.push(match self.recipe.weighting {
+                Weighting::Count => 1.0,
+                Weighting::Distinct => (1.0 / total as f64) as f32,
+            });
+        }
+        if self.recipe.flip > 0.0 {
+            let mut noise = moment.noise();
+            for symbol in &mut contexts.symbols {
+                if noise.uniform() < self.recipe.flip {
+                    *symbol = -*symbol;
+                }
+            }
+        }
+        let device = self.predictor.device().0;
+        let targets = Tensor::from_slice(&targets).to_device(device);
+        let weights = Tensor::from_slice(&weights).to_device(device);
+        let logits = self
+            .predictor
+            .of_contexts(&contexts)
+            .ok_or_else(wrong_kind)?;
+        let others = targets.ones_like() - &targets;
+        let entropy = -(targets.xlogy(&targets) + others.xlogy(&others));
+        let divergence = logits.softplus() - &targets * &logits - entropy;
+        let sum = weights.sum(Kind::Float);
+        Ok((divergence * weights).sum(Kind::Float) / sum / std::f64::consts::LN_2)
+    }
+
+    /// Mean negative log₂ likelihood of a bit of a batch of latents.
+    fn loss_of_grids(&mut self, moment: &Moment) -> Result<Tensor, NeuralError> {
+        let Numbered { latents, labels } = self.data.training;
+        let ids = self.batches.at(moment.step).to_vec();
+        let numbers: Vec<_> = ids.iter().map(|id| labels[*id] as i64).collect();
+        let device = self.predictor.device().0;
+        let bits = self.predictor.tensor(latents, ids.into_iter());
+        let mut seen = bits.shallow_clone();
+        if self.recipe.flip > 0.0 {
+            let mut noise = moment.noise();
+            let signs: Vec<f32> = (0..bits.numel())
+                .map(|_| {
+                    if noise.uniform() < self.recipe.flip {
+                        -1.0
+                    } else {
+                        1.0
+                    }
+                })
+                .collect();
+            seen = seen
+                * Tensor::from_slice(&signs)
+                    .view(bits.size().as_slice())
+                    .to_device(device);
+        }
+        let numbers = Tensor::from_slice(&numbers).to_device(device);
+        let logits = self
+            .predictor
+            .of_grids(&seen, &numbers)
+            .ok_or_else(wrong_kind)?;
+        // −ln σ(±logit) = softplus(∓logit)
+        Ok((-logits * bits).softplus().mean(Kind::Float) / std::f64::consts::LN_2)
+    }
+
+    /// Bits per latent of the first of a set.
+    fn bits_of(&self, set: Numbered<'_>) -> Result<f64, NeuralError> {
+        let bits = set.latents.shape().bits();
+        let count = set.latents.len().min(WATCHED);
+        let packed = set.latents.packed()[..count * set.latents.shape().packed_bytes()].to_vec();
+        let some = LatentSet::from_packed(set.latents.shape(), packed)?;
+        let logits = self.predictor.logits(&some, set.labels, BATCH)?;
+        let sum: f64 = (0..count)
+            .map(|id| {
+                log2_loss(
+                    &logits[id * bits..(id + 1) * bits],
+                    some.latent(id).iter().by_vals(),
+                )
+            })
+            .sum();
+        Ok(sum / count as f64)
+    }
+}
+
+/// The negative log₂ likelihood of bits by the logits of a 1.
+pub(super) fn log2_loss(logits: &[f32], bits: impl Iterator<Item = bool>) -> f64 {
+    let nats = logits.iter().zip(bits).map(|(logit, bit)| {
+        let wrong = if bit {
+            -f64::from(*logit)
+        } else {
+            f64::from(*logit)
+        };
+        // softplus, without overflow
+        wrong.max(0.0) + (-wrong.abs()).exp().ln_1p()
+    });
+    nats.sum::<f64>() / std::f64::consts::LN_2
+}
+
+fn wrong_kind() -> NeuralError {
+    // `Predictor` answers one of the two for every kind.
+    NeuralError::setting("a network that is trained in this way", "another kind")
+}
+
+impl Trainee for PredictorTraining<'_> {
+    fn kind(&self) -> &'static str {
+        self.predictor.kind().name()
+    }
+
+    fn config(&self) -> Value {
+        // A struct of numbers and words is always JSON.
+        serde_json::to_value(self.predictor.config()).unwrap_or_default()
+    }
+
+    fn recipe(&self) -> Value {
+        // A struct of numbers and words is always JSON.
+        serde_json::to_value(self.recipe).unwrap_or_default()
+    }
+
+    fn data(&self) -> String {
+        let mut hasher = Xxh3::new();
+        for set in [Some(self.data.training), self.data.held_out]
+            .into_iter()
+            .flatten()
+        {
+            hasher.update(&(set.latents.len() as u64).to_le_bytes());
+            hasher.update(set.latents.packed());
+            for label in set.labels {
+                hasher.update(&label.to_le_bytes());
+            }
+        }
+        format!("{:032x}", hasher.digest128())
+    }
+
+    fn parameters(&self) -> &Parameters {
+        self.predictor.parameters()
+    }
+
+    fn loss(&mut self, moment: &Moment) -> Result<Tensor, NeuralError> {
+        if self.predictor.kind() == NetworkKind::Arvm {
+            self.loss_of_contexts(moment)
+        } else {
+            self.loss_of_grids(moment)
+        }
+    }
+
+    fn validate(&self) -> Result<Validation, NeuralError> {
+        let train = self.bits_of(self.data.training)?;
+        Ok(match self.data.held_out {
+            None => Validation {
+                score: -train,
+                figures: vec![("bits_train", train)],
+            },
+            Some(held_out) => {
+                let held_out = self.bits_of(held_out)?;
+                Validation {
+                    score: -held_out,
+                    figures: vec![
+                        ("bits_held_out", held_out),
+                        ("bits_train", train),
+                        ("gap", held_out - train),
+                    ],
+                }
+            }
+        })
+    }
+
+    fn picture(&self) -> Result<Option<Picture>, NeuralError> {
+        Ok(None)
+    }
+}

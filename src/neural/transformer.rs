@@ -1,0 +1,290 @@
+//! A causal transformer (Vaswani et al. 2017) over the sites of a latent that sees exactly a window.
+//!
+//! Each site asks: its query, which knows the border but none of its own bits, attends in every block to the
+//! sites of the window before it, and a bias for each head and displacement tells it which is which. In a window
+//! what it attends to are the sites' own bits: attention from site to site would reach further with every block.
+//! Under `global` there is no further, and sites attend to those before them and to themselves, as in GPT.
+
+use tch::{Kind, Tensor};
+
+use super::NeuralError;
+use super::layers::{Builder, Linear, Start};
+use super::pixelcnn::radius;
+use super::predictor::{Chain, PredictorConfig, label_rows, transformer_heads};
+use crate::window::{Geometry, Window};
+
+#[derive(Debug)]
+pub(super) struct Transformer {
+    /// What a site's bits are: [units, K].
+    content: Linear,
+    /// What a query is before it has asked: rows by border class or, under `global`, position.
+    queries: Vec<(Tensor, Tensor)>,
+    blocks: Vec<Block>,
+    labels: Option<Tensor>,
+    chain: Chain,
+    heads: i64,
+}
+
+#[derive(Debug)]
+struct Block {
+    asks: Attention,
+    asks_then: [Linear; 2],
+    /// Of the sites among themselves, under `global`.
+    among: Option<(Attention, [Linear; 2])>,
+}
+
+/// Attention with a bias for each head and displacement.
+#[derive(Debug)]
+struct Attention {
+    query: Linear,
+    key: Linear,
+    value: Linear,
+    out: Linear,
+    /// [heads, displacements]
+    bias: Tensor,
+    /// For each pair of sites its displacement, [S·S].
+    displacement: Tensor,
+    /// 0 where a site is seen, −∞ elsewhere, [S, S]; and for each site 1, or 0 where it sees none, [S, 1].
+    mask: Tensor,
+    sees: Tensor,
+}
+
+impl Transformer {
+    pub(super) fn new(
+        b: &mut Builder,
+        config: &PredictorConfig,
+        geometry: &Geometry,
+    ) -> Result<Self, NeuralError> {
+        let (units, channels) = (config.units as i64, config.channels as i64);
+        let heads = transformer_heads(config.units) as i64;
+        let global = geometry.window() == Window::Global;
+        let shape = geometry.shape();
+        let sites: Vec<_> = (0..shape.height() as i64)
+            .flat_map(|row| (0..shape.width() as i64).map(move |col| (row, col)))
+            .collect();
+        let radius = radius(geometry);
+        let content = Linear::new(b, "content", (channels, units), 1.0)?;
+        let classes: Vec<(&str, i64, Vec<i64>)> = if global {
+            vec![(
+                "position",
+                sites.len() as i64,
+                (0..sites.len() as i64).collect(),
+            )]
+        } else {
+            let last = shape.width() as i64 - 1;
+            vec![
+                (
+                    "up",
+                    radius + 1,
+                    sites.iter().map(|(row, _)| radius.min(*row)).collect(),
+                ),
+                (
+                    "left",
+                    radius + 1,
+                    sites.iter().map(|(_, col)| radius.min(*col)).collect(),
+                ),
+                (
+                    "right",
+                    radius + 1,
+                    sites
+                        .iter()
+                        .map(|(_, col)| radius.min(last - col))
+                        .collect(),
+                ),
+            ]
+        };
+        let mut queries = Vec::new();
+        for (name, rows, numbers) in classes {
+            let table = b.parameter(format!("query.{name}"), &[rows, units], Start::Normal(0.5))?;
+            let numbers = Tensor::from_slice(&numbers).to_device(table.device());
+            queries.push((table, numbers));
+        }
+        let mut blocks = Vec::new();
+        for block in 0..config.depth {
+            let mlp = |b: &mut Builder, name: &str| {
+                Ok::<_, NeuralError>([
+                    Linear::new(b, &format!("{name}.0"), (units, 4 * units), 2f64.sqrt())?,
+                    Linear::new(b, &format!("{name}.1"), (4 * units, units), 0.0)?,
+                ])
+            };
+            let name = format!("block{block}");
+            let asks = Attention::new(
+                b,
+                &format!("{name}.asks"),
+                (units, heads),
+                &sites,
+                radius,
+                false,
+            )?;
+            let asks_then = mlp(b, &format!("{name}.asks_then"))?;
+            let among = match global {
+                true => Some((
+                    Attention::new(
+                        b,
+                        &format!("{name}.among"),
+                        (units, heads),
+                        &sites,
+                        radius,
+                        true,
+                    )?,
+                    mlp(b, &format!("{name}.among_then"))?,
+                )),
+                false => None,
+            };
+            blocks.push(Block {
+                asks,
+                asks_then,
+                among,
+            });
+        }
+        let labels = match config.labels.len() as i64 {
+            0 => None,
+            labels => {
+                Some(b.parameter("labels".to_owned(), &[labels, units], Start::Normal(0.1))?)
+            }
+        };
+        Ok(Self {
+            content,
+            queries,
+            blocks,
+            labels,
+            chain: Chain::new(b, units, channels)?,
+            heads,
+        })
+    }
+
+    /// Bits ±1 [N, K, H, W] → logits [N, K, H, W].
+    pub(super) fn forward(&self, bits: &Tensor, labels: &Tensor) -> Tensor {
+        let size = bits.size();
+        let (count, height, width) = (size[0], size[2], size[3]);
+        // [N, S, units]
+        let mut content = self
+            .content
+            .forward(&bits.flatten(2, 3).transpose(1, 2).contiguous());
+        let mut query = content.zeros_like();
+        for (table, numbers) in &self.queries {
+            let rows = table.index_select(0, numbers).unsqueeze(0);
+            if self
+                .blocks
+                .first()
+                .is_some_and(|block| block.among.is_some())
+            {
+                content = content + &rows;
+            }
+            query = query + rows;
+        }
+        for block in &self.blocks {
+            query = &query
+                + block
+                    .asks
+                    .forward(&norm(&query), &norm(&content), self.heads);
+            query = &query + feed(&block.asks_then, &norm(&query));
+            if let Some((attention, then)) = &block.among {
+                let normal = norm(&content);
+                content = &content + attention.forward(&normal, &normal, self.heads);
+                content = &content + feed(then, &norm(&content));
+            }
+        }
+        let units = query.size()[2];
+        let mut features = norm(&query)
+            .transpose(1, 2)
+            .contiguous()
+            .view([count, units, height, width]);
+        if let Some(rows) = label_rows(self.labels.as_ref(), labels) {
+            features = features + rows;
+        }
+        self.chain.forward(&features, bits)
+    }
+}
+
+fn norm(x: &Tensor) -> Tensor {
+    let units = x.size()[2];
+    x.layer_norm([units], None::<&Tensor>, None::<&Tensor>, 1e-5, true)
+}
+
+fn feed(layers: &[Linear; 2], x: &Tensor) -> Tensor {
+    layers[1].forward(&layers[0].forward(x).relu())
+}
+
+impl Attention {
+    fn new(
+        b: &mut Builder,
+        name: &str,
+        (units, heads): (i64, i64),
+        sites: &[(i64, i64)],
+        radius: i64,
+        itself: bool,
+    ) -> Result<Self, NeuralError> {
+        let across = 2 * radius + 1;
+        let bias = b.parameter(
+            format!("{name}.bias"),
+            &[heads, (radius + 1) * across],
+            Start::Normal(0.5),
+        )?;
+        let mut mask = Vec::with_capacity(sites.len() * sites.len());
+        let mut displacement = Vec::with_capacity(sites.len() * sites.len());
+        let mut sees = vec![0f32; sites.len()];
+        for (number, (row, col)) in sites.iter().enumerate() {
+            for (other, (other_row, other_col)) in sites.iter().enumerate() {
+                let (up, right) = (row - other_row, other_col - col);
+                let before = other < number || itself && other == number;
+                let seen = before && up <= radius && right.abs() <= radius;
+                mask.push(if seen { 0.0 } else { f32::NEG_INFINITY });
+                displacement.push(if seen {
+                    up * across + right + radius
+                } else {
+                    0
+                });
+                if seen {
+                    sees[number] = 1.0;
+                }
+            }
+            // A site that sees none would divide by 0: it takes in the first one, times 0.
+            if sees[number] == 0.0 {
+                mask[number * sites.len()] = 0.0;
+            }
+        }
+        let device = bias.device();
+        let count = sites.len() as i64;
+        let linear = |b: &mut Builder, part: &str, gain: f64| {
+            Linear::new(b, &format!("{name}.{part}"), (units, units), gain)
+        };
+        Ok(Self {
+            query: linear(b, "query", 1.0)?,
+            key: linear(b, "key", 1.0)?,
+            value: linear(b, "value", 1.0)?,
+            out: linear(b, "out", 0.0)?,
+            bias,
+            displacement: Tensor::from_slice(&displacement).to_device(device),
+            mask: Tensor::from_slice(&mask)
+                .view([count, count])
+                .to_device(device),
+            sees: Tensor::from_slice(&sees).view([count, 1]).to_device(device),
+        })
+    }
+
+    /// Queries and contents [N, S, units] → [N, S, units].
+    fn forward(&self, queries: &Tensor, contents: &Tensor, heads: i64) -> Tensor {
+        let size = queries.size();
+        let (count, sites, units) = (size[0], size[1], size[2]);
+        let split = |x: Tensor| x.view([count, sites, heads, units / heads]).transpose(1, 2);
+        let (q, k, v) = (
+            split(self.query.forward(queries)),
+            split(self.key.forward(contents)),
+            split(self.value.forward(contents)),
+        );
+        let bias = self
+            .bias
+            .index_select(1, &self.displacement)
+            .view([1, heads, sites, sites])
+            + &self.mask;
+        let scale = ((units / heads) as f64).powf(-0.5);
+        let weights = (q.matmul(&k.transpose(2, 3)) * scale + bias).softmax(-1, Kind::Float);
+        let mixed = weights
+            .matmul(&v)
+            .transpose(1, 2)
+            .contiguous()
+            .view([count, sites, units]);
+        self.out.forward(&(mixed * &self.sees))
+    }
+}

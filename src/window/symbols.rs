@@ -1,0 +1,157 @@
+//! Contexts as numbers, for networks: −1 for a 0, 1 for a 1, 0 for what is absent.
+
+use super::{Anchor, Frame, Geometry, Window};
+
+/// Contexts of one window, one after the other, as a network reads them.
+///
+/// Each has a number for every bit that the window can select, in one order whatever the position; bits outside
+/// the grid, and later channels of the site itself, are 0. So the numbers, the place and the label say
+/// exactly what a [`ContextKey`](super::ContextKey) says, and nothing more.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Contexts {
+    /// N × [`Geometry::context_bits`].
+    pub symbols: Vec<f32>,
+    /// For each, its channel, or its position where that is part of the key: below
+    /// [`Geometry::places`].
+    pub places: Vec<u32>,
+    /// For each, the number of its label; 0 where contexts are bound to none.
+    pub labels: Vec<u32>,
+}
+
+impl Contexts {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.places.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.places.is_empty()
+    }
+
+    /// Takes all away and keeps the memory.
+    pub fn clear(&mut self) {
+        self.symbols.clear();
+        self.places.clear();
+        self.labels.clear();
+    }
+
+    /// Adds the context of `position`. Reads only bits before it. O([`Geometry::context_bits`]).
+    ///
+    /// `frame` must be of the geometry's shape.
+    pub fn push(&mut self, geometry: &Geometry, frame: &Frame, position: usize) {
+        let shape = geometry.shape();
+        let (row, col, channel) = shape.place(position);
+        let start = self.symbols.len();
+        self.symbols.resize(start + geometry.context_bits(), 0.0);
+        let symbols = &mut self.symbols[start..];
+        let symbol = |position| if frame.get(position) { 1.0 } else { -1.0 };
+        match geometry.window() {
+            // The latest bit last, so that a context cut off by the beginning keeps its end in place.
+            Window::Sequence { length } => {
+                let seen = position.min(length);
+                for back in 1..=seen {
+                    symbols[length - back] = symbol(position - back);
+                }
+            }
+            Window::Global => {
+                for (earlier, place) in symbols.iter_mut().take(position).enumerate() {
+                    *place = symbol(earlier);
+                }
+            }
+            Window::Square { radius } => {
+                let channels = shape.channels();
+                let across = (2 * radius + 1) * channels;
+                let (left, right) = (col.saturating_sub(radius), col + radius + 1);
+                let right = right.min(shape.width());
+                for up in 1..=radius.min(row) {
+                    let first = shape.position(row - up, left, 0);
+                    let at = (radius - up) * across + (radius + left - col) * channels;
+                    for bit in 0..(right - left) * channels {
+                        symbols[at + bit] = symbol(first + bit);
+                    }
+                }
+                let first = shape.position(row, left, 0);
+                let at = radius * across + (radius + left - col) * channels;
+                for bit in 0..position - first {
+                    symbols[at + bit] = symbol(first + bit);
+                }
+            }
+        }
+        let place = if geometry.is_placed() {
+            position
+        } else {
+            channel
+        };
+        self.places.push(place as u32);
+        let label = if geometry.labels() == 0 {
+            0
+        } else {
+            frame.label()
+        };
+        self.labels.push(label as u32);
+    }
+}
+
+impl Geometry {
+    /// Whether the position is part of the key.
+    pub fn is_placed(&self) -> bool {
+        self.anchor() == Anchor::Site || self.window() == Window::Global
+    }
+
+    /// How many places [`Contexts`] of this window tell apart beside what they see: positions where they are
+    /// part of the key, else channels.
+    pub fn places(&self) -> usize {
+        if self.is_placed() {
+            self.shape().bits()
+        } else {
+            self.shape().channels()
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashMap;
+
+    use super::*;
+    use crate::latent::Shape;
+
+    /// Numbers and place are equal exactly where keys are, over all latents of a small grid.
+    #[test]
+    fn contexts_as_numbers_say_what_keys_say() {
+        for (shape, windows) in [
+            ((3, 3, 1), vec!["3x3", "5x5", "seq:2", "global"]),
+            ((2, 3, 2), vec!["3x3", "seq:3", "global"]),
+        ] {
+            let shape = Shape::new(shape.0, shape.1, shape.2).unwrap();
+            for window in windows {
+                for anchor in [Anchor::None, Anchor::Site] {
+                    let geometry = Geometry::new(window.parse().unwrap(), anchor, shape).unwrap();
+                    let mut frame = Frame::new(shape, &[&geometry]);
+                    let (mut by_key, mut by_numbers) = (HashMap::new(), HashMap::new());
+                    for latent in 0..1u32 << shape.bits() {
+                        frame.load(&latent.to_le_bytes()[..shape.packed_bytes()]);
+                        for position in 0..shape.bits() {
+                            let key = geometry.key(&mut frame, position);
+                            let mut contexts = Contexts::default();
+                            contexts.push(&geometry, &frame, position);
+                            let numbers: Vec<_> =
+                                contexts.symbols.iter().map(|s| *s as i8).collect();
+                            let numbers = (contexts.places[0], numbers);
+                            assert!((numbers.0 as usize) < geometry.places());
+                            // For seq:C and global the border class is the number of bits before.
+                            let numbers = (numbers, geometry.border(position));
+                            assert_eq!(
+                                by_key.entry(key).or_insert_with(|| numbers.clone()),
+                                &numbers
+                            );
+                            assert_eq!(by_numbers.entry(numbers).or_insert(key), &key);
+                        }
+                    }
+                    assert!(by_key.len() > shape.bits());
+                }
+            }
+        }
+    }
+}
