@@ -94,14 +94,16 @@ pub mod trace;
 pub mod window;
 
 pub use index::{
-    BuildOptions, BuildReport, Counts, Histogram, Ids, Index, IndexError, Manifest, Posting,
-    Postings, Resident, Source, WindowIndex, build,
+    BuildOptions, BuildReport, Counts, Histogram, Ids, Index, IndexError, Interpolator, Manifest,
+    Posting, Postings, Resident, Source, WindowIndex, build,
 };
 pub use latent::{Bits, Codec, LatentError, LatentSet, Shape};
 pub use progress::{Observer, Unobserved};
 pub use search::{
-    Attempt, Backoff, Constraint, Count, Counters, FixedBits, Method, Rung, SampleSet, Search,
-    SearchError, SearchOptions, Status, Taken, Task, count, enumerate, generate, verify_from_index,
-    verify_from_latents,
+    Attempt, Backoff, Constraint, Count, Counters, Fallback, FixedBits, Method, Policy, Rung,
+    SampleSet, Search, SearchError, SearchOptions, Status, Taken, Task, count, enumerate, generate,
+    verify_from_index, verify_from_latents,
 };
-pub use window::{Anchor, Condition, ContextKey, Frame, Geometry, UpperKey, Window, WindowError};
+pub use window::{
+    Anchor, Condition, ContextKey, Contexts, Frame, Geometry, UpperKey, Window, WindowError,
+};

@@ -276,6 +276,7 @@ fn sound_files(folder: &Path) -> [Vec<u8>; 2] {
     let task = crate::search::task(&held, &fixed, options);
     let attempts = generate(&task, 3, false, &Unobserved).unwrap();
     let run = Run {
+        fallback: None,
         shape: index.shape(),
         codec: bitquilt::Codec::Codes,
         source: String::new(),

@@ -29,6 +29,8 @@ mod documents;
 mod draws;
 /// Metrics put together: the report of an encoder and its schema.
 mod eval;
+/// P8, P4 with a network: whose bits it answers, that they are marked and no others are.
+mod fallback;
 /// Where the methods differ by more than anybody can wait for.
 mod hard;
 /// Images whole are what the importer sees of them.
@@ -46,6 +48,9 @@ mod lies;
 /// The networks.
 #[cfg(feature = "neural")]
 mod neural;
+/// Networks over bits: what they see, what they learn, and that they answer as they were trained.
+#[cfg(feature = "neural")]
+mod neural_bits;
 /// Codes of a network, drawn as what they stand for.
 #[cfg(feature = "neural")]
 mod neural_codes;

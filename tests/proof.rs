@@ -139,6 +139,7 @@ proptest! {
             label: None,
             constraints: "",
             options,
+            fallback: None,
             attempts: &attempts,
             without: bitquilt::Ids::default(),
         };

@@ -146,6 +146,7 @@ fn verify_samples(args: &VerifyArgs, path: &Path, ui: &Ui) -> anyhow::Result<Exi
             "samples": samples.latents.len(),
             "checked": report.checked,
             "fixed": report.fixed,
+            "interpolated": report.interpolated,
             "unsupported": unsupported,
         }))?;
     } else {
@@ -154,8 +155,12 @@ fn verify_samples(args: &VerifyArgs, path: &Path, ui: &Ui) -> anyhow::Result<Exi
         } else {
             "index"
         };
+        let interpolated = match report.interpolated {
+            0 => String::new(),
+            bits => format!(", {} interpolated by a network", grouped(bits)),
+        };
         print(format!(
-            "{} of {} bits of {} samples are supported, {} fixed (by the {how}, {:.1} s)",
+            "{} of {} bits of {} samples are supported, {} fixed{interpolated} (by the {how}, {:.1} s)",
             grouped(report.checked - report.unsupported.len() as u64),
             grouped(report.checked),
             grouped(samples.latents.len() as u64),

@@ -253,7 +253,7 @@ impl Attention {
             query: linear(b, "query", 1.0)?,
             key: linear(b, "key", 1.0)?,
             value: linear(b, "value", 1.0)?,
-            out: linear(b, "out", 0.0)?,
+            out: linear(b, "out", 0.5)?,
             bias,
             displacement: Tensor::from_slice(&displacement).to_device(device),
             mask: Tensor::from_slice(&mask)
