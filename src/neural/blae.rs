@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor, no_grad_guard};
 
 use super::checkpoint::{self, Checkpoint};
-use super::layers::{self, Builder, Conv, Norm, Parameters, Residual};
+use super::layers::{self, Builder, Conv, Norm, Parameters, Residual, Standard, Statistics};
 use super::quantizer::OSCILLATION;
 use super::random::{Purpose, Stream};
 use super::{Device, NeuralError, Quantizer};
@@ -47,7 +47,7 @@ pub struct BlaeConfig {
     pub kappa: f64,
     /// How Eqn 10 is read (blae).
     pub noise_form: NoiseForm,
-    /// Slope of ψ(x) = tanh(slope·x) once trained (blae), for numbers x of unit variance in each image: about
+    /// Slope of ψ(x) = tanh(slope·x) once trained (blae), for numbers x of unit variance in each channel: about
     /// 1.5/slope of them come to lie between −0.95 and 0.95.
     pub slope: f64,
     /// Channels of the layers at the latent's resolution; half as many with each doubling, at least 16.
@@ -177,13 +177,14 @@ pub struct Blae {
     parameters: Parameters,
 }
 
-/// Strided convolutions, residual blocks, normalisation, one number for each bit.
+/// Strided convolutions, residual blocks, normalisation, one number for each bit, standardised.
 #[derive(Debug)]
 struct Encoder {
     downs: Vec<Conv>,
     blocks: Vec<Residual>,
     norm: Norm,
     numbers: Conv,
+    standard: Standard,
 }
 
 /// The encoder reversed: residual blocks, convolutions with pixel shuffle (Shi et al. 2016).
@@ -275,6 +276,7 @@ impl Blae {
             blocks: blocks(b, "encoder")?,
             norm: Norm::new(b, "encoder.norm", width)?,
             numbers: Conv::new(b, "encoder.numbers", (width, bits), (1, 1), 1.0)?,
+            standard: Standard::new(b, "encoder.standard", bits)?,
         };
         let first = Conv::new(b, "decoder.first", (bits, width), (3, 1), 1.0)?;
         let between = blocks(b, "decoder")?;
@@ -402,14 +404,14 @@ impl Blae {
 
     /// Images [N, colours, height, width] → what noise is added to, or what is rounded [N, K, H, W].
     pub(crate) fn activation(&self, images: &Tensor) -> Tensor {
-        let numbers = self.numbers(images);
+        let numbers = self.numbers(images, Statistics::Running);
         self.config
             .quantizer
             .activation(&numbers, self.config.slope)
     }
 
     /// Images [N, colours, height, width] → the encoder's numbers [N, K, H, W].
-    pub(crate) fn numbers(&self, images: &Tensor) -> Tensor {
+    pub(crate) fn numbers(&self, images: &Tensor, statistics: Statistics) -> Tensor {
         let mut x = images * 2.0 - 1.0;
         for (level, down) in self.encoder.downs.iter().enumerate() {
             x = down.forward(&if level == 0 { x } else { x.relu() });
@@ -419,11 +421,9 @@ impl Blae {
         }
         let x = self.encoder.norm.forward(&x).relu();
         // Without scale or shift, and behind every weight: numbers of one size, so that the network cannot
-        // answer a steeper slope with smaller ones.
-        self.encoder
-            .numbers
-            .forward(&x)
-            .group_norm(1, None::<Tensor>, None::<Tensor>, 1e-5, true)
+        // answer a steeper slope with smaller ones; and centred, so that no channel is always 0 or always 1.
+        let numbers = self.encoder.numbers.forward(&x);
+        self.encoder.standard.forward(&numbers, statistics)
     }
 
     /// Codes [N, K, H, W] → images [N, colours, height, width], values in 0..1.

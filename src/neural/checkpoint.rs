@@ -148,7 +148,7 @@ impl Checkpoint {
                 Ok(tensor.f_to_device(parameter.device())?)
             };
             parameters
-                .iter()
+                .trained()
                 .map(one)
                 .collect::<Result<Vec<_>, NeuralError>>()
         };
@@ -203,10 +203,12 @@ pub(crate) fn write(
     if let Some((_, state)) = &resumable {
         metadata("state", json(serde_json::to_string(state))?);
     }
-    for (index, (name, tensor)) in parameters.iter().enumerate() {
+    for (name, tensor) in parameters.iter() {
         file.tensors
             .insert(format!("{MODEL}{name}"), layers::to_file(tensor));
-        if let Some((optimiser, _)) = resumable {
+    }
+    if let Some((optimiser, _)) = resumable {
+        for (index, (name, _)) in parameters.trained().enumerate() {
             for (prefix, list) in [(MEANS, &optimiser.means), (SQUARES, &optimiser.squares)] {
                 file.tensors
                     .insert(format!("{prefix}{name}"), layers::to_file(&list[index]));
