@@ -9,6 +9,8 @@
 //! parallelism is libtorch's own, within one operation.
 
 mod blae;
+mod blae_codes;
+mod blae_config;
 mod blae_training;
 mod checkpoint;
 mod device;
@@ -16,17 +18,19 @@ mod error;
 mod layers;
 mod noise;
 mod optimiser;
+mod parameters;
 mod quantizer;
 mod random;
 mod run;
 mod train;
 
-pub use blae::{Blae, BlaeConfig};
+pub use blae::Blae;
+pub use blae_config::BlaeConfig;
 pub use blae_training::{BlaeRecipe, SATURATED, blae_run, resume_blae, train_blae};
 pub use device::{Device, DeviceChoice, set_threads};
 pub use error::NeuralError;
-pub use layers::Parameters;
 pub use optimiser::TrainOptions;
+pub use parameters::Parameters;
 pub use quantizer::Quantizer;
 pub use run::RunFolder;
 pub use train::{Moment, Outcome, Trainee, Validation};
