@@ -8,6 +8,7 @@ use bitquilt::neural::{
     resume_blae, set_threads, train_blae,
 };
 use bitquilt::{LatentSet, Observer, Unobserved};
+use safetensors::SafeTensors;
 use tempfile::TempDir;
 
 use crate::support::*;
@@ -217,6 +218,17 @@ fn a_stopped_training_goes_on_bit_for_bit_as_if_it_had_not_been() {
         let [whole, halved] = [&whole, &halved].map(|f| fs_err::read(file(&run_in(f))).unwrap());
         assert_eq!(whole, halved);
     }
+    // Both with the statistics that came of the batches: not trained, and as much of the network as what is.
+    let bytes = fs_err::read(run_in(&halved).last()).unwrap();
+    let file = SafeTensors::deserialize(&bytes).unwrap();
+    for (name, start) in [("mean", 0f32), ("variance", 1.0)] {
+        let tensor = file.tensor(&format!("model.encoder.standard.{name}"));
+        let (values, _) = tensor.unwrap().data().as_chunks::<4>();
+        assert_eq!(values.len(), 2);
+        assert!(values.iter().all(|value| *value != start.to_le_bytes()));
+        let mean = format!("optimiser.mean.encoder.standard.{name}");
+        assert!(file.tensor(&mean).is_err());
+    }
     // The logs too, but for the time and the two lines that say how it began.
     let lines = |folder: &TempDir| -> Vec<serde_json::Value> {
         let log = fs_err::read_to_string(run_in(folder).log()).unwrap();
@@ -254,6 +266,39 @@ fn a_training_on_other_images_is_not_resumed() {
     let data = (&images(41, SIDES), &images(8, SIDES));
     let error = resume_blae(data, &run_in(&folder), Device::CPU, &Unobserved).unwrap_err();
     assert!(error.to_string().contains("other images"), "{error}");
+}
+
+#[test]
+fn what_leaves_nothing_to_take_statistics_of_is_refused() {
+    let (images, held_out) = (images(4, SIDES), images(2, SIDES));
+    let folder = small_folder();
+    let error = |latent, recipe| {
+        let data = (&images, &held_out);
+        let config = config(SIDES, latent);
+        let (folder, options) = (run_in(&folder), options(2));
+        train_blae(
+            config,
+            recipe,
+            &options,
+            data,
+            &folder,
+            Device::CPU,
+            &Unobserved,
+        )
+        .map(|_| ())
+        .unwrap_err()
+        .to_string()
+    };
+    let alone = BlaeRecipe {
+        batch: 1,
+        ..RECIPE()
+    };
+    assert!(error("1x1x4", alone).contains("2 images for latents of one site"));
+    let whole = BlaeRecipe {
+        finish: 1.0,
+        ..RECIPE()
+    };
+    assert!(error("4x4x2", whole).contains("finish of 0 to 0.9"));
 }
 
 #[test]
@@ -314,6 +359,10 @@ fn a_damaged_checkpoint_is_refused_with_its_name() {
     refused(
         &replaced("model.encoder.down0.bias", "model.encoder.down0.bios"),
         &["no such tensor"],
+    );
+    refused(
+        &replaced("model.encoder.standard.mean", "model.encoder.standard.moan"),
+        &["encoder.standard.mean", "no such tensor"],
     );
 }
 

@@ -245,7 +245,7 @@ fn outside_libtorch_an_arvm_answers_the_same_whatever_else_is_asked() {
         // Bit for bit, in one batch and in batches of any size.
         assert_eq!(plain.logits(&all), singles);
         for size in [2, 3, 7, 64, 129] {
-            let width = geometry.context_bits();
+            let width = geometry.symbols();
             let batches = (0..all.len()).step_by(size).flat_map(|first| {
                 let last = all.len().min(first + size);
                 plain.logits(&Contexts {

@@ -87,7 +87,7 @@ struct BlaeArgs {
     #[arg(long, value_name = "FORM")]
     noise_form: Option<NoiseForm>,
 
-    /// blae: slope of the activation once trained; the steeper, the more binary [default: 3000]
+    /// blae: slope of the activation once trained, from 1 and late; the steeper, the more binary [default: 3000]
     #[arg(long, value_name = "SLOPE")]
     slope: Option<f64>,
 
@@ -127,7 +127,8 @@ struct BlaeArgs {
     #[arg(long, value_name = "SHARE")]
     ramp: Option<f64>,
 
-    /// blae: share of the steps, the last ones, with rounded bits in place of noise [default: 0.2]
+    /// Share of the steps, the last ones, with numbers standardised as they are when it runs, and (blae) rounded bits
+    /// in place of noise; up to 0.9 [default: 0.2]
     #[arg(long, value_name = "SHARE")]
     finish: Option<f64>,
 

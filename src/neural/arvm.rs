@@ -2,7 +2,8 @@
 
 use tch::{Kind, Tensor};
 
-use super::layers::{Builder, Linear, Start};
+use super::layers::Linear;
+use super::parameters::{Builder, Start};
 use super::predictor::PredictorConfig;
 use super::{Device, NeuralError};
 use crate::window::{Contexts, Geometry};
@@ -29,7 +30,7 @@ impl Arvm {
         config: &PredictorConfig,
         geometry: &Geometry,
     ) -> Result<Self, NeuralError> {
-        let (units, symbols) = (config.units as i64, geometry.context_bits() as i64);
+        let (units, symbols) = (config.units as i64, geometry.symbols() as i64);
         let mut table = |name: &str, rows: i64| {
             b.parameter(name.to_owned(), &[rows, units], Start::Normal(0.1))
         };

@@ -10,8 +10,8 @@ use serde_json::Value;
 use tch::Tensor;
 use xxhash_rust::xxh3::Xxh3;
 
-use super::layers::{self, Parameters};
 use super::optimiser::AdamW;
+use super::parameters::{self, Parameters};
 use super::{NeuralError, TrainOptions};
 use crate::latent::LatentError;
 use crate::latent::tensors::{Tensor as FileTensor, TensorFile};
@@ -166,7 +166,7 @@ impl Checkpoint {
                 let size = parameter.size();
                 let tensor = tensors
                     .remove(name)
-                    .and_then(|t| layers::to_torch(&t, &size));
+                    .and_then(|t| parameters::to_torch(&t, &size));
                 let tensor = tensor.ok_or_else(|| {
                     let expected = format!("tensor {prefix}{name} F32 {size:?}");
                     NeuralError::checkpoint(&self.path, expected, "none, or one of another shape")
@@ -174,7 +174,7 @@ impl Checkpoint {
                 Ok(tensor.f_to_device(parameter.device())?)
             };
             parameters
-                .iter()
+                .trained()
                 .map(one)
                 .collect::<Result<Vec<_>, NeuralError>>()
         };
@@ -229,20 +229,22 @@ pub(crate) fn write(
     if let Some((_, state)) = &resumable {
         metadata("state", json(serde_json::to_string(state))?);
     }
-    for (index, (name, tensor)) in parameters.iter().enumerate() {
+    for (name, tensor) in parameters.iter() {
         file.tensors
-            .insert(format!("{MODEL}{name}"), layers::to_file(tensor));
-        if let Some((optimiser, _)) = resumable {
+            .insert(format!("{MODEL}{name}"), parameters::to_file(tensor));
+    }
+    if let Some((optimiser, _)) = resumable {
+        for (index, (name, _)) in parameters.trained().enumerate() {
             for (prefix, list) in [(MEANS, &optimiser.means), (SQUARES, &optimiser.squares)] {
                 file.tensors
-                    .insert(format!("{prefix}{name}"), layers::to_file(&list[index]));
+                    .insert(format!("{prefix}{name}"), parameters::to_file(&list[index]));
             }
         }
     }
     Ok(file.write(path)?)
 }
 
-/// XXH3-128 of a network: its configuration and every parameter, in hexadecimal. Two checkpoints with
+/// XXH3-128 of a network: its configuration, every parameter and statistic, in hexadecimal. Two checkpoints with
 /// the same digest give the same codes.
 pub(crate) fn digest(config: &Value, parameters: &Parameters) -> String {
     let mut hasher = Xxh3::new();
@@ -254,7 +256,7 @@ pub(crate) fn digest(config: &Value, parameters: &Parameters) -> String {
     }
     for (name, tensor) in parameters.iter() {
         hasher.update(name.as_bytes());
-        hasher.update(&layers::to_file(tensor).bytes);
+        hasher.update(&parameters::to_file(tensor).bytes);
     }
     format!("{:032x}", hasher.digest128())
 }

@@ -1,184 +1,9 @@
-//! Named parameters and the few layers that every network here is made of.
+//! The few layers that every network here is made of.
 
-use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use tch::Tensor;
 
-use safetensors::Dtype;
-use tch::{Kind, Tensor};
-
-use super::random::{Purpose, Stream};
-use super::{Device, NeuralError};
-use crate::latent::tensors::Tensor as FileTensor;
-
-/// The trainable tensors of a network, in the order in which they were made.
-#[derive(Debug)]
-pub struct Parameters(Vec<(String, Tensor)>);
-
-impl Parameters {
-    /// Names and tensors.
-    pub(crate) fn iter(&self) -> impl Iterator<Item = (&str, &Tensor)> {
-        self.0.iter().map(|(name, tensor)| (name.as_str(), tensor))
-    }
-
-    /// The tensors alone; they share their memory with the network.
-    pub(crate) fn tensors(&self) -> Vec<Tensor> {
-        self.0
-            .iter()
-            .map(|(_, tensor)| tensor.shallow_clone())
-            .collect()
-    }
-
-    /// How many numbers there are to train.
-    pub fn count(&self) -> usize {
-        self.0.iter().map(|(_, tensor)| tensor.numel()).sum()
-    }
-}
-
-/// Where parameters come from.
-enum Source {
-    /// Drawn: a function of the seed and the parameter's number.
-    Fresh { seed: u64 },
-    /// Read: every tensor must be in the file, as F32 of its shape.
-    File {
-        path: PathBuf,
-        tensors: BTreeMap<String, FileTensor>,
-    },
-}
-
-/// First values of a parameter.
-#[derive(Clone, Copy, Debug)]
-pub(crate) enum Start {
-    /// All the same.
-    Constant(f64),
-    /// Normal with this standard deviation.
-    Normal(f64),
-}
-
-/// Makes parameters for the layers of one network.
-pub(crate) struct Builder {
-    device: Device,
-    source: Source,
-    made: Vec<(String, Tensor)>,
-}
-
-impl Builder {
-    /// Draws every parameter.
-    pub(crate) fn fresh(seed: u64, device: Device) -> Self {
-        Self {
-            device,
-            source: Source::Fresh { seed },
-            made: Vec::new(),
-        }
-    }
-
-    /// Takes every parameter from a file. Nothing is allocated that the file does not hold.
-    pub(crate) fn from_file(
-        path: &Path,
-        tensors: BTreeMap<String, FileTensor>,
-        device: Device,
-    ) -> Self {
-        let path = path.to_owned();
-        Self {
-            device,
-            source: Source::File { path, tensors },
-            made: Vec::new(),
-        }
-    }
-
-    /// The parameter of this name and shape.
-    pub(crate) fn parameter(
-        &mut self,
-        name: String,
-        shape: &[i64],
-        start: Start,
-    ) -> Result<Tensor, NeuralError> {
-        let tensor = match &mut self.source {
-            Source::Fresh { seed } => {
-                let count = shape.iter().product::<i64>() as usize;
-                let mut stream = Stream::new(*seed, Purpose::Parameter, self.made.len() as u64);
-                let values: Vec<f32> = match start {
-                    Start::Constant(value) => vec![value as f32; count],
-                    Start::Normal(deviation) => (0..count)
-                        .map(|_| (stream.normal() * deviation) as f32)
-                        .collect(),
-                };
-                Tensor::f_from_slice(&values)?.view(shape)
-            }
-            Source::File { path, tensors } => {
-                let expected = format!("tensor {name} F32 {shape:?}, as its configuration has it");
-                match tensors.remove(&name) {
-                    Some(tensor) => to_torch(&tensor, shape).ok_or_else(|| {
-                        let found = format!("{:?} {:?}", tensor.dtype, tensor.shape);
-                        NeuralError::checkpoint(path, expected, found)
-                    })?,
-                    None => {
-                        let error = NeuralError::checkpoint(path, expected, "no such tensor");
-                        return Err(error);
-                    }
-                }
-            }
-        };
-        let tensor = tensor.f_to_device(self.device.0)?.set_requires_grad(true);
-        self.made.push((name, tensor.shallow_clone()));
-        Ok(tensor)
-    }
-
-    /// All parameters, once every layer is made.
-    ///
-    /// # Errors
-    /// [`NeuralError::Checkpoint`] when the file holds tensors that no layer asked for.
-    pub(crate) fn finish(self) -> Result<Parameters, NeuralError> {
-        if let Source::File { path, tensors } = &self.source
-            && let Some(name) = tensors.keys().next()
-        {
-            return Err(NeuralError::checkpoint(
-                path,
-                "the tensors of its configuration and no others",
-                format!("a tensor {name} as well"),
-            ));
-        }
-        Ok(Parameters(self.made))
-    }
-}
-
-/// A tensor of a file as one of libtorch, if it is F32 of this shape.
-pub(crate) fn to_torch(tensor: &FileTensor, shape: &[i64]) -> Option<Tensor> {
-    let same = tensor
-        .shape
-        .iter()
-        .map(|side| *side as i64)
-        .eq(shape.iter().copied());
-    let count = shape.iter().product::<i64>() as usize;
-    // libtorch reads as many bytes as the shape says, whatever the slice holds.
-    (same && tensor.dtype == Dtype::F32 && tensor.bytes.len() == count * 4)
-        .then(|| Tensor::from_data_size(&tensor.bytes, shape, Kind::Float))
-}
-
-/// An f32 tensor of libtorch as one of a file.
-pub(crate) fn to_file(tensor: &Tensor) -> FileTensor {
-    let values = floats(tensor);
-    FileTensor {
-        dtype: Dtype::F32,
-        shape: tensor.size().iter().map(|side| *side as usize).collect(),
-        bytes: values
-            .iter()
-            .flat_map(|value| value.to_le_bytes())
-            .collect(),
-    }
-}
-
-/// The values of a tensor, row-major.
-pub(crate) fn floats(tensor: &Tensor) -> Vec<f32> {
-    let flat = tensor
-        .detach()
-        .to_device(tch::Device::Cpu)
-        .to_kind(Kind::Float)
-        .contiguous();
-    let mut values = vec![0.0; flat.numel()];
-    let count = values.len();
-    flat.copy_data(&mut values, count);
-    values
-}
+use super::NeuralError;
+use super::parameters::{Builder, Start};
 
 /// A two-dimensional convolution with bias.
 #[derive(Debug)]
@@ -295,6 +120,52 @@ impl Norm {
     }
 }
 
+/// The share of a batch in the running statistics: those of the last 20 batches or so.
+const MEMORY: f64 = 0.05;
+
+/// Which statistics a [`Standard`] takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Statistics {
+    /// Those of the batch, remembered in the running ones.
+    Batch,
+    /// The running ones, as they are.
+    Running,
+}
+
+/// Batch normalisation (Ioffe & Szegedy 2015) without scale or shift: each channel of mean 0 and variance 1
+/// over images and sites.
+#[derive(Debug)]
+pub(crate) struct Standard {
+    mean: Tensor,
+    variance: Tensor,
+}
+
+impl Standard {
+    pub(crate) fn new(
+        builder: &mut Builder,
+        name: &str,
+        channels: i64,
+    ) -> Result<Self, NeuralError> {
+        Ok(Self {
+            mean: builder.statistic(format!("{name}.mean"), channels, 0.0)?,
+            variance: builder.statistic(format!("{name}.variance"), channels, 1.0)?,
+        })
+    }
+
+    pub(crate) fn forward(&self, x: &Tensor, statistics: Statistics) -> Tensor {
+        x.batch_norm(
+            None::<&Tensor>,
+            None::<&Tensor>,
+            Some(&self.mean),
+            Some(&self.variance),
+            statistics == Statistics::Batch,
+            MEMORY,
+            1e-5,
+            true,
+        )
+    }
+}
+
 /// x + conv(relu(norm(conv(relu(norm(x)))))), both 3×3; starts as x (He et al. 2016, zero last layer).
 #[derive(Debug)]
 pub(crate) struct Residual {
@@ -324,5 +195,113 @@ impl Residual {
     pub(crate) fn forward(&self, x: &Tensor) -> Tensor {
         let inner = self.convs[0].forward(&self.norms[0].forward(x).relu());
         x + self.convs[1].forward(&self.norms[1].forward(&inner).relu())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::Device;
+    use super::super::parameters::{Parameters, floats};
+    use super::super::random::{Purpose, Stream};
+    use super::*;
+
+    const CHANNELS: usize = 3;
+
+    /// Images [4, 3, 2, 5] of numbers that are neither centred nor of one size.
+    fn numbers() -> (Vec<f32>, Tensor) {
+        let mut stream = Stream::new(1, Purpose::Noise, 0);
+        let values: Vec<f32> = (0..4 * CHANNELS * 10)
+            .map(|at| {
+                let channel = (at / 10 % CHANNELS) as f64;
+                (stream.normal() * (channel + 0.5) + 2.0 * channel - 1.0) as f32
+            })
+            .collect();
+        let tensor = Tensor::from_slice(&values).view([4, CHANNELS as i64, 2, 5]);
+        (values, tensor)
+    }
+
+    /// The numbers of one channel.
+    fn of_channel(values: &[f32], channel: usize) -> Vec<f64> {
+        let planes = values.chunks_exact(10).skip(channel).step_by(CHANNELS);
+        planes.flatten().map(|x| f64::from(*x)).collect()
+    }
+
+    /// Mean and variance, the mean square from the mean.
+    fn moments(values: &[f64]) -> (f64, f64) {
+        let mean = values.iter().sum::<f64>() / values.len() as f64;
+        let squares = values.iter().map(|x| (x - mean).powi(2)).sum::<f64>();
+        (mean, squares / values.len() as f64)
+    }
+
+    fn standard() -> (Standard, Parameters) {
+        let mut builder = Builder::fresh(0, Device::CPU);
+        let standard = Standard::new(&mut builder, "standard", CHANNELS as i64).unwrap();
+        (standard, builder.finish().unwrap())
+    }
+
+    #[test]
+    fn batches_are_standardised_by_their_own_statistics_and_those_are_remembered() {
+        let (standard, _) = standard();
+        let (values, tensor) = numbers();
+        let found = floats(&standard.forward(&tensor, Statistics::Batch));
+        let (means, variances) = (floats(&standard.mean), floats(&standard.variance));
+        for channel in 0..CHANNELS {
+            let before = of_channel(&values, channel);
+            let (mean, variance) = moments(&before);
+            let after = of_channel(&found, channel);
+            for (x, y) in before.iter().zip(&after) {
+                assert!((y - (x - mean) / (variance + 1e-5).sqrt()).abs() < 1e-5);
+            }
+            let (zero, one) = moments(&after);
+            assert!(zero.abs() < 1e-6 && (one - 1.0).abs() < 1e-3);
+            // 19 parts of what was, 0 and 1; the variance of a batch is estimated, with n - 1.
+            let estimated = variance * before.len() as f64 / (before.len() - 1) as f64;
+            assert!((f64::from(means[channel]) - MEMORY * mean).abs() < 1e-6);
+            let expected = 1.0 - MEMORY + MEMORY * estimated;
+            assert!((f64::from(variances[channel]) - expected).abs() < 1e-5);
+        }
+    }
+
+    #[test]
+    fn running_statistics_are_taken_as_they_are_and_left_so() {
+        let (mut standard, _) = standard();
+        standard.mean = Tensor::from_slice(&[1f32, -2.0, 0.5]);
+        standard.variance = Tensor::from_slice(&[4f32, 0.25, 9.0]);
+        let (values, tensor) = numbers();
+        let found = floats(&standard.forward(&tensor, Statistics::Running));
+        for (channel, (mean, variance)) in [(1.0, 4.0), (-2.0, 0.25), (0.5, 9.0f64)]
+            .into_iter()
+            .enumerate()
+        {
+            let pairs = of_channel(&values, channel);
+            for (x, y) in pairs.iter().zip(of_channel(&found, channel)) {
+                assert!((y - (x - mean) / (variance + 1e-5).sqrt()).abs() < 1e-5);
+            }
+        }
+        assert_eq!(floats(&standard.mean), [1.0, -2.0, 0.5]);
+        assert_eq!(floats(&standard.variance), [4.0, 0.25, 9.0]);
+    }
+
+    #[test]
+    fn statistics_are_saved_and_not_trained_and_shift_no_draw() {
+        let build = |with: bool| {
+            let mut builder = Builder::fresh(7, Device::CPU);
+            Conv::new(&mut builder, "first", (2, 3), (1, 1), 1.0).unwrap();
+            if with {
+                Standard::new(&mut builder, "standard", 3).unwrap();
+            }
+            Conv::new(&mut builder, "last", (3, 1), (1, 1), 1.0).unwrap();
+            builder.finish().unwrap()
+        };
+        let (with, without) = (build(true), build(false));
+        assert_eq!((with.count(), without.count()), (9 + 4, 9 + 4));
+        assert_eq!((with.iter().count(), without.iter().count()), (6, 4));
+        let trained = |parameters: &Parameters| -> Vec<_> {
+            let all = parameters.trained();
+            all.map(|(name, tensor)| (name.to_owned(), floats(tensor)))
+                .collect()
+        };
+        assert_eq!(trained(&with), trained(&without));
+        assert_eq!(with.tensors().len(), 4);
     }
 }

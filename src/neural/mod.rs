@@ -11,6 +11,8 @@
 
 mod arvm;
 mod blae;
+mod blae_codes;
+mod blae_config;
 mod blae_training;
 mod checkpoint;
 mod device;
@@ -18,6 +20,7 @@ mod error;
 mod layers;
 mod noise;
 mod optimiser;
+mod parameters;
 mod pixelcnn;
 mod plain;
 mod predictor;
@@ -28,12 +31,13 @@ mod run;
 mod train;
 mod transformer;
 
-pub use blae::{Blae, BlaeConfig};
+pub use blae::Blae;
+pub use blae_config::BlaeConfig;
 pub use blae_training::{BlaeRecipe, SATURATED, blae_run, resume_blae, train_blae};
 pub use device::{Device, DeviceChoice, set_threads};
 pub use error::NeuralError;
-pub use layers::Parameters;
 pub use optimiser::TrainOptions;
+pub use parameters::Parameters;
 pub use plain::PlainArvm;
 pub use predictor::{NetworkKind, Predictor, PredictorConfig};
 pub use predictor_training::{

@@ -143,7 +143,7 @@ pub(crate) fn clip(gradients: &mut [Tensor], longest: f64) -> f64 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::layers::floats;
+    use super::super::parameters::floats;
     use super::*;
 
     #[test]

@@ -7,7 +7,7 @@
 use tch::Tensor;
 
 use super::NeuralError;
-use super::layers::{Builder, Start};
+use super::parameters::{Builder, Start};
 use super::predictor::{Chain, PredictorConfig, label_rows};
 use crate::window::{Geometry, Window};
 

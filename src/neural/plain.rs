@@ -8,7 +8,8 @@ use ndarray::{Array1, Array2, ArrayView2};
 use tch::Tensor;
 
 use super::NeuralError;
-use super::layers::{self, Linear};
+use super::layers::Linear;
+use super::parameters::floats;
 use super::predictor::{NetworkKind, Predictor};
 use crate::index::Interpolator;
 use crate::window::{Contexts, Geometry, Window};
@@ -55,7 +56,7 @@ impl PlainArvm {
         let blocks = blocks.map(|[first, second]| Ok([Layer::of(first)?, Layer::of(second)?]));
         Ok(Self {
             window: predictor.geometry().window(),
-            symbols: predictor.geometry().context_bits(),
+            symbols: predictor.geometry().symbols(),
             first: Layer::of(&arvm.window)?,
             places: matrix(&arvm.places)?,
             labels: arvm.labels.as_ref().map(matrix).transpose()?,
@@ -68,7 +69,7 @@ impl PlainArvm {
     /// place is part of the key, on another.
     pub fn reads(&self, geometry: &Geometry) -> bool {
         geometry.window() == self.window
-            && geometry.context_bits() == self.symbols
+            && geometry.symbols() == self.symbols
             && geometry.places() == self.places.nrows()
             && geometry.labels() == self.labels.as_ref().map_or(0, Array2::nrows) as u64
     }
@@ -120,7 +121,7 @@ impl Layer {
                 .reversed_axes()
                 .as_standard_layout()
                 .into_owned(),
-            bias: Array1::from(layers::floats(&linear.bias)),
+            bias: Array1::from(floats(&linear.bias)),
         })
     }
 
@@ -135,6 +136,6 @@ fn rectified(x: &Array2<f32>) -> Array2<f32> {
 
 fn matrix(tensor: &Tensor) -> Result<Array2<f32>, NeuralError> {
     let (rows, cols) = tensor.size2()?;
-    let matrix = Array2::from_shape_vec((rows as usize, cols as usize), layers::floats(tensor));
+    let matrix = Array2::from_shape_vec((rows as usize, cols as usize), floats(tensor));
     matrix.map_err(|error| NeuralError::setting("a matrix", error))
 }

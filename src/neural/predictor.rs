@@ -9,7 +9,8 @@ use tch::{Kind, Tensor, no_grad_guard};
 
 use super::arvm::Arvm;
 use super::checkpoint::Checkpoint;
-use super::layers::{self, Builder, Parameters};
+use super::layers;
+use super::parameters::{Builder, Parameters, Start, floats};
 use super::pixelcnn::PixelCnn;
 use super::predictor_training::log2_loss;
 use super::random::{Purpose, Stream};
@@ -400,7 +401,7 @@ impl Predictor {
                     }
                 }
                 if let Some(logits) = self.of_contexts(&contexts) {
-                    found.extend(layers::floats(&logits));
+                    found.extend(floats(&logits));
                 }
             } else {
                 let numbers: Vec<_> = ids
@@ -409,7 +410,7 @@ impl Predictor {
                     .collect();
                 let numbers = Tensor::from_slice(&numbers).to_device(self.device.0);
                 if let Some(logits) = self.of_grids(&self.tensor(set, ids), &numbers) {
-                    found.extend(layers::floats(&logits.permute([0, 2, 3, 1])));
+                    found.extend(floats(&logits.permute([0, 2, 3, 1])));
                 }
             }
         }
@@ -480,7 +481,7 @@ impl Predictor {
                     .select(2, row)
                     .select(1, channel as i64)
             };
-            let probabilities = layers::floats(&at(&logits, row as i64 - first).sigmoid());
+            let probabilities = floats(&at(&logits, row as i64 - first).sigmoid());
             let mut stream = Stream::new(seed, Purpose::Sample, position as u64);
             let values: Vec<f32> = drawn
                 .iter_mut()
@@ -543,18 +544,14 @@ impl Chain {
         let own = builder.parameter(
             "chain.own".to_owned(),
             &[channels * units, channels, 1, 1],
-            layers::Start::Normal(1.0),
+            Start::Normal(1.0),
         )?;
         let out = builder.parameter(
             "chain.out".to_owned(),
             &[channels, units, 1, 1],
-            layers::Start::Normal((units as f64).powf(-0.5)),
+            Start::Normal((units as f64).powf(-0.5)),
         )?;
-        let bias = builder.parameter(
-            "chain.bias".to_owned(),
-            &[channels],
-            layers::Start::Constant(0.0),
-        )?;
+        let bias = builder.parameter("chain.bias".to_owned(), &[channels], Start::Constant(0.0))?;
         let mask: Vec<f32> = (0..channels * units)
             .flat_map(|row| {
                 (0..channels).map(move |earlier| if earlier < row / units { 1.0 } else { 0.0 })

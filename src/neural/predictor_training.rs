@@ -238,9 +238,11 @@ impl<'a> PredictorTraining<'a> {
         }
         if self.recipe.flip > 0.0 {
             let mut noise = moment.noise();
-            for symbol in &mut contexts.symbols {
-                if noise.uniform() < self.recipe.flip {
-                    *symbol = -*symbol;
+            for context in contexts.symbols.chunks_mut(geometry.symbols().max(1)) {
+                for symbol in &mut context[..geometry.context_bits()] {
+                    if noise.uniform() < self.recipe.flip {
+                        *symbol = -*symbol;
+                    }
                 }
             }
         }
@@ -265,23 +267,19 @@ impl<'a> PredictorTraining<'a> {
         let numbers: Vec<_> = ids.iter().map(|id| labels[*id] as i64).collect();
         let device = self.predictor.device().0;
         let bits = self.predictor.tensor(latents, ids.into_iter());
-        let mut seen = bits.shallow_clone();
-        if self.recipe.flip > 0.0 {
+        let seen = if self.recipe.flip > 0.0 {
             let mut noise = moment.noise();
             let signs: Vec<f32> = (0..bits.numel())
-                .map(|_| {
-                    if noise.uniform() < self.recipe.flip {
-                        -1.0
-                    } else {
-                        1.0
-                    }
+                .map(|_| match noise.uniform() < self.recipe.flip {
+                    true => -1.0,
+                    false => 1.0,
                 })
                 .collect();
-            seen = seen
-                * Tensor::from_slice(&signs)
-                    .view(bits.size().as_slice())
-                    .to_device(device);
-        }
+            let signs = Tensor::from_slice(&signs).view(bits.size().as_slice());
+            &bits * signs.to_device(device)
+        } else {
+            bits.shallow_clone()
+        };
         let numbers = Tensor::from_slice(&numbers).to_device(device);
         let logits = self
             .predictor

@@ -13,7 +13,7 @@ use super::NeuralError;
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Quantizer {
-    /// ψ = tanh, noise added in training (Eqn 8); one loss.
+    /// ψ = tanh, noise added in training (Eqn 8), rounded at its end; one loss.
     #[default]
     Blae,
     /// Lookup-free quantization (Yu et al. 2024, arXiv 2310.05737): sign with a straight-through
@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     fn floats(tensor: &Tensor) -> Vec<f32> {
-        super::super::layers::floats(tensor)
+        super::super::parameters::floats(tensor)
     }
 
     /// [1, K, 1, W] from a list of sites.

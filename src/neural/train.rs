@@ -6,8 +6,8 @@ use serde_json::{Value, json};
 use tch::{Kind, Tensor};
 
 use super::checkpoint::{self, Checkpoint, State, Training};
-use super::layers::Parameters;
 use super::optimiser::{self, AdamW};
+use super::parameters::Parameters;
 use super::random::{Purpose, Stream};
 use super::{NeuralError, RunFolder, TrainOptions};
 use crate::latent::Picture;

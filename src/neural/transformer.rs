@@ -8,7 +8,8 @@
 use tch::{Kind, Tensor};
 
 use super::NeuralError;
-use super::layers::{Builder, Linear, Start};
+use super::layers::Linear;
+use super::parameters::{Builder, Start};
 use super::pixelcnn::radius;
 use super::predictor::{Chain, PredictorConfig, label_rows, transformer_heads};
 use crate::window::{Geometry, Window};
@@ -169,9 +170,9 @@ impl Transformer {
                 .first()
                 .is_some_and(|block| block.among.is_some())
             {
-                content = content + &rows;
+                content += &rows;
             }
-            query = query + rows;
+            query += rows;
         }
         for block in &self.blocks {
             query = &query
@@ -191,7 +192,7 @@ impl Transformer {
             .contiguous()
             .view([count, units, height, width]);
         if let Some(rows) = label_rows(self.labels.as_ref(), labels) {
-            features = features + rows;
+            features += rows;
         }
         self.chain.forward(&features, bits)
     }

@@ -5,11 +5,12 @@ use super::{Anchor, Frame, Geometry, Window};
 /// Contexts of one window, one after the other, as a network reads them.
 ///
 /// Each has a number for every bit that the window can select, in one order whatever the position; bits outside
-/// the grid, and later channels of the site itself, are 0. So the numbers, the place and the label say
+/// the grid, and later channels of the site itself, are 0. A square's have one number more for each column to
+/// the right, 1 where it is on the grid: in the first row no bit tells. So the numbers, the place and the label say
 /// exactly what a [`ContextKey`](super::ContextKey) says, and nothing more.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Contexts {
-    /// N × [`Geometry::context_bits`].
+    /// N × [`Geometry::symbols`].
     pub symbols: Vec<f32>,
     /// For each, its channel, or its position where that is part of the key: below
     /// [`Geometry::places`].
@@ -36,14 +37,14 @@ impl Contexts {
         self.labels.clear();
     }
 
-    /// Adds the context of `position`. Reads only bits before it. O([`Geometry::context_bits`]).
+    /// Adds the context of `position`. Reads only bits before it. O([`Geometry::symbols`]).
     ///
     /// `frame` must be of the geometry's shape.
     pub fn push(&mut self, geometry: &Geometry, frame: &Frame, position: usize) {
         let shape = geometry.shape();
         let (row, col, channel) = shape.place(position);
         let start = self.symbols.len();
-        self.symbols.resize(start + geometry.context_bits(), 0.0);
+        self.symbols.resize(start + geometry.symbols(), 0.0);
         let symbols = &mut self.symbols[start..];
         let symbol = |position| if frame.get(position) { 1.0 } else { -1.0 };
         match geometry.window() {
@@ -76,6 +77,7 @@ impl Contexts {
                 for bit in 0..position - first {
                     symbols[at + bit] = symbol(first + bit);
                 }
+                symbols[geometry.context_bits()..][..right - col - 1].fill(1.0);
             }
         }
         let place = if geometry.is_placed() {
@@ -97,6 +99,15 @@ impl Geometry {
     /// Whether the position is part of the key.
     pub fn is_placed(&self) -> bool {
         self.anchor() == Anchor::Site || self.window() == Window::Global
+    }
+
+    /// Numbers of a context in [`Contexts`]: its bits first.
+    pub fn symbols(&self) -> usize {
+        let right = match self.window() {
+            Window::Square { radius } => radius,
+            Window::Sequence { .. } | Window::Global => 0,
+        };
+        self.context_bits() + right
     }
 
     /// How many places [`Contexts`] of this window tell apart beside what they see: positions where they are
@@ -140,8 +151,6 @@ mod tests {
                                 contexts.symbols.iter().map(|s| *s as i8).collect();
                             let numbers = (contexts.places[0], numbers);
                             assert!((numbers.0 as usize) < geometry.places());
-                            // For seq:C and global the border class is the number of bits before.
-                            let numbers = (numbers, geometry.border(position));
                             assert_eq!(
                                 by_key.entry(key).or_insert_with(|| numbers.clone()),
                                 &numbers
