@@ -277,21 +277,29 @@ impl Observer for StopAfter {
 #[test]
 fn a_training_that_was_stopped_and_resumed_is_the_one_that_was_not() {
     let latents = random_latents(GRID, 20, 2);
-    let (_folder, index, set, labels) = indexed(GRID, &latents, &["3x3"], Anchor::None);
-    let held = index.window("3x3".parse().unwrap()).unwrap();
+    let (_folder, index, set, labels) = indexed(GRID, &latents, &["3x3", "global"], Anchor::None);
     let held_out = set_of(GRID, &random_latents(GRID, 4, 3));
+    let first = index.window("3x3".parse().unwrap()).unwrap();
     let data = PredictorData {
         training: Numbered {
             latents: &set,
             labels: &labels,
         },
-        counts: &held,
+        counts: &first,
         held_out: Some(Numbered {
             latents: &held_out,
             labels: &[0; 4],
         }),
     };
-    for kind in NetworkKind::ALL {
+    for (window, kind) in ["3x3", "global"]
+        .into_iter()
+        .flat_map(|w| NetworkKind::ALL.map(|kind| (w, kind)))
+    {
+        let held = index.window(window.parse().unwrap()).unwrap();
+        let data = PredictorData {
+            counts: &held,
+            ..data
+        };
         let recipe = PredictorRecipe {
             batch: 8,
             flip: 0.1,
@@ -302,7 +310,7 @@ fn a_training_that_was_stopped_and_resumed_is_the_one_that_was_not() {
         fs_err::create_dir_all(whole.path()).unwrap();
         fs_err::create_dir_all(parts.path()).unwrap();
         let train = |folder: &RunFolder, observer: &dyn Observer| {
-            let network = (kind, small(&index, "3x3"));
+            let network = (kind, small(&index, window));
             train_predictor(
                 network,
                 recipe,

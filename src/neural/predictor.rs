@@ -471,9 +471,7 @@ impl Predictor {
                 return Err(NeuralError::Stopped);
             }
             let (row, col, channel) = shape.place(position);
-            let (first, rows) = self.rows_for(row);
-            let logits = self.of_grids(&bits.narrow(2, first, rows), &labels);
-            let logits = logits.ok_or_else(|| {
+            let logits = self.of_row(&bits, &labels, row as i64).ok_or_else(|| {
                 NeuralError::setting("a network over whole grids", self.kind.name())
             })?;
             let at = |x: &Tensor, row: i64| {
@@ -481,7 +479,7 @@ impl Predictor {
                     .select(2, row)
                     .select(1, channel as i64)
             };
-            let probabilities = floats(&at(&logits, row as i64 - first).sigmoid());
+            let probabilities = floats(&at(&logits, 0).sigmoid());
             let mut stream = Stream::new(seed, Purpose::Sample, position as u64);
             let values: Vec<f32> = drawn
                 .iter_mut()
@@ -502,16 +500,20 @@ impl Predictor {
         Ok(set)
     }
 
-    /// The first row and the number of rows that a network must be given to answer for a row.
-    fn rows_for(&self, row: usize) -> (i64, i64) {
-        match (&self.network, self.geometry.window()) {
-            (Network::PixelCnn(_), Window::Square { radius }) => {
-                let first = row.saturating_sub(radius);
-                (first as i64, (row - first + 1) as i64)
+    /// The logits of one row [N, K, 1, W], for networks over whole grids: no more is looked at than its windows see.
+    fn of_row(&self, bits: &Tensor, labels: &Tensor, row: i64) -> Option<Tensor> {
+        match &self.network {
+            Network::Arvm(_) => None,
+            Network::PixelCnn(network) => {
+                let first = match self.geometry.window() {
+                    Window::Square { radius } => (row - radius as i64).max(0),
+                    Window::Global | Window::Sequence { .. } => 0,
+                };
+                let rows = row - first + 1;
+                let logits = network.forward(&bits.narrow(2, first, rows), labels);
+                Some(logits.narrow(2, rows - 1, 1))
             }
-            (Network::PixelCnn(_), _) => (0, row as i64 + 1),
-            // Its displacements are those of the whole grid.
-            _ => (0, self.geometry.shape().height() as i64),
+            Network::Transformer(network) => Some(network.rows(bits, labels, row..row + 1)),
         }
     }
 }
@@ -585,4 +587,44 @@ pub(super) fn label_rows(table: Option<&Tensor>, labels: &Tensor) -> Option<Tens
             .unsqueeze(-1)
             .unsqueeze(-1)
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_row_alone_is_answered_as_in_the_whole_grid() {
+        let shape = Shape::new(5, 4, 2).unwrap();
+        let mut random = Stream::new(3, Purpose::Sample, 0);
+        let mut set = LatentSet::new(shape);
+        for _ in 0..3 {
+            set.push_bits((0..shape.bits()).map(|_| random.uniform() < 0.5))
+                .unwrap();
+        }
+        let labels = Tensor::from_slice(&[1i64, 0, 1]);
+        for kind in [NetworkKind::PixelCnn, NetworkKind::Transformer] {
+            for window in ["3x3", "5x5", "global"] {
+                let config = PredictorConfig {
+                    height: 5,
+                    width: 4,
+                    channels: 2,
+                    window: window.to_owned(),
+                    anchor: "none".to_owned(),
+                    labels: vec![3, 7],
+                    index: String::new(),
+                    units: 8,
+                    depth: 2,
+                };
+                let network = Predictor::new(kind, config, 1, Device::CPU).unwrap();
+                let bits = network.tensor(&set, 0..3);
+                let whole = network.of_grids(&bits, &labels).unwrap();
+                for row in 0..5 {
+                    let one = network.of_row(&bits, &labels, row).unwrap();
+                    let apart = (one - whole.narrow(2, row, 1)).abs().max();
+                    assert!(apart.double_value(&[]) < 1e-5, "{kind} {window} {row}");
+                }
+            }
+        }
+    }
 }

@@ -5,6 +5,8 @@
 //! what it attends to are the sites' own bits: attention from site to site would reach further with every block.
 //! Under `global` there is no further, and sites attend to those before them and to themselves, as in GPT.
 
+use std::ops::Range;
+
 use tch::{Kind, Tensor};
 
 use super::NeuralError;
@@ -24,6 +26,7 @@ pub(super) struct Transformer {
     labels: Option<Tensor>,
     chain: Chain,
     heads: i64,
+    global: bool,
 }
 
 #[derive(Debug)]
@@ -43,11 +46,13 @@ struct Attention {
     out: Linear,
     /// [heads, displacements]
     bias: Tensor,
-    /// For each pair of sites its displacement, [S·S].
+    /// For each pair of sites its displacement, [S, S].
     displacement: Tensor,
     /// 0 where a site is seen, −∞ elsewhere, [S, S]; and for each site 1, or 0 where it sees none, [S, 1].
     mask: Tensor,
     sees: Tensor,
+    radius: i64,
+    width: i64,
 }
 
 impl Transformer {
@@ -151,50 +156,57 @@ impl Transformer {
             labels,
             chain: Chain::new(b, units, channels)?,
             heads,
+            global,
         })
     }
 
     /// Bits ±1 [N, K, H, W] → logits [N, K, H, W].
     pub(super) fn forward(&self, bits: &Tensor, labels: &Tensor) -> Tensor {
-        let size = bits.size();
-        let (count, height, width) = (size[0], size[2], size[3]);
-        // [N, S, units]
-        let mut content = self
-            .content
-            .forward(&bits.flatten(2, 3).transpose(1, 2).contiguous());
-        let mut query = content.zeros_like();
+        self.rows(bits, labels, 0..bits.size()[2])
+    }
+
+    /// The logits of some rows [N, K, rows, W]. Rows below them are not looked at.
+    pub(super) fn rows(&self, bits: &Tensor, labels: &Tensor, rows: Range<i64>) -> Tensor {
+        let (count, width) = (bits.size()[0], bits.size()[3]);
+        let seen = bits.narrow(2, 0, rows.end);
+        // [N, S, units], S the sites of the rows that are seen
+        let mut content = seen.flatten(2, 3).transpose(1, 2).contiguous();
+        content = self.content.forward(&content);
+        let (first, sites) = (rows.start * width, (rows.end - rows.start) * width);
+        let units = content.size()[2];
+        let mut query = Tensor::zeros([count, sites, units], (Kind::Float, bits.device()));
         for (table, numbers) in &self.queries {
-            let rows = table.index_select(0, numbers).unsqueeze(0);
-            if self
-                .blocks
-                .first()
-                .is_some_and(|block| block.among.is_some())
-            {
-                content += &rows;
+            let of = |first, sites| {
+                table
+                    .index_select(0, &numbers.narrow(0, first, sites))
+                    .unsqueeze(0)
+            };
+            if self.global {
+                content += of(0, rows.end * width);
             }
-            query += rows;
+            query += of(first, sites);
         }
         for block in &self.blocks {
-            query = &query
-                + block
-                    .asks
-                    .forward(&norm(&query), &norm(&content), self.heads);
-            query = &query + feed(&block.asks_then, &norm(&query));
             if let Some((attention, then)) = &block.among {
                 let normal = norm(&content);
-                content = &content + attention.forward(&normal, &normal, self.heads);
+                let all = attention.forward(&normal, &normal, 0..rows.end, self.heads);
+                content = &content + all;
                 content = &content + feed(then, &norm(&content));
             }
+            let asked =
+                block
+                    .asks
+                    .forward(&norm(&query), &norm(&content), rows.clone(), self.heads);
+            query = &query + asked;
+            query = &query + feed(&block.asks_then, &norm(&query));
         }
-        let units = query.size()[2];
-        let mut features = norm(&query)
-            .transpose(1, 2)
-            .contiguous()
-            .view([count, units, height, width]);
-        if let Some(rows) = label_rows(self.labels.as_ref(), labels) {
-            features += rows;
+        let sides = [count, units, rows.end - rows.start, width];
+        let mut features = norm(&query).transpose(1, 2).contiguous().view(sides);
+        if let Some(of_label) = label_rows(self.labels.as_ref(), labels) {
+            features += of_label;
         }
-        self.chain.forward(&features, bits)
+        let own = bits.narrow(2, rows.start, rows.end - rows.start);
+        self.chain.forward(&features, &own)
     }
 }
 
@@ -240,9 +252,9 @@ impl Attention {
                     sees[number] = 1.0;
                 }
             }
-            // A site that sees none would divide by 0: it takes in the first one, times 0.
+            // A site that sees none would divide by 0: it takes in itself, times 0.
             if sees[number] == 0.0 {
-                mask[number * sites.len()] = 0.0;
+                mask[number * sites.len() + number] = 0.0;
             }
         }
         let device = bias.device();
@@ -256,7 +268,11 @@ impl Attention {
             value: linear(b, "value", 1.0)?,
             out: linear(b, "out", 0.5)?,
             bias,
-            displacement: Tensor::from_slice(&displacement).to_device(device),
+            displacement: Tensor::from_slice(&displacement)
+                .view([count, count])
+                .to_device(device),
+            radius,
+            width: sites.iter().map(|(_, col)| col + 1).max().unwrap_or(1),
             mask: Tensor::from_slice(&mask)
                 .view([count, count])
                 .to_device(device),
@@ -264,28 +280,37 @@ impl Attention {
         })
     }
 
-    /// Queries and contents [N, S, units] → [N, S, units].
-    fn forward(&self, queries: &Tensor, contents: &Tensor, heads: i64) -> Tensor {
-        let size = queries.size();
-        let (count, sites, units) = (size[0], size[1], size[2]);
-        let split = |x: Tensor| x.view([count, sites, heads, units / heads]).transpose(1, 2);
+    /// Queries of some rows and contents of all rows up to them, [N, S, units] each → [N, S, units]. Row by row:
+    /// a query looks at no more rows than its window has.
+    fn forward(&self, queries: &Tensor, contents: &Tensor, rows: Range<i64>, heads: i64) -> Tensor {
+        let (count, units) = (queries.size()[0], queries.size()[2]);
+        let width = self.width;
+        let split = |x: Tensor| x.view([count, -1, heads, units / heads]).transpose(1, 2);
         let (q, k, v) = (
             split(self.query.forward(queries)),
             split(self.key.forward(contents)),
             split(self.value.forward(contents)),
         );
-        let bias = self
-            .bias
-            .index_select(1, &self.displacement)
-            .view([1, heads, sites, sites])
-            + &self.mask;
         let scale = ((units / heads) as f64).powf(-0.5);
-        let weights = (q.matmul(&k.transpose(2, 3)) * scale + bias).softmax(-1, Kind::Float);
-        let mixed = weights
-            .matmul(&v)
-            .transpose(1, 2)
-            .contiguous()
-            .view([count, sites, units]);
-        self.out.forward(&(mixed * &self.sees))
+        let mixed: Vec<_> = rows
+            .clone()
+            .map(|row| {
+                let top = (row - self.radius).max(0);
+                let (first, seen) = (top * width, (row - top + 1) * width);
+                let part =
+                    |table: &Tensor| table.narrow(0, row * width, width).narrow(1, first, seen);
+                let displacement = part(&self.displacement).flatten(0, 1);
+                let bias = self.bias.index_select(1, &displacement);
+                let bias = bias.view([1, heads, width, seen]) + part(&self.mask);
+                let own = q.narrow(2, (row - rows.start) * width, width);
+                let weights = own.matmul(&k.narrow(2, first, seen).transpose(2, 3)) * scale + bias;
+                let mixed = weights
+                    .softmax(-1, Kind::Float)
+                    .matmul(&v.narrow(2, first, seen));
+                mixed * self.sees.narrow(0, row * width, width)
+            })
+            .collect();
+        let mixed = Tensor::cat(&mixed, 2).transpose(1, 2).contiguous();
+        self.out.forward(&mixed.view([count, -1, units]))
     }
 }
