@@ -130,5 +130,46 @@ fn look_up(c: &mut Criterion) {
     }
 }
 
+/// What an ARVM answers, one context at a time and in batches, outside libtorch on one thread and by it on all.
+#[cfg(feature = "neural")]
+fn interpolate(c: &mut Criterion) {
+    use bitquilt::neural::{Device, NetworkKind, PlainArvm, Predictor, PredictorConfig};
+    use bitquilt::{Contexts, Interpolator};
+
+    let set = strokes(64);
+    let folder = tempfile::tempdir().expect("a temporary folder");
+    let path = folder.path().join("index");
+    let window: Window = "9x9".parse().expect("a window");
+    build(&set, &path, &BuildOptions::new(window), &Unobserved).expect("a build");
+    let index = Index::open(&path).expect("an index");
+    let config = PredictorConfig::new(&index, window);
+    let network = Predictor::new(NetworkKind::Arvm, config, 0, Device::CPU).expect("a network");
+    let plain = PlainArvm::new(&network).expect("an ARVM");
+    let geometry = network.geometry();
+    let mut frame = Frame::new(set.shape(), &[geometry]);
+    let mut group = c.benchmark_group("probabilities of an ARVM at 9x9, 128 units");
+    for size in [1usize, 8, 64, 784] {
+        let mut contexts = Contexts::default();
+        frame.load(set.packed_latent(0));
+        for position in 0..size {
+            contexts.push(geometry, &frame, position);
+        }
+        let mut found = Vec::new();
+        group.throughput(Throughput::Elements(size as u64));
+        group.bench_with_input(BenchmarkId::new("alone", size), &contexts, |b, contexts| {
+            b.iter(|| plain.probabilities(black_box(contexts), &mut found));
+        });
+    }
+    let one = LatentSet::from_packed(set.shape(), set.packed_latent(0).to_vec()).expect("one");
+    group.throughput(Throughput::Elements(set.shape().bits() as u64));
+    group.bench_function(BenchmarkId::new("libtorch", set.shape().bits()), |b| {
+        b.iter(|| network.logits(black_box(&one), &[0], 1));
+    });
+    group.finish();
+}
+
+#[cfg(not(feature = "neural"))]
 criterion_group!(benches, pack_keys, look_up);
+#[cfg(feature = "neural")]
+criterion_group!(benches, pack_keys, look_up, interpolate);
 criterion_main!(benches);

@@ -434,6 +434,14 @@ fn the_program_trains_evaluates_and_falls_back_and_refuses_what_does_not_belong(
         run("eval arvm run index --held-out test.safetensors --samples 5 --json --device cpu");
     assert_eq!(code, Some(0), "{errors}");
     let report: serde_json::Value = serde_json::from_str(&output).unwrap();
+    let schema = include_bytes!("../schemas/bits.schema.json");
+    let schema = serde_json::from_slice(schema).unwrap();
+    let validator = jsonschema::validator_for(&schema).unwrap();
+    let wrong: Vec<_> = validator
+        .iter_errors(&report)
+        .map(|e| e.to_string())
+        .collect();
+    assert_eq!(wrong, Vec::<String>::new());
     assert_eq!(report["models"][2]["model"], "arvm");
     assert_eq!(report["samples"][2]["samples"], 5);
     let gap = report["models"][0]["gap"].as_f64().unwrap();

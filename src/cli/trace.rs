@@ -15,7 +15,7 @@ use super::{grouped, print};
 use crate::index::Index;
 use crate::latent::{Codec, Shape};
 use crate::progress::Observer;
-use crate::search::SampleSet;
+use crate::search::{ANSWERED_INTERPOLATED, SampleSet};
 use crate::system;
 use crate::trace::{
     Background, Header, MapRow, SetSummaries, SetSummary, Spread, Trace, TraceOptions, TraceWriter,
@@ -259,6 +259,7 @@ impl Job<'_> {
         let take = |sample: usize, trace: Trace| {
             let summary = summarize(&trace, self.tracer, self.background);
             let answered_by = self.samples.answered_by.as_deref();
+            let answered_by = answered_by.map(|all| &all[sample * bits..(sample + 1) * bits]);
             let label = latents.labels().map(|labels| labels[sample]);
             if drawn.len() < most_drawn {
                 drawn.push(MapRow {
@@ -267,6 +268,9 @@ impl Job<'_> {
                     packed: latents.packed_latent(sample).to_vec(),
                     trace: trace.clone(),
                     summary: summary.clone(),
+                    interpolated: answered_by.map_or_else(Vec::new, |by| {
+                        by.iter().map(|by| *by == ANSWERED_INTERPOLATED).collect()
+                    }),
                 });
             }
             writer.add(&Traced {
@@ -274,7 +278,7 @@ impl Job<'_> {
                 label,
                 summary: &summary,
                 trace: &trace,
-                answered_by: answered_by.map(|all| &all[sample * bits..(sample + 1) * bits]),
+                answered_by,
             })?;
             summaries.add(&trace, summary);
             anyhow::Ok(())
@@ -330,6 +334,14 @@ fn report(job: &Job<'_>, summary: &SetSummary) -> anyhow::Result<()> {
         percent(summary.supported),
         &format!("(by window: {})", at.join(", ")),
     )?;
+    let answered = job.samples.answered_by.as_deref().unwrap_or_default();
+    let answered = &answered[..answered.len().min(job.count * tracer.shape().bits())];
+    let interpolated = answered.iter().filter(|by| **by == ANSWERED_INTERPOLATED);
+    let interpolated = interpolated.count();
+    if interpolated > 0 {
+        let share = interpolated as f64 / answered.len() as f64;
+        line("interpolated", percent(share), "of the bits, by a network")?;
+    }
     let of = |name: &str| {
         summary
             .spread

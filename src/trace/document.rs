@@ -65,6 +65,9 @@ impl Header {
     }
 }
 
+/// In `answered_by`, a bit that a network answered.
+const INTERPOLATED: u8 = 255;
+
 #[derive(Serialize)]
 struct RegionEntry {
     latent: u32,
@@ -92,6 +95,8 @@ struct BitsEntry<'a> {
 struct SampleEntry<'a> {
     sample: usize,
     label: Option<i64>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    interpolated: Option<usize>,
     summary: &'a SampleSummary,
     regions: Vec<RegionEntry>,
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -135,8 +140,8 @@ pub struct Traced<'a> {
     pub summary: &'a SampleSummary,
     /// Its trace.
     pub trace: &'a Trace,
-    /// How each bit was answered, where the samples file says so: 0 for a fixed bit, or 1 + the number of
-    /// the window in [`Header::answered_windows`].
+    /// How each bit was answered, where the samples file says so: 0 for a fixed bit, 255 for one by a
+    /// network, or 1 + the number of the window in [`Header::answered_windows`].
     pub answered_by: Option<&'a [u8]>,
 }
 
@@ -198,6 +203,9 @@ impl<W: Write> TraceWriter<W> {
         let entry = SampleEntry {
             sample: traced.sample,
             label: traced.label,
+            interpolated: traced
+                .answered_by
+                .map(|by| by.iter().filter(|by| **by == INTERPOLATED).count()),
             summary: traced.summary,
             regions: regions_of(&traced.trace.quilt, self.shape, self.line),
             bits,

@@ -24,6 +24,7 @@ const BACKGROUND: f64 = 1.0;
 const FRAME: Colour = [196, 198, 204];
 const BACKGROUND_COLOUR: Colour = [138, 140, 148];
 const UNSUPPORTED: Colour = [214, 30, 48];
+const INTERPOLATED: Colour = WHITE;
 const DIFFERS: Colour = [255, 96, 32];
 /// Of the sources that tell most, told apart by people who see few colours too (Okabe and Ito 2008).
 const PALETTE: [Colour; 7] = [
@@ -49,6 +50,8 @@ pub struct MapRow {
     pub trace: Trace,
     /// Its figures.
     pub summary: SampleSummary,
+    /// Whether a network answered each of its bits; empty where none did.
+    pub interpolated: Vec<bool>,
 }
 
 /// Draws a map. `image` draws one latent of a shape: a picture whose sides stand to each other as the
@@ -144,7 +147,7 @@ impl<E: From<TraceError>, F: Fn(Shape, &[u8]) -> Result<Picture, E>> Map<'_, F> 
             tracer.copy_line()
         );
         let colours = "A colour: copied bit for bit from one training latent. Gray: background, regions of \
-                       less than 1 bit. Red stripes: in no training latent.";
+                       less than 1 bit. Red stripes: in no training latent. White stripes: by a network.";
         let most = width - 2 * GAP;
         self.canvas.text((GAP, GAP), most, &title, Face::Bold, INK);
         for (number, text) in [measure.as_str(), colours].into_iter().enumerate() {
@@ -251,17 +254,25 @@ impl<E: From<TraceError>, F: Fn(Shape, &[u8]) -> Result<Picture, E>> Map<'_, F> 
             None => colour,
         });
         let unsupported = |site| has_unsupported(row, shape, site);
-        self.stripes(area, shape, unsupported);
+        self.stripes(area, shape, unsupported, (0, UNSUPPORTED));
+        let interpolated = |site| is_interpolated(row, shape, site);
+        self.stripes(area, shape, interpolated, (2, INTERPOLATED));
         let edge = |a: (usize, usize), b: (usize, usize)| of_site(a) != of_site(b);
         self.edges(area, shape, |_| true, edge, BLACK, 1);
     }
 
-    /// Red stripes over some sites.
-    fn stripes(&mut self, area: Area, shape: Shape, holds: impl Fn((usize, usize)) -> bool) {
+    /// Stripes over some sites, every other one free for those of another phase.
+    fn stripes(
+        &mut self,
+        area: Area,
+        shape: Shape,
+        holds: impl Fn((usize, usize)) -> bool,
+        (phase, colour): (usize, Colour),
+    ) {
         for site in sites(shape).filter(|site| holds(*site)) {
             for (row, col) in self.pixels_of(area, site) {
-                if (row + col) % 4 < 2 {
-                    self.canvas.set(row, col, UNSUPPORTED);
+                if (row + col + phase) % 4 < 2 {
+                    self.canvas.set(row, col, colour);
                 }
             }
         }
@@ -489,6 +500,12 @@ fn has_unsupported(row: &MapRow, shape: Shape, (y, x): (usize, usize)) -> bool {
     supported.iter().any(Option::is_none)
 }
 
+fn is_interpolated(row: &MapRow, shape: Shape, (y, x): (usize, usize)) -> bool {
+    let at = shape.position(y, x, 0);
+    let bits = row.interpolated.get(at..at + shape.channels());
+    bits.is_some_and(|bits| bits.contains(&true))
+}
+
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -519,6 +536,7 @@ mod tests {
         let samples = LatentSet::from_packed(shape, sample.to_vec()).unwrap();
         let trace = tracer.worker().trace(&samples, 0).unwrap();
         let row = MapRow {
+            interpolated: Vec::new(),
             sample: 0,
             label: None,
             packed: sample.to_vec(),
