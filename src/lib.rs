@@ -2,7 +2,7 @@
 //!
 //! Bitquilt indexes every local context of a set of binary latents, generates new latents in which
 //! every local window was seen in that set, and tells for every bit which training patches it reuses. It
-//! implements retrieval and the autoencoder of Zhao & Basu, "Exploring Image Generation via Mutually Exclusive
+//! implements retrieval and both networks of Zhao & Basu, "Exploring Image Generation via Mutually Exclusive
 //! Probability Spaces and Local Correlation Hypothesis" (arXiv 2506.21731); equation numbers in these
 //! pages are that paper's.
 //!
@@ -15,8 +15,8 @@
 //! | [`index`] | build (extract → sort → merge → ingest), RocksDB, lookup, postings, verification |
 //! | [`search`] | generation: the search for supported latents, samples files, their proof |
 //! | [`trace`] | where samples come from: support, postings, quilts of copied regions, nearest latents |
-//! | [`eval`] | metrics, each a pure function over latents, images or features |
-//! | `neural` | (feature `neural`) the binary latent autoencoder and the loop that trains it |
+//! | [`eval`] | metrics, each a pure function over latents, images or features; the index as a model |
+//! | `neural` | (feature `neural`) the binary latent autoencoder, the ARVM and its peers, and the loop that trains them |
 //! | [`progress`] | how long work reports itself and is stopped |
 //! | [`cli`] | the `bitquilt` command, one file per verb |
 //!

@@ -119,6 +119,20 @@ impl CountModel<'_> {
     }
 }
 
+/// The negative log₂ likelihood of bits by the logits of a 1.
+pub fn bits_of_logits(logits: &[f32], bits: impl Iterator<Item = bool>) -> f64 {
+    let nats = logits.iter().zip(bits).map(|(logit, bit)| {
+        let wrong = if bit {
+            -f64::from(*logit)
+        } else {
+            f64::from(*logit)
+        };
+        // softplus, without overflow
+        wrong.max(0.0) + (-wrong.abs()).exp().ln_1p()
+    });
+    nats.sum::<f64>() / std::f64::consts::LN_2
+}
+
 /// What a model knows of training latents and of others, in bits per latent.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct BitsReport {
@@ -143,5 +157,96 @@ impl BitsReport {
             held_out,
             gap: held_out.map(|held_out| held_out - train),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::latent::Shape;
+    use crate::progress::Unobserved;
+    use crate::window::{Anchor, Window};
+
+    /// Answers from a plain table of counts after the last bits.
+    struct Table<'a>(&'a [(Vec<u8>, u64, u64)]);
+
+    impl Counts for Table<'_> {
+        fn histogram(&self, key: &ContextKey) -> Result<Option<Histogram>, IndexError> {
+            let found = self.0.iter().find(|(own, ..)| own == key.as_bytes());
+            Ok(found.map(|(_, n0, n1)| Histogram { n0: *n0, n1: *n1 }))
+        }
+
+        fn has_upper(&self, _upper: &crate::window::UpperKey) -> Result<bool, IndexError> {
+            Ok(true)
+        }
+    }
+
+    #[test]
+    fn bits_are_those_of_plain_arithmetic() {
+        let shape = Shape::new(1, 3, 1).unwrap();
+        let windows = [2, 1]
+            .map(|length| Geometry::new(Window::Sequence { length }, Anchor::None, shape).unwrap());
+        let mut set = LatentSet::new(shape);
+        set.push_bits([true, false, true]).unwrap();
+        let mut frame = Frame::new(shape, &[&windows[0], &windows[1]]);
+        frame.load(set.packed_latent(0));
+        let mut key = |window: usize, position| {
+            windows[window]
+                .key(&mut frame, position)
+                .as_bytes()
+                .to_vec()
+        };
+        // The larger window knows the first two bits, the smaller all of them.
+        let large = [(key(0, 0), 1, 3), (key(0, 1), 2, 0)];
+        let small = [(key(1, 0), 5, 5), (key(1, 1), 4, 4), (key(1, 2), 1, 6)];
+        let (large, small) = (Table(&large), Table(&small));
+        let model = |smoothing| CountModel {
+            windows: vec![(&windows[0], &large), (&windows[1], &small)],
+            smoothing,
+        };
+        let log = |p: f64| -p.log2();
+        // Bit 0 is 1: (3 + ½) / 5. Bit 1 is 0: (2 + ½) / 3. Bit 2 is 1, by the smaller: (6 + ½) / 8.
+        let expected = log(3.5 / 5.0) + log(2.5 / 3.0) + log(6.5 / 8.0);
+        let found = model(Smoothing::Backoff)
+            .bits(&set, &[0], &Unobserved)
+            .unwrap();
+        assert!((found[0] - expected).abs() < 1e-12);
+        // Blended: the smaller window's own estimate is the prior of the larger one.
+        let [p0, p1, p2] = [5.5 / 11.0, 4.5 / 9.0, 6.5 / 8.0];
+        let expected = log((3.0 + p0) / 5.0) + log(1.0 - (0.0 + p1) / 3.0) + log(p2);
+        let found = model(Smoothing::Blend)
+            .bits(&set, &[0], &Unobserved)
+            .unwrap();
+        assert!((found[0] - expected).abs() < 1e-12);
+    }
+
+    #[test]
+    fn samples_follow_the_probabilities() {
+        let shape = Shape::new(1, 1, 1).unwrap();
+        let window = Geometry::new(Window::Global, Anchor::None, shape).unwrap();
+        let key = window.key(&mut Frame::new(shape, &[&window]), 0);
+        let table = [(key.as_bytes().to_vec(), 7, 2)];
+        let table = Table(&table);
+        let model = CountModel {
+            windows: vec![(&window, &table)],
+            smoothing: Smoothing::Backoff,
+        };
+        let ones = (0..4000).filter(|seed| model.sample(0, *seed).unwrap()[0] == 1);
+        // Six standard errors: 6·√(0.25 · 0.75 / 4,000) = 0.041.
+        let share = ones.count() as f64 / 4000.0;
+        assert!((share - 0.25).abs() < 0.041, "{share}");
+    }
+
+    #[test]
+    fn logits_of_any_size_have_finite_bits() {
+        let bits = bits_of_logits(
+            &[0.0, 100.0, -1000.0, 3.0],
+            [true, true, true, false].into_iter(),
+        );
+        let expected = 1.0
+            + 0.0
+            + 1000.0 / std::f64::consts::LN_2
+            + 3.048_587_351_573_742 / std::f64::consts::LN_2;
+        assert!((bits - expected).abs() < 1e-9, "{bits}");
     }
 }

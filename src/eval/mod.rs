@@ -37,7 +37,7 @@ pub use collisions::Collisions;
 pub use correlation::{Correlation, Correlations};
 pub use error::EvalError;
 pub use flips::{bit_agreement, flip_bits};
-pub use likelihood::{BitsReport, CountModel, Smoothing};
+pub use likelihood::{BitsReport, CountModel, Smoothing, bits_of_logits};
 pub use overlap::{CodeOverlap, Estimate, monte_carlo_overlap};
 pub use reconstruction::{Reconstruction, psnr, squared_errors};
 pub use saturation::Saturation;

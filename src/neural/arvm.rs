@@ -4,7 +4,7 @@ use tch::{Kind, Tensor};
 
 use super::layers::Linear;
 use super::parameters::{Builder, Start};
-use super::predictor::PredictorConfig;
+use super::predictor_config::PredictorConfig;
 use super::{Device, NeuralError};
 use crate::window::{Contexts, Geometry};
 

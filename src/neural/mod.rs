@@ -14,6 +14,7 @@ mod blae;
 mod blae_codes;
 mod blae_config;
 mod blae_training;
+mod chain;
 mod checkpoint;
 mod device;
 mod error;
@@ -24,6 +25,7 @@ mod parameters;
 mod pixelcnn;
 mod plain;
 mod predictor;
+mod predictor_config;
 mod predictor_training;
 mod quantizer;
 mod random;
@@ -39,7 +41,8 @@ pub use error::NeuralError;
 pub use optimiser::TrainOptions;
 pub use parameters::Parameters;
 pub use plain::PlainArvm;
-pub use predictor::{NetworkKind, Predictor, PredictorConfig};
+pub use predictor::Predictor;
+pub use predictor_config::{NetworkKind, PredictorConfig};
 pub use predictor_training::{
     Numbered, PredictorData, PredictorRecipe, Weighting, check_predictor, predictor_run,
     resume_predictor, train_predictor,

@@ -7,8 +7,9 @@
 use tch::Tensor;
 
 use super::NeuralError;
+use super::chain::{Chain, label_rows};
 use super::parameters::{Builder, Start};
-use super::predictor::{Chain, PredictorConfig, label_rows};
+use super::predictor_config::PredictorConfig;
 use crate::window::{Geometry, Window};
 
 #[derive(Debug)]

@@ -10,7 +10,8 @@ use tch::Tensor;
 use super::NeuralError;
 use super::layers::Linear;
 use super::parameters::floats;
-use super::predictor::{NetworkKind, Predictor};
+use super::predictor::Predictor;
+use super::predictor_config::NetworkKind;
 use crate::index::Interpolator;
 use crate::window::{Contexts, Geometry, Window};
 

@@ -6,10 +6,12 @@ use tch::{Kind, Tensor};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::checkpoint::Checkpoint;
-use super::predictor::{NetworkKind, Predictor, PredictorConfig};
+use super::predictor::Predictor;
+use super::predictor_config::{NetworkKind, PredictorConfig};
 use super::random::{Purpose, Stream};
 use super::train::{self, Batches, Moment, Outcome, Resumed, Trainee, Validation};
 use super::{Device, NeuralError, Parameters, RunFolder, TrainOptions};
+use crate::eval::bits_of_logits;
 use crate::index::Counts;
 use crate::latent::{LatentSet, Picture};
 use crate::progress::Observer;
@@ -298,7 +300,7 @@ impl<'a> PredictorTraining<'a> {
         let logits = self.predictor.logits(&some, set.labels, BATCH)?;
         let sum: f64 = (0..count)
             .map(|id| {
-                log2_loss(
+                bits_of_logits(
                     &logits[id * bits..(id + 1) * bits],
                     some.latent(id).iter().by_vals(),
                 )
@@ -306,20 +308,6 @@ impl<'a> PredictorTraining<'a> {
             .sum();
         Ok(sum / count as f64)
     }
-}
-
-/// The negative log₂ likelihood of bits by the logits of a 1.
-pub(super) fn log2_loss(logits: &[f32], bits: impl Iterator<Item = bool>) -> f64 {
-    let nats = logits.iter().zip(bits).map(|(logit, bit)| {
-        let wrong = if bit {
-            -f64::from(*logit)
-        } else {
-            f64::from(*logit)
-        };
-        // softplus, without overflow
-        wrong.max(0.0) + (-wrong.abs()).exp().ln_1p()
-    });
-    nats.sum::<f64>() / std::f64::consts::LN_2
 }
 
 fn wrong_kind() -> NeuralError {

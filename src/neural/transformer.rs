@@ -10,10 +10,11 @@ use std::ops::Range;
 use tch::{Kind, Tensor};
 
 use super::NeuralError;
+use super::chain::{Chain, label_rows};
 use super::layers::Linear;
 use super::parameters::{Builder, Start};
 use super::pixelcnn::radius;
-use super::predictor::{Chain, PredictorConfig, label_rows, transformer_heads};
+use super::predictor_config::{PredictorConfig, transformer_heads};
 use crate::window::{Geometry, Window};
 
 #[derive(Debug)]

@@ -659,6 +659,39 @@ mod tests {
     }
 
     #[test]
+    fn what_a_network_answered_is_striped_white_and_nothing_else() {
+        let shape = Shape::new(8, 8, 2).unwrap();
+        let training = LatentSet::from_packed(shape, vec![0; 32]).unwrap();
+        map_of(&training, &[0; 16], |tracer, row, _| {
+            let mut row = row.clone();
+            row.interpolated = vec![false; 128];
+            // The second channel of site (2, 5).
+            row.interpolated[2 * 16 + 5 * 2 + 1] = true;
+            // Gray images, so that white is the stripes alone.
+            let gray = |shape: Shape, _: &[u8]| {
+                let count = shape.height() * shape.width() * 3;
+                let picture = Picture::of_colours(shape.height(), shape.width(), vec![90; count]);
+                Ok::<_, TraceError>(picture)
+            };
+            let map = draw_map(tracer, &[row], 1, gray).unwrap();
+            let cell = SIDE / 8;
+            for (y, x) in sites(shape) {
+                let (top, left) = (HEADER + CAPTION + y * cell, GAP + GAP + SIDE + x * cell);
+                let white = (0..cell).filter(|col| map.colour(top + cell / 2, left + col) == WHITE);
+                let white = white.count();
+                if (y, x) == (2, 5) {
+                    assert!(
+                        (cell / 2 - 1..=cell / 2 + 1).contains(&white),
+                        "{white} of {cell}"
+                    );
+                } else {
+                    assert_eq!(white, 0, "{y}, {x}");
+                }
+            }
+        });
+    }
+
+    #[test]
     fn a_map_that_nobody_could_look_at_is_refused_before_it_is_drawn() {
         let shape = Shape::new(8, 8, 2).unwrap();
         let training = LatentSet::from_packed(shape, vec![0; 16]).unwrap();

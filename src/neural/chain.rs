@@ -1,0 +1,78 @@
+//! What networks over whole grids end in: a site's own channels one after the other, and its label.
+
+use tch::{Kind, Tensor};
+
+use super::NeuralError;
+use super::layers::Conv;
+use super::parameters::{Builder, Start};
+
+/// Features [N, units, H, W] of sites, from bits before them, and all bits → logits [N, K, H, W]: channel k given
+/// the channels before k of its own site.
+#[derive(Debug)]
+pub(super) struct Chain {
+    features: Conv,
+    own: Tensor,
+    mask: Tensor,
+    out: Tensor,
+    bias: Tensor,
+    channels: i64,
+}
+
+impl Chain {
+    pub(super) fn new(
+        builder: &mut Builder,
+        units: i64,
+        channels: i64,
+    ) -> Result<Self, NeuralError> {
+        let features = Conv::new(
+            builder,
+            "chain.features",
+            (units, channels * units),
+            (1, 1),
+            2f64.sqrt(),
+        )?;
+        let own = builder.parameter(
+            "chain.own".to_owned(),
+            &[channels * units, channels, 1, 1],
+            Start::Normal(1.0),
+        )?;
+        let out = builder.parameter(
+            "chain.out".to_owned(),
+            &[channels, units, 1, 1],
+            Start::Normal((units as f64).powf(-0.5)),
+        )?;
+        let bias = builder.parameter("chain.bias".to_owned(), &[channels], Start::Constant(0.0))?;
+        let mask: Vec<f32> = (0..channels * units)
+            .flat_map(|row| {
+                (0..channels).map(move |earlier| if earlier < row / units { 1.0 } else { 0.0 })
+            })
+            .collect();
+        let mask = Tensor::from_slice(&mask)
+            .view([channels * units, channels, 1, 1])
+            .to_device(own.device());
+        Ok(Self {
+            features,
+            own,
+            mask,
+            out,
+            bias,
+            channels,
+        })
+    }
+
+    pub(super) fn forward(&self, features: &Tensor, bits: &Tensor) -> Tensor {
+        let own = bits.conv2d(&(&self.own * &self.mask), None::<&Tensor>, 1, 0, 1, 1);
+        let hidden = (self.features.forward(features) + own).relu();
+        hidden.conv2d(&self.out, Some(&self.bias), 1, 0, 1, self.channels)
+    }
+}
+
+/// For each number of a label its row: [N] → [N, units, 1, 1]; nothing where contexts are bound to none.
+pub(super) fn label_rows(table: Option<&Tensor>, labels: &Tensor) -> Option<Tensor> {
+    table.map(|table| {
+        table
+            .index_select(0, &labels.to_kind(Kind::Int64))
+            .unsqueeze(-1)
+            .unsqueeze(-1)
+    })
+}

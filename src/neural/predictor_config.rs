@@ -1,0 +1,200 @@
+//! For which index, window and grid a network over bits is made, and of what size.
+
+use std::fmt;
+use std::str::FromStr;
+
+use serde::{Deserialize, Serialize};
+
+use super::NeuralError;
+use crate::index::Index;
+use crate::latent::Shape;
+use crate::window::{Anchor, Geometry, Window, WindowError};
+
+/// Most units of a layer and most layers: far beyond use, and small enough to multiply.
+const MOST_WIDTH: usize = 4096;
+const MOST_DEPTH: usize = 64;
+
+/// Which network gives the next bit's probability.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum NetworkKind {
+    /// The paper's: one layer over the window, then layers over the site alone (Eqns 11–14).
+    Arvm,
+    /// Gated PixelCNN (van den Oord et al. 2016, arXiv 1606.05328).
+    PixelCnn,
+    /// A causal transformer over sites.
+    Transformer,
+}
+
+impl NetworkKind {
+    /// Every kind.
+    pub const ALL: [Self; 3] = [Self::Arvm, Self::PixelCnn, Self::Transformer];
+
+    /// As checkpoints and the command line have it.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Arvm => "arvm",
+            Self::PixelCnn => "pixelcnn",
+            Self::Transformer => "transformer",
+        }
+    }
+}
+
+impl fmt::Display for NetworkKind {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.name())
+    }
+}
+
+/// A network over bits, and what it was made for.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PredictorConfig {
+    /// Rows of the latents.
+    pub height: usize,
+    /// Columns of the latents.
+    pub width: usize,
+    /// Bits of a site, K.
+    pub channels: usize,
+    /// The window, as written on the command line: what the network sees, exactly.
+    pub window: String,
+    /// `none` or `site`, as in the index.
+    pub anchor: String,
+    /// The labels that contexts are bound to; none where they are not.
+    pub labels: Vec<i64>,
+    /// [`Index::identity`] of the index that it learns.
+    pub index: String,
+    /// Units of a layer.
+    pub units: usize,
+    /// Residual blocks (ARVM), gated layers (PixelCNN) or blocks (transformer); a PixelCNN has no more than
+    /// its window has rows.
+    pub depth: usize,
+}
+
+impl PredictorConfig {
+    /// The default network for a window of an index.
+    pub fn new(index: &Index, window: Window) -> Self {
+        let (shape, manifest) = (index.shape(), index.manifest());
+        Self {
+            height: shape.height(),
+            width: shape.width(),
+            channels: shape.channels(),
+            window: window.to_string(),
+            anchor: manifest.anchor.clone(),
+            labels: manifest.label_values.clone(),
+            index: index.identity(),
+            units: 128,
+            depth: 2,
+        }
+    }
+
+    /// The grid of the latents.
+    ///
+    /// # Errors
+    /// [`NeuralError::Latent`] when it is none.
+    pub fn shape(&self) -> Result<Shape, NeuralError> {
+        Ok(Shape::new(self.height, self.width, self.channels)?)
+    }
+
+    /// The window on the grid.
+    ///
+    /// # Errors
+    /// [`NeuralError::Setting`] when it cannot be laid on it.
+    pub fn geometry(&self) -> Result<Geometry, NeuralError> {
+        let wrong = |error: WindowError| {
+            NeuralError::setting(
+                format!("a window on a {}x{} grid", self.height, self.width),
+                error,
+            )
+        };
+        let window = Window::from_str(&self.window).map_err(wrong)?;
+        let anchor = Anchor::from_str(&self.anchor).map_err(wrong)?;
+        let geometry = Geometry::new(window, anchor, self.shape()?).map_err(wrong)?;
+        geometry
+            .with_labels(self.labels.len() as u64)
+            .map_err(wrong)
+    }
+
+    /// Refuses what no network can be made of.
+    pub(super) fn check(&self, kind: NetworkKind) -> Result<(), NeuralError> {
+        let geometry = self.geometry()?;
+        for (name, found, least, most) in [
+            ("width", self.units, 1, MOST_WIDTH),
+            (
+                "depth",
+                self.depth,
+                usize::from(kind != NetworkKind::Arvm),
+                MOST_DEPTH,
+            ),
+        ] {
+            if !(least..=most).contains(&found) {
+                return Err(NeuralError::setting(
+                    format!("a {name} of {least} to {most}"),
+                    found,
+                ));
+            }
+        }
+        if kind == NetworkKind::Transformer
+            && !self.units.is_multiple_of(transformer_heads(self.units))
+        {
+            return Err(NeuralError::setting("a width that 4 divides", self.units));
+        }
+        let invariant = geometry.anchor() == Anchor::None;
+        let square = !matches!(geometry.window(), Window::Sequence { .. });
+        if kind != NetworkKind::Arvm && !(invariant && square) {
+            return Err(NeuralError::setting(
+                format!("a square window or global, and contexts without their site, for a {kind}"),
+                format!("window {}, anchor {}", self.window, self.anchor),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Refuses an index that the network was not trained on.
+    ///
+    /// # Errors
+    /// [`NeuralError::Setting`] with both named.
+    pub fn check_index(&self, index: &Index) -> Result<(), NeuralError> {
+        let identity = index.identity();
+        let shape = index.shape();
+        if (self.height, self.width, self.channels)
+            != (shape.height(), shape.width(), shape.channels())
+        {
+            return Err(NeuralError::setting(
+                format!(
+                    "an index of {}x{}x{} latents, as the network was trained on",
+                    self.height, self.width, self.channels
+                ),
+                format!("{}, of {shape} latents", index.path().display()),
+            ));
+        }
+        if identity != self.index {
+            return Err(NeuralError::setting(
+                format!("the index that the network was trained on, {}", self.index),
+                format!(
+                    "{}, which is {identity}: train a network on it, or name the other index",
+                    index.path().display()
+                ),
+            ));
+        }
+        let window = Window::from_str(&self.window).ok();
+        if !index
+            .windows()
+            .any(|held| Some(held.geometry().window()) == window)
+        {
+            let held: Vec<_> = index
+                .windows()
+                .map(|held| held.geometry().window().to_string())
+                .collect();
+            return Err(NeuralError::setting(
+                format!("an index with the window of the network, {}", self.window),
+                format!("{}, with {}", index.path().display(), held.join(", ")),
+            ));
+        }
+        Ok(())
+    }
+}
+
+/// Heads of a transformer's attention.
+pub(super) fn transformer_heads(units: usize) -> usize {
+    if units >= 4 { 4 } else { 1 }
+}
