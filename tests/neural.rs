@@ -94,7 +94,13 @@ fn trained(
 }
 
 /// Asks to stop once so many units are done.
-struct StopAfter(u64, std::sync::atomic::AtomicU64);
+pub struct StopAfter(u64, std::sync::atomic::AtomicU64);
+
+impl StopAfter {
+    pub fn steps(steps: u64) -> Self {
+        Self(steps, 0.into())
+    }
+}
 
 impl Observer for StopAfter {
     fn stage(&self, _name: &str, _total: u64, _unit: &str) {}
@@ -208,7 +214,7 @@ fn a_stopped_training_goes_on_bit_for_bit_as_if_it_had_not_been() {
     let (blae, outcome) = trained(&run_in(&whole), &options, &Unobserved).unwrap();
     assert!(!outcome.stopped && outcome.step == 12);
     // Between two validations.
-    let (_, outcome) = trained(&run_in(&halved), &options, &StopAfter(6, 0.into())).unwrap();
+    let (_, outcome) = trained(&run_in(&halved), &options, &StopAfter::steps(6)).unwrap();
     assert!(outcome.stopped && outcome.step == 6);
     let data = (&images(40, SIDES), &images(8, SIDES));
     let (resumed, outcome) = resume_blae(data, &run_in(&halved), Device::CPU, &Unobserved).unwrap();
@@ -262,7 +268,7 @@ fn another_seed_trains_another_network() {
 #[test]
 fn a_training_on_other_images_is_not_resumed() {
     let folder = small_folder();
-    trained(&run_in(&folder), &options(8), &StopAfter(3, 0.into())).unwrap();
+    trained(&run_in(&folder), &options(8), &StopAfter::steps(3)).unwrap();
     let data = (&images(41, SIDES), &images(8, SIDES));
     let error = resume_blae(data, &run_in(&folder), Device::CPU, &Unobserved).unwrap_err();
     assert!(error.to_string().contains("other images"), "{error}");

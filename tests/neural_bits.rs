@@ -11,6 +11,7 @@ use bitquilt::{
     Anchor, Contexts, Counts, Frame, Geometry, Index, LatentSet, Observer, Unobserved, Window,
 };
 
+use crate::neural::StopAfter;
 use crate::oracle::{Grid, Latent};
 use crate::support::*;
 
@@ -259,21 +260,6 @@ fn outside_libtorch_an_arvm_answers_the_same_whatever_else_is_asked() {
     }
 }
 
-/// Asks to stop once so many units are done.
-struct StopAfter(u64, std::sync::atomic::AtomicU64);
-
-impl Observer for StopAfter {
-    fn stage(&self, _name: &str, _total: u64, _unit: &str) {}
-
-    fn advance(&self, done: u64) {
-        self.1.fetch_add(done, std::sync::atomic::Ordering::Relaxed);
-    }
-
-    fn stop_requested(&self) -> bool {
-        self.1.load(std::sync::atomic::Ordering::Relaxed) >= self.0
-    }
-}
-
 #[test]
 fn a_training_that_was_stopped_and_resumed_is_the_one_that_was_not() {
     let latents = random_latents(GRID, 20, 2);
@@ -323,7 +309,7 @@ fn a_training_that_was_stopped_and_resumed_is_the_one_that_was_not() {
             .unwrap()
         };
         train(&whole, &Unobserved);
-        let (_, outcome) = train(&parts, &StopAfter(7, 0.into()));
+        let (_, outcome) = train(&parts, &StopAfter::steps(7));
         assert_eq!((outcome.step, outcome.stopped), (7, true));
         resume_predictor(kind, data, &parts, Device::CPU, &Unobserved).unwrap();
         for file in [RunFolder::last, RunFolder::best] {

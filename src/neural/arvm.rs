@@ -58,7 +58,7 @@ impl Arvm {
         })
     }
 
-    /// Contexts → logits of a 1 [N].
+    /// Contexts → logits of a 1.
     pub(super) fn forward(&self, contexts: &Contexts, device: Device) -> Tensor {
         let count = contexts.len() as i64;
         let symbols = Tensor::from_slice(&contexts.symbols)

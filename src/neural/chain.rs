@@ -16,6 +16,8 @@ pub(super) struct Chain {
     out: Tensor,
     bias: Tensor,
     channels: i64,
+    /// [labels, units], added to the features of every site, where contexts are bound to labels.
+    labels: Option<Tensor>,
 }
 
 impl Chain {
@@ -23,7 +25,16 @@ impl Chain {
         builder: &mut Builder,
         units: i64,
         channels: i64,
+        labels: usize,
     ) -> Result<Self, NeuralError> {
+        let labels = match labels as i64 {
+            0 => None,
+            labels => Some(builder.parameter(
+                "labels".to_owned(),
+                &[labels, units],
+                Start::Normal(0.1),
+            )?),
+        };
         let features = Conv::new(
             builder,
             "chain.features",
@@ -57,22 +68,21 @@ impl Chain {
             out,
             bias,
             channels,
+            labels,
         })
     }
 
-    pub(super) fn forward(&self, features: &Tensor, bits: &Tensor) -> Tensor {
+    /// `labels` gives the number of each latent's label.
+    pub(super) fn forward(&self, features: Tensor, bits: &Tensor, labels: &Tensor) -> Tensor {
+        let features = match &self.labels {
+            Some(table) => {
+                let rows = table.index_select(0, &labels.to_kind(Kind::Int64));
+                features + rows.unsqueeze(-1).unsqueeze(-1)
+            }
+            None => features,
+        };
         let own = bits.conv2d(&(&self.own * &self.mask), None::<&Tensor>, 1, 0, 1, 1);
-        let hidden = (self.features.forward(features) + own).relu();
+        let hidden = (self.features.forward(&features) + own).relu();
         hidden.conv2d(&self.out, Some(&self.bias), 1, 0, 1, self.channels)
     }
-}
-
-/// For each number of a label its row: [N] → [N, units, 1, 1]; nothing where contexts are bound to none.
-pub(super) fn label_rows(table: Option<&Tensor>, labels: &Tensor) -> Option<Tensor> {
-    table.map(|table| {
-        table
-            .index_select(0, &labels.to_kind(Kind::Int64))
-            .unsqueeze(-1)
-            .unsqueeze(-1)
-    })
 }

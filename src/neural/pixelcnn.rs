@@ -7,7 +7,7 @@
 use tch::Tensor;
 
 use super::NeuralError;
-use super::chain::{Chain, label_rows};
+use super::chain::Chain;
 use super::parameters::{Builder, Start};
 use super::predictor_config::PredictorConfig;
 use crate::window::{Geometry, Window};
@@ -15,7 +15,6 @@ use crate::window::{Geometry, Window};
 #[derive(Debug)]
 pub(super) struct PixelCnn {
     layers: Vec<Gated>,
-    labels: Option<Tensor>,
     chain: Chain,
 }
 
@@ -85,16 +84,9 @@ impl PixelCnn {
                 out,
             });
         }
-        let labels = match config.labels.len() as i64 {
-            0 => None,
-            labels => {
-                Some(b.parameter("labels".to_owned(), &[labels, units], Start::Normal(0.1))?)
-            }
-        };
         Ok(Self {
             layers,
-            labels,
-            chain: Chain::new(b, units, channels)?,
+            chain: Chain::new(b, units, channels, config.labels.len())?,
         })
     }
 
@@ -118,11 +110,7 @@ impl PixelCnn {
             left = if number == 0 { next } else { left + next };
             above = gate(&sum);
         }
-        let features = match label_rows(self.labels.as_ref(), labels) {
-            Some(rows) => left + rows,
-            None => left,
-        };
-        self.chain.forward(&features.relu(), bits)
+        self.chain.forward(left.relu(), bits, labels)
     }
 }
 

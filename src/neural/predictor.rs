@@ -136,7 +136,7 @@ impl Predictor {
         }
     }
 
-    /// Contexts → logits of a 1 [N], with their graph. For an ARVM only.
+    /// Contexts → logits of a 1, with their graph. For an ARVM only.
     pub(super) fn of_contexts(&self, contexts: &Contexts) -> Option<Tensor> {
         self.arvm().map(|arvm| arvm.forward(contexts, self.device))
     }

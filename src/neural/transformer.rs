@@ -10,7 +10,7 @@ use std::ops::Range;
 use tch::{Kind, Tensor};
 
 use super::NeuralError;
-use super::chain::{Chain, label_rows};
+use super::chain::Chain;
 use super::layers::Linear;
 use super::parameters::{Builder, Start};
 use super::pixelcnn::radius;
@@ -24,7 +24,6 @@ pub(super) struct Transformer {
     /// What a query is before it has asked: rows by border class or, under `global`, position.
     queries: Vec<(Tensor, Tensor)>,
     blocks: Vec<Block>,
-    labels: Option<Tensor>,
     chain: Chain,
     heads: i64,
     global: bool,
@@ -144,18 +143,11 @@ impl Transformer {
                 among,
             });
         }
-        let labels = match config.labels.len() as i64 {
-            0 => None,
-            labels => {
-                Some(b.parameter("labels".to_owned(), &[labels, units], Start::Normal(0.1))?)
-            }
-        };
         Ok(Self {
             content,
             queries,
             blocks,
-            labels,
-            chain: Chain::new(b, units, channels)?,
+            chain: Chain::new(b, units, channels, config.labels.len())?,
             heads,
             global,
         })
@@ -202,12 +194,9 @@ impl Transformer {
             query = &query + feed(&block.asks_then, &norm(&query));
         }
         let sides = [count, units, rows.end - rows.start, width];
-        let mut features = norm(&query).transpose(1, 2).contiguous().view(sides);
-        if let Some(of_label) = label_rows(self.labels.as_ref(), labels) {
-            features += of_label;
-        }
+        let features = norm(&query).transpose(1, 2).contiguous().view(sides);
         let own = bits.narrow(2, rows.start, rows.end - rows.start);
-        self.chain.forward(&features, &own)
+        self.chain.forward(features, &own, labels)
     }
 }
 
