@@ -4,7 +4,6 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use anyhow::bail;
 use clap::Args;
 use rayon::prelude::*;
 use serde::Serialize;
@@ -22,7 +21,7 @@ use crate::progress::{Observer, Unobserved};
 use crate::search::{
     self, Fallback, Policy, Rung, SampleSet, SearchOptions, Taken, Task, verify_from_index,
 };
-use crate::window::{Condition, Geometry};
+use crate::window::{Geometry, Window};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -139,6 +138,10 @@ impl BitsArgs {
             let held_out = each.get(1).map(Vec::as_slice);
             anyhow::Ok(BitsReport::new(model, &each[0], held_out))
         };
+        let taken = match self.samples {
+            0 => None,
+            _ => Some(Taken::training(&index, ui)?),
+        };
         let name = predictor.kind().name();
         for (model, smoothing) in [
             ("count", Smoothing::Backoff),
@@ -149,7 +152,7 @@ impl BitsArgs {
             report.models.push(of(model, &|set| {
                 Ok(counts.bits(set.latents, set.labels, ui)?)
             })?);
-            if self.samples > 0 {
+            if let Some(taken) = &taken {
                 ui.stage(model, self.samples as u64, "samples");
                 let started = Instant::now();
                 let drawn = (0..self.samples as u64).into_par_iter().map(|number| {
@@ -159,7 +162,7 @@ impl BitsArgs {
                 });
                 let drawn: Vec<Vec<u8>> = drawn.collect::<Result<_, _>>()?;
                 let drawn = LatentSet::from_packed(index.shape(), drawn.concat())?;
-                let judged = self.judge(model, &drawn, &index, &predictor, started)?;
+                let judged = judge(model, &drawn, taken, (&index, &predictor), started)?;
                 report.samples.push(judged);
             }
         }
@@ -167,10 +170,10 @@ impl BitsArgs {
         report.models.push(of(name, &|set| {
             Ok(predictor.bits(set.latents, set.labels, ui)?)
         })?);
-        if self.samples > 0 {
+        if let Some(taken) = &taken {
             let started = Instant::now();
-            let drawn = self.sample_alone(&predictor, &windows, ui)?;
-            let judged = self.judge(name, &drawn, &index, &predictor, started)?;
+            let drawn = self.sample_alone(&predictor, &index, ui)?;
+            let judged = judge(name, &drawn, taken, (&index, &predictor), started)?;
             report.samples.push(judged);
             if let Some(output) = &self.output {
                 let drawn = drawn
@@ -193,7 +196,7 @@ impl BitsArgs {
     fn sample_alone(
         &self,
         predictor: &Predictor,
-        windows: &[WindowIndex<'_>],
+        index: &Index,
         ui: &Ui,
     ) -> anyhow::Result<LatentSet> {
         let shape = predictor.geometry().shape();
@@ -202,12 +205,10 @@ impl BitsArgs {
             return Ok(predictor.sample(self.samples, 0, self.seed, ui)?);
         }
         let network = PlainArvm::new(predictor)?;
-        let Some(window) = windows.first() else {
-            bail!("the index holds no window of the network");
-        };
+        let window = index.window(predictor.geometry().window())?;
         let rung = Rung {
             geometry: window.geometry(),
-            counts: window,
+            counts: &window,
         };
         let options = SearchOptions {
             seed: self.seed,
@@ -226,42 +227,41 @@ impl BitsArgs {
             packed.flatten().copied().collect(),
         )?)
     }
+}
 
-    /// How many of some samples are training latents, and how many of their bits nothing supports.
-    fn judge(
-        &self,
-        model: &str,
-        drawn: &LatentSet,
-        index: &Index,
-        predictor: &Predictor,
-        started: Instant,
-    ) -> anyhow::Result<SamplesReport> {
-        let seconds = started.elapsed().as_secs_f64();
-        let taken = Taken::training(index, &Unobserved)?;
-        let count = drawn.len().max(1) as f64;
-        let copies = (0..drawn.len()).filter(|id| taken.contains(drawn.packed_latent(*id)));
-        let copies = copies.count() as f64 / count;
-        let mut latents = drawn.clone();
-        if index.condition() == Condition::Label {
-            latents = latents.with_labels(vec![index.labels()[0]; drawn.len()])?;
-        }
-        let samples = SampleSet {
-            latents,
-            answered_by: None,
-            windows: Vec::new(),
-            min_count: 1,
-            without: Ids::default(),
-        };
-        let window = predictor.geometry().window();
-        let support = verify_from_index(index, &samples, window, &Unobserved)?;
-        Ok(SamplesReport {
-            model: model.to_owned(),
-            samples: drawn.len(),
-            per_second: drawn.len() as f64 / seconds,
-            copies,
-            unsupported: support.unsupported.len() as f64 / support.checked.max(1) as f64,
-        })
+/// How many of some samples are training latents, and how many of their bits nothing supports.
+fn judge(
+    model: &str,
+    drawn: &LatentSet,
+    taken: &Taken,
+    (index, predictor): (&Index, &Predictor),
+    started: Instant,
+) -> anyhow::Result<SamplesReport> {
+    let seconds = started.elapsed().as_secs_f64();
+    let count = drawn.len().max(1) as f64;
+    let copies = (0..drawn.len()).filter(|id| taken.contains(drawn.packed_latent(*id)));
+    let copies = copies.count() as f64 / count;
+    let mut latents = drawn.clone();
+    // All were drawn under the first label, where contexts are bound to any.
+    if let Some(label) = index.labels().first() {
+        latents = latents.with_labels(vec![*label; drawn.len()])?;
     }
+    let samples = SampleSet {
+        latents,
+        answered_by: None,
+        windows: Vec::new(),
+        min_count: 1,
+        without: Ids::default(),
+    };
+    let window = predictor.geometry().window();
+    let support = verify_from_index(index, &samples, window, &Unobserved)?;
+    Ok(SamplesReport {
+        model: model.to_owned(),
+        samples: drawn.len(),
+        per_second: drawn.len() as f64 / seconds,
+        copies,
+        unsupported: support.unsupported.len() as f64 / support.checked.max(1) as f64,
+    })
 }
 
 /// The network's window and those of the index that lie within it.
@@ -273,7 +273,7 @@ fn windows_within<'a>(index: &'a Index, predictor: &Predictor) -> Vec<WindowInde
             let held = held.geometry();
             let same_kind = std::mem::discriminant(&held.window())
                 == std::mem::discriminant(&own.window())
-                || own.window() == crate::window::Window::Global;
+                || own.window() == Window::Global;
             same_kind && held.context_bits() <= own.context_bits()
         })
         .collect()

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use super::neural::load_predictor;
 use crate::index::Index;
 use crate::latent::Shape;
-use crate::neural::{Device, PlainArvm, PredictorConfig};
+use crate::neural::{Device, PlainArvm};
 use crate::search::{Fallback, Policy};
 use crate::window::Geometry;
 
@@ -72,7 +72,6 @@ impl FallbackArgs {
         }
         Ok(Some(Loaded {
             name: path.display().to_string(),
-            config: predictor.config().clone(),
             network,
             geometry,
             policy,
@@ -84,7 +83,6 @@ impl FallbackArgs {
 /// A network ready to answer.
 pub(super) struct Loaded {
     name: String,
-    config: PredictorConfig,
     network: PlainArvm,
     geometry: Geometry,
     policy: Policy,
@@ -103,7 +101,7 @@ impl Loaded {
 
     /// As the samples file has it.
     pub(super) fn described(&self) -> (String, Policy, Option<u64>) {
-        let name = format!("{} (arvm {})", self.name, self.config.window);
+        let name = format!("{} (arvm {})", self.name, self.geometry.window());
         (name, self.policy, self.most)
     }
 }

@@ -39,9 +39,11 @@ use anyhow::Context;
 use clap::{Parser, Subcommand};
 
 use crate::eval::EvalError;
-use crate::index::IndexError;
+use crate::index::{Index, IndexError};
+use crate::latent::LatentSet;
 #[cfg(feature = "neural")]
 use crate::neural::NeuralError;
+use crate::progress::Observer;
 use crate::window::Window;
 use ui::Ui;
 
@@ -173,7 +175,7 @@ fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
 }
 
 /// The window that was asked for, or the only one that there is.
-fn choose_window(asked: Option<Window>, index: &crate::index::Index) -> anyhow::Result<Window> {
+fn choose_window(asked: Option<Window>, index: &Index) -> anyhow::Result<Window> {
     if let Some(window) = asked {
         return Ok(window);
     }
@@ -190,6 +192,23 @@ fn choose_window(asked: Option<Window>, index: &crate::index::Index) -> anyhow::
             )
         }
     }
+}
+
+/// The latents that an index was built from, without those that are left out. Each is one step of progress.
+fn training_of(index: &Index, observer: &dyn Observer) -> anyhow::Result<LatentSet> {
+    let (mut packed, mut labels) = (Vec::new(), Vec::new());
+    for entry in index.scan_latents()? {
+        let (_, latent) = entry?;
+        packed.extend_from_slice(latent.packed());
+        labels.extend(latent.label());
+        observer.advance(1);
+    }
+    let set = LatentSet::from_packed(index.shape(), packed)?;
+    Ok(if index.manifest().labels {
+        set.with_labels(labels)?
+    } else {
+        set
+    })
 }
 
 /// "1,234,567".

@@ -7,6 +7,7 @@ use std::process::{Command, Stdio};
 
 use clap::Args;
 
+use super::training_of;
 use crate::index::Index;
 use crate::latent::LatentSet;
 use crate::latent::images::ImageOptions;
@@ -160,15 +161,7 @@ impl NumberedSet {
             );
         }
         ui.stage("training latents", index.latents(), "latents");
-        let (mut packed, mut labels) = (Vec::new(), Vec::new());
-        for entry in index.scan_latents()? {
-            let (_, latent) = entry?;
-            packed.extend_from_slice(latent.packed());
-            labels.push(latent.label());
-            ui.advance(1);
-        }
-        let latents = LatentSet::from_packed(index.shape(), packed)?;
-        Self::numbered_by(index, latents, labels.into_iter())
+        Self::numbered_by(index, training_of(index, ui)?)
     }
 
     /// The latents of a file, of the shape of an index's and with labels where its contexts are bound to them.
@@ -189,28 +182,21 @@ impl NumberedSet {
                 path.display()
             );
         }
-        let labels: Vec<_> = match latents.labels() {
-            Some(labels) => labels.iter().copied().map(Some).collect(),
-            None => vec![None; latents.len()],
-        };
-        Self::numbered_by(index, latents, labels.into_iter())
-            .map_err(|error| error.context(path.display().to_string()))
+        Self::numbered_by(index, latents).map_err(|error| error.context(path.display().to_string()))
     }
 
-    fn numbered_by(
-        index: &Index,
-        latents: LatentSet,
-        labels: impl Iterator<Item = Option<i64>>,
-    ) -> anyhow::Result<Self> {
-        let labels = labels.map(|label| match (index.condition(), label) {
-            (Condition::None, _) => Ok(0),
-            (Condition::Label, Some(label)) => Ok(index.label_number(label)?),
+    fn numbered_by(index: &Index, latents: LatentSet) -> anyhow::Result<Self> {
+        let labels = match (index.condition(), latents.labels()) {
+            (Condition::None, _) => vec![0; latents.len()],
+            (Condition::Label, Some(labels)) => {
+                let numbers = labels.iter().map(|label| index.label_number(*label));
+                numbers.collect::<Result<_, _>>()?
+            }
             (Condition::Label, None) => anyhow::bail!(
                 "expected labels, as the contexts of {} are bound to them, found none",
                 index.path().display()
             ),
-        });
-        let labels = labels.collect::<Result<_, _>>()?;
+        };
         Ok(Self { latents, labels })
     }
 

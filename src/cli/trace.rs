@@ -260,6 +260,12 @@ impl Job<'_> {
             let summary = summarize(&trace, self.tracer, self.background);
             let answered_by = self.samples.answered_by.as_deref();
             let answered_by = answered_by.map(|all| &all[sample * bits..(sample + 1) * bits]);
+            let interpolated = answered_by.map(|by| {
+                let marks = by.iter().map(|by| *by == ANSWERED_INTERPOLATED);
+                marks.collect::<Vec<_>>()
+            });
+            let count = |marks: &Vec<bool>| marks.iter().filter(|marked| **marked).count();
+            let count = interpolated.as_ref().map(count);
             let label = latents.labels().map(|labels| labels[sample]);
             if drawn.len() < most_drawn {
                 drawn.push(MapRow {
@@ -268,9 +274,7 @@ impl Job<'_> {
                     packed: latents.packed_latent(sample).to_vec(),
                     trace: trace.clone(),
                     summary: summary.clone(),
-                    interpolated: answered_by.map_or_else(Vec::new, |by| {
-                        by.iter().map(|by| *by == ANSWERED_INTERPOLATED).collect()
-                    }),
+                    interpolated: interpolated.unwrap_or_default(),
                 });
             }
             writer.add(&Traced {
@@ -279,6 +283,7 @@ impl Job<'_> {
                 summary: &summary,
                 trace: &trace,
                 answered_by,
+                interpolated: count,
             })?;
             summaries.add(&trace, summary);
             anyhow::Ok(())

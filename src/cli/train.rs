@@ -111,18 +111,6 @@ struct BlaeArgs {
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
 
-    /// Highest learning rate [default: 0.002]
-    #[arg(long, value_name = "RATE")]
-    lr: Option<f64>,
-
-    /// What every random number is drawn from [default: 0]
-    #[arg(long, value_name = "SEED")]
-    seed: Option<u64>,
-
-    /// Steps from one validation and checkpoint to the next [default: 200]
-    #[arg(long, value_name = "N")]
-    every: Option<u64>,
-
     /// blae: share of the steps in which the noise grows to its strength [default: 0.3]
     #[arg(long, value_name = "SHARE")]
     ramp: Option<f64>,
@@ -151,17 +139,52 @@ struct BlaeArgs {
     #[command(flatten)]
     device: DeviceArgs,
 
+    #[command(flatten)]
+    run: RunArgs,
+}
+
+/// What every training takes
+#[derive(Debug, Args)]
+pub(super) struct RunArgs {
+    /// Highest learning rate [default: 0.002]
+    #[arg(long, value_name = "RATE")]
+    lr: Option<f64>,
+
+    /// What every random number is drawn from [default: 0]
+    #[arg(long, value_name = "SEED")]
+    seed: Option<u64>,
+
+    /// Steps from one validation and checkpoint to the next [default: 200]
+    #[arg(long, value_name = "N")]
+    every: Option<u64>,
+
     /// Go on with the training in the folder; what is not given is as it was begun
     #[arg(long, conflicts_with = "force")]
-    resume: bool,
+    pub(super) resume: bool,
 
     /// Train anew in a folder that holds a run
     #[arg(long)]
-    force: bool,
+    pub(super) force: bool,
 
     /// Print the result as JSON
     #[arg(long)]
-    json: bool,
+    pub(super) json: bool,
+}
+
+impl RunArgs {
+    /// Puts what was asked for in the place of what stands there.
+    pub(super) fn change(&self, options: &mut TrainOptions) {
+        set(&mut options.lr, self.lr);
+        set(&mut options.seed, self.seed);
+        set(&mut options.every, self.every);
+    }
+}
+
+/// Puts what was asked for, if anything was, in the place of what stands there.
+pub(super) fn set<T: Copy>(place: &mut T, asked: Option<T>) {
+    if let Some(asked) = asked {
+        *place = asked;
+    }
 }
 
 /// Runs the verb; 0 when the last step is done.
@@ -177,10 +200,10 @@ pub(crate) fn run(args: &TrainArgs, threads: Option<u16>, ui: &Ui) -> anyhow::Re
 fn blae(args: &BlaeArgs, threads: Option<u16>, ui: &Ui) -> anyhow::Result<ExitCode> {
     let device = args.device.device(threads)?;
     let folder = RunFolder::new(&args.output);
-    check_run(&folder, args.resume, args.force)?;
+    check_run(&folder, args.run.resume, args.run.force)?;
     let (images, held_out) = args.read(ui)?;
     let sides = (images.height(), images.width(), images.colours());
-    let (blae, outcome) = if args.resume {
+    let (blae, outcome) = if args.run.resume {
         let begun = blae_run(&folder)?;
         let mut asked = begun;
         args.change(&mut asked, images.len());
@@ -223,7 +246,7 @@ fn blae(args: &BlaeArgs, threads: Option<u16>, ui: &Ui) -> anyhow::Result<ExitCo
     ui.finish();
     let steps = blae_run(&folder)?.2.steps;
     report(
-        args.json,
+        args.run.json,
         &folder,
         &outcome,
         (blae.parameters().count(), steps),
@@ -325,11 +348,6 @@ impl BlaeArgs {
 
     /// Puts what was asked for in the place of what stands there.
     fn change(&self, (config, recipe, options): &mut Run, images: usize) {
-        fn set<T: Copy>(place: &mut T, asked: Option<T>) {
-            if let Some(asked) = asked {
-                *place = asked;
-            }
-        }
         set(
             &mut config.latent_height,
             self.latent.map(|shape| shape.height()),
@@ -354,9 +372,7 @@ impl BlaeArgs {
         set(&mut recipe.finish, self.finish);
         set(&mut recipe.entropy, self.entropy);
         set(&mut recipe.commitment, self.commitment);
-        set(&mut options.lr, self.lr);
-        set(&mut options.seed, self.seed);
-        set(&mut options.every, self.every);
+        self.run.change(options);
         let epochs = self.epochs.map(|epochs| {
             let batch = recipe.batch.clamp(1, images.max(1));
             epochs.saturating_mul((images / batch).max(1) as u64)

@@ -8,7 +8,7 @@ use clap::{Args, ValueEnum};
 use super::choose_window;
 use super::ids::WithoutArgs;
 use super::neural::{DeviceArgs, NumberedSet};
-use super::train::{check_run, fields, refuse_changes, report, start};
+use super::train::{RunArgs, check_run, fields, refuse_changes, report, set, start};
 use super::ui::Ui;
 use crate::index::Index;
 use crate::neural::{
@@ -72,35 +72,14 @@ pub(super) struct BitsArgs {
     #[arg(long, value_name = "P")]
     flip: Option<f64>,
 
-    /// Highest learning rate [default: 0.002]
-    #[arg(long, value_name = "RATE")]
-    lr: Option<f64>,
-
-    /// What every random number is drawn from [default: 0]
-    #[arg(long, value_name = "SEED")]
-    seed: Option<u64>,
-
-    /// Steps from one validation and checkpoint to the next [default: 200]
-    #[arg(long, value_name = "N")]
-    every: Option<u64>,
-
     #[command(flatten)]
     without: WithoutArgs,
 
     #[command(flatten)]
     device: DeviceArgs,
 
-    /// Go on with the training in the folder; what is not given is as it was begun
-    #[arg(long, conflicts_with = "force")]
-    resume: bool,
-
-    /// Train anew in a folder that holds a run
-    #[arg(long)]
-    force: bool,
-
-    /// Print the result as JSON
-    #[arg(long)]
-    json: bool,
+    #[command(flatten)]
+    run: RunArgs,
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -122,9 +101,9 @@ impl BitsArgs {
     ) -> anyhow::Result<ExitCode> {
         let device = self.device.device(threads)?;
         let folder = RunFolder::new(&self.output);
-        check_run(&folder, self.resume, self.force)?;
+        check_run(&folder, self.run.resume, self.run.force)?;
         let index = self.without.apply(Index::open(&self.index)?)?;
-        let begun = match self.resume {
+        let begun = match self.run.resume {
             true => Some(predictor_run(&folder, kind)?),
             false => None,
         };
@@ -163,7 +142,7 @@ impl BitsArgs {
                 .map_or(0, |set| set.numbered().latents.len())
         ));
         let steps = asked.2.steps;
-        let (predictor, outcome) = if self.resume {
+        let (predictor, outcome) = if self.run.resume {
             resume_predictor(kind, data, &folder, device, ui)?
         } else {
             let (config, recipe, options) = asked;
@@ -174,16 +153,11 @@ impl BitsArgs {
         };
         ui.finish();
         let parameters = predictor.parameters().count();
-        report(self.json, &folder, &outcome, (parameters, steps), ui)
+        report(self.run.json, &folder, &outcome, (parameters, steps), ui)
     }
 
     /// Puts what was asked for in the place of what stands there.
     fn change(&self, (config, recipe, options): &mut Run, window: Window) {
-        fn set<T: Copy>(place: &mut T, asked: Option<T>) {
-            if let Some(asked) = asked {
-                *place = asked;
-            }
-        }
         config.window = window.to_string();
         set(&mut config.units, self.width);
         set(&mut config.depth, self.depth);
@@ -195,8 +169,6 @@ impl BitsArgs {
         });
         set(&mut recipe.weighting, weighting);
         set(&mut options.steps, self.steps);
-        set(&mut options.lr, self.lr);
-        set(&mut options.seed, self.seed);
-        set(&mut options.every, self.every);
+        self.run.change(options);
     }
 }

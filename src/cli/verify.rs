@@ -9,9 +9,9 @@ use serde_json::json;
 
 use super::ids::WithoutArgs;
 use super::ui::Ui;
-use super::{NO, choose_window, grouped, print, print_json};
+use super::{NO, choose_window, grouped, print, print_json, training_of};
 use crate::index::{Ids, Index, IndexError};
-use crate::latent::LatentSet;
+use crate::progress::Unobserved;
 use crate::search::{SampleSet, verify_from_index, verify_from_latents};
 use crate::window::Window;
 
@@ -126,7 +126,7 @@ fn verify_samples(args: &VerifyArgs, path: &Path, ui: &Ui) -> anyhow::Result<Exi
         None => choose_window(None, &index)?,
     };
     let report = if args.brute_force {
-        let training = training_of(&index)?;
+        let training = training_of(&index, &Unobserved)?;
         let (anchor, condition) = (index.manifest().anchor()?, index.condition());
         verify_from_latents(&training, anchor, condition, &samples, otherwise, ui)
     } else {
@@ -180,20 +180,4 @@ fn verify_samples(args: &VerifyArgs, path: &Path, ui: &Ui) -> anyhow::Result<Exi
     }
     let proved = report.unsupported.is_empty();
     Ok(ExitCode::from(if proved { 0 } else { NO }))
-}
-
-/// The latents that the index was built from.
-fn training_of(index: &Index) -> anyhow::Result<LatentSet> {
-    let (mut packed, mut labels) = (Vec::new(), Vec::new());
-    for entry in index.scan_latents()? {
-        let (_, latent) = entry?;
-        packed.extend_from_slice(latent.packed());
-        labels.extend(latent.label());
-    }
-    let set = LatentSet::from_packed(index.shape(), packed)?;
-    Ok(if index.manifest().labels {
-        set.with_labels(labels)?
-    } else {
-        set
-    })
 }

@@ -1,5 +1,6 @@
 //! The networks over bits as one: made, read from a checkpoint, and asked.
 
+use std::ops::Range;
 use std::path::Path;
 
 use tch::{Kind, Tensor, no_grad_guard};
@@ -19,6 +20,7 @@ use crate::window::{Contexts, Frame, Geometry, Window};
 
 /// Latents whose bits are found in one go.
 const BATCH: usize = 20;
+
 /// A trained network of any kind: the probability of each bit given those that its window sees.
 #[derive(Debug)]
 pub struct Predictor {
@@ -151,7 +153,7 @@ impl Predictor {
         }
     }
 
-    /// Latents `first..last` of a set as bits ±1 [N, K, H, W].
+    /// Latents of a set as bits ±1 [N, K, H, W].
     pub(super) fn tensor(&self, set: &LatentSet, ids: impl Iterator<Item = usize>) -> Tensor {
         let shape = self.geometry.shape();
         let mut values = Vec::new();
@@ -184,44 +186,46 @@ impl Predictor {
         labels: &[u64],
         batch: usize,
     ) -> Result<Vec<f32>, NeuralError> {
-        let shape = self.geometry.shape();
-        if set.shape() != shape {
-            return Err(NeuralError::setting(
-                format!("{shape} latents, as the network was trained on"),
-                set.shape(),
-            ));
-        }
-        let _guard = no_grad_guard();
-        let mut found = Vec::with_capacity(set.len() * shape.bits());
-        let mut frame = Frame::new(shape, &[&self.geometry]);
-        let mut contexts = Contexts::default();
-        let batch = batch.max(1);
-        for first in (0..set.len()).step_by(batch) {
-            let ids = first..set.len().min(first + batch);
-            if self.arvm().is_some() {
-                contexts.clear();
-                for id in ids {
-                    frame.load(set.packed_latent(id));
-                    frame.set_label(labels.get(id).copied().unwrap_or_default());
-                    for position in 0..shape.bits() {
-                        contexts.push(&self.geometry, &frame, position);
-                    }
-                }
-                if let Some(logits) = self.of_contexts(&contexts) {
-                    found.extend(floats(&logits));
-                }
-            } else {
-                let numbers: Vec<_> = ids
-                    .clone()
-                    .map(|id| labels.get(id).copied().unwrap_or_default() as i64)
-                    .collect();
-                let numbers = Tensor::from_slice(&numbers).to_device(self.device.0);
-                if let Some(logits) = self.of_grids(&self.tensor(set, ids), &numbers) {
-                    found.extend(floats(&logits.permute([0, 2, 3, 1])));
-                }
-            }
+        self.check_shape(set)?;
+        let mut found = Vec::with_capacity(set.len() * set.shape().bits());
+        for ids in batches(0..set.len(), batch) {
+            found.extend(self.logits_of(set, labels, ids));
         }
         Ok(found)
+    }
+
+    fn check_shape(&self, set: &LatentSet) -> Result<(), NeuralError> {
+        let shape = self.geometry.shape();
+        if set.shape() == shape {
+            return Ok(());
+        }
+        Err(NeuralError::setting(
+            format!("{shape} latents, as the network was trained on"),
+            set.shape(),
+        ))
+    }
+
+    /// The logits of latents `ids`, of the network's shape, in one go.
+    fn logits_of(&self, set: &LatentSet, labels: &[u64], ids: Range<usize>) -> Vec<f32> {
+        let shape = self.geometry.shape();
+        let _guard = no_grad_guard();
+        let label = |id: usize| labels.get(id).copied().unwrap_or_default();
+        if let Some(arvm) = self.arvm() {
+            let mut frame = Frame::new(shape, &[&self.geometry]);
+            let mut contexts = Contexts::default();
+            for id in ids {
+                frame.load(set.packed_latent(id));
+                frame.set_label(label(id));
+                for position in 0..shape.bits() {
+                    contexts.push(&self.geometry, &frame, position);
+                }
+            }
+            return floats(&arvm.forward(&contexts, self.device));
+        }
+        let numbers: Vec<_> = ids.clone().map(|id| label(id) as i64).collect();
+        let numbers = Tensor::from_slice(&numbers).to_device(self.device.0);
+        let logits = self.of_grids(&self.tensor(set, ids), &numbers);
+        logits.map_or_else(Vec::new, |logits| floats(&logits.permute([0, 2, 3, 1])))
     }
 
     /// The bits of each latent, the negative log₂ likelihood; `labels` gives the number of each one's label.
@@ -234,22 +238,29 @@ impl Predictor {
         labels: &[u64],
         observer: &dyn Observer,
     ) -> Result<Vec<f64>, NeuralError> {
-        let row = set.shape().packed_bytes();
+        self.bits_of(set, labels, 0..set.len(), observer)
+    }
+
+    /// [`Predictor::bits`] of latents `ids`.
+    pub(super) fn bits_of(
+        &self,
+        set: &LatentSet,
+        labels: &[u64],
+        ids: Range<usize>,
+        observer: &dyn Observer,
+    ) -> Result<Vec<f64>, NeuralError> {
+        self.check_shape(set)?;
         let bits = set.shape().bits();
-        let mut found = Vec::with_capacity(set.len());
-        for first in (0..set.len()).step_by(BATCH) {
+        let mut found = Vec::with_capacity(ids.len());
+        for ids in batches(ids, BATCH) {
             if observer.stop_requested() {
                 return Err(NeuralError::Stopped);
             }
-            let last = set.len().min(first + BATCH);
-            let packed = set.packed()[first * row..last * row].to_vec();
-            let some = LatentSet::from_packed(set.shape(), packed)?;
-            let labels = labels.get(first..last).unwrap_or_default();
-            let logits = self.logits(&some, labels, BATCH)?;
-            for (id, own) in logits.chunks_exact(bits).enumerate() {
-                found.push(bits_of_logits(own, some.latent(id).iter().by_vals()));
+            let logits = self.logits_of(set, labels, ids.clone());
+            for (id, own) in ids.clone().zip(logits.chunks_exact(bits)) {
+                found.push(bits_of_logits(own, set.latent(id).iter().by_vals()));
             }
-            observer.advance((last - first) as u64);
+            observer.advance(ids.len() as u64);
         }
         Ok(found)
     }
@@ -323,6 +334,13 @@ impl Predictor {
             Network::Transformer(network) => Some(network.rows(bits, labels, row..row + 1)),
         }
     }
+}
+
+/// Ranges of at most `size`, one behind the other.
+fn batches(ids: Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>> {
+    let (size, end) = (size.max(1), ids.end);
+    ids.step_by(size)
+        .map(move |first| first..end.min(first + size))
 }
 
 #[cfg(test)]

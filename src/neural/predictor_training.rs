@@ -11,16 +11,13 @@ use super::predictor_config::{NetworkKind, PredictorConfig};
 use super::random::{Purpose, Stream};
 use super::train::{self, Batches, Moment, Outcome, Resumed, Trainee, Validation};
 use super::{Device, NeuralError, Parameters, RunFolder, TrainOptions};
-use crate::eval::bits_of_logits;
 use crate::index::Counts;
 use crate::latent::{LatentSet, Picture};
-use crate::progress::Observer;
+use crate::progress::{Observer, Unobserved};
 use crate::window::{Contexts, Frame};
 
 /// Latents of each kind on which a network is watched.
 const WATCHED: usize = 200;
-/// Latents whose logits are found in one go while it is watched.
-const BATCH: usize = 20;
 
 /// How much each context of the index weighs (ARVM).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -292,21 +289,12 @@ impl<'a> PredictorTraining<'a> {
     }
 
     /// Bits per latent of the first of a set.
-    fn bits_of(&self, set: Numbered<'_>) -> Result<f64, NeuralError> {
-        let bits = set.latents.shape().bits();
-        let count = set.latents.len().min(WATCHED);
-        let packed = set.latents.packed()[..count * set.latents.shape().packed_bytes()].to_vec();
-        let some = LatentSet::from_packed(set.latents.shape(), packed)?;
-        let logits = self.predictor.logits(&some, set.labels, BATCH)?;
-        let sum: f64 = (0..count)
-            .map(|id| {
-                bits_of_logits(
-                    &logits[id * bits..(id + 1) * bits],
-                    some.latent(id).iter().by_vals(),
-                )
-            })
-            .sum();
-        Ok(sum / count as f64)
+    fn bits_of(&self, Numbered { latents, labels }: Numbered<'_>) -> Result<f64, NeuralError> {
+        let count = latents.len().min(WATCHED);
+        let bits = self
+            .predictor
+            .bits_of(latents, labels, 0..count, &Unobserved)?;
+        Ok(bits.iter().sum::<f64>() / count as f64)
     }
 }
 

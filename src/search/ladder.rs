@@ -226,20 +226,8 @@ impl<'a> Ladder<'a> {
 
     /// The network's answer, with the search's temperature.
     pub(super) fn interpolation(&self, chances: [f64; 2]) -> Answer {
-        let chance = if self.temperature == 1.0 {
-            chances
-        } else {
-            let most = chances[0].max(chances[1]);
-            let weights = chances.map(|chance| {
-                (chance / most)
-                    .powf(self.temperature.recip())
-                    .max(LEAST_CHANCE)
-            });
-            let sum = weights[0] + weights[1];
-            weights.map(|weight| weight / sum)
-        };
         Answer {
-            chance,
+            chance: self.tempered(chances),
             rung: INTERPOLATED,
         }
     }
@@ -277,17 +265,21 @@ impl<'a> Ladder<'a> {
     fn chances(&self, histogram: Histogram) -> [f64; 2] {
         let counts = [histogram.n0, histogram.n1];
         let supported = counts.map(|count| if count >= self.min_count { count } else { 0 });
-        let most = supported[0].max(supported[1]);
-        if most == 0 {
+        if supported == [0; 2] {
             return [0.0; 2];
         }
-        let weights = supported.map(|count| match count {
-            0 => 0.0,
-            count if self.temperature == 1.0 => count as f64,
-            count => {
-                let share = count as f64 / most as f64;
-                share.powf(self.temperature.recip()).max(LEAST_CHANCE)
+        self.tempered(supported.map(|count| count as f64))
+    }
+
+    /// Probabilities ∝ w^(1/temperature); a weight of 0 stays one, and not both are.
+    fn tempered(&self, weights: [f64; 2]) -> [f64; 2] {
+        let most = weights[0].max(weights[1]);
+        let weights = weights.map(|weight| {
+            if weight == 0.0 || self.temperature == 1.0 {
+                return weight;
             }
+            let share = weight / most;
+            share.powf(self.temperature.recip()).max(LEAST_CHANCE)
         });
         let sum = weights[0] + weights[1];
         weights.map(|weight| weight / sum)

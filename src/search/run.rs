@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::fallback::Policy;
 use super::novel::Taken;
 use super::options::{Counters, Status};
-use super::walk::Step;
+use super::tree::Walked;
 use super::{Search, SearchError, Task};
 use crate::progress::Observer;
 use crate::window::Contexts;
@@ -27,8 +27,7 @@ pub struct Attempt {
     /// The sample, packed as a row of a latent set, when the status is [`Status::Sample`].
     pub packed: Option<Vec<u8>>,
     /// For each of its bits, the number of the window that answered, or [`INTERPOLATED`](super::INTERPOLATED);
-    /// `None` for a forced one. Empty without
-    /// a sample.
+    /// `None` for a forced one. Empty without a sample.
     pub answered: Vec<Option<u8>>,
 }
 
@@ -190,12 +189,12 @@ fn together(
         let mut waiting = Vec::with_capacity(walking.len());
         for (index, mut search) in walking {
             match search.step(&|| observer.stop_requested())? {
-                Step::Ended(status) => attempts.push(ended(index, &search, status, started)),
-                Step::Asks(_) if observer.stop_requested() => {
+                Walked::Ended(status) => attempts.push(ended(index, &search, status, started)),
+                Walked::Asks(_) if observer.stop_requested() => {
                     attempts.push(ended(index, &search, Status::Stopped, started));
                 }
-                Step::Asks(position) => {
-                    search.push(position, &mut contexts);
+                Walked::Asks(fallback) => {
+                    search.push(&fallback, &mut contexts);
                     waiting.push((index, search));
                 }
             }

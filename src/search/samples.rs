@@ -25,8 +25,8 @@ const VERSION: &str = "1";
 pub struct SampleSet {
     /// The samples.
     pub latents: LatentSet,
-    /// Per sample and bit: [`ANSWERED_FIXED`], [`ANSWERED_INTERPOLATED`], or 1 + the number of the window that answered in
-    /// `windows`. N × HWK; `None` in a latents file that no search wrote.
+    /// Per sample and bit: [`ANSWERED_FIXED`], [`ANSWERED_INTERPOLATED`], or 1 + the number of the window that
+    /// answered in `windows`. N × HWK; `None` in a latents file that no search wrote.
     pub answered_by: Option<Vec<u8>>,
     /// The windows of the search, in the order in which they were asked.
     pub windows: Vec<Window>,
@@ -54,7 +54,8 @@ pub struct Run<'a> {
     pub without: Ids,
     /// The search.
     pub options: SearchOptions,
-    /// The network that could answer, by name, with when it did and the most bits of a sample; `None` where none could.
+    /// The network that could answer, by name, with when it did and the most bits of a sample; `None` where
+    /// none could.
     pub fallback: Option<(String, Policy, Option<u64>)>,
     /// Its attempts, in order.
     pub attempts: &'a [Attempt],

@@ -57,11 +57,11 @@ pub(super) struct BitSearch<'a> {
 }
 
 /// How far a walk got.
-pub(super) enum Walked {
-    /// It ended.
+pub(super) enum Walked<'a> {
+    /// It ended, or found a sample.
     Ended(Status),
-    /// It waits for the network's answer to the context of this position.
-    Asks(usize),
+    /// It waits for this network's answer to the context of its next bit.
+    Asks(Fallback<'a>),
 }
 
 /// The choice at one free bit.
@@ -73,6 +73,14 @@ struct Node {
     rung: u8,
     /// Values used up: the first, then both.
     tried: u8,
+}
+
+/// What a context says of a bit.
+enum Entered<'a> {
+    /// Its values.
+    Node(Node),
+    /// Nothing: the network is to answer and has not yet.
+    Asks(Fallback<'a>),
 }
 
 impl<'a> BitSearch<'a> {
@@ -144,21 +152,15 @@ impl<'a> BitSearch<'a> {
     }
 
     /// Adds the context that the walk waits for.
-    pub(super) fn push(&self, position: usize, contexts: &mut Contexts) {
-        if let Some(fallback) = self.fallback() {
-            fallback.push(&self.frame, position, contexts);
-        }
-    }
-
-    pub(super) fn fallback(&self) -> Option<&Fallback<'a>> {
-        self.ladder.fallback.as_ref()
+    pub(super) fn push(&self, fallback: &Fallback<'_>, contexts: &mut Contexts) {
+        fallback.push(&self.frame, self.free[self.depth], contexts);
     }
 
     /// Goes on to the next completion, or to the next bit that the network answers.
     pub(super) fn advance(
         &mut self,
         interrupted: &dyn Fn() -> Option<Status>,
-    ) -> Result<Walked, SearchError> {
+    ) -> Result<Walked<'a>, SearchError> {
         // The leaf of a completion that was handed out is a dead end now, and since the completions of
         // every other choice are still wanted, it blames all bits.
         if std::mem::take(&mut self.handed_out) && !self.leave_leaf() {
@@ -189,12 +191,12 @@ impl<'a> BitSearch<'a> {
                 return Ok(Walked::Ended(status));
             }
             if self.nodes.len() == self.depth {
-                let Some(node) = self.enter()? else {
-                    return Ok(if self.cap_is_reached() {
-                        Walked::Ended(Status::CapReached)
-                    } else {
-                        Walked::Asks(self.free[self.depth])
-                    });
+                let node = match self.enter()? {
+                    Entered::Node(node) => node,
+                    Entered::Asks(fallback) if self.cap_is_reached(&fallback) => {
+                        return Ok(Walked::Ended(Status::CapReached));
+                    }
+                    Entered::Asks(fallback) => return Ok(Walked::Asks(fallback)),
                 };
                 self.nodes.push(node);
             }
@@ -220,28 +222,27 @@ impl<'a> BitSearch<'a> {
     }
 
     /// Whether the network has answered as many bits of the walk as it may.
-    fn cap_is_reached(&self) -> bool {
-        let most = self.fallback().and_then(|fallback| fallback.most);
-        most.is_some_and(|most| {
+    fn cap_is_reached(&self, fallback: &Fallback<'_>) -> bool {
+        fallback.most.is_some_and(|most| {
             let answered = self.nodes.iter().filter(|node| node.rung == INTERPOLATED);
             answered.count() as u64 >= most
         })
     }
 
-    /// Looks up the context at the current depth; `None` when the network is to answer and has not yet.
-    fn enter(&mut self) -> Result<Option<Node>, SearchError> {
+    /// Looks up the context at the current depth.
+    fn enter(&mut self) -> Result<Entered<'a>, SearchError> {
         let position = self.free[self.depth];
         self.counters.deepest = self.counters.deepest.max(position as u64);
         let (mut answer, key) = match self.asked_for.take() {
             Some(waiting) => waiting,
             None => self.ladder.answer(&mut self.frame, position)?,
         };
-        if answer.is_dead() && self.fallback().is_some() {
+        if let Some(fallback) = self.ladder.fallback.filter(|_| answer.is_dead()) {
             match self.told.take() {
                 Some(chances) => answer = self.ladder.interpolation(chances),
                 None => {
                     self.asked_for = Some((answer, key));
-                    return Ok(None);
+                    return Ok(Entered::Asks(fallback));
                 }
             }
         }
@@ -250,7 +251,7 @@ impl<'a> BitSearch<'a> {
             self.blame[start..start + self.words].fill(0);
         }
         self.answered[position] = answer.rung;
-        Ok(Some(Node {
+        Ok(Entered::Node(Node {
             first: draw(answer, &key, position, self.draw_seed),
             supported: answer.chance.map(|chance| chance > 0.0),
             rung: answer.rung,

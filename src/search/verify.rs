@@ -1,5 +1,6 @@
 //! The proof of promise P2 for samples: each bit that is not fixed is supported at the window that
-//! answered it; bits that the network answered are marked as such and counted. From the index, or from the training latents alone.
+//! answered it; bits that the network answered are marked as such and counted. From the index, or from the
+//! training latents alone.
 
 use std::collections::HashMap;
 

@@ -24,14 +24,6 @@ pub struct Search<'a> {
     ended: Option<Status>,
 }
 
-/// How far a search got.
-pub(super) enum Step {
-    /// It ended, or found a sample.
-    Ended(Status),
-    /// It waits for the network's answer for this position.
-    Asks(usize),
-}
-
 enum Walk<'a> {
     Bits(BitSearch<'a>),
     Rows(RowSearch<'a>),
@@ -73,8 +65,7 @@ impl<'a> Search<'a> {
         let ladder = Ladder::new(&task.rungs, options, fallback);
         let frame = task.prepare(|| ladder.frame())?;
         let walk = match options.method {
-            _ if let_in => Walk::Rows(RowSearch::new(ladder, constraints, options, seed, frame)),
-            Method::Row if fallback.is_none() => {
+            method if let_in || method == Method::Row && fallback.is_none() => {
                 Walk::Rows(RowSearch::new(ladder, constraints, options, seed, frame))
             }
             // A row that the network may answer anywhere has as many states as there are values: bit by bit
@@ -135,26 +126,24 @@ impl<'a> Search<'a> {
     pub fn advance(&mut self, stop: &dyn Fn() -> bool) -> Result<Status, SearchError> {
         let (mut contexts, mut chances) = (Contexts::default(), Vec::new());
         loop {
-            let position = match self.step(stop)? {
-                Step::Ended(status) => return Ok(status),
-                Step::Asks(position) => position,
+            let fallback = match self.step(stop)? {
+                Walked::Ended(status) => return Ok(status),
+                Walked::Asks(fallback) => fallback,
             };
             contexts.clear();
-            self.push(position, &mut contexts);
-            if let Walk::Bits(search) = &self.walk
-                && let Some(fallback) = search.fallback()
-            {
-                fallback.ask(&contexts, &mut chances)?;
-            }
+            self.push(&fallback, &mut contexts);
+            fallback.ask(&contexts, &mut chances)?;
             // One context, one answer: `ask` sees to it.
-            self.tell(chances.first().copied().unwrap_or([0.5; 2]));
+            for chances in &chances {
+                self.tell(*chances);
+            }
         }
     }
 
     /// Goes on to the next completion or, if that comes first, to the next bit that the network is to answer.
-    pub(super) fn step(&mut self, stop: &dyn Fn() -> bool) -> Result<Step, SearchError> {
+    pub(super) fn step(&mut self, stop: &dyn Fn() -> bool) -> Result<Walked<'a>, SearchError> {
         if let Some(status) = self.ended {
-            return Ok(Step::Ended(status));
+            return Ok(Walked::Ended(status));
         }
         let started = *self.started.get_or_insert_with(Instant::now);
         let timeout = self.timeout;
@@ -168,20 +157,20 @@ impl<'a> Search<'a> {
         let status = match &mut self.walk {
             Walk::Bits(search) => match search.advance(&interrupted)? {
                 Walked::Ended(status) => status,
-                Walked::Asks(position) => return Ok(Step::Asks(position)),
+                asks => return Ok(asks),
             },
             Walk::Rows(search) => search.advance(&interrupted)?,
         };
         if !matches!(status, Status::Sample | Status::Stopped) {
             self.ended = Some(status);
         }
-        Ok(Step::Ended(status))
+        Ok(Walked::Ended(status))
     }
 
-    /// Adds the context of a position that the search waits for to those that are asked.
-    pub(super) fn push(&self, position: usize, contexts: &mut Contexts) {
+    /// Adds the context that the search waits for to those that are asked.
+    pub(super) fn push(&self, fallback: &Fallback<'_>, contexts: &mut Contexts) {
         if let Walk::Bits(search) = &self.walk {
-            search.push(position, contexts);
+            search.push(fallback, contexts);
         }
     }
 

@@ -65,9 +65,6 @@ impl Header {
     }
 }
 
-/// In `answered_by`, a bit that a network answered.
-const INTERPOLATED: u8 = 255;
-
 #[derive(Serialize)]
 struct RegionEntry {
     latent: u32,
@@ -143,6 +140,8 @@ pub struct Traced<'a> {
     /// How each bit was answered, where the samples file says so: 0 for a fixed bit, 255 for one by a
     /// network, or 1 + the number of the window in [`Header::answered_windows`].
     pub answered_by: Option<&'a [u8]>,
+    /// How many of its bits a network answered, where the samples file says so.
+    pub interpolated: Option<usize>,
 }
 
 /// A trace file under work.
@@ -203,9 +202,7 @@ impl<W: Write> TraceWriter<W> {
         let entry = SampleEntry {
             sample: traced.sample,
             label: traced.label,
-            interpolated: traced
-                .answered_by
-                .map(|by| by.iter().filter(|by| **by == INTERPOLATED).count()),
+            interpolated: traced.interpolated,
             summary: traced.summary,
             regions: regions_of(&traced.trace.quilt, self.shape, self.line),
             bits,

@@ -1,0 +1,192 @@
+//! What a map shows, pixel by pixel against the trace.
+
+use proptest::prelude::*;
+
+use super::*;
+use crate::index::{BuildOptions, Index, build};
+use crate::latent::LatentSet;
+use crate::progress::Unobserved;
+use crate::trace::{Background, TraceOptions, Training, summarize};
+
+const OUTSIDE: Colour = [160; 3];
+
+/// A map of one sample, with white images: what is seen is what was drawn over them.
+fn map_of(training: &LatentSet, sample: &[u8], look: impl FnOnce(&Tracer<'_>, &MapRow, &Picture)) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index");
+    let mut options = BuildOptions::new("3x3".parse().unwrap());
+    options.windows.push("5x5".parse().unwrap());
+    build(training, &path, &options, &Unobserved).unwrap();
+    let index = Index::open(&path).unwrap();
+    let held = Training::load(&index, &Unobserved).unwrap();
+    let shape = training.shape();
+    let tracer = Tracer::new(&index, &held, &[], shape, TraceOptions::default()).unwrap();
+    let samples = LatentSet::from_packed(shape, sample.to_vec()).unwrap();
+    let trace = tracer.worker().trace(&samples, 0).unwrap();
+    let row = MapRow {
+        interpolated: Vec::new(),
+        sample: 0,
+        label: None,
+        packed: sample.to_vec(),
+        summary: summarize(&trace, &tracer, &Background::default()),
+        trace,
+    };
+    let white = |shape: Shape, _: &[u8]| {
+        let (height, width) = (shape.height(), shape.width());
+        Ok::<_, TraceError>(Picture::of_colours(
+            height,
+            width,
+            vec![255; height * width * 3],
+        ))
+    };
+    let map = draw_map(&tracer, std::slice::from_ref(&row), 3, white).unwrap();
+    look(&tracer, &row, &map);
+}
+
+/// The colour in the middle of a site of a panel: no line runs there.
+fn at(map: &Picture, shape: Shape, panel: usize, (row, col): (usize, usize)) -> Colour {
+    let cell = SIDE / shape.height().max(shape.width());
+    let pitch = GAP + SIDE;
+    map.colour(
+        HEADER + CAPTION + row * cell + cell / 2,
+        GAP + panel * pitch + col * cell + cell / 2,
+    )
+}
+
+fn is_red(colour: Colour) -> bool {
+    colour == UNSUPPORTED
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(40))]
+
+    #[test]
+    fn a_map_shows_which_source_each_site_was_copied_from(
+        latents in prop::collection::vec(prop::collection::vec(any::<u8>(), 16), 2..4),
+        cut in 0..=16usize,
+        noise in prop::option::of(0..128usize),
+    ) {
+        let shape = Shape::new(8, 8, 2).unwrap();
+        let training = LatentSet::from_packed(shape, latents.concat()).unwrap();
+        let mut sample = [&latents[0][..cut], &latents[1][cut..]].concat();
+        if let Some(bit) = noise {
+            sample[bit / 8] ^= 1 << (bit % 8);
+        }
+        map_of(&training, &sample, |tracer, row, map| {
+            let regions = &row.trace.quilt.regions;
+            let mut colours: HashMap<u32, Colour> = HashMap::new();
+            let mut ranked: Vec<u32> = Vec::new();
+            for region in regions {
+                if !ranked.contains(&region.latent) {
+                    ranked.push(region.latent);
+                }
+            }
+            let mut marked = vec![vec![false; 64]; ranked.len()];
+            for site in sites(shape) {
+                assert_eq!(at(map, shape, 0, site), WHITE);
+                let position = shape.position(site.0, site.1, 0);
+                let own = [position, position + 1];
+                if own.iter().any(|bit| row.trace.support.at[*bit].is_none()) {
+                    continue;
+                }
+                let number = row.trace.quilt.region_of[position].unwrap() as usize;
+                let region = &regions[number];
+                let colour = at(map, shape, 1, site);
+                assert!(!is_red(colour));
+                if region.information.in_bits() < 1.0 {
+                    assert_eq!(colour, mix(BACKGROUND_COLOUR, WHITE, 0.92));
+                } else {
+                    let known = *colours.entry(region.latent).or_insert(colour);
+                    assert_eq!(known, colour, "one colour a source");
+                }
+                let source = ranked.iter().position(|latent| *latent == region.latent).unwrap();
+                let place = |at: usize, by: i32| usize::try_from(at as i64 + i64::from(by)).unwrap();
+                marked[source][place(site.0, region.down) * 8 + place(site.1, region.right)] = true;
+            }
+            let distinct: std::collections::HashSet<_> = colours.values().collect();
+            assert_eq!(distinct.len(), colours.len(), "two sources of one colour");
+            // Bits of sites that are not supported as a whole may be outlined too.
+            let whole = row.trace.support.at.iter().all(Option::is_some);
+            for (source, marked) in marked.iter().enumerate().take(3) {
+                for (site, is_marked) in sites(shape).zip(marked) {
+                    let shown = at(map, shape, 2 + source, site) != OUTSIDE;
+                    assert!(shown || !is_marked, "{site:?} of source {source}");
+                    assert!(!whole || shown == *is_marked, "{site:?} of source {source}");
+                }
+            }
+            let nearest = row.trace.near.as_ref().unwrap().nearest[0].latent;
+            let other = tracer.index().latent(nearest.into()).unwrap().unwrap();
+            let differs = |position: usize| {
+                (other.packed()[position / 8] ^ row.packed[position / 8]) >> (position % 8) & 1 == 1
+            };
+            for site in sites(shape) {
+                let position = shape.position(site.0, site.1, 0);
+                let expected = differs(position) || differs(position + 1);
+                assert_eq!(at(map, shape, 5, site) == DIFFERS, expected);
+            }
+        });
+    }
+}
+
+#[test]
+fn what_no_training_latent_has_is_striped_red() {
+    let shape = Shape::new(8, 8, 2).unwrap();
+    let training = LatentSet::from_packed(shape, vec![0; 32]).unwrap();
+    map_of(&training, &[0xff; 16], |_, _, map| {
+        let cell = SIDE / 8;
+        let row = HEADER + CAPTION + cell / 2;
+        let left = GAP + GAP + SIDE;
+        let red = (left..left + cell)
+            .filter(|col| is_red(map.colour(row, *col)))
+            .count();
+        assert!(
+            (cell / 2 - 1..=cell / 2 + 1).contains(&red),
+            "{red} of {cell}"
+        );
+    });
+}
+
+#[test]
+fn what_a_network_answered_is_striped_white_and_nothing_else() {
+    let shape = Shape::new(8, 8, 2).unwrap();
+    let training = LatentSet::from_packed(shape, vec![0; 32]).unwrap();
+    map_of(&training, &[0; 16], |tracer, row, _| {
+        let mut row = row.clone();
+        row.interpolated = vec![false; 128];
+        // The second channel of site (2, 5).
+        row.interpolated[2 * 16 + 5 * 2 + 1] = true;
+        // Gray images, so that white is the stripes alone.
+        let gray = |shape: Shape, _: &[u8]| {
+            let count = shape.height() * shape.width() * 3;
+            let picture = Picture::of_colours(shape.height(), shape.width(), vec![90; count]);
+            Ok::<_, TraceError>(picture)
+        };
+        let map = draw_map(tracer, &[row], 1, gray).unwrap();
+        let cell = SIDE / 8;
+        for (y, x) in sites(shape) {
+            let (top, left) = (HEADER + CAPTION + y * cell, GAP + GAP + SIDE + x * cell);
+            let white = (0..cell).filter(|col| map.colour(top + cell / 2, left + col) == WHITE);
+            let white = white.count();
+            if (y, x) == (2, 5) {
+                assert!(
+                    (cell / 2 - 1..=cell / 2 + 1).contains(&white),
+                    "{white} of {cell}"
+                );
+            } else {
+                assert_eq!(white, 0, "{y}, {x}");
+            }
+        }
+    });
+}
+
+#[test]
+fn a_map_that_nobody_could_look_at_is_refused_before_it_is_drawn() {
+    let shape = Shape::new(8, 8, 2).unwrap();
+    let training = LatentSet::from_packed(shape, vec![0; 16]).unwrap();
+    map_of(&training, &[0; 16], |tracer, row, _| {
+        let rows = vec![row.clone(); 1 << 10];
+        let never = |_: Shape, _: &[u8]| -> Result<Picture, TraceError> { unreachable!("drawn") };
+        let refused = draw_map(tracer, &rows, 3000, never);
+        assert!(matches!(refused, Err(TraceError::Map { .. })));
+    });
+}
