@@ -142,7 +142,7 @@ fn interpolate(c: &mut Criterion) {
     let window: Window = "9x9".parse().expect("a window");
     build(&set, &path, &BuildOptions::new(window), &Unobserved).expect("a build");
     let index = Index::open(&path).expect("an index");
-    let config = PredictorConfig::new(&index, window);
+    let config = PredictorConfig::new(NetworkKind::Arvm, &index, window);
     let network = Predictor::new(NetworkKind::Arvm, config, 0, Device::CPU).expect("a network");
     let plain = PlainArvm::new(&network).expect("an ARVM");
     let geometry = network.geometry();

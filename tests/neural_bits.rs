@@ -47,10 +47,10 @@ fn indexed(
     (folder, index, set, labels)
 }
 
-fn small(index: &Index, window: &str) -> PredictorConfig {
+fn small(kind: NetworkKind, index: &Index, window: &str) -> PredictorConfig {
     PredictorConfig {
         units: 16,
-        ..PredictorConfig::new(index, window.parse().unwrap())
+        ..PredictorConfig::new(kind, index, window.parse().unwrap())
     }
 }
 
@@ -75,7 +75,7 @@ fn only_the_bits_of_the_window_change_an_answer_and_each_of_them_can() {
             .iter()
             .flat_map(|w| NetworkKind::ALL.map(|kind| (w, kind)))
         {
-            let config = small(&index, window);
+            let config = small(kind, &index, window);
             let Ok(network) = Predictor::new(kind, config, 3, Device::CPU) else {
                 assert!(
                     kind != NetworkKind::Arvm
@@ -174,7 +174,7 @@ fn an_arvm_converges_to_the_histograms_of_its_index() {
                 NetworkKind::Arvm,
                 PredictorConfig {
                     units: 64,
-                    ..small(&index, window)
+                    ..small(NetworkKind::Arvm, &index, window)
                 },
             );
             let (network, _) = train_predictor(
@@ -222,7 +222,7 @@ fn outside_libtorch_an_arvm_answers_the_same_whatever_else_is_asked() {
         let config = PredictorConfig {
             units: 24,
             depth: 3,
-            ..small(&index, window)
+            ..small(NetworkKind::Arvm, &index, window)
         };
         let network = Predictor::new(NetworkKind::Arvm, config, 8, Device::CPU).unwrap();
         let plain = PlainArvm::new(&network).unwrap();
@@ -296,7 +296,7 @@ fn a_training_that_was_stopped_and_resumed_is_the_one_that_was_not() {
         fs_err::create_dir_all(whole.path()).unwrap();
         fs_err::create_dir_all(parts.path()).unwrap();
         let train = |folder: &RunFolder, observer: &dyn Observer| {
-            let network = (kind, small(&index, window));
+            let network = (kind, small(kind, &index, window));
             train_predictor(
                 network,
                 recipe,
@@ -336,7 +336,7 @@ fn bits_are_the_sum_of_the_steps_and_samples_follow_them() {
         .into_iter()
         .flat_map(|w| NetworkKind::ALL.map(|kind| (w, kind)))
     {
-        let network = Predictor::new(kind, small(&index, window), 4, Device::CPU).unwrap();
+        let network = Predictor::new(kind, small(kind, &index, window), 4, Device::CPU).unwrap();
         let whole = network.bits(&set, &labels, &Unobserved).unwrap();
         for (id, latent) in latents.iter().enumerate().take(3) {
             // Step by step: what is not decided yet is 0.
@@ -525,8 +525,13 @@ fn a_geometry_of_another_grid_is_read_only_where_no_place_is_part_of_the_key() {
     let (_folder, index, ..) = indexed(GRID, &latents, &["3x3", "global"], Anchor::None);
     let larger = bitquilt::Shape::new(7, 9, 2).unwrap();
     for (window, reads) in [("3x3", true), ("global", false)] {
-        let network =
-            Predictor::new(NetworkKind::Arvm, small(&index, window), 0, Device::CPU).unwrap();
+        let network = Predictor::new(
+            NetworkKind::Arvm,
+            small(NetworkKind::Arvm, &index, window),
+            0,
+            Device::CPU,
+        )
+        .unwrap();
         let geometry = Geometry::new(window.parse().unwrap(), Anchor::None, larger).unwrap();
         assert_eq!(PlainArvm::new(&network).unwrap().reads(&geometry), reads);
     }

@@ -146,7 +146,7 @@ struct BlaeArgs {
 /// What every training takes
 #[derive(Debug, Args)]
 pub(super) struct RunArgs {
-    /// Highest learning rate [default: 0.002]
+    /// Highest learning rate [default: blae 0.002, others 0.004]
     #[arg(long, value_name = "RATE")]
     lr: Option<f64>,
 

@@ -51,7 +51,8 @@ pub(super) struct BitsArgs {
     #[arg(long, value_name = "N")]
     width: Option<usize>,
 
-    /// Residual blocks behind the window (arvm), gated layers (pixelcnn) or blocks (transformer) [default: 2]
+    /// Residual blocks behind the window (arvm) [default: 2], gated layers (pixelcnn) [default: one for 3 sites of the
+    /// window's radius, at least 2] or blocks (transformer) [default: 2]
     #[arg(long, value_name = "N")]
     depth: Option<usize>,
 
@@ -115,9 +116,9 @@ impl BitsArgs {
         let mut asked = match &begun {
             Some(begun) => begun.clone(),
             None => (
-                PredictorConfig::new(&index, window),
+                PredictorConfig::new(kind, &index, window),
                 PredictorRecipe::new(kind),
-                TrainOptions::default(),
+                TrainOptions::predictor(),
             ),
         };
         self.change(&mut asked, window);

@@ -43,6 +43,15 @@ impl Default for TrainOptions {
 }
 
 impl TrainOptions {
+    /// The default for networks over bits. At 7x7 on codes, an ARVM and a PixelCNN end 2,000 updates 5 to 10 bits of a
+    /// latent better than at half this learning rate.
+    pub fn predictor() -> Self {
+        Self {
+            lr: 4e-3,
+            ..Self::default()
+        }
+    }
+
     /// Refuses what is no training.
     pub(crate) fn check(&self) -> Result<(), NeuralError> {
         for (name, found) in [

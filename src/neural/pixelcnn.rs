@@ -9,8 +9,8 @@ use tch::Tensor;
 use super::NeuralError;
 use super::chain::Chain;
 use super::parameters::{Builder, Start};
-use super::predictor_config::PredictorConfig;
-use crate::window::{Geometry, Window};
+use super::predictor_config::{PredictorConfig, radius};
+use crate::window::Geometry;
 
 #[derive(Debug)]
 pub(super) struct PixelCnn {
@@ -41,7 +41,8 @@ impl PixelCnn {
         geometry: &Geometry,
     ) -> Result<Self, NeuralError> {
         let (units, channels) = (config.units as i64, config.channels as i64);
-        let radii = radii(radius(geometry), config.depth);
+        let reach = radius(geometry.window(), geometry.shape());
+        let radii = radii(reach, config.depth);
         let mut layers = Vec::new();
         for (number, radius) in radii.into_iter().enumerate() {
             let (inputs, own) = if number == 0 {
@@ -118,17 +119,6 @@ impl PixelCnn {
 fn gate(x: &Tensor) -> Tensor {
     let halves = x.chunk(2, 1);
     halves[0].tanh() * halves[1].sigmoid()
-}
-
-/// How far a window reaches in sites; on a grid, `global` reaches its far corner.
-pub(super) fn radius(geometry: &Geometry) -> i64 {
-    match geometry.window() {
-        Window::Square { radius } => radius as i64,
-        Window::Global | Window::Sequence { .. } => {
-            let shape = geometry.shape();
-            (shape.height().max(shape.width()) - 1).max(1) as i64
-        }
-    }
 }
 
 /// `depth` parts of a radius, or fewer, each at least 1 and as equal as can be.

@@ -71,9 +71,14 @@ pub struct PredictorConfig {
 }
 
 impl PredictorConfig {
-    /// The default network for a window of an index.
-    pub fn new(index: &Index, window: Window) -> Self {
+    /// The default network of a kind for a window of an index.
+    pub fn new(kind: NetworkKind, index: &Index, window: Window) -> Self {
         let (shape, manifest) = (index.shape(), index.manifest());
+        let depth = match kind {
+            NetworkKind::Arvm | NetworkKind::Transformer => 2,
+            // A layer of radius 3 has 4 x 7 weights for each pair of channels; one of radius 14, 15 x 29.
+            NetworkKind::PixelCnn => (radius(window, shape) as usize).div_ceil(3).max(2),
+        };
         Self {
             height: shape.height(),
             width: shape.width(),
@@ -83,7 +88,7 @@ impl PredictorConfig {
             labels: manifest.label_values.clone(),
             index: index.identity(),
             units: 128,
-            depth: 2,
+            depth,
         }
     }
 
@@ -132,11 +137,6 @@ impl PredictorConfig {
                     found,
                 ));
             }
-        }
-        if kind == NetworkKind::Transformer
-            && !self.units.is_multiple_of(transformer_heads(self.units))
-        {
-            return Err(NeuralError::setting("a width that 4 divides", self.units));
         }
         let invariant = geometry.anchor() == Anchor::None;
         let square = !matches!(geometry.window(), Window::Sequence { .. });
@@ -194,7 +194,20 @@ impl PredictorConfig {
     }
 }
 
-/// Heads of a transformer's attention.
+/// How far a window reaches in sites; on a grid, `global` reaches its far corner.
+pub(super) fn radius(window: Window, shape: Shape) -> i64 {
+    match window {
+        Window::Square { radius } => radius as i64,
+        Window::Global | Window::Sequence { .. } => {
+            (shape.height().max(shape.width()) - 1).max(1) as i64
+        }
+    }
+}
+
+/// Heads of a transformer's attention: 16, or as many as leave each 4 units. What a site takes in of its window is
+/// one place or so for each head, and a window has dozens.
 pub(super) fn transformer_heads(units: usize) -> usize {
-    if units >= 4 { 4 } else { 1 }
+    let fitting = [16, 8, 4, 2].into_iter();
+    let mut fitting = fitting.filter(|heads| units.is_multiple_of(*heads) && units / heads >= 4);
+    fitting.next().unwrap_or(1)
 }
