@@ -19,7 +19,7 @@ use crate::progress::Observer;
 use crate::window::{Contexts, Frame, Geometry, Window};
 
 /// Latents whose bits are found in one go.
-const BATCH: usize = 20;
+const BATCH: usize = 4;
 
 /// A trained network of any kind: the probability of each bit given those that its window sees.
 #[derive(Debug)]
