@@ -12,16 +12,28 @@ os.environ.setdefault("CARGO_TARGET_DIR", os.path.join(CACHE, "target"))
 BITQUILT = os.path.join(os.environ["CARGO_TARGET_DIR"], "release", "bitquilt")
 
 
-def run(*command, allowed=(0,)):
-    """Runs a process; returns its JSON, its wall seconds and its peak memory in MiB."""
-    started = time.perf_counter()
+def finish(command, allowed):
+    """Runs a process to its end; returns what it printed and what it used."""
     child = subprocess.Popen(command, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL)
     output = child.stdout.read()
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     if child.returncode not in allowed:
         sys.exit(f"{' '.join(command)}: exit code {child.returncode}")
+    return output, usage
+
+
+def run(*command, allowed=(0,)):
+    """Runs a process; returns its JSON, its wall seconds and its peak memory in MiB."""
+    started = time.perf_counter()
+    output, usage = finish(command, allowed)
     return json.loads(output or "null"), time.perf_counter() - started, usage.ru_maxrss / 1024
+
+
+def processor_time(*command):
+    """Runs a process; returns its processor seconds, of all threads."""
+    _, usage = finish(command, (0,))
+    return usage.ru_utime + usage.ru_stime
 
 
 def table(header, rows):
