@@ -520,6 +520,25 @@ fn the_program_trains_evaluates_and_falls_back_and_refuses_what_does_not_belong(
 }
 
 #[test]
+fn a_pixelcnn_has_more_layers_and_not_larger_kernels_where_its_window_reaches_further() {
+    let long = Grid {
+        height: 2,
+        width: 24,
+        channels: 1,
+    };
+    let latents = random_latents(long, 3, 5);
+    let (_folder, index, ..) = indexed(long, &latents, &["3x3", "9x9", "global"], Anchor::None);
+    for (window, depth) in [("3x3", 2), ("9x9", 2), ("global", 8)] {
+        let window = window.parse().unwrap();
+        let config = PredictorConfig::new(NetworkKind::PixelCnn, &index, window);
+        assert_eq!(config.depth, depth, "{window}");
+        for kind in [NetworkKind::Arvm, NetworkKind::Transformer] {
+            assert_eq!(PredictorConfig::new(kind, &index, window).depth, 2);
+        }
+    }
+}
+
+#[test]
 fn a_geometry_of_another_grid_is_read_only_where_no_place_is_part_of_the_key() {
     let latents = random_latents(GRID, 3, 5);
     let (_folder, index, ..) = indexed(GRID, &latents, &["3x3", "global"], Anchor::None);

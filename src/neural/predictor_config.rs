@@ -211,3 +211,20 @@ pub(super) fn transformer_heads(units: usize) -> usize {
     let mut fitting = fitting.filter(|heads| units.is_multiple_of(*heads) && units / heads >= 4);
     fitting.next().unwrap_or(1)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn heads_divide_every_width_and_leave_each_at_least_four_units_where_that_can_be() {
+        for units in 1..=MOST_WIDTH {
+            let heads = transformer_heads(units);
+            assert_eq!(units % heads, 0, "{units}");
+            assert!(heads == 1 || units / heads >= 4, "{units}");
+            let doubled = 2 * heads;
+            let fits = doubled <= 16 && units % doubled == 0 && units / doubled >= 4;
+            assert!(!fits, "{units}: {doubled} heads fit");
+        }
+    }
+}
