@@ -520,6 +520,29 @@ fn the_program_trains_evaluates_and_falls_back_and_refuses_what_does_not_belong(
 }
 
 #[test]
+fn what_takes_more_memory_than_there_is_is_refused_before_there_is_a_folder() {
+    let folder = small_folder();
+    let wide = Grid {
+        height: 256,
+        width: 256,
+        channels: 1,
+    };
+    let set = set_of(wide, &random_latents(wide, 1, 1));
+    set.write(&folder.path().join("train.safetensors")).unwrap();
+    let run = |arguments: &str| bitquilt_in(folder.path(), &split(arguments));
+    let (code, _, errors) = run("build train.safetensors -o index --window 3x3 --window global");
+    assert_eq!(code, Some(0), "{errors}");
+    // 2.1 billion pairs of sites, 16 heads, 4 attentions: 0.5 TB for one latent.
+    let train = "train transformer index -o run --device cpu --steps 1 --every 1";
+    let (code, _, errors) = run(&format!("{train} --window global"));
+    assert_eq!(code, Some(2), "{errors}");
+    for word in ["memory", "GB", "window global", "--batch"] {
+        assert!(errors.contains(word), "{errors}");
+    }
+    assert!(!folder.path().join("run").exists());
+}
+
+#[test]
 fn a_pixelcnn_has_more_layers_and_not_larger_kernels_where_its_window_reaches_further() {
     let long = Grid {
         height: 2,

@@ -148,7 +148,8 @@ impl BitsArgs {
         } else {
             let (config, recipe, options) = asked;
             // Before there is a folder.
-            crate::neural::check_predictor(kind, &config, &recipe)?;
+            let latents = training.numbered().latents.len();
+            crate::neural::check_predictor(kind, &config, &recipe, latents, device)?;
             start(&folder)?;
             train_predictor((kind, config), recipe, &options, data, &folder, device, ui)?
         };

@@ -19,6 +19,7 @@ mod checkpoint;
 mod device;
 mod error;
 mod layers;
+mod memory;
 mod noise;
 mod optimiser;
 mod parameters;

@@ -122,7 +122,7 @@ fn gate(x: &Tensor) -> Tensor {
 }
 
 /// `depth` parts of a radius, or fewer, each at least 1 and as equal as can be.
-fn radii(radius: i64, depth: usize) -> Vec<i64> {
+pub(super) fn radii(radius: i64, depth: usize) -> Vec<i64> {
     let layers = radius.min(depth as i64).max(1);
     (0..layers)
         .map(|layer| radius / layers + i64::from(layer < radius % layers))

@@ -77,7 +77,9 @@ impl PredictorConfig {
         let depth = match kind {
             NetworkKind::Arvm | NetworkKind::Transformer => 2,
             // A layer of radius 3 has 4 x 7 weights for each pair of channels; one of radius 14, 15 x 29.
-            NetworkKind::PixelCnn => (radius(window, shape) as usize).div_ceil(3).max(2),
+            NetworkKind::PixelCnn => (radius(window, shape) as usize)
+                .div_ceil(3)
+                .clamp(2, MOST_DEPTH),
         };
         Self {
             height: shape.height(),

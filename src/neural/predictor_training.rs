@@ -6,6 +6,7 @@ use tch::{Kind, Tensor};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::checkpoint::Checkpoint;
+use super::memory;
 use super::predictor::Predictor;
 use super::predictor_config::{NetworkKind, PredictorConfig};
 use super::random::{Purpose, Stream};
@@ -111,13 +112,15 @@ pub fn train_predictor(
     device: Device,
     observer: &dyn Observer,
 ) -> Result<(Predictor, Outcome), NeuralError> {
+    check_predictor(kind, &config, &recipe, data.training.latents.len(), device)?;
     let predictor = Predictor::new(kind, config, options.seed, device)?;
     let mut training = PredictorTraining::new(predictor, recipe, options, data)?;
     let outcome = train::train(&mut training, folder, options, None, observer)?;
     Ok((training.predictor, outcome))
 }
 
-/// Refuses what no network can be made of, or trained by.
+/// Refuses what no network can be made of, or trained by on `latents` training latents, and what takes more memory
+/// than the machine has.
 ///
 /// # Errors
 /// [`NeuralError::Setting`].
@@ -125,9 +128,16 @@ pub fn check_predictor(
     kind: NetworkKind,
     config: &PredictorConfig,
     recipe: &PredictorRecipe,
+    latents: usize,
+    device: Device,
 ) -> Result<(), NeuralError> {
     config.check(kind)?;
-    recipe.check()
+    recipe.check()?;
+    let batch = match kind {
+        NetworkKind::Arvm => recipe.batch,
+        NetworkKind::PixelCnn | NetworkKind::Transformer => recipe.batch.min(latents),
+    };
+    memory::check(kind, config, batch, device)
 }
 
 /// How the training in a folder was started: to be compared with what is asked for now.
@@ -238,7 +248,7 @@ impl<'a> PredictorTraining<'a> {
         if self.recipe.flip > 0.0 {
             let mut noise = moment.noise();
             for context in contexts.symbols.chunks_mut(geometry.symbols().max(1)) {
-                for symbol in &mut context[..geometry.context_bits()] {
+                for symbol in &mut context[..geometry.symbol_bits()] {
                     if noise.uniform() < self.recipe.flip {
                         *symbol = -*symbol;
                     }

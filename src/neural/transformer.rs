@@ -7,13 +7,14 @@
 
 use std::ops::Range;
 
-use tch::{Kind, Tensor};
+use tch::{Device, Kind, Tensor};
 
 use super::NeuralError;
 use super::chain::Chain;
 use super::layers::Linear;
 use super::parameters::{Builder, Start};
 use super::predictor_config::{PredictorConfig, radius, transformer_heads};
+use crate::latent::Shape;
 use crate::window::{Geometry, Window};
 
 /// Standard deviation of a head's biases at the start: each then begins with 67 % of its weight on one site of the 24
@@ -29,8 +30,10 @@ pub(super) struct Transformer {
     queries: Vec<(Tensor, Tensor)>,
     blocks: Vec<Block>,
     chain: Chain,
-    heads: i64,
-    global: bool,
+    /// What a query sees.
+    before: Sight,
+    /// What a site sees under `global`: what is before it, and itself.
+    among: Option<Sight>,
 }
 
 #[derive(Debug)]
@@ -50,13 +53,27 @@ struct Attention {
     out: Linear,
     /// [heads, displacements]
     bias: Tensor,
-    /// For each pair of sites its displacement, [S, S].
-    displacement: Tensor,
-    /// 0 where a site is seen, −∞ elsewhere, [S, S]; and for each site 1, or 0 where it sees none, [S, 1].
-    mask: Tensor,
-    sees: Tensor,
-    radius: i64,
+    heads: i64,
+}
+
+/// Which sites those of a row see. It depends on how many rows of the window lie above, not on the row.
+#[derive(Debug)]
+struct Sight {
+    /// One for each number of rows above.
+    rows: Vec<RowSight>,
+    /// Sites of a row, W.
     width: i64,
+}
+
+/// What the sites of a row see of itself and the rows above, S sites from the top row to its own.
+#[derive(Debug)]
+struct RowSight {
+    /// For each pair its displacement, [W·S].
+    displacement: Tensor,
+    /// 0 where a site is seen, −∞ elsewhere, [W, S].
+    mask: Tensor,
+    /// For each site 1, or 0 where it sees none, [W, 1].
+    sees: Tensor,
 }
 
 impl Transformer {
@@ -118,25 +135,11 @@ impl Transformer {
                 ])
             };
             let name = format!("block{block}");
-            let asks = Attention::new(
-                b,
-                &format!("{name}.asks"),
-                (units, heads),
-                &sites,
-                radius,
-                false,
-            )?;
+            let asks = Attention::new(b, &format!("{name}.asks"), (units, heads), radius)?;
             let asks_then = mlp(b, &format!("{name}.asks_then"))?;
             let among = match global {
                 true => Some((
-                    Attention::new(
-                        b,
-                        &format!("{name}.among"),
-                        (units, heads),
-                        &sites,
-                        radius,
-                        true,
-                    )?,
+                    Attention::new(b, &format!("{name}.among"), (units, heads), radius)?,
                     mlp(b, &format!("{name}.among_then"))?,
                 )),
                 false => None,
@@ -147,13 +150,15 @@ impl Transformer {
                 among,
             });
         }
+        let chain = Chain::new(b, units, channels, config.labels.len())?;
+        let device = content.weight.device();
         Ok(Self {
             content,
             queries,
             blocks,
-            chain: Chain::new(b, units, channels, config.labels.len())?,
-            heads,
-            global,
+            chain,
+            before: Sight::new(shape, radius, false, device),
+            among: global.then(|| Sight::new(shape, radius, true, device)),
         })
     }
 
@@ -178,22 +183,22 @@ impl Transformer {
                     .index_select(0, &numbers.narrow(0, first, sites))
                     .unsqueeze(0)
             };
-            if self.global {
+            if self.among.is_some() {
                 content += of(0, rows.end * width);
             }
             query += of(first, sites);
         }
         for block in &self.blocks {
-            if let Some((attention, then)) = &block.among {
+            if let (Some((attention, then)), Some(sight)) = (&block.among, &self.among) {
                 let normal = norm(&content);
-                let all = attention.forward(&normal, &normal, 0..rows.end, self.heads);
+                let all = attention.forward(&normal, &normal, 0..rows.end, sight);
                 content = &content + all;
                 content = &content + feed(then, &norm(&content));
             }
-            let asked =
-                block
-                    .asks
-                    .forward(&norm(&query), &norm(&content), rows.clone(), self.heads);
+            let normal = norm(&content);
+            let asked = block
+                .asks
+                .forward(&norm(&query), &normal, rows.clone(), &self.before);
             query = &query + asked;
             query = &query + feed(&block.asks_then, &norm(&query));
         }
@@ -218,41 +223,13 @@ impl Attention {
         b: &mut Builder,
         name: &str,
         (units, heads): (i64, i64),
-        sites: &[(i64, i64)],
         radius: i64,
-        itself: bool,
     ) -> Result<Self, NeuralError> {
-        let across = 2 * radius + 1;
         let bias = b.parameter(
             format!("{name}.bias"),
-            &[heads, (radius + 1) * across],
+            &[heads, (radius + 1) * (2 * radius + 1)],
             Start::Normal(FOCUS),
         )?;
-        let mut mask = Vec::with_capacity(sites.len() * sites.len());
-        let mut displacement = Vec::with_capacity(sites.len() * sites.len());
-        let mut sees = vec![0f32; sites.len()];
-        for (number, (row, col)) in sites.iter().enumerate() {
-            for (other, (other_row, other_col)) in sites.iter().enumerate() {
-                let (up, right) = (row - other_row, other_col - col);
-                let before = other < number || itself && other == number;
-                let seen = before && up <= radius && right.abs() <= radius;
-                mask.push(if seen { 0.0 } else { f32::NEG_INFINITY });
-                displacement.push(if seen {
-                    up * across + right + radius
-                } else {
-                    0
-                });
-                if seen {
-                    sees[number] = 1.0;
-                }
-            }
-            // A site that sees none would divide by 0: it takes in itself, times 0.
-            if sees[number] == 0.0 {
-                mask[number * sites.len() + number] = 0.0;
-            }
-        }
-        let device = bias.device();
-        let count = sites.len() as i64;
         let linear = |b: &mut Builder, part: &str, gain: f64| {
             Linear::new(b, &format!("{name}.{part}"), (units, units), gain)
         };
@@ -262,23 +239,21 @@ impl Attention {
             value: linear(b, "value", 1.0)?,
             out: linear(b, "out", 0.5)?,
             bias,
-            displacement: Tensor::from_slice(&displacement)
-                .view([count, count])
-                .to_device(device),
-            radius,
-            width: sites.iter().map(|(_, col)| col + 1).max().unwrap_or(1),
-            mask: Tensor::from_slice(&mask)
-                .view([count, count])
-                .to_device(device),
-            sees: Tensor::from_slice(&sees).view([count, 1]).to_device(device),
+            heads,
         })
     }
 
     /// Queries of some rows and contents of all rows up to them, [N, S, units] each → [N, S, units]. Row by row:
     /// a query looks at no more rows than its window has.
-    fn forward(&self, queries: &Tensor, contents: &Tensor, rows: Range<i64>, heads: i64) -> Tensor {
+    fn forward(
+        &self,
+        queries: &Tensor,
+        contents: &Tensor,
+        rows: Range<i64>,
+        sight: &Sight,
+    ) -> Tensor {
         let (count, units) = (queries.size()[0], queries.size()[2]);
-        let width = self.width;
+        let (heads, width) = (self.heads, sight.width);
         let split = |x: Tensor| x.view([count, -1, heads, units / heads]).transpose(1, 2);
         let (q, k, v) = (
             split(self.query.forward(queries)),
@@ -289,22 +264,64 @@ impl Attention {
         let mixed: Vec<_> = rows
             .clone()
             .map(|row| {
-                let top = (row - self.radius).max(0);
-                let (first, seen) = (top * width, (row - top + 1) * width);
-                let part =
-                    |table: &Tensor| table.narrow(0, row * width, width).narrow(1, first, seen);
-                let displacement = part(&self.displacement).flatten(0, 1);
-                let bias = self.bias.index_select(1, &displacement);
-                let bias = bias.view([1, heads, width, seen]) + part(&self.mask);
+                let (above, seen_from) = sight.of(row);
+                let (first, seen) = ((row - above) * width, (above + 1) * width);
+                let bias = self.bias.index_select(1, &seen_from.displacement);
+                let bias = bias.view([1, heads, width, seen]) + &seen_from.mask;
                 let own = q.narrow(2, (row - rows.start) * width, width);
                 let weights = own.matmul(&k.narrow(2, first, seen).transpose(2, 3)) * scale + bias;
                 let mixed = weights
                     .softmax(-1, Kind::Float)
                     .matmul(&v.narrow(2, first, seen));
-                mixed * self.sees.narrow(0, row * width, width)
+                mixed * &seen_from.sees
             })
             .collect();
         let mixed = Tensor::cat(&mixed, 2).transpose(1, 2).contiguous();
         self.out.forward(&mixed.view([count, -1, units]))
+    }
+}
+
+impl Sight {
+    /// Of sites within `radius` and before each, and of itself if so.
+    fn new(shape: Shape, radius: i64, itself: bool, device: Device) -> Self {
+        let (height, width) = (shape.height() as i64, shape.width() as i64);
+        let rows = (0..=radius.min(height - 1)).map(|above| {
+            let (mut displacement, mut mask, mut sees) = (Vec::new(), Vec::new(), Vec::new());
+            for col in 0..width {
+                let start = mask.len();
+                for up in (0..=above).rev() {
+                    for right in -col..width - col {
+                        let before = up > 0 || right < 0 || itself && right == 0;
+                        let seen = before && right.abs() <= radius;
+                        mask.push(if seen { 0f32 } else { f32::NEG_INFINITY });
+                        let place = up * (2 * radius + 1) + right + radius;
+                        displacement.push(if seen { place } else { 0 });
+                    }
+                }
+                let none = mask[start..].iter().all(|mask| *mask != 0.0);
+                sees.push(if none { 0f32 } else { 1.0 });
+                // A site that sees none would divide by 0: it takes in itself, times 0.
+                if none {
+                    mask[start + (above * width + col) as usize] = 0.0;
+                }
+            }
+            RowSight {
+                displacement: Tensor::from_slice(&displacement).to_device(device),
+                mask: Tensor::from_slice(&mask)
+                    .view([width, -1])
+                    .to_device(device),
+                sees: Tensor::from_slice(&sees).view([width, 1]).to_device(device),
+            }
+        });
+        Self {
+            rows: rows.collect(),
+            width,
+        }
+    }
+
+    /// How many rows above a row are seen, and what of them.
+    fn of(&self, row: i64) -> (i64, &RowSight) {
+        let above = row.min(self.rows.len() as i64 - 1);
+        (above, &self.rows[above as usize])
     }
 }

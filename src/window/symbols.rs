@@ -4,8 +4,9 @@ use super::{Anchor, Frame, Geometry, Window};
 
 /// Contexts of one window, one after the other, as a network reads them.
 ///
-/// Each has a number for every bit that the window can select, in one order whatever the position; bits outside
-/// the grid, and later channels of the site itself, are 0. A square's have one number more for each column to
+/// Each has a number for every bit that the window can select, by its displacement whatever the position: what a
+/// network learns of a bit two sites up holds at every site, under `global` too, whose place is told apart. Bits
+/// outside the grid, and later channels of the site itself, are 0. A square's have one number more for each column to
 /// the right, 1 where it is on the grid: in the first row no bit tells. So the numbers, the place and the label say
 /// exactly what a [`ContextKey`](super::ContextKey) says, and nothing more.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -55,29 +56,27 @@ impl Contexts {
                     symbols[length - back] = symbol(position - back);
                 }
             }
-            Window::Global => {
-                for (earlier, place) in symbols.iter_mut().take(position).enumerate() {
-                    *place = symbol(earlier);
-                }
-            }
-            Window::Square { radius } => {
+            Window::Global | Window::Square { .. } => {
                 let channels = shape.channels();
-                let across = (2 * radius + 1) * channels;
-                let (left, right) = (col.saturating_sub(radius), col + radius + 1);
-                let right = right.min(shape.width());
-                for up in 1..=radius.min(row) {
+                let (up_reach, reach) = geometry.extent();
+                let across = (2 * reach + 1) * channels;
+                let left = col.saturating_sub(reach);
+                let right = (col + reach + 1).min(shape.width());
+                for up in 1..=up_reach.min(row) {
                     let first = shape.position(row - up, left, 0);
-                    let at = (radius - up) * across + (radius + left - col) * channels;
+                    let at = (up_reach - up) * across + (reach + left - col) * channels;
                     for bit in 0..(right - left) * channels {
                         symbols[at + bit] = symbol(first + bit);
                     }
                 }
                 let first = shape.position(row, left, 0);
-                let at = radius * across + (radius + left - col) * channels;
+                let at = up_reach * across + (reach + left - col) * channels;
                 for bit in 0..position - first {
                     symbols[at + bit] = symbol(first + bit);
                 }
-                symbols[geometry.context_bits()..][..right - col - 1].fill(1.0);
+                if geometry.window() != Window::Global {
+                    symbols[geometry.symbol_bits()..][..right - col - 1].fill(1.0);
+                }
             }
         }
         let place = if geometry.is_placed() {
@@ -107,7 +106,29 @@ impl Geometry {
             Window::Square { radius } => radius,
             Window::Sequence { .. } | Window::Global => 0,
         };
-        self.context_bits() + right
+        self.symbol_bits() + right
+    }
+
+    /// Numbers of a context that stand for bits, absent ones included.
+    pub fn symbol_bits(&self) -> usize {
+        match self.window() {
+            Window::Sequence { length } => length,
+            Window::Square { .. } | Window::Global => {
+                let (up, side) = self.extent();
+                let sites = up * (2 * side + 1) + side;
+                (sites + 1) * self.shape().channels() - 1
+            }
+        }
+    }
+
+    /// How many rows up and columns to each side a square or `global` reaches.
+    fn extent(&self) -> (usize, usize) {
+        match self.window() {
+            Window::Square { radius } => (radius, radius),
+            Window::Sequence { .. } | Window::Global => {
+                (self.shape().height() - 1, self.shape().width() - 1)
+            }
+        }
     }
 
     /// How many places [`Contexts`] of this window tell apart beside what they see: positions where they are
