@@ -1,4 +1,6 @@
-//! How much memory the training of a network over bits takes, told before any is allocated.
+//! How much memory the training of a network over bits takes, told before any is allocated: a lower bound, so that
+//! nothing is refused that would fit. Trainings of two updates took 1.4 to 2.9 times as much, beyond the 0.24 GB that
+//! any takes.
 
 use super::pixelcnn::radii;
 use super::predictor_config::{NetworkKind, PredictorConfig, radius, transformer_heads};
@@ -53,15 +55,15 @@ fn needed(kind: NetworkKind, config: &PredictorConfig, batch: usize) -> Result<f
     .map(|n| n as f64);
     let (depth, sites) = (config.depth as f64, height * width);
     let reach = radius(geometry.window(), shape);
-    // What a site's channels end in, `Chain`: features and what is added to them, summed, rectified.
-    let chain = sites * channels * units * 3.0;
+    // Of `Chain`, what goes into its last layer.
+    let chain = sites * channels * units;
     let (parameters, kept, tables) = match kind {
         NetworkKind::Arvm => {
             let inputs = geometry.symbols() as f64;
             (
                 units * (inputs + geometry.places() as f64) + 2.0 * depth * units * units,
-                // Behind the first layer, each block rectifies, maps, rectifies, maps and adds.
-                inputs + units * (2.0 + 5.0 * depth),
+                // What goes into the layers: the context, what each block rectifies, twice, and the last of it.
+                inputs + units * (1.0 + 2.0 * depth),
                 0.0,
             )
         }
@@ -76,9 +78,8 @@ fn needed(kind: NetworkKind, config: &PredictorConfig, batch: usize) -> Result<f
                 let radius = *radius as f64;
                 2.0 * units * inputs * (radius + own) * (2.0 * radius + 2.0) + 5.0 * units * units
             });
-            // Of a layer: its two sums, what crosses and the total, 2 for each unit; two gates of 3; what goes out
-            // and is added.
-            let layer = units * (4.0 * 2.0 + 2.0 * 3.0 + 2.0);
+            // What goes into the kernels of both stacks, across (2 for each unit) and out, and the halves of two gates.
+            let layer = units * (2.0 + 2.0 + 1.0 + 4.0);
             (
                 parameters.sum(),
                 layers.len() as f64 * sites * layer + chain,
@@ -98,8 +99,9 @@ fn needed(kind: NetworkKind, config: &PredictorConfig, batch: usize) -> Result<f
             let heads = transformer_heads(config.units) as f64;
             (
                 attentions * (12.0 * units * units + heads * (above + 1.0) * (2.0 * above + 1.0)),
-                // Queries, keys, values, what is mixed and what goes out; a layer of four times the units, rectified.
-                attentions * (heads * pairs + sites * units * (7.0 + 9.0)) + chain,
+                // The weights of all pairs; queries, keys, values and what is mixed; what goes into two layers, of
+                // which one has four times the units.
+                attentions * (heads * pairs + sites * units * (4.0 + 1.0 + 4.0)) + chain,
                 // A displacement, 8 bytes, and a mask, 4, for each pair, of two kinds under `global`.
                 width * width * seen * 12.0 * attentions / depth,
             )
