@@ -28,12 +28,12 @@ pub(super) fn check(
     let gigabytes = |bytes: f64| format!("{:.1} GB", bytes / 1e9);
     Err(NeuralError::setting(
         format!(
-            "a {kind} whose updates fit into the {} of memory that are available",
+            "a network whose updates fit into the {} of memory that are available",
             gigabytes(available as f64)
         ),
         format!(
-            "one that takes {} or more at window {}, batch {batch} and width {}: ask for a smaller --batch, --width \
-             or --window",
+            "{kind} updates that take {} or more at window {}, batch {batch} and width {}: ask for a smaller --batch, \
+             --width or --window",
             gigabytes(needed),
             config.window,
             config.units
