@@ -164,7 +164,8 @@ pub fn resume_predictor(
     observer: &dyn Observer,
 ) -> Result<(Predictor, Outcome), NeuralError> {
     let mut checkpoint = Checkpoint::read(&folder.last(), kind.name())?;
-    let (_, recipe, options): (PredictorConfig, _, _) = checkpoint.begun()?;
+    let (config, recipe, options) = checkpoint.begun()?;
+    check_predictor(kind, &config, &recipe, data.training.latents.len(), device)?;
     let predictor = Predictor::from_checkpoint(&mut checkpoint, device)?;
     let mut training = PredictorTraining::new(predictor, recipe, &options, data)?;
     let resumed = Resumed::from_checkpoint(&mut checkpoint, &training, &options)?;
