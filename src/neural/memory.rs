@@ -6,6 +6,7 @@ use super::pixelcnn::radii;
 use super::predictor_config::{NetworkKind, PredictorConfig, radius, transformer_heads};
 use super::{Device, NeuralError};
 use crate::system;
+use crate::window::Window;
 
 /// Bytes of a number.
 const FLOAT: f64 = 4.0;
@@ -91,19 +92,20 @@ fn needed(kind: NetworkKind, config: &PredictorConfig, batch: usize) -> Result<f
             let (above, rows) = (reach as f64, (reach as f64 + 1.0).min(height));
             let seen = rows * (rows + 1.0) / 2.0;
             let pairs = width * width * (seen + (height - rows) * (above + 1.0));
-            let attentions = if config.window == "global" {
-                2.0 * depth
-            } else {
-                depth
+            // Of the queries; under `global` of the sites among themselves too.
+            let kinds = match geometry.window() {
+                Window::Global => 2.0,
+                Window::Square { .. } | Window::Sequence { .. } => 1.0,
             };
+            let attentions = kinds * depth;
             let heads = transformer_heads(config.units) as f64;
             (
                 attentions * (12.0 * units * units + heads * (above + 1.0) * (2.0 * above + 1.0)),
                 // The weights of all pairs; queries, keys, values and what is mixed; what goes into two layers, of
                 // which one has four times the units.
                 attentions * (heads * pairs + sites * units * (4.0 + 1.0 + 4.0)) + chain,
-                // A displacement, 8 bytes, and a mask, 4, for each pair, of two kinds under `global`.
-                width * width * seen * 12.0 * attentions / depth,
+                // A displacement, 8 bytes, and a mask, 4, for each pair.
+                kinds * width * width * seen * 12.0,
             )
         }
     };

@@ -209,9 +209,10 @@ pub(super) fn radius(window: Window, shape: Shape) -> i64 {
 /// Heads of a transformer's attention: 16, or as many as leave each 4 units. What a site takes in of its window is
 /// one place or so for each head, and a window has dozens.
 pub(super) fn transformer_heads(units: usize) -> usize {
-    let fitting = [16, 8, 4, 2].into_iter();
-    let mut fitting = fitting.filter(|heads| units.is_multiple_of(*heads) && units / heads >= 4);
-    fitting.next().unwrap_or(1)
+    [16, 8, 4, 2]
+        .into_iter()
+        .find(|heads| units.is_multiple_of(*heads) && units / heads >= 4)
+        .unwrap_or(1)
 }
 
 #[cfg(test)]

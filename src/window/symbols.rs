@@ -111,14 +111,12 @@ impl Geometry {
 
     /// Numbers of a context that stand for bits, absent ones included.
     pub fn symbol_bits(&self) -> usize {
-        match self.window() {
-            Window::Sequence { length } => length,
-            Window::Square { .. } | Window::Global => {
-                let (up, side) = self.extent();
-                let sites = up * (2 * side + 1) + side;
-                (sites + 1) * self.shape().channels() - 1
-            }
+        if self.window() != Window::Global {
+            return self.context_bits();
         }
+        let (up, side) = self.extent();
+        let sites = up * (2 * side + 1) + side;
+        (sites + 1) * self.shape().channels() - 1
     }
 
     /// How many rows up and columns to each side a square or `global` reaches.
