@@ -2,9 +2,10 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use bitquilt::{
-    Anchor, BuildOptions, BuildReport, Condition, Index, IndexError, LatentSet, Observer,
+    Anchor, BuildOptions, BuildReport, Condition, Ids, Index, IndexError, LatentSet, Observer,
     Unobserved, build,
 };
 
@@ -109,6 +110,128 @@ fn a_rebuild_killed_at_any_stage_leaves_the_old_index() {
         assert!(!copy.join("building").exists());
         assert!(all_answers(&copy) == after);
     }
+}
+
+/// What is in a folder, by name.
+fn names_in(folder: &Path) -> Vec<String> {
+    let entries = fs_err::read_dir(folder).unwrap();
+    let names = entries.map(|entry| entry.unwrap().file_name().into_string().unwrap());
+    let mut names: Vec<_> = names.collect();
+    names.sort();
+    names
+}
+
+/// A rebuild commits by one rename: killed before it the index is the old one, and going on takes no more than that
+/// rename; killed after it the index is the new one.
+#[test]
+fn a_rebuild_killed_while_it_moves_into_place_is_the_old_index_or_the_new_one() {
+    let (set, options) = spilling();
+    let folder = small_folder();
+    let output = folder.path().join("index");
+    build(
+        &repetitive(EIGHT, 30, 4).set(),
+        &output,
+        &options,
+        &Unobserved,
+    )
+    .unwrap();
+    let (old_folder, before) = (folder.path().join("old"), all_answers(&output));
+    copy_folder(&output, &old_folder);
+    let force = BuildOptions {
+        force: true,
+        ..options
+    };
+    let copies = copies_at_every_stage(&set, &output, &force);
+    let after = all_answers(&output);
+    assert_eq!(names_in(&output), ["db-1", "manifest.json"]);
+    let ingested = copies.last().unwrap();
+
+    // The new manifest is written, nothing is moved.
+    let written = folder.path().join("written");
+    copy_folder(ingested, &written);
+    fs_err::copy(
+        output.join("manifest.json"),
+        written.join("building/manifest.json"),
+    )
+    .unwrap();
+    // The new database is in its place.
+    let moved = folder.path().join("moved");
+    copy_folder(&written, &moved);
+    fs_err::rename(moved.join("building/db-1"), moved.join("db-1")).unwrap();
+    for state in [&written, &moved] {
+        open(state).verify(&Unobserved).unwrap();
+        assert!(all_answers(state) == before);
+        // Another build clears what was left; the old index stays until it is done.
+        let other = folder.path().join("other");
+        copy_folder(state, &other);
+        let changed = BuildOptions {
+            excluded: Ids::new([0..1]),
+            ..force.clone()
+        };
+        build(&set, &other, &changed, &Unobserved).unwrap();
+        assert_eq!(names_in(&other).len(), 2);
+        fs_err::remove_dir_all(&other).unwrap();
+
+        let report = build(&set, state, &force, &Unobserved).unwrap();
+        assert!(report.windows.iter().all(|window| window.resumed));
+        assert!(all_answers(state) == after);
+        assert_eq!(names_in(state), ["db-1", "manifest.json"]);
+    }
+
+    // The manifest is in its place; the old database and the stage are still there, or a part of them.
+    let committed = folder.path().join("committed");
+    copy_folder(&output, &committed);
+    copy_folder(&old_folder.join("db"), &committed.join("db"));
+    copy_folder(&ingested.join("building"), &committed.join("building"));
+    fs_err::remove_dir_all(committed.join("building/db-1")).unwrap();
+    let half_gone = folder.path().join("half-gone");
+    copy_folder(&output, &half_gone);
+    fs_err::create_dir(half_gone.join("db")).unwrap();
+    fs_err::copy(old_folder.join("db/CURRENT"), half_gone.join("db/CURRENT")).unwrap();
+    for state in [&committed, &half_gone] {
+        open(state).verify(&Unobserved).unwrap();
+        assert!(all_answers(state) == after);
+        build(&set, state, &force, &Unobserved).unwrap();
+        assert!(all_answers(state) == after);
+        assert_eq!(names_in(state), ["db-2", "manifest.json"]);
+    }
+}
+
+/// Readers that open an index while it is rebuilt see the old one or the new one.
+#[test]
+fn an_index_opens_at_any_instant_of_its_rebuilds() {
+    let (set, options) = spilling();
+    let folder = small_folder();
+    let output = folder.path().join("index");
+    build(&set, &output, &options, &Unobserved).unwrap();
+    let force = BuildOptions {
+        force: true,
+        ..options
+    };
+    let other = repetitive(EIGHT, 30, 4).set();
+    let expected = [set.len() as u64, other.len() as u64];
+    let rebuilding = AtomicBool::new(true);
+    let mut opened = 0;
+    std::thread::scope(|scope| {
+        let (output, rebuilding) = (&output, &rebuilding);
+        let (set, other, force) = (&set, &other, &force);
+        scope.spawn(move || {
+            for number in 0..if long() { 200 } else { 8 } {
+                let set = if number % 2 == 0 { other } else { set };
+                let built = build(set, output, force, &Unobserved);
+                if built.is_err() {
+                    rebuilding.store(false, Ordering::Relaxed);
+                }
+                built.unwrap();
+            }
+            rebuilding.store(false, Ordering::Relaxed);
+        });
+        while rebuilding.load(Ordering::Relaxed) {
+            assert!(expected.contains(&open(output).latents()));
+            opened += 1;
+        }
+    });
+    assert!(opened > 0);
 }
 
 /// The last steps are a few renames, too quick to be hit by chance: their states are made by hand.

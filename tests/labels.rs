@@ -299,7 +299,7 @@ fn labels_without_condition_change_no_answer() {
 }
 
 /// Writes a manifest with some of its fields changed and the right checksum.
-fn rewrite_manifest(index: &Path, change: impl Fn(&mut serde_json::Map<String, Value>)) {
+pub fn rewrite_manifest(index: &Path, change: impl Fn(&mut serde_json::Map<String, Value>)) {
     let path = index.join("manifest.json");
     let mut document: Value = serde_json::from_slice(&fs_err::read(&path).unwrap()).unwrap();
     let fields = document.as_object_mut().unwrap();

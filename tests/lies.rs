@@ -156,3 +156,99 @@ fn an_index_that_lies_about_labels_is_found_out() {
         fs_err::remove_dir_all(&path).unwrap();
     }
 }
+
+/// Numbers of a manifest are believed only as far as they can be: no memory is taken and nothing is removed by others.
+#[test]
+fn a_manifest_with_numbers_that_cannot_be_is_refused() {
+    let set = repetitive(EIGHT, 30, 12).set();
+    let (folder, index) = built(&set, &["3x3".parse().unwrap()], Anchor::None);
+    drop(index);
+    let sound = folder.path().join("index");
+    type Change = fn(&mut serde_json::Map<String, serde_json::Value>);
+    let lies: [(&str, Change); 14] = [
+        ("no latents", |fields| fields["latents"] = 0.into()),
+        ("latents", |fields| fields["latents"] = (1u64 << 40).into()),
+        ("all latents", |fields| fields["latents"] = u64::MAX.into()),
+        ("height", |fields| fields["height"] = u32::MAX.into()),
+        ("no width", |fields| fields["width"] = 0.into()),
+        ("channels", |fields| {
+            fields["channels"] = (1u64 << 62).into()
+        }),
+        ("distinct", |fields| {
+            fields["windows"][0]["distinct"] = (1u64 << 50).into()
+        }),
+        ("ambiguous", |fields| {
+            fields["windows"][0]["ambiguous"] = u64::MAX.into()
+        }),
+        ("contexts", |fields| {
+            fields["windows"][0]["contexts"] = 1.into()
+        }),
+        ("excluded", |fields| {
+            fields.insert("excluded".into(), serde_json::json!([[40, 1u64 << 60]]));
+        }),
+        ("excluded backwards", |fields| {
+            fields.insert("excluded".into(), serde_json::json!([[9, 3]]));
+        }),
+        ("excluded twice", |fields| {
+            fields.insert("excluded".into(), serde_json::json!([[30, 40], [30, 40]]));
+        }),
+        ("a database elsewhere", |fields| {
+            fields["database"] = "../index/db".into()
+        }),
+        ("a file elsewhere", |fields| {
+            fields["files"][0]["name"] = "db/../manifest.json".into()
+        }),
+    ];
+    for (name, lie) in lies {
+        let path = folder.path().join("lie");
+        copy_folder(&sound, &path);
+        crate::labels::rewrite_manifest(&path, lie);
+        let opened = bitquilt::Index::open(&path).map(|_| ());
+        assert!(
+            matches!(opened, Err(bitquilt::IndexError::Damaged { .. })),
+            "{name}: {opened:?}"
+        );
+        for verb in [
+            &["info", "lie"][..],
+            &["generate", "lie", "-o", "samples"],
+            &["verify", "lie", "--brute-force"],
+        ] {
+            let output = bitquilt(folder.path(), verb);
+            let code = if verb[0] == "verify" { 1 } else { 2 };
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(
+                output.status.code(),
+                Some(code),
+                "{name}: {verb:?}: {stderr}"
+            );
+        }
+        // It is an index's manifest all the same: a rebuild may replace it.
+        fs_err::remove_dir_all(&path).unwrap();
+    }
+}
+
+/// Ids that latents on disk have are believed no further than the manifest's; no memory is taken by them.
+#[test]
+fn a_manifest_of_more_latents_than_memory_holds_is_refused_in_words() {
+    let set = repetitive(EIGHT, 30, 12).set();
+    let (folder, index) = built(&set, &["3x3".parse().unwrap()], Anchor::None);
+    drop(index);
+    crate::labels::rewrite_manifest(&folder.path().join("index"), |fields| {
+        // Within four bytes of id, and 64 TB of latents.
+        fields["height"] = 1024.into();
+        fields["width"] = 1024.into();
+        fields.insert("excluded".into(), serde_json::json!([[30, 1u64 << 32]]));
+        fields["sources"] = serde_json::json!([]);
+        let contexts = 30u64 << 20;
+        fields["windows"][0]["contexts"] = contexts.into();
+    });
+    let output = bitquilt(folder.path(), &["verify", "index"]);
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    let said = [&output.stdout[..], &output.stderr].concat();
+    let said = String::from_utf8_lossy(&said);
+    assert!(matches!(output.status.code(), Some(1 | 2)), "{stderr}");
+    assert!(
+        said.contains("memory") || said.contains("damaged"),
+        "{said}"
+    );
+}

@@ -451,3 +451,69 @@ fn ids_are_read_from_the_command_line_and_from_files() {
     }
     assert!(!path.join("new").exists() && !path.join("s.safetensors").exists());
 }
+
+proptest! {
+    #![proptest_config(cases(30))]
+
+    /// A view of a sound index is sound, by postings and by recount.
+    #[test]
+    fn an_index_without_some_latents_verifies(case in some_case()) {
+        let (_folder, full) = built_with(&case.set(), &case.options());
+        let without = full.without(&case.ids(|_| true)).unwrap();
+        without.verify(&Unobserved).unwrap();
+        without.verify_by_recount(&Unobserved).unwrap();
+    }
+}
+
+#[test]
+fn what_samples_were_generated_without_is_not_credited() {
+    let folder = small_folder();
+    let path = folder.path();
+    files(path);
+    succeeds(
+        path,
+        &split("generate full --without 3,9 -w 5x5 -n 5 -o samples.safetensors"),
+    );
+    let document = |command: &str| -> serde_json::Value {
+        serde_json::from_str(&succeeds(path, &split(command))).unwrap()
+    };
+    let traced = document("trace full samples.safetensors --json");
+    assert_eq!(traced["without"], "3,9");
+    let said = document("trace full samples.safetensors --json --without 3,9");
+    assert_eq!(traced, said);
+    // More can be left out, and all can be asked for.
+    let more = document("trace full samples.safetensors --json --without 20,3");
+    assert_eq!(more["without"], "3,9,20");
+    let all = document("trace full samples.safetensors --json --all-latents");
+    assert_eq!(all["without"], serde_json::Value::Null);
+    let told = bitquilt(path, &split("trace full samples.safetensors"));
+    let told = String::from_utf8_lossy(&told.stderr).into_owned();
+    assert!(
+        told.contains("traced without 3,9") && told.contains("--all-latents"),
+        "{told}"
+    );
+}
+
+/// A few bytes of text stand for as many ids as a number can hold.
+#[test]
+fn ids_of_a_samples_file_that_no_memory_holds_are_refused() {
+    let folder = house();
+    let path = folder.path();
+    let samples = path.join("samples.safetensors");
+    let bytes = fs_err::read(&samples).unwrap();
+    let (length, rest) = bytes.split_at(8);
+    let length = u64::from_le_bytes(length.try_into().unwrap()) as usize;
+    let mut header: serde_json::Value = serde_json::from_slice(&rest[..length]).unwrap();
+    for ids in ["0..99999999999", "0..18446744073709551615", "1..4294967296"] {
+        header["__metadata__"]["samples.without"] = ids.into();
+        let text = serde_json::to_vec(&header).unwrap();
+        let mut changed = (text.len() as u64).to_le_bytes().to_vec();
+        changed.extend(text);
+        changed.extend(&rest[length..]);
+        fs_err::write(path.join("huge.safetensors"), changed).unwrap();
+        for verb in ["verify", "trace"] {
+            let words = ["huge.safetensors", "generated without", ids, "0 to 1"];
+            refuses(path, &[verb, "index", "huge.safetensors"], 2, &words);
+        }
+    }
+}

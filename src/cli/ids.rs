@@ -7,6 +7,7 @@ use anyhow::Context;
 use clap::Args;
 
 use crate::index::{Ids, Index};
+use crate::search::SampleSet;
 
 /// Ids as they are given: a list, or a file of lists.
 #[derive(Clone, Debug)]
@@ -63,4 +64,18 @@ impl WithoutArgs {
         let ids = without.read("--without")?;
         index.without(&ids).context("--without")
     }
+}
+
+/// The index without what the samples of the file `path` were generated without: these latents take no part in what is
+/// said of them.
+pub(super) fn without_as_generated(
+    index: Index,
+    samples: &SampleSet,
+    path: &Path,
+) -> anyhow::Result<Index> {
+    let excluded = index.manifest().excluded().union(&index.left_out());
+    let left = samples.without.difference(&excluded);
+    index
+        .without(&left)
+        .with_context(|| format!("{}: generated without {}", path.display(), samples.without))
 }

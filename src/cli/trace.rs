@@ -8,7 +8,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use super::drawer::{Drawer, ModelArgs};
-use super::ids::WithoutArgs;
+use super::ids::{WithoutArgs, without_as_generated};
 use super::preload::PreloadArgs;
 use super::ui::{Ui, check_output};
 use super::{grouped, print};
@@ -103,6 +103,10 @@ pub(super) struct TraceArgs {
     #[command(flatten)]
     without: WithoutArgs,
 
+    /// Trace to every training latent, those that the samples were generated without too
+    #[arg(long)]
+    all_latents: bool,
+
     #[command(flatten)]
     preload: PreloadArgs,
 
@@ -122,6 +126,15 @@ impl TraceArgs {
         let top = if self.all { usize::MAX } else { self.top };
         (document && !self.brief).then_some(top)
     }
+
+    /// What is left when the verb is stopped: a file is whole or not there, but what was printed was printed.
+    pub(super) fn when_stopped(&self) -> &'static str {
+        if self.json && self.output.is_none() {
+            "the JSON that was printed is not whole"
+        } else {
+            "nothing is written"
+        }
+    }
 }
 
 pub(super) fn run(args: &TraceArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
@@ -135,7 +148,13 @@ pub(super) fn run(args: &TraceArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
         bail!("--png: names the trace file too: choose another name");
     }
     let index = args.without.apply(Index::open(&args.index)?)?;
-    // Before anything is traced: another model's codes are refused, and a GPU starts the program again.
+    let samples = SampleSet::read(&args.samples)?;
+    let index = if args.all_latents {
+        index
+    } else {
+        without_as_generated(index, &samples, &args.samples)?
+    };
+    // Before anything is traced: another model's codes are refused.
     let drawer = match &args.png {
         Some(_) => {
             let codec = Codec::from(index.manifest().codec.as_str());
@@ -144,7 +163,6 @@ pub(super) fn run(args: &TraceArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
         }
         None => None,
     };
-    let samples = SampleSet::read(&args.samples)?;
     if samples.latents.is_empty() {
         bail!(
             "{}: expected at least one sample, found none",
@@ -293,7 +311,7 @@ impl Job<'_> {
             .with_context(|| self.args.samples.display().to_string())?;
         if self.ui.stop_requested() {
             self.ui.finish();
-            let message = "stopped: nothing is written";
+            let message = self.args.when_stopped();
             return Err(io::Error::new(io::ErrorKind::Interrupted, message).into());
         }
         let summary = summaries.finish(self.tracer, self.background, self.args.credits);
@@ -411,6 +429,16 @@ fn report(job: &Job<'_>, summary: &SetSummary) -> anyhow::Result<()> {
             String::new(),
             &what,
         )?;
+    }
+    if !job.samples.without.is_empty() {
+        let without = &job.samples.without;
+        job.ui.note(if args.all_latents {
+            format!("note: generated without {without}, traced to all latents of the index")
+        } else {
+            format!(
+                "note: traced without {without}, as the samples were generated (--all-latents for all)"
+            )
+        });
     }
     if tracer.windows().count() == 1 {
         job.ui.note(format!(

@@ -7,10 +7,10 @@ use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::json;
 
-use super::ids::WithoutArgs;
+use super::ids::{WithoutArgs, without_as_generated};
 use super::ui::Ui;
 use super::{NO, choose_window, grouped, print, print_json, training_of};
-use crate::index::{Ids, Index, IndexError};
+use crate::index::{Index, IndexError};
 use crate::progress::Unobserved;
 use crate::search::{SampleSet, verify_from_index, verify_from_latents};
 use crate::window::Window;
@@ -100,12 +100,7 @@ fn verify_samples(args: &VerifyArgs, path: &Path, ui: &Ui) -> anyhow::Result<Exi
     let samples = SampleSet::read(path)?;
     let index = args.without.apply(Index::open(&args.index)?)?;
     // What the samples were generated without must not be needed to support them.
-    let excluded = index.manifest().excluded().union(&index.left_out());
-    let left = samples.without.iter().filter(|id| !excluded.contains(*id));
-    let without = Ids::new(left.map(|id| id..id + 1));
-    let index = index
-        .without(&without)
-        .with_context(|| format!("{}: generated without {}", path.display(), samples.without))?;
+    let index = without_as_generated(index, &samples, path)?;
     if samples.latents.is_empty() {
         bail!(
             "{}: expected at least one sample, found none",

@@ -1,18 +1,18 @@
 //! Building an index: extract → sort → merge → SST files → one ingest → manifest last.
 //!
 //! Everything is made in `INDEX/building/` and moved into place at the end, the manifest after all
-//! else. A build that was killed leaves no manifest, so nothing that opens; the next one goes on after
-//! the last window that was finished, or starts over when the input or the options differ.
+//! else: that one rename makes it the index. A build that was killed leaves what was there before, or nothing that opens;
+//! the next one goes on after the last window that was finished, or starts over when the input or the options differ.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::extract::{Memory, extract};
 use super::labels::Labels;
-use super::manifest::{MANIFEST, Manifest, Source, WindowEntry};
+use super::manifest::{MANIFEST, Manifest, Source, WindowEntry, database_number};
 use super::occurrence::MAX_WORDS;
 use super::sort::Sorted;
-use super::stage::{BUILDING, DATABASE, LATENTS, Plan, Stage};
+use super::stage::{BUILDING, LATENTS, Plan, Stage};
 use super::store::{Family, SstOptions, SstWriter};
 use super::write::{Written, write_window};
 use super::{Ids, IndexError};
@@ -98,7 +98,7 @@ pub fn build(
     } = check_input(set, options)?;
     let created = claim_output(output, options.force)?;
     let plan = Plan::of(set, options);
-    let result = Stage::open(output, &plan).and_then(|stage| {
+    let result = Stage::open(output, &plan, &options.windows).and_then(|stage| {
         // Another build may have ended between the first look and the lock.
         if let Err(error) = claim_output(output, options.force) {
             stage.remove();
@@ -146,6 +146,14 @@ fn check_input(set: &LatentSet, options: &BuildOptions) -> Result<Input, IndexEr
             "the latent set holds {} latents, an index at most {}: split it",
             set.len(),
             u32::MAX
+        )));
+    }
+    let sources = options.sources.iter().map(|source| source.latents);
+    let sources = sources.fold(0, u64::saturating_add);
+    if !options.sources.is_empty() && sources != set.len() as u64 {
+        return Err(IndexError::Input(format!(
+            "the sources are said to hold {sources} latents: expected the {} of the latent set",
+            set.len()
         )));
     }
     let excluded = &options.excluded;
@@ -231,7 +239,9 @@ fn claim_output(output: &Path, force: bool) -> Result<bool, IndexError> {
     if unfinished && !Stage::is_one(output) {
         return refuse("holds a folder `building` that is not a build's: choose another name");
     }
-    let ours = |name: &std::ffi::OsStr| name == BUILDING || name == DATABASE;
+    let ours = |name: &std::ffi::OsStr| {
+        name == BUILDING || name.to_str().and_then(database_number).is_some()
+    };
     if !manifest {
         for entry in fs_err::read_dir(output)? {
             if !(unfinished && ours(&entry?.file_name())) {
@@ -254,6 +264,17 @@ struct Build<'a> {
 
 impl Build<'_> {
     fn run(&self, geometries: &[Geometry]) -> Result<BuildReport, IndexError> {
+        if let Some(manifest) = self.stage.ready(&self.options.windows) {
+            let resumed = WindowReport {
+                elapsed: Duration::ZERO,
+                spills: 0,
+                resumed: true,
+            };
+            return Ok(BuildReport {
+                manifest: self.stage.publish(manifest)?,
+                windows: vec![resumed; geometries.len()],
+            });
+        }
         let mut manifest = Manifest::new(self.set, self.ids.len(), self.labels, self.options);
         let mut reports = Vec::new();
         let mut families = vec![(Family::Latents, self.write_latents()?)];
@@ -288,7 +309,9 @@ impl Build<'_> {
             return Err(IndexError::Stopped);
         }
         Ok(BuildReport {
-            manifest: self.stage.publish(manifest, &families, self.observer)?,
+            manifest: self
+                .stage
+                .finish_index(manifest, &families, self.observer)?,
             windows: reports,
         })
     }

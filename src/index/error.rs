@@ -131,8 +131,21 @@ pub enum IndexError {
     },
 
     /// The work was told to stop; a build keeps its finished windows for the next one.
-    #[error("stopped on request: a build that is run again goes on from its last finished window")]
+    #[error("stopped on request")]
     Stopped,
+
+    /// The operating system lets the process open no more files.
+    #[error(
+        "{path}: this process may not open as many files as it needs: raise its limit to {needed} or more \
+         (as `ulimit -n {needed}` does in a shell) and try again",
+        path = path.display()
+    )]
+    OpenFiles {
+        /// The database or file.
+        path: PathBuf,
+        /// Open files that are enough.
+        needed: usize,
+    },
 
     /// RocksDB refused.
     #[error("{path}: {error}", path = path.display())]

@@ -70,6 +70,26 @@ impl Ids {
         Self::new(self.ranges.iter().chain(&other.ranges).cloned())
     }
 
+    /// Those that are not in `other`. O(ranges of both), however many ids they stand for.
+    pub fn difference(&self, other: &Self) -> Self {
+        let mut ranges = Vec::new();
+        let mut others = other.ranges.iter().peekable();
+        for range in &self.ranges {
+            let mut start = range.start;
+            while start < range.end {
+                while others.next_if(|other| other.end <= start).is_some() {}
+                // What is left of `others` ends behind `start`.
+                let hole = others.peek().filter(|other| other.start < range.end);
+                let end = hole.map_or(range.end, |other| other.start);
+                if start < end {
+                    ranges.push(start..end);
+                }
+                start = hole.map_or(range.end, |other| other.end);
+            }
+        }
+        Self { ranges }
+    }
+
     /// The largest.
     pub fn last(&self) -> Option<u64> {
         Some(self.ranges.last()?.end - 1)
@@ -136,6 +156,24 @@ mod tests {
 
     proptest! {
         #[test]
+        fn differences_are_those_of_sets(
+            own in prop::collection::vec((0..60u64, 0..9u64), 0..9),
+            other in prop::collection::vec((0..60u64, 0..9u64), 0..9),
+        ) {
+            let ranges = |pairs: &[(u64, u64)]| -> Vec<_> {
+                pairs.iter().map(|(start, n)| *start..start + n).collect()
+            };
+            let plain = |pairs: &[(u64, u64)]| -> BTreeSet<_> {
+                ranges(pairs).into_iter().flatten().collect()
+            };
+            let left: Vec<_> = plain(&own).difference(&plain(&other)).copied().collect();
+            let difference = Ids::new(ranges(&own)).difference(&Ids::new(ranges(&other)));
+            prop_assert_eq!(difference.iter().collect::<Vec<_>>(), left);
+            // As ranges too: ascending, not empty, not touching.
+            prop_assert_eq!(&Ids::new(difference.ranges().to_vec()), &difference);
+        }
+
+        #[test]
         fn ids_are_a_set(ranges in prop::collection::vec((0..60u64, 0..9u64), 0..9)) {
             let ranges: Vec<_> = ranges.into_iter().map(|(start, n)| start..start + n).collect();
             let plain: BTreeSet<_> = ranges.iter().cloned().flatten().collect();
@@ -150,6 +188,14 @@ mod tests {
                 prop_assert_eq!(&ids.to_string().parse::<Ids>().unwrap(), &ids);
             }
         }
+    }
+
+    #[test]
+    fn a_difference_of_huge_ranges_takes_no_memory() {
+        let all: Ids = "0..18446744073709551615".parse().unwrap();
+        let left = all.difference(&"3, 100..200".parse().unwrap());
+        assert_eq!(left.to_string(), "0..3,4..100,200..18446744073709551615");
+        assert!(left.difference(&all).is_empty());
     }
 
     #[test]

@@ -35,9 +35,9 @@ impl Labels {
         Self::new(distinct.into_iter().collect())
     }
 
-    /// Leaves out the labels that no latent has any more. The others keep their numbers.
-    pub(super) fn keep(&mut self, left: &BTreeSet<i64>) {
-        self.held.retain(|label| left.contains(label));
+    /// Leaves out the labels that are not in `left`, ascending: no latent has them any more. The others keep their numbers.
+    pub(super) fn keep(&mut self, left: &[i64]) {
+        self.held.retain(|label| left.binary_search(label).is_ok());
     }
 
     /// The labels of the index in `folder`, as its manifest has them.
@@ -75,11 +75,19 @@ impl Labels {
         Some(place as u64)
     }
 
-    /// Loads a latent of the set with the number of its label, which must be one of these.
+    /// Loads a latent of the set, with the number of its label where contexts are bound to one.
+    ///
+    /// # Panics
+    /// When its label is none of these: its contexts would be counted under another's.
+    #[expect(
+        clippy::expect_used,
+        reason = "the labels are those of the latents that are loaded"
+    )]
     pub(super) fn load(&self, frame: &mut Frame, set: &LatentSet, id: usize) {
         frame.load(set.packed_latent(id));
-        if let Some(labels) = set.labels() {
-            frame.set_label(self.number(labels[id]).unwrap_or_default());
+        if let Some(labels) = set.labels().filter(|_| self.count() > 0) {
+            let number = self.number(labels[id]);
+            frame.set_label(number.expect("a label that some latent has"));
         }
     }
 }

@@ -22,6 +22,12 @@ pub const FORMAT_VERSION: u32 = 1;
 
 const FORMAT: &str = "bitquilt.index";
 
+/// The database folder of an index whose manifest names none.
+const FIRST_DATABASE: &str = "db";
+
+/// Latents that an index can hold: ids take four bytes.
+const MAX_LATENTS: u64 = 1 << 32;
+
 /// What an index is, in one small file.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
@@ -63,6 +69,10 @@ pub struct Manifest {
     pub sources: Vec<Source>,
     /// Every file of the database.
     pub files: Vec<FileEntry>,
+    /// Folder of the database below the index folder. Absent, for `db`, in manifests from before a rebuild got a folder
+    /// of its own.
+    #[serde(default = "first_database")]
+    pub database: String,
 }
 
 /// One window of an index.
@@ -209,6 +219,7 @@ impl Manifest {
             windows: Vec::new(),
             sources: options.sources.clone(),
             files: Vec::new(),
+            database: first_database(),
         }
     }
 
@@ -302,8 +313,108 @@ impl Manifest {
             let found = text_of(written.as_ref());
             return Err(damaged(&format!("checksum {expected}"), found));
         }
-        serde_json::from_value(document.into_iter().collect())
-            .map_err(|error| damaged("the fields of a manifest", error.to_string()))
+        let manifest: Self = serde_json::from_value(document.into_iter().collect())
+            .map_err(|error| damaged("the fields of a manifest", error.to_string()))?;
+        manifest
+            .check()
+            .map_err(|(expected, found)| damaged(expected, found))?;
+        Ok(manifest)
+    }
+
+    /// Refuses numbers that no build writes, before memory is taken or folders are removed by them: what was expected and
+    /// what was found.
+    fn check(&self) -> Result<(), (&'static str, String)> {
+        let shape = self.shape().map_err(|error| {
+            let expected = "a height, a width and channels that a latent can have";
+            (expected, error.to_string())
+        })?;
+        let ascend = self.excluded.as_flattened().is_sorted_by(|a, b| a < b);
+        let excluded = self.excluded();
+        // Ranges that ascend do not overlap, so their lengths add up to at most the last id.
+        let end = Some(self.latents)
+            .filter(|latents| *latents > 0 && ascend)
+            .and_then(|latents| latents.checked_add(excluded.len()))
+            .filter(|end| *end <= MAX_LATENTS && excluded.last().is_none_or(|last| last < *end));
+        let Some(end) = end else {
+            return Err((
+                "1 to 2^32 latents, those that are excluded among their ids",
+                format!("{} and excluded {:?}", self.latents, self.excluded),
+            ));
+        };
+        let sources = self.sources.iter().map(|source| source.latents);
+        let sources = sources.fold(0, u64::saturating_add);
+        if !self.sources.is_empty() && sources != end {
+            return Err((
+                "as many latents in its sources as are indexed or excluded",
+                format!("{sources} and {end}"),
+            ));
+        }
+        let contexts = self.latents * shape.bits() as u64;
+        for entry in &self.windows {
+            let WindowEntry {
+                distinct,
+                ambiguous,
+                bytes,
+                posting_bytes,
+                ..
+            } = entry;
+            let sound = entry.contexts == contexts
+                && *distinct <= contexts
+                && ambiguous <= distinct
+                && posting_bytes <= bytes;
+            if !sound {
+                return Err((
+                    "contexts for each bit of each latent, no more distinct ones than these, and no more ambiguous \
+                     ones than distinct",
+                    format!(
+                        "{} contexts, {distinct} distinct, {ambiguous} ambiguous at window {}",
+                        entry.contexts, entry.window
+                    ),
+                ));
+            }
+        }
+        if database_number(&self.database).is_none() {
+            return Err((
+                "the name of a database folder, as db or db-1",
+                self.database.clone(),
+            ));
+        }
+        let outside = self
+            .files
+            .iter()
+            .map(|file| file.name.as_str())
+            .find(|name| {
+                let below = name.strip_prefix(self.database.as_str());
+                let file = below.and_then(|below| below.strip_prefix('/'));
+                file.is_none_or(|file| file.is_empty() || file == ".." || file.contains('/'))
+            });
+        match outside {
+            None => Ok(()),
+            Some(name) => Err(("files of its database folder", name.to_owned())),
+        }
+    }
+}
+
+fn first_database() -> String {
+    FIRST_DATABASE.to_owned()
+}
+
+/// The number of a database folder by its name: `db` is 0, `db-7` is 7; `None` for any other name.
+pub(super) fn database_number(name: &str) -> Option<u64> {
+    let rest = name.strip_prefix(FIRST_DATABASE)?;
+    if rest.is_empty() {
+        return Some(0);
+    }
+    let number = rest.strip_prefix('-')?.parse().ok()?;
+    // "db-07" and "db-+7" are parsed too, and nobody's.
+    (number > 0 && database_name(number) == name).then_some(number)
+}
+
+/// The name of a database folder by its number.
+pub(super) fn database_name(number: u64) -> String {
+    match number {
+        0 => FIRST_DATABASE.to_owned(),
+        number => format!("{FIRST_DATABASE}-{number}"),
     }
 }
 
@@ -315,8 +426,12 @@ fn no_condition() -> String {
 type Document = BTreeMap<String, serde_json::Value>;
 
 /// XXH3-128 of the document without its checksum, as compact JSON with sorted keys.
+#[expect(
+    clippy::expect_used,
+    reason = "`Value` holds nothing that JSON cannot write; the checksum of nothing would fit any document"
+)]
 fn checksum(document: &Document) -> String {
-    // `Value` holds nothing that JSON cannot write, and its own maps are sorted as well.
-    let text = serde_json::to_vec(document).unwrap_or_default();
+    // The maps of `Value` are sorted as well.
+    let text = serde_json::to_vec(document).expect("a document that JSON can write");
     format!("{:032x}", xxh3_128(&text))
 }

@@ -10,7 +10,7 @@ use super::lists::Postings;
 use super::manifest::{MANIFEST, Manifest, WindowEntry};
 use super::record::{ContextRecord, List};
 use super::removed::{Removed, Rest};
-use super::stage::{BUILDING, DATABASE};
+use super::stage::BUILDING;
 use super::store::{Family, KeyRange, Store};
 use super::{Counts, Histogram, IndexError};
 use crate::latent::{Bits, Shape};
@@ -52,6 +52,19 @@ impl Index {
     /// # Errors
     /// As [`Index::open`].
     pub fn open_with_cache(path: &Path, cache_bytes: usize) -> Result<Self, IndexError> {
+        let manifest = || std::fs::read(path.join(MANIFEST)).ok();
+        loop {
+            let before = manifest();
+            let opened = Self::open_as_it_is(path, cache_bytes);
+            // A rebuild that ends meanwhile takes the old database away from under its manifest. Each further turn needs
+            // one more rebuild, so this ends.
+            if opened.is_ok() || manifest() == before {
+                return opened;
+            }
+        }
+    }
+
+    fn open_as_it_is(path: &Path, cache_bytes: usize) -> Result<Self, IndexError> {
         if !path.join(MANIFEST).is_file() {
             let found = if !path.exists() {
                 "nothing of that name"
@@ -84,7 +97,7 @@ impl Index {
             Ok(geometry.with_labels(labels.count())?)
         });
         let geometries = geometries.collect::<Result<_, IndexError>>()?;
-        let store = Store::open(&path.join(DATABASE), &windows, cache_bytes)?;
+        let store = Store::open(&path.join(&manifest.database), &windows, cache_bytes)?;
         Ok(Self {
             path: path.to_owned(),
             manifest,

@@ -12,6 +12,10 @@ const CONFIG: Configuration = standard();
 /// Most bytes of an encoded record: two lists of a tag, two 9-byte and one 5-byte integer.
 pub(super) const MAX_RECORD_BYTES: usize = 48;
 
+/// Occurrences that a window of an index can have: 2³² latents of at most 2²⁰ bits. A record that counts more is damaged,
+/// and sums of two counts never overflow.
+const MAX_OCCURRENCES: u64 = 1 << 52;
+
 /// Where the occurrences of one (context, bit) lie.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Encode, Decode)]
 pub(super) enum List {
@@ -56,17 +60,23 @@ impl ContextRecord {
         if bit { &self.one } else { &self.zero }
     }
 
-    /// Writes the record into `buffer`, returning the bytes written. `None` cannot happen with a
-    /// buffer of [`MAX_RECORD_BYTES`].
-    pub(super) fn encode<'a>(&self, buffer: &'a mut [u8; MAX_RECORD_BYTES]) -> Option<&'a [u8]> {
-        let length = bincode::encode_into_slice(self, buffer, CONFIG).ok()?;
-        buffer.get(..length)
+    /// Writes the record into `buffer` and returns the bytes written.
+    #[expect(
+        clippy::expect_used,
+        reason = "an empty record would be a wrong answer; a test encodes the longest one"
+    )]
+    pub(super) fn encode<'a>(&self, buffer: &'a mut [u8; MAX_RECORD_BYTES]) -> &'a [u8] {
+        let length = bincode::encode_into_slice(self, &mut buffer[..], CONFIG)
+            .expect("a buffer that holds the longest record");
+        &buffer[..length]
     }
 
-    /// Reads a record; `None` when the bytes are not exactly one.
+    /// Reads a record; `None` when the bytes are not exactly one, or count more than any index holds.
     pub(super) fn decode(bytes: &[u8]) -> Option<Self> {
-        let (record, length) = bincode::decode_from_slice(bytes, CONFIG).ok()?;
-        (length == bytes.len()).then_some(record)
+        let (record, length): (Self, _) = bincode::decode_from_slice(bytes, CONFIG).ok()?;
+        let counts = [record.zero.count(), record.one.count()];
+        let possible = counts.iter().all(|count| *count <= MAX_OCCURRENCES);
+        (length == bytes.len() && possible).then_some(record)
     }
 }
 
@@ -85,7 +95,7 @@ mod tests {
             one: List::One(47_039_999),
         };
         let mut buffer = [0; MAX_RECORD_BYTES];
-        let bytes = record.encode(&mut buffer).unwrap();
+        let bytes = record.encode(&mut buffer);
         let golden = [
             2, 251, 44, 1, 252, 112, 17, 1, 0, 251, 255, 63, // Many
             1, 252, 255, 197, 205, 2, // One
@@ -98,7 +108,7 @@ mod tests {
             zero: List::Empty,
             one: List::Empty,
         };
-        assert_eq!(empty.encode(&mut buffer).unwrap(), [0, 0]);
+        assert_eq!(empty.encode(&mut buffer), [0, 0]);
     }
 
     #[test]
@@ -112,6 +122,28 @@ mod tests {
             zero: longest,
             one: longest,
         };
-        assert!(record.encode(&mut [0; MAX_RECORD_BYTES]).is_some());
+        assert_eq!(record.encode(&mut [0; MAX_RECORD_BYTES]).len(), 48);
+    }
+
+    #[test]
+    fn a_record_that_counts_more_than_any_index_holds_is_none() {
+        let of = |count| ContextRecord {
+            zero: List::One(7),
+            one: List::Many {
+                count,
+                run: 0,
+                offset: 0,
+            },
+        };
+        for (count, possible) in [
+            (MAX_OCCURRENCES, true),
+            (MAX_OCCURRENCES + 1, false),
+            (u64::MAX, false),
+        ] {
+            let mut buffer = [0; MAX_RECORD_BYTES];
+            let bytes = of(count).encode(&mut buffer);
+            let expected = possible.then_some(of(count));
+            assert_eq!(ContextRecord::decode(bytes), expected, "{count}");
+        }
     }
 }

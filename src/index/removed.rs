@@ -75,10 +75,22 @@ impl Index {
                     return Err(self.damaged(&expected, format!("{held:?}")));
                 };
                 let left = Histogram { n0, n1 };
-                entry.contexts -= gone.total();
-                entry.distinct -= u64::from(left.total() == 0);
-                entry.ambiguous -= u64::from(held.is_ambiguous() && !left.is_ambiguous());
                 rest.insert(*key, left);
+                // No more than the manifest counts, unless it is wrong.
+                let less = |number: &mut u64, by: u64| {
+                    *number = number.checked_sub(by)?;
+                    Some(())
+                };
+                let unambiguous = held.is_ambiguous() && !left.is_ambiguous();
+                let fewer = less(&mut entry.contexts, gone.total())
+                    .and_then(|()| less(&mut entry.distinct, u64::from(left.total() == 0)))
+                    .and_then(|()| less(&mut entry.ambiguous, u64::from(unambiguous)));
+                if fewer.is_none() {
+                    return Err(self.damaged(
+                        "at least as many contexts as its latents have",
+                        format!("{entry:?}"),
+                    ));
+                }
             }
             entries.push(entry);
             rests.insert(window.geometry().window(), rest);
@@ -96,7 +108,7 @@ impl Index {
             for entry in self.scan_latents()? {
                 left.extend(entry?.1.label());
             }
-            self.labels.keep(&left);
+            self.labels.keep(&left.into_iter().collect::<Vec<_>>());
         }
         Ok(self)
     }
@@ -161,7 +173,7 @@ impl Index {
     }
 
     /// Behind the last id, of latents that are left out too.
-    fn ids_end(&self) -> u64 {
+    pub(super) fn ids_end(&self) -> u64 {
         let manifest = &self.manifest;
         manifest.latents + manifest.excluded().len() + self.left_out().len()
     }

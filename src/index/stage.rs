@@ -8,7 +8,9 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
-use super::manifest::{FORMAT_VERSION, FileEntry, MANIFEST, Manifest, Source};
+use super::manifest::{
+    FORMAT_VERSION, FileEntry, MANIFEST, Manifest, Source, database_name, database_number,
+};
 use super::store::{self, Family};
 use super::write::Written;
 use super::{BuildOptions, IndexError};
@@ -16,9 +18,6 @@ use crate::latent::LatentSet;
 use crate::progress::Observer;
 use crate::system;
 use crate::window::Window;
-
-/// The database below an index folder, and below a stage.
-pub(super) const DATABASE: &str = "db";
 
 /// The stage below an index folder.
 pub(super) const BUILDING: &str = "building";
@@ -107,8 +106,9 @@ impl Stage {
         entries.all(|entry| entry.is_ok_and(|entry| is_ours(&entry.file_name().to_string_lossy())))
     }
 
-    /// Takes the folder over, keeping what an unfinished build of the same plan has left there.
-    pub(super) fn open(output: &Path, plan: &Plan) -> Result<Self, IndexError> {
+    /// Takes the folder over, keeping what an unfinished build of the same plan has left there: the windows that it had
+    /// finished or, if it had finished all and these are `windows`, the whole index.
+    pub(super) fn open(output: &Path, plan: &Plan, windows: &[Window]) -> Result<Self, IndexError> {
         let folder = output.join(BUILDING);
         fs_err::create_dir_all(&folder)?;
         let lock = fs_err::File::create(folder.join(LOCK))?.into_parts().0;
@@ -127,7 +127,7 @@ impl Stage {
             folder,
             _lock: lock,
         };
-        match stage.go_on_with(plan) {
+        match stage.go_on_with(plan, windows) {
             Ok(()) => Ok(stage),
             Err(error) => {
                 stage.remove();
@@ -136,15 +136,33 @@ impl Stage {
         }
     }
 
-    /// Clears what is left of another plan, and of this one if its files were already being moved.
-    fn go_on_with(&self, plan: &Plan) -> Result<(), IndexError> {
+    /// Clears what is left of another plan, and of this one if its files were already being moved into a database that is
+    /// not whole.
+    fn go_on_with(&self, plan: &Plan, windows: &[Window]) -> Result<(), IndexError> {
         self.drop_spills();
         let left: Option<Plan> = read_json(&self.path(PLAN));
-        if left.as_ref() != Some(plan) || self.path(DATABASE).exists() {
+        let same = left.as_ref() == Some(plan);
+        let begun = self.path(MANIFEST).exists() || !databases(&self.folder)?.is_empty();
+        if !(same && (!begun || self.ready(windows).is_some())) {
             self.clear()?;
             write_json(&self.path(PLAN), plan)?;
         }
         Ok(())
+    }
+
+    /// The manifest of an index of these windows that an earlier build had made whole, but for the renames that publish
+    /// it.
+    pub(super) fn ready(&self, windows: &[Window]) -> Option<Manifest> {
+        let manifest = Manifest::read(&self.folder).ok()?;
+        let made = if self.path(&manifest.database).exists() {
+            &self.folder
+        } else {
+            &self.output
+        };
+        let mut files = manifest.files.iter();
+        let whole = files.all(|file| file.check_length(made).is_ok());
+        let same = manifest.windows().is_ok_and(|made| made == windows);
+        (whole && same).then_some(manifest)
     }
 
     /// Removes everything but the lock.
@@ -157,7 +175,25 @@ impl Stage {
                 fs_err::remove_file(&path)?;
             }
         }
+        self.drop_strays();
         Ok(())
+    }
+
+    /// Removes databases of the output that its manifest does not name: of builds that were killed before their manifest
+    /// came into place, or after it had and before the old database was gone.
+    fn drop_strays(&self) {
+        let named = match Manifest::read(&self.output) {
+            Ok(manifest) => Some(manifest.database),
+            Err(_) if !self.output.join(MANIFEST).exists() => None,
+            // Which one is its own cannot be known.
+            Err(_) => return,
+        };
+        // What cannot be removed now is in nobody's way, and the next build tries again.
+        for name in databases(&self.output).unwrap_or_default() {
+            if Some(&name) != named.as_ref() {
+                let _ = std::fs::remove_dir_all(self.output.join(name));
+            }
+        }
     }
 
     pub(super) fn path(&self, name: &str) -> PathBuf {
@@ -173,7 +209,9 @@ impl Stage {
         let _ = std::fs::remove_dir_all(self.spill_folder());
     }
 
+    /// Gives the build up: nothing of it is left.
     pub(super) fn remove(&self) {
+        self.drop_strays();
         // After an error that error is what gets reported; after success a stage left behind is in
         // nobody's way.
         let _ = std::fs::remove_dir_all(&self.folder);
@@ -245,22 +283,26 @@ impl Stage {
         ]
     }
 
-    /// Makes the database, takes its checksums, and moves it into place, the manifest last. An index
-    /// that was there stays whole until then.
-    pub(super) fn publish(
+    /// Makes the database, takes its checksums, and publishes it.
+    pub(super) fn finish_index(
         &self,
         mut manifest: Manifest,
         families: &[(Family, Vec<PathBuf>)],
         observer: &dyn Observer,
     ) -> Result<Manifest, IndexError> {
-        let database = self.path(DATABASE);
+        let held = databases(&self.output)?;
+        let highest = held.iter().filter_map(|name| database_number(name)).max();
+        // A number that is not used here stays unused until it is published: a reader of the old manifest never finds
+        // files of the new index under the old name.
+        manifest.database = database_name(highest.map_or(0, |highest| highest + 1));
+        let database = self.path(&manifest.database);
         store::ingest(&database, families)?;
         let mut names = Vec::new();
         for entry in fs_err::read_dir(&database)? {
             let name = entry?.file_name().to_string_lossy().into_owned();
             // RocksDB's lock file is empty and made anew at need.
             if name != "LOCK" {
-                names.push(format!("{DATABASE}/{name}"));
+                names.push(format!("{}/{name}", manifest.database));
             }
         }
         names.sort();
@@ -271,35 +313,37 @@ impl Stage {
             entry
         });
         manifest.files = entries.collect::<Result<_, _>>()?;
-
-        // Everything is written by now: what follows needs no room on the disk, and leaves nothing in the
-        // output that the next build would not know.
         manifest.write(&self.folder)?;
-        let place = self.output.join(DATABASE);
-        let last = self.output.join(MANIFEST);
-        if last.exists() {
-            fs_err::remove_file(&last)?;
+        self.publish(manifest)
+    }
+
+    /// Moves a whole index into place. One rename, of the manifest, makes it the index: before it an index that was there
+    /// is whole, after it the new one is. Needs no room on the disk.
+    pub(super) fn publish(&self, manifest: Manifest) -> Result<Manifest, IndexError> {
+        let place = self.output.join(&manifest.database);
+        let made = self.path(&manifest.database);
+        if made.exists() {
+            fs_err::rename(made, &place)?;
         }
-        if place.exists() {
-            fs_err::remove_dir_all(&place)?;
-        }
-        let moved = self.move_into(&place, &last);
-        if moved.is_err() {
-            // A database that no manifest names would stand in the way of the next build.
-            let _ = std::fs::remove_dir_all(&place);
-        }
-        moved?;
+        system::sync_folder(&place)?;
+        system::sync_folder(&self.output)?;
+        fs_err::rename(self.path(MANIFEST), self.output.join(MANIFEST))?;
+        system::sync_folder(&self.output)?;
         self.remove();
         Ok(manifest)
     }
+}
 
-    fn move_into(&self, place: &Path, manifest: &Path) -> std::io::Result<()> {
-        fs_err::rename(self.path(DATABASE), place)?;
-        system::sync_folder(place)?;
-        system::sync_folder(&self.output)?;
-        fs_err::rename(self.path(MANIFEST), manifest)?;
-        system::sync_folder(&self.output)
+/// The names of the databases in a folder.
+fn databases(folder: &Path) -> std::io::Result<Vec<String>> {
+    let mut names = Vec::new();
+    for entry in fs_err::read_dir(folder)? {
+        let name = entry?.file_name().to_string_lossy().into_owned();
+        if database_number(&name).is_some() {
+            names.push(name);
+        }
     }
+    Ok(names)
 }
 
 /// Windows are named in file systems that do not take a colon as well.
@@ -314,7 +358,8 @@ fn is_ours(name: &str) -> bool {
             .parse()
             .is_ok_and(|w| folder_name(w) == name)
     };
-    [LOCK, PLAN, LATENTS, SPILLS, DATABASE, MANIFEST].contains(&name)
+    [LOCK, PLAN, LATENTS, SPILLS, MANIFEST].contains(&name)
+        || database_number(name).is_some()
         || name.starts_with(system::TEMPORARY_PREFIX)
         || window()
 }

@@ -90,10 +90,30 @@ fn database_options() -> Options {
 }
 
 fn store_error(path: &Path) -> impl Fn(rocksdb::Error) -> IndexError + '_ {
-    move |error| IndexError::Store {
-        path: path.to_owned(),
-        error: error.into_string(),
+    move |error| {
+        let (path, error) = (path.to_owned(), error.into_string());
+        // The words of the operating system, behind RocksDB's own; the error's kind says only "IO error".
+        if error.contains("Too many open files") {
+            return IndexError::OpenFiles {
+                needed: files_beside(&path) + OTHER_FILES,
+                path,
+            };
+        }
+        IndexError::Store { path, error }
     }
+}
+
+/// Files that a process has open beside those of a database: the standard streams, locks, what it writes.
+const OTHER_FILES: usize = 64;
+
+/// How many files a database, or the folder of a file, has now.
+fn files_beside(path: &Path) -> usize {
+    let folder = if path.is_dir() {
+        path
+    } else {
+        path.parent().unwrap_or(path)
+    };
+    std::fs::read_dir(folder).map_or(0, Iterator::count)
 }
 
 /// Writes one SST file; keys must come in strictly ascending order.

@@ -110,9 +110,7 @@ impl PartWriter {
             written.distinct += 1;
             written.ambiguous += u64::from(record.histogram().is_ambiguous());
             let mut buffer = [0; MAX_RECORD_BYTES];
-            // The buffer holds the longest record there is.
-            let value = record.encode(&mut buffer).unwrap_or_default();
-            contexts.put(self.layout.key(&key).as_bytes(), value)
+            contexts.put(self.layout.key(&key).as_bytes(), record.encode(&mut buffer))
         };
 
         sorted.merge(part, |occurrence| {
