@@ -2,7 +2,9 @@
 
 use std::collections::BTreeSet;
 
-use bitquilt::{Method, Search, SearchOptions, Status, Task, Unobserved, enumerate, generate};
+use bitquilt::{
+    FixedBits, Method, Search, SearchOptions, Status, Task, Unobserved, enumerate, generate,
+};
 use proptest::prelude::*;
 
 use crate::oracle::Completions;
@@ -195,4 +197,33 @@ fn nothing_novel_exists_where_the_window_sees_everything() {
             (Completions::new(), Status::NoneExists)
         );
     }
+}
+
+#[test]
+fn a_part_that_the_grid_does_not_have_is_refused_and_fixes_nothing() {
+    let shape = bitquilt::Shape::new(3, 4, 2).unwrap();
+    let mut set = bitquilt::LatentSet::new(shape);
+    set.push_bits((0..24).map(|bit| bit % 3 == 0)).unwrap();
+    let latent = set.latent(0);
+    #[expect(clippy::reversed_empty_ranges, reason = "a part that is none")]
+    let wrong = [
+        (0..1, 0..5, "columns within 0..4"),
+        (0..1, 5..5, "columns within 0..4"),
+        (0..4, 0..1, "rows within 0..3"),
+        (2..usize::MAX, 0..1, "rows within 0..3"),
+        (2..1, 0..4, "rows within 0..3"),
+    ];
+    for (rows, cols, words) in wrong {
+        let mut fixed = FixedBits::none();
+        let error = fixed.fix_part(latent, shape, rows.clone(), cols.clone());
+        let error = error.unwrap_err().to_string();
+        assert!(error.contains(words), "{rows:?} {cols:?}: {error}");
+        assert_eq!(fixed, FixedBits::none());
+    }
+    let error = FixedBits::none().fix_part(&latent[..23], shape, 0..1, 0..1);
+    assert!(error.unwrap_err().to_string().contains("23 bits"));
+    let mut fixed = FixedBits::none();
+    fixed.fix_part(latent, shape, 1..3, 2..4).unwrap();
+    let expected = [12, 13, 14, 15, 20, 21, 22, 23].map(|at| (at, at % 3 == 0));
+    assert_eq!(fixed.iter().collect::<Vec<_>>(), expected);
 }

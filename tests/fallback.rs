@@ -1,6 +1,9 @@
 //! P8: every bit that the network answered is marked, and no other; P3 and P4 hold with it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Condvar, Mutex};
+use std::time::Duration;
 
 use bitquilt::search::{
     ANSWERED_INTERPOLATED, Fallback, INTERPOLATED, Policy, Run, verify_from_index,
@@ -359,4 +362,124 @@ fn a_network_of_another_window_or_grid_is_no_task() {
         let error = Search::new(&task.clone().falling_back(fallback), 0).err();
         assert!(matches!(error, Some(SearchError::Task { .. })), "{error:?}");
     });
+}
+
+/// Answers as [`Fake`] does, and does something else each time it is asked.
+struct Watched<'a> {
+    network: Fake,
+    asked: &'a (dyn Fn() + Sync),
+}
+
+impl Interpolator for Watched<'_> {
+    fn window(&self) -> Window {
+        self.network.window()
+    }
+
+    fn probabilities(&self, contexts: &Contexts, found: &mut Vec<f32>) {
+        (self.asked)();
+        self.network.probabilities(contexts, found);
+    }
+}
+
+/// Gives `work` the task of a board with a network that tells when it is asked.
+fn with_watched<T>(
+    board: &Board,
+    options: SearchOptions,
+    policy: Policy,
+    asked: &(dyn Fn() + Sync),
+    work: impl FnOnce(&Task<'_>) -> T,
+) -> T {
+    board.with(options, |task| {
+        let geometry = task.rungs[0].geometry;
+        let network = Watched {
+            network: Fake {
+                window: geometry.window(),
+                always: None,
+            },
+            asked,
+        };
+        work(&task.clone().falling_back(Fallback {
+            geometry,
+            network: &network,
+            policy,
+            most: None,
+        }))
+    })
+}
+
+/// A network is asked for every bit, far less often than a search without one looks at the time.
+#[test]
+fn time_and_stopping_are_looked_at_while_a_network_answers() {
+    let board = plain_board();
+    let questions = AtomicU64::new(0);
+    let asked = || {
+        questions.fetch_add(1, Ordering::Relaxed);
+        std::thread::sleep(Duration::from_millis(5));
+    };
+    let options = SearchOptions {
+        timeout: Some(Duration::from_millis(12)),
+        ..SearchOptions::default()
+    };
+    // 16 bits, 5 ms each.
+    let attempts = with_watched(&board, options, Policy::Always, &asked, |task| {
+        generate(task, 1, false, &Unobserved).unwrap()
+    });
+    assert_eq!(attempts[0].status, Status::BudgetSpent);
+    assert!(questions.load(Ordering::Relaxed) < 16);
+    with_watched(&board, options, Policy::Always, &asked, |task| {
+        let mut search = Search::new(task, 0).unwrap();
+        let status = search.advance(&|| false).unwrap();
+        assert_eq!(status, Status::BudgetSpent);
+    });
+
+    // Stopped after three questions, it goes on where it was.
+    let patient = SearchOptions::default();
+    let whole = with_watched(&board, patient, Policy::Always, &|| (), |task| {
+        generate(task, 1, false, &Unobserved).unwrap()
+    });
+    questions.store(0, Ordering::Relaxed);
+    let count = || {
+        questions.fetch_add(1, Ordering::Relaxed);
+    };
+    with_watched(&board, patient, Policy::Always, &count, |task| {
+        let mut search = Search::new(task, 0).unwrap();
+        let stop = || questions.load(Ordering::Relaxed) >= 3;
+        assert_eq!(search.advance(&stop).unwrap(), Status::Stopped);
+        assert_eq!(questions.load(Ordering::Relaxed), 3);
+        assert_eq!(search.advance(&|| false).unwrap(), Status::Sample);
+        assert_eq!(questions.load(Ordering::Relaxed), 16);
+        assert_eq!(Some(search.to_packed()), whole[0].packed);
+    });
+}
+
+/// Two threads must meet in the network for the run to end well.
+#[test]
+fn few_samples_are_spread_over_all_threads() {
+    let board = plain_board();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(2).build();
+    let seen = Mutex::new(BTreeSet::new());
+    let met = Condvar::new();
+    let asked = || {
+        let mut seen = seen.lock().unwrap();
+        seen.insert(rayon::current_thread_index());
+        met.notify_all();
+        // Only where there is no second thread does this wait to the end.
+        let patience = Duration::from_secs(5);
+        drop(
+            met.wait_timeout_while(seen, patience, |seen| seen.len() < 2)
+                .unwrap(),
+        );
+    };
+    pool.unwrap().install(|| {
+        with_watched(
+            &board,
+            SearchOptions::default(),
+            Policy::Always,
+            &asked,
+            |task| {
+                assert_eq!(generate(task, 2, false, &Unobserved).unwrap().len(), 2);
+            },
+        );
+    });
+    assert_eq!(seen.into_inner().unwrap().len(), 2);
 }

@@ -184,8 +184,13 @@ impl Counter<'_> {
         }
         let row = self.shape.rest_of_row(start);
         let from = vec![0; row.len()];
-        let segment = self.links.follow(&mut self.frame, row, &from)?;
+        let stop = || observer.stop_requested().then_some(Status::Stopped);
+        let segment = self.links.follow(&mut self.frame, row, &from, &stop)?;
         let number = match segment {
+            Segment::Interrupted(status) => {
+                self.status = status;
+                return Ok(Known::Nothing);
+            }
             Segment::Dead { .. } => BigUint::ZERO,
             Segment::Alive(chain) if start + chain.length() == self.shape.bits() => chain.count(),
             Segment::Alive(chain) => {

@@ -58,6 +58,15 @@ pub enum SearchError {
         why: String,
     },
 
+    /// A part of a latent that it does not have.
+    #[error("a part to fix: expected {expected}, found {found}")]
+    Part {
+        /// What the grid has.
+        expected: String,
+        /// What was given.
+        found: String,
+    },
+
     /// A pattern of fixed bits that is not one.
     #[error("expected {expected}, found {found}")]
     Pattern {

@@ -78,6 +78,7 @@ impl FixedBits {
     /// Fixes the sites in `rows` and `cols` to what they are in a latent of this shape.
     ///
     /// # Errors
+    /// [`SearchError::Part`] for rows or columns that the grid does not have, or a latent of another length;
     /// [`SearchError::Contradiction`].
     pub fn fix_part(
         &mut self,
@@ -86,6 +87,24 @@ impl FixedBits {
         rows: Range<usize>,
         cols: Range<usize>,
     ) -> Result<(), SearchError> {
+        let wrong = |expected: String, found: String| Err(SearchError::Part { expected, found });
+        if latent.len() != shape.bits() {
+            return wrong(
+                format!("a {shape} latent of {} bits", shape.bits()),
+                format!("{} bits", latent.len()),
+            );
+        }
+        for (name, part, side) in [
+            ("rows", &rows, shape.height()),
+            ("columns", &cols, shape.width()),
+        ] {
+            if part.start > part.end || part.end > side {
+                return wrong(
+                    format!("{name} within 0..{side}, as a {shape} latent has them"),
+                    format!("{}..{}", part.start, part.end),
+                );
+            }
+        }
         for row in rows {
             let sites = shape.position(row, cols.start, 0)..shape.position(row, cols.end, 0);
             for position in sites {

@@ -11,6 +11,7 @@ use super::SearchError;
 use super::chain::{Chain, Link};
 use super::constraint::Constraints;
 use super::ladder::{Answer, Ladder};
+use super::options::Status;
 use crate::window::Frame;
 
 /// Most bits of a state: what one integer holds.
@@ -30,7 +31,13 @@ pub(super) enum Segment {
         /// At least one position of the segment.
         positions: Range<usize>,
     },
+    /// It was not followed to its end: the search is to stop, or its time is up.
+    Interrupted(Status),
 }
+
+/// States that are followed between two looks at whether to go on: some hundred microseconds, or ten milliseconds where a
+/// network answers.
+const STATES_BETWEEN_LOOKS: usize = 1 << 12;
 
 /// What a forward pass works with, and room that the next one can use again.
 pub(super) struct Links<'a> {
@@ -39,6 +46,8 @@ pub(super) struct Links<'a> {
     /// A segment ends where a layer would have more states, at least 2.
     pub(super) max_states: usize,
     answers: Vec<Answer>,
+    /// States followed since the last look at whether to go on.
+    unlooked: usize,
 }
 
 impl<'a> Links<'a> {
@@ -48,17 +57,19 @@ impl<'a> Links<'a> {
             constraints,
             max_states: max_states.max(2),
             answers: Vec::new(),
+            unlooked: 0,
         }
     }
 
     /// Follows every way from `positions.start` on, given the bits before it in `frame`; overwrites the
     /// bits from there on. The segment ends with `positions`, or earlier where it would get too wide.
-    /// `from` gives the first window to ask for each position of the row.
+    /// `from` gives the first window to ask for each position of the row; `interrupted` is asked now and then.
     pub(super) fn follow(
         &mut self,
         frame: &mut Frame,
         positions: Range<usize>,
         from: &[u8],
+        interrupted: &dyn Fn() -> Option<Status>,
     ) -> Result<Segment, SearchError> {
         let start = positions.start;
         let seen = self.seen_from(&positions);
@@ -68,6 +79,13 @@ impl<'a> Links<'a> {
             let i = position - start;
             let [first, later] = [seen[i], seen[i + 1]];
             let length = position - first;
+            self.unlooked += states.len();
+            if self.unlooked >= STATES_BETWEEN_LOOKS {
+                self.unlooked = 0;
+                if let Some(status) = interrupted() {
+                    return Ok(Segment::Interrupted(status));
+                }
+            }
             self.answers(frame, position, first, &states, from[i])?;
             let mut links: Vec<_> = self
                 .answers

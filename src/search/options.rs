@@ -117,6 +117,17 @@ impl Status {
         Self::Stopped,
         Self::CapReached,
     ];
+
+    /// Its number in a samples file: its place in [`Status::ALL`].
+    pub fn number(self) -> u64 {
+        match self {
+            Self::Sample => 0,
+            Self::NoneExists => 1,
+            Self::BudgetSpent => 2,
+            Self::Stopped => 3,
+            Self::CapReached => 4,
+        }
+    }
 }
 
 impl fmt::Display for Status {
@@ -142,4 +153,16 @@ pub struct Counters {
     pub longest_jump: u64,
     /// Most bits that were decided at once: HWK for a sample.
     pub deepest: u64,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Status;
+
+    #[test]
+    fn a_status_has_its_place_as_its_number() {
+        for (place, status) in Status::ALL.into_iter().enumerate() {
+            assert_eq!(status.number(), place as u64);
+        }
+    }
 }

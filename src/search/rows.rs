@@ -109,6 +109,16 @@ struct DeadEnd {
     blames: Vec<Blame>,
 }
 
+/// What became of the segment behind those that are there.
+enum Next {
+    /// It is a level now.
+    Level,
+    /// It cannot be completed.
+    Dead(DeadEnd),
+    /// There was no time to know.
+    Interrupted(Status),
+}
+
 impl<'a> RowSearch<'a> {
     /// `frame` has the forced bits set.
     pub(super) fn new(
@@ -181,7 +191,11 @@ impl<'a> RowSearch<'a> {
                     self.handed_out = true;
                     return Ok(Status::Sample);
                 }
-                None => self.next_level(decided)?,
+                None => match self.next_level(decided, interrupted)? {
+                    Next::Level => None,
+                    Next::Dead(dead) => Some(dead),
+                    Next::Interrupted(status) => return Ok(status),
+                },
             };
             let Some(dead) = dead else {
                 self.draw();
@@ -215,25 +229,30 @@ impl<'a> RowSearch<'a> {
     }
 
     /// Adds the segment from `start` on, unless it is a dead end.
-    fn next_level(&mut self, start: usize) -> Result<Option<DeadEnd>, SearchError> {
+    fn next_level(
+        &mut self,
+        start: usize,
+        interrupted: &dyn Fn() -> Option<Status>,
+    ) -> Result<Next, SearchError> {
         let (row, ..) = self.shape.place(start);
         // With a network let in, a site that no context has from above is one that it answers.
         let let_in = self.links.ladder.fallback.is_some();
         if self.died[row] && !let_in {
             let blames = self.unknown_from_above(start)?;
             if !blames.is_empty() {
-                return Ok(Some(DeadEnd { start, blames }));
+                return Ok(Next::Dead(DeadEnd { start, blames }));
             }
         }
         let row_bits = self.shape.rest_of_row(start);
         let mut from = vec![0u8; row_bits.len()];
         let mut backed_off = false;
         let chain = loop {
-            let segment = self
-                .links
-                .follow(&mut self.frame, row_bits.clone(), &from)?;
+            let segment =
+                self.links
+                    .follow(&mut self.frame, row_bits.clone(), &from, interrupted)?;
             match segment {
                 Segment::Alive(chain) => break chain,
+                Segment::Interrupted(status) => return Ok(Next::Interrupted(status)),
                 Segment::Dead { positions } => {
                     let last = self.links.ladder.last();
                     let dead = &mut from[positions.start - start..positions.end - start];
@@ -255,7 +274,7 @@ impl<'a> RowSearch<'a> {
                     self.died[row] = true;
                     let seen = if backed_off { row_bits } else { positions };
                     let blames = vec![self.seen_by(seen, start)];
-                    return Ok(Some(DeadEnd { start, blames }));
+                    return Ok(Next::Dead(DeadEnd { start, blames }));
                 }
             }
         };
@@ -276,10 +295,10 @@ impl<'a> RowSearch<'a> {
         }
         if level.chain.is_exhausted() {
             let blames = vec![self.blame_of(&level)];
-            return Ok(Some(DeadEnd { start, blames }));
+            return Ok(Next::Dead(DeadEnd { start, blames }));
         }
         self.levels.push(level);
-        Ok(None)
+        Ok(Next::Level)
     }
 
     /// Why the row from `start` on cannot be completed as far as the rows above alone tell, for each site

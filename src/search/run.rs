@@ -48,8 +48,9 @@ pub fn generate(
     let watched = Watched::new(observer);
     observer.stage("generate", samples, "samples");
     let mut attempts: Vec<_> = if task.walks_bits() {
-        let groups = (0..samples.div_ceil(GROUP)).into_par_iter().map(|group| {
-            let members = group * GROUP..samples.min((group + 1) * GROUP);
+        let size = group_size(samples);
+        let groups = (0..samples.div_ceil(size)).into_par_iter().map(|group| {
+            let members = group * size..samples.min((group + 1) * size);
             let attempts = together(task, members, observer)?;
             for attempt in &attempts {
                 watched.note(attempt);
@@ -161,8 +162,15 @@ pub fn enumerate(
     }
 }
 
-/// Searches whose questions to the network are answered in one batch.
-const GROUP: u64 = 64;
+/// Most searches whose questions to the network are answered in one batch.
+const MAX_GROUP: u64 = 64;
+
+/// Searches in a group, at least 1: few samples are spread over all threads, and many in as many groups for each.
+fn group_size(samples: u64) -> u64 {
+    let threads = rayon::current_num_threads() as u64;
+    let rounds = samples.div_ceil(MAX_GROUP * threads).max(1);
+    samples.div_ceil(rounds * threads).max(1)
+}
 
 /// Searches for some samples in step: each goes on until it asks the network, and all are answered at once. The
 /// network's answers do not depend on the batch, so neither do the samples.
@@ -190,9 +198,6 @@ fn together(
         for (index, mut search) in walking {
             match search.step(&|| observer.stop_requested())? {
                 Walked::Ended(status) => attempts.push(ended(index, &search, status, started)),
-                Walked::Asks(_) if observer.stop_requested() => {
-                    attempts.push(ended(index, &search, Status::Stopped, started));
-                }
                 Walked::Asks(fallback) => {
                     search.push(&fallback, &mut contexts);
                     waiting.push((index, search));

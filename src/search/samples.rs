@@ -4,7 +4,7 @@
 use std::path::Path;
 
 use super::fallback::Policy;
-use super::options::{Counters, SearchOptions, Status};
+use super::options::{Counters, SearchOptions};
 use super::{Attempt, SearchError};
 use crate::index::Ids;
 use crate::latent::tensors::{Tensor, TensorFile};
@@ -105,15 +105,8 @@ impl Run<'_> {
         let of_attempts = |value: &dyn Fn(&Attempt) -> u64| {
             Tensor::of_u64(&self.attempts.iter().map(value).collect::<Vec<_>>())
         };
-        let status = |attempt: &Attempt| {
-            let number = Status::ALL
-                .iter()
-                .position(|status| *status == attempt.status);
-            // Every status is in ALL.
-            number.unwrap_or_default() as u64
-        };
         add("attempt.index", of_attempts(&|a| a.index));
-        add("attempt.status", of_attempts(&status));
+        add("attempt.status", of_attempts(&|a| a.status.number()));
         add("attempt.lookups", of_attempts(&|a| a.counters.lookups));
         add(
             "attempt.backtracks",

@@ -196,7 +196,13 @@ impl<'a> BitSearch<'a> {
                     Entered::Asks(fallback) if self.cap_is_reached(&fallback) => {
                         return Ok(Walked::Ended(Status::CapReached));
                     }
-                    Entered::Asks(fallback) => return Ok(Walked::Asks(fallback)),
+                    // The walk returns at each question, long before it has made 256 steps.
+                    Entered::Asks(fallback) => {
+                        return Ok(match interrupted() {
+                            Some(status) => Walked::Ended(status),
+                            None => Walked::Asks(fallback),
+                        });
+                    }
                 };
                 self.nodes.push(node);
             }

@@ -100,6 +100,7 @@ struct SampleEntry<'a> {
     bits: Option<BitsEntry<'a>>,
 }
 
+#[expect(clippy::expect_used, reason = "a quilt makes no region without a bit")]
 fn regions_of(quilt: &Quilt, shape: Shape, line: f64) -> Vec<RegionEntry> {
     let mut first = vec![None; quilt.regions.len()];
     for (position, region) in quilt.region_of.iter().enumerate().rev() {
@@ -110,8 +111,7 @@ fn regions_of(quilt: &Quilt, shape: Shape, line: f64) -> Vec<RegionEntry> {
     let regions = quilt.regions.iter().zip(first);
     regions
         .map(|(region, first)| {
-            // Every region has a bit.
-            let (row, col, _) = shape.place(first.unwrap_or_default());
+            let (row, col, _) = shape.place(first.expect("a region has a bit"));
             RegionEntry {
                 latent: region.latent,
                 down: region.down,
