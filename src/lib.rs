@@ -65,7 +65,8 @@
 //! read; [`Resident`] holds the histograms of a window in memory instead. Shapes are limited to 2²⁰
 //! bits, sets to 2³² − 1 latents.
 
-#![forbid(unsafe_code)]
+// One exception: `neural::Device` loads libtorch's CUDA library where there is a GPU.
+#![deny(unsafe_code)]
 #![warn(missing_docs, unreachable_pub)]
 #![warn(
     clippy::unwrap_used,

@@ -1,9 +1,6 @@
 //! What the verbs with a network share: the device, the model's file, the images.
 
-use std::ffi::OsString;
-use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Stdio};
 
 use clap::Args;
 
@@ -17,9 +14,6 @@ use crate::progress::Observer;
 use crate::system;
 use crate::window::Condition;
 
-/// Set in the process that was started with CUDA's libraries, so that it does not start another.
-const CUDA_LOADED: &str = "BITQUILT_CUDA_LOADED";
-
 /// Where a network runs
 #[derive(Debug, Args)]
 pub(crate) struct DeviceArgs {
@@ -29,66 +23,12 @@ pub(crate) struct DeviceArgs {
 }
 
 impl DeviceArgs {
-    /// The device, with as many threads as were asked for. Does not return where the program has to start
-    /// again with CUDA's libraries.
+    /// The device, with as many threads as were asked for.
     pub(crate) fn device(&self, threads: Option<u16>) -> anyhow::Result<Device> {
-        if self.device != DeviceChoice::Cpu {
-            load_cuda();
-        }
         if let Some(threads) = threads {
             set_threads(threads);
         }
         Ok(Device::choose(self.device)?)
-    }
-}
-
-/// Starts the program again with libtorch_cuda.so preloaded, where it lies beside libtorch and can be loaded.
-///
-/// The binary does not link that library: on hosts without CUDA it would not start. libtorch finds a GPU only
-/// if the library is in the process before its first use, and loading one at run time takes unsafe code. So
-/// the dynamic linker does it. Returns where there is nothing to load.
-fn load_cuda() {
-    let has_driver = ["/dev/nvidiactl", "/dev/nvidia0", "/dev/dxg"]
-        .iter()
-        .any(|device| Path::new(device).exists());
-    if !has_driver || std::env::var_os(CUDA_LOADED).is_some() {
-        return;
-    }
-    // Which libtorch this process has mapped: the sixth column is the path.
-    let maps = std::fs::read_to_string("/proc/self/maps").unwrap_or_default();
-    if maps.contains("/libtorch_cuda.so") {
-        return;
-    }
-    let mapped = maps.lines().find_map(|line| {
-        let path = &line[line.find('/')?..];
-        path.ends_with("/libtorch_cpu.so").then(|| Path::new(path))
-    });
-    let library = mapped.map(|path| path.with_file_name("libtorch_cuda.so"));
-    let (Some(library), Ok(program)) = (
-        library.filter(|path| path.exists()),
-        std::env::current_exe(),
-    ) else {
-        return;
-    };
-    let mut preload = OsString::from(library);
-    if let Some(others) = std::env::var_os("LD_PRELOAD") {
-        preload.push(":");
-        preload.push(others);
-    }
-    let again = || {
-        let mut command = Command::new(&program);
-        command.env("LD_PRELOAD", &preload).env(CUDA_LOADED, "1");
-        command
-    };
-    // A library that misses one of its own ends the program before main: try it on another process.
-    let tried = again()
-        .arg("--version")
-        .stdout(Stdio::null())
-        .stderr(Stdio::null())
-        .status();
-    if tried.is_ok_and(|status| status.success()) {
-        // Returns only when it fails; then there is no CUDA, as `Device::choose` will find.
-        let _ = again().args(std::env::args_os().skip(1)).exec();
     }
 }
 

@@ -391,7 +391,10 @@ pub(super) fn fields<A: Serialize, B: Serialize, C: Serialize>(
         serde_json::to_value(&run.1)?,
         serde_json::to_value(&run.2)?,
     ] {
-        fields.extend(part.as_object().cloned().unwrap_or_default());
+        let serde_json::Value::Object(part) = part else {
+            bail!("settings that are no JSON object: {part}");
+        };
+        fields.extend(part);
     }
     Ok(fields)
 }

@@ -78,11 +78,11 @@ impl CountModel<'_> {
         Ok(frame.to_packed())
     }
 
-    /// Bits of each latent; `labels` gives the numbers of their labels. One batch of lookups for each latent and
-    /// window.
+    /// Bits of each latent; `labels` gives the number of each one's label, or none where contexts are of any label. One
+    /// batch of lookups for each latent and window.
     ///
     /// # Errors
-    /// Whatever the index reports.
+    /// [`IndexError::Input`] for labels that are not one for each latent; whatever the index reports.
     pub fn bits(
         &self,
         latents: &LatentSet,
@@ -91,13 +91,23 @@ impl CountModel<'_> {
     ) -> Result<Vec<f64>, IndexError> {
         let shape = latents.shape();
         let geometries: Vec<_> = self.windows.iter().map(|(geometry, _)| *geometry).collect();
+        let bound = geometries.iter().any(|geometry| geometry.labels() > 0);
+        if labels.len() != latents.len() && (bound || !labels.is_empty()) {
+            return Err(IndexError::Input(format!(
+                "expected {} label numbers, one for each latent, found {}",
+                latents.len(),
+                labels.len()
+            )));
+        }
         let each = (0..latents.len()).into_par_iter().map(|id| {
             if observer.stop_requested() {
                 return Err(IndexError::Stopped);
             }
             let mut frame = Frame::new(shape, &geometries);
             frame.load(latents.packed_latent(id));
-            frame.set_label(labels.get(id).copied().unwrap_or_default());
+            if let Some(label) = labels.get(id) {
+                frame.set_label(*label);
+            }
             let mut found: Vec<Vec<Option<Histogram>>> = Vec::new();
             for (geometry, counts) in &self.windows {
                 let keys = (0..shape.bits()).map(|position| geometry.key(&mut frame, position));

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use tch::{Kind, Tensor};
 
-use super::checkpoint::{self, Checkpoint};
+use super::checkpoint::{self, Checkpoint, json_of};
 use super::layers::{Conv, Norm, Residual, Standard, Statistics};
 use super::parameters::{Builder, Parameters};
 use super::{BlaeConfig, Device, NeuralError};
@@ -175,8 +175,7 @@ impl Blae {
 
     /// The configuration as checkpoints hold it.
     pub(crate) fn config_json(&self) -> serde_json::Value {
-        // A struct of numbers and words is always JSON.
-        serde_json::to_value(self.config).unwrap_or_default()
+        json_of(&self.config)
     }
 
     /// How latents say that they are codes of this network: `blae:` and its digest, of the configuration and

@@ -7,7 +7,7 @@ use tch::{Kind, Tensor, no_grad_guard};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::blae::{Blae, KIND};
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{Checkpoint, json_of};
 use super::layers::Statistics;
 use super::quantizer::OSCILLATION;
 use super::train::{self, Batches, Moment, Outcome, Resumed, Trainee, Validation};
@@ -235,8 +235,7 @@ impl Trainee for BlaeTraining<'_> {
     }
 
     fn recipe(&self) -> Value {
-        // A struct of numbers is always JSON.
-        serde_json::to_value(self.recipe).unwrap_or_default()
+        json_of(&self.recipe)
     }
 
     fn data(&self) -> String {

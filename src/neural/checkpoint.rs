@@ -206,6 +206,15 @@ fn typed<T: DeserializeOwned>(path: &Path, key: &str, value: Value) -> Result<T,
     })
 }
 
+/// A configuration or recipe as checkpoints hold it.
+#[expect(
+    clippy::expect_used,
+    reason = "structs of numbers and words are always JSON; a checkpoint without its configuration would not load"
+)]
+pub(crate) fn json_of(settings: &impl Serialize) -> Value {
+    serde_json::to_value(settings).expect("settings that JSON can write")
+}
+
 /// Writes a checkpoint, whole or not at all. With an optimiser and a state, training can go on from it.
 pub(crate) fn write(
     path: &Path,

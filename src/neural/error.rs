@@ -39,7 +39,7 @@ pub enum NeuralError {
     )]
     NoCuda {
         /// What is missing.
-        why: &'static str,
+        why: String,
     },
 
     /// The loss or its gradient is no longer a number.

@@ -70,11 +70,17 @@ impl Predictor {
         let config: PredictorConfig = checkpoint.config()?;
         let tensors = checkpoint.take_model();
         let path = checkpoint.path();
-        // `read_any` has let in no other.
         let kind = NetworkKind::ALL
             .into_iter()
-            .find(|kind| kind.name() == checkpoint.kind())
-            .unwrap_or(NetworkKind::Arvm);
+            .find(|kind| kind.name() == checkpoint.kind());
+        let Some(kind) = kind else {
+            let kinds = NetworkKind::ALL.map(NetworkKind::name);
+            return Err(NeuralError::checkpoint(
+                path,
+                format!("a checkpoint of kind {}", kinds.join(" or ")),
+                checkpoint.kind(),
+            ));
+        };
         let builder = Builder::from_file(path, tensors, device);
         Self::build(kind, config, builder, device).map_err(|error| error.of(path))
     }
@@ -186,7 +192,7 @@ impl Predictor {
         labels: &[u64],
         batch: usize,
     ) -> Result<Vec<f32>, NeuralError> {
-        self.check_shape(set)?;
+        self.check_set(set, labels)?;
         let mut found = Vec::with_capacity(set.len() * set.shape().bits());
         for ids in batches(0..set.len(), batch) {
             found.extend(self.logits_of(set, labels, ids));
@@ -194,22 +200,30 @@ impl Predictor {
         Ok(found)
     }
 
-    fn check_shape(&self, set: &LatentSet) -> Result<(), NeuralError> {
+    /// Latents of the network's shape, with a label number each; none only where contexts are of any label.
+    fn check_set(&self, set: &LatentSet, labels: &[u64]) -> Result<(), NeuralError> {
         let shape = self.geometry.shape();
-        if set.shape() == shape {
-            return Ok(());
+        if set.shape() != shape {
+            return Err(NeuralError::setting(
+                format!("{shape} latents, as the network was trained on"),
+                set.shape(),
+            ));
         }
-        Err(NeuralError::setting(
-            format!("{shape} latents, as the network was trained on"),
-            set.shape(),
-        ))
+        let bound = self.geometry.labels() > 0;
+        if labels.len() != set.len() && (bound || !labels.is_empty()) {
+            return Err(NeuralError::setting(
+                format!("{} label numbers, one for each latent", set.len()),
+                labels.len(),
+            ));
+        }
+        Ok(())
     }
 
-    /// The logits of latents `ids`, of the network's shape, in one go.
+    /// The logits of latents `ids` of a set that [`Self::check_set`] has let pass, in one go.
     fn logits_of(&self, set: &LatentSet, labels: &[u64], ids: Range<usize>) -> Vec<f32> {
         let shape = self.geometry.shape();
         let _guard = no_grad_guard();
-        let label = |id: usize| labels.get(id).copied().unwrap_or_default();
+        let label = |id: usize| if labels.is_empty() { 0 } else { labels[id] };
         if let Some(arvm) = self.arvm() {
             let mut frame = Frame::new(shape, &[&self.geometry]);
             let mut contexts = Contexts::default();
@@ -249,7 +263,7 @@ impl Predictor {
         ids: Range<usize>,
         observer: &dyn Observer,
     ) -> Result<Vec<f64>, NeuralError> {
-        self.check_shape(set)?;
+        self.check_set(set, labels)?;
         let bits = set.shape().bits();
         let mut found = Vec::with_capacity(ids.len());
         for ids in batches(ids, BATCH) {

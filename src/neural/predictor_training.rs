@@ -5,7 +5,7 @@ use serde_json::Value;
 use tch::{Kind, Tensor};
 use xxhash_rust::xxh3::Xxh3;
 
-use super::checkpoint::Checkpoint;
+use super::checkpoint::{Checkpoint, json_of};
 use super::memory;
 use super::predictor::Predictor;
 use super::predictor_config::{NetworkKind, PredictorConfig};
@@ -320,13 +320,11 @@ impl Trainee for PredictorTraining<'_> {
     }
 
     fn config(&self) -> Value {
-        // A struct of numbers and words is always JSON.
-        serde_json::to_value(self.predictor.config()).unwrap_or_default()
+        json_of(self.predictor.config())
     }
 
     fn recipe(&self) -> Value {
-        // A struct of numbers and words is always JSON.
-        serde_json::to_value(self.recipe).unwrap_or_default()
+        json_of(&self.recipe)
     }
 
     fn data(&self) -> String {
