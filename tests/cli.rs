@@ -178,7 +178,20 @@ fn every_verb_has_help_with_an_example() {
     let help = succeeds(folder.path(), &["--help"]);
     assert!(help.contains("Examples:"), "{help}");
     for verb in [
-        "import", "build", "info", "query", "generate", "verify", "decode",
+        "import",
+        "build",
+        "info",
+        "query",
+        "generate",
+        "trace",
+        "verify",
+        "decode",
+        #[cfg(feature = "neural")]
+        "encode",
+        #[cfg(feature = "neural")]
+        "train",
+        #[cfg(feature = "neural")]
+        "eval",
     ] {
         assert!(
             help.contains(&format!("  {verb} ")),
@@ -189,6 +202,154 @@ fn every_verb_has_help_with_an_example() {
         assert!(own.contains(&format!("  bitquilt {verb} ")), "{own}");
     }
     assert!(succeeds(folder.path(), &["--version"]).contains(env!("CARGO_PKG_VERSION")));
+}
+
+#[cfg(not(feature = "neural"))]
+#[test]
+fn a_program_without_networks_says_how_to_get_them() {
+    let folder = house();
+    let path = folder.path();
+    let help = succeeds(path, &["--help"]);
+    let generate = succeeds(path, &["generate", "--help"]);
+    assert!(!help.contains("  train") && !generate.contains("--fallback"));
+    for command in [
+        "train",
+        "train arvm index --window 3x3 -o run",
+        "train --help",
+        "encode images --model run -o codes.safetensors",
+        "eval arvm run index",
+        "generate index -o new.safetensors --fallback run",
+        "generate index -o new.safetensors --fallback=run --policy always",
+        "generate index -o new.safetensors --png new.png --model run",
+        "decode samples.safetensors -o new.png --model run",
+        "trace index samples.safetensors --png new.png --model run --device cpu",
+    ] {
+        let words = [
+            "built without the networks",
+            "tools/build-neural",
+            "--features neural",
+        ];
+        refuses(path, &split(command), 2, &words);
+    }
+}
+
+/// A limit that leaves room for the program, and none for the files of an index.
+#[test]
+fn too_few_open_files_are_told_with_how_many_are_needed() {
+    let folder = house();
+    let path = folder.path();
+    let before = files_of(path);
+    for command in [
+        "info index",
+        "verify index",
+        "build latents.safetensors -o new -w seq:3",
+    ] {
+        let mut told = Vec::new();
+        for limit in [4, 8, 12, 16, 20] {
+            let output = Command::new("sh")
+                .current_dir(path)
+                .args([
+                    "-c",
+                    &format!("ulimit -n {limit}; exec \"$0\" \"$@\""),
+                    BITQUILT,
+                ])
+                .args(split(command))
+                .output()
+                .unwrap();
+            let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+            // With 4 not even the dynamic linker may open what it needs.
+            if !output.status.success() && stderr.starts_with("bitquilt:") {
+                assert_eq!(
+                    output.status.code(),
+                    Some(2),
+                    "{command}, {limit}: {stderr}"
+                );
+                assert!(stderr.contains("ulimit -n"), "{command}, {limit}: {stderr}");
+                told.push(limit);
+            }
+            let _ = fs_err::remove_dir_all(path.join("new"));
+            assert!(files_of(path) == before, "{command}, {limit}");
+        }
+        assert!(!told.is_empty(), "{command}: the limit was never met");
+    }
+}
+
+/// Stopped by Ctrl-C, a verb says what that means for what it was doing, and does not speak of builds.
+#[test]
+fn ctrl_c_is_told_in_the_words_of_the_verb() {
+    let folder = small_folder();
+    let path = folder.path();
+    let mut random = Random(5);
+    let grid = Grid {
+        height: 28,
+        width: 28,
+        channels: 1,
+    };
+    let latents: Vec<Vec<bool>> = (0..2_000)
+        .map(|_| (0..784).map(|_| random.bit()).collect())
+        .collect();
+    set_of(grid, &latents)
+        .write(&path.join("latents.safetensors"))
+        .unwrap();
+    let build = split("build latents.safetensors -o index -w 5x5");
+    succeeds(path, &build);
+    for (command, expected) in [
+        (
+            "build latents.safetensors -o other -w 5x5 -w 7x7",
+            "the same command goes on",
+        ),
+        ("verify index --brute-force", "nothing is proved"),
+        (
+            "trace index latents.safetensors -o trace.json",
+            "nothing is written",
+        ),
+        (
+            "trace index latents.safetensors --json",
+            "printed is not whole",
+        ),
+        (
+            "generate index -n 2 --novel --preload all -o samples.safetensors",
+            "nothing is written",
+        ),
+    ] {
+        // From short to long, until the signal comes while it works: a build's first moments are not watched.
+        let mut after = Duration::from_millis(8);
+        let told = loop {
+            let child = Command::new(BITQUILT)
+                .current_dir(path)
+                .args(split(command))
+                .stdout(Stdio::null())
+                .stderr(Stdio::piped())
+                .spawn()
+                .unwrap();
+            std::thread::sleep(after);
+            let _ = Command::new("kill")
+                .args(["-INT", &child.id().to_string()])
+                .stderr(Stdio::null())
+                .status();
+            let output = child.wait_with_output().unwrap();
+            let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+            if output.status.code() == Some(130) && stderr.contains("bitquilt:") {
+                break stderr;
+            }
+            let _ = fs_err::remove_dir_all(path.join("other"));
+            let _ = fs_err::remove_file(path.join("trace.json"));
+            let _ = fs_err::remove_file(path.join("samples.safetensors"));
+            after = after.mul_f64(1.25);
+            assert!(
+                after < Duration::from_secs(20),
+                "{command}: never stopped at work"
+            );
+        };
+        let last = told.lines().last().unwrap();
+        assert!(
+            last.contains("stopped: ") && last.contains(expected),
+            "{command}: {told}"
+        );
+        let builds = command.starts_with("build");
+        assert_eq!(told.contains("goes on"), builds, "{command}: {told}");
+        assert!(!path.join("trace.json").exists() && !path.join("samples.safetensors").exists());
+    }
 }
 
 /// Results to stdout, messages to stderr, and no progress bar where nobody sees it.

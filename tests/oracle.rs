@@ -71,8 +71,10 @@ impl Grid {
                             }
                             let inside = (0..self.height as i64).contains(&r)
                                 && (0..self.width as i64).contains(&c);
-                            let there = (r as usize * self.width + c as usize) * self.channels + k;
-                            selected.push(inside.then_some(there));
+                            // Outside the grid a side may be negative.
+                            selected.push(inside.then(|| {
+                                (r as usize * self.width + c as usize) * self.channels + k
+                            }));
                         }
                     }
                 }

@@ -27,6 +27,14 @@ pub(super) struct ModelArgs {
     #[cfg(feature = "neural")]
     #[command(flatten)]
     device: DeviceArgs,
+
+    #[cfg(not(feature = "neural"))]
+    #[arg(long, hide = true, value_parser = super::no_networks::refused)]
+    model: Option<std::convert::Infallible>,
+
+    #[cfg(not(feature = "neural"))]
+    #[arg(long, hide = true, value_parser = super::no_networks::refused)]
+    device: Option<std::convert::Infallible>,
 }
 
 /// What draws latents of one shape and codec.
@@ -43,10 +51,7 @@ pub(super) enum Drawer {
 impl ModelArgs {
     /// Whether a model was named.
     pub(super) fn is_given(&self) -> bool {
-        #[cfg(feature = "neural")]
-        return self.model.is_some();
-        #[cfg(not(feature = "neural"))]
-        false
+        self.model.is_some()
     }
 
     /// What draws latents of `path`. A model is refused where its codes are others.

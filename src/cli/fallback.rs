@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use anyhow::bail;
 use clap::{Args, ValueEnum};
 
+use super::limit::Limit;
 use super::neural::load_predictor;
 use crate::index::Index;
 use crate::latent::Shape;
@@ -25,8 +26,13 @@ pub(super) struct FallbackArgs {
     policy: PolicyArg,
 
     /// Most bits of a sample that the network may answer, or none; a sample that needs more is given up
-    #[arg(long, value_name = "N", requires = "fallback")]
-    max_interpolated: Option<u64>,
+    #[arg(
+        long,
+        value_name = "N|none",
+        default_value = "none",
+        requires = "fallback"
+    )]
+    max_interpolated: Limit,
 }
 
 #[derive(Clone, Copy, ValueEnum)]
@@ -75,7 +81,7 @@ impl FallbackArgs {
             network,
             geometry,
             policy,
-            most: self.max_interpolated,
+            most: self.max_interpolated.0,
         }))
     }
 }

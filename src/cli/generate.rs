@@ -13,6 +13,9 @@ use super::drawer::{Drawer, ModelArgs};
 use super::fallback::FallbackArgs;
 use super::given::GivenArgs;
 use super::ids::WithoutArgs;
+use super::limit::Limit;
+#[cfg(not(feature = "neural"))]
+use super::no_networks::FallbackArgs;
 use super::preload::PreloadArgs;
 use super::ui::{Ui, check_output};
 use super::{NO, STOPPED, choose_window, grouped, print, print_json};
@@ -101,12 +104,12 @@ pub(super) struct GenerateArgs {
     search: MethodArg,
 
     /// Dead ends after which a search gives up, or none
-    #[arg(long, value_name = "N|none", default_value = "20000", value_parser = parse_limit)]
+    #[arg(long, value_name = "N|none", default_value = "20000")]
     max_backtracks: Limit,
 
     /// Dead ends after which --search row starts afresh, with what it has learned, and then after twice as
     /// many each time; or none
-    #[arg(long, value_name = "N|none", default_value = "50", value_parser = parse_limit)]
+    #[arg(long, value_name = "N|none", default_value = "50")]
     restart: Limit,
 
     /// Seconds after which a search gives up [default: none]; success then depends on the machine
@@ -118,7 +121,6 @@ pub(super) struct GenerateArgs {
           value_parser = clap::value_parser!(u32).range(2..=1 << 24))]
     max_states: u32,
 
-    #[cfg(feature = "neural")]
     #[command(flatten)]
     fallback: FallbackArgs,
 
@@ -160,20 +162,6 @@ enum BackoffArg {
     OnNoMatch,
     /// Where a row has no completion otherwise, and only in the columns that kill it
     OnDeadEnd,
-}
-
-/// A number, or none.
-#[derive(Clone, Copy)]
-struct Limit(Option<u64>);
-
-fn parse_limit(text: &str) -> Result<Limit, String> {
-    match text {
-        "none" => Ok(Limit(None)),
-        number => number
-            .parse()
-            .map(|number| Limit(Some(number)))
-            .map_err(|_| "expected a number or none".to_owned()),
-    }
 }
 
 fn parse_seconds(text: &str) -> Result<Duration, String> {

@@ -20,8 +20,11 @@ mod given;
 mod ids;
 mod import;
 mod info;
+mod limit;
 #[cfg(feature = "neural")]
 mod neural;
+#[cfg(not(feature = "neural"))]
+mod no_networks;
 mod preload;
 mod query;
 mod trace;
@@ -46,6 +49,9 @@ use crate::neural::NeuralError;
 use crate::progress::Observer;
 use crate::window::Window;
 use ui::Ui;
+
+/// Open files that the process asks to be allowed.
+const MAX_OPEN_FILES: u64 = 1 << 16;
 
 /// The answer is no.
 const NO: u8 = 1;
@@ -95,14 +101,41 @@ enum Verb {
     Train(train::TrainArgs),
     #[cfg(feature = "neural")]
     Eval(eval::EvalArgs),
+    #[cfg(not(feature = "neural"))]
+    #[command(hide = true, disable_help_flag = true)]
+    Encode(no_networks::AnyArgs),
+    #[cfg(not(feature = "neural"))]
+    #[command(hide = true, disable_help_flag = true)]
+    Train(no_networks::AnyArgs),
+    #[cfg(not(feature = "neural"))]
+    #[command(hide = true, disable_help_flag = true)]
+    Eval(no_networks::AnyArgs),
+}
+
+impl Verb {
+    /// What it means for the user that Ctrl-C ended the verb with an error; `None` where the error says so itself.
+    fn when_stopped(&self) -> Option<&'static str> {
+        match self {
+            Self::Build(_) => Some("the same command goes on from its last finished window"),
+            Self::Generate(_) => Some("nothing is written"),
+            Self::Trace(args) => Some(args.when_stopped()),
+            Self::Verify(_) => Some("nothing is proved"),
+            #[cfg(feature = "neural")]
+            Self::Encode(_) => Some("nothing is written"),
+            #[cfg(feature = "neural")]
+            Self::Eval(_) => Some("nothing is measured"),
+            _ => None,
+        }
+    }
 }
 
 /// Parses the command line, runs the verb and reports how it went.
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    let when_stopped = cli.verb.when_stopped();
     match run(cli) {
         Ok(code) => code,
-        Err(error) => report(&error),
+        Err(error) => report(&error, when_stopped),
     }
 }
 
@@ -113,6 +146,9 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
             .build_global()
             .context("cannot start the threads")?;
     }
+    // RocksDB holds every file of an index open. Shells often start with 1,024; what the system allows beyond that is for
+    // programs that need it. Refused, the limit is as it was, and an index that needs more says so.
+    let _ = rlimit::increase_nofile_limit(MAX_OPEN_FILES);
     let ui = Ui::new();
     let result = match cli.verb {
         Verb::Import(args) => import::run(args, &ui),
@@ -129,13 +165,19 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Train(args) => train::run(&args, cli.threads, &ui),
         #[cfg(feature = "neural")]
         Verb::Eval(args) => eval::run(&args, cli.threads, &ui),
+        #[cfg(not(feature = "neural"))]
+        Verb::Encode(_) => no_networks::refuse("encode"),
+        #[cfg(not(feature = "neural"))]
+        Verb::Train(_) => no_networks::refuse("train"),
+        #[cfg(not(feature = "neural"))]
+        Verb::Eval(_) => no_networks::refuse("eval"),
     };
     ui.finish();
     result
 }
 
 /// Says once what went wrong and gives the exit code. A reader that closed the pipe has seen enough.
-fn report(error: &anyhow::Error) -> ExitCode {
+fn report(error: &anyhow::Error, when_stopped: Option<&str>) -> ExitCode {
     let mut code = BAD;
     for cause in error.chain() {
         if let Some(io) = cause.downcast_ref::<io::Error>() {
@@ -156,9 +198,21 @@ fn report(error: &anyhow::Error) -> ExitCode {
             code = STOPPED;
         }
     }
+    let message = match when_stopped.filter(|_| code == STOPPED) {
+        Some(consequence) => format!("stopped: {consequence}"),
+        None => with_hint(format!("{error:#}")),
+    };
     // Nothing is left to report to when stderr is closed.
-    let _ = writeln!(io::stderr(), "bitquilt: {error:#}");
+    let _ = writeln!(io::stderr(), "bitquilt: {message}");
     ExitCode::from(code)
+}
+
+/// A message with what to do, where it is the operating system's own and does not say.
+fn with_hint(message: String) -> String {
+    if message.contains("Too many open files") && !message.contains("ulimit") {
+        return format!("{message}: raise the limit of open files (`ulimit -n 1024` in a shell)");
+    }
+    message
 }
 
 /// Writes to stdout, so that a closed pipe is an error and not a panic.
