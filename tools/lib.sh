@@ -7,6 +7,21 @@ cache="${XDG_CACHE_HOME:-$HOME/.cache}/bitquilt"
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$cache/target}"
 mkdir -p "$cache"
 
+# Where the finished programs are: `bitquilt`, and `bitquilt-neural` with the networks. What cargo leaves in its target
+# folder is whatever was built there last, tests included.
+programs="$cache/bin"
+mkdir -p "$programs"
+
+# Builds a program under its name there; what follows the name goes to cargo.
+build_program() {
+  local name="$1"
+  shift
+  cargo build --release --quiet "$@"
+  # By rename: a running program keeps its file.
+  cp "$CARGO_TARGET_DIR/release/bitquilt" "$programs/.$name.$$"
+  mv "$programs/.$name.$$" "$programs/$name"
+}
+
 say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
 die() { printf 'tools: %s\n' "$*" >&2; exit 2; }
 

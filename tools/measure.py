@@ -9,7 +9,9 @@ import time
 ROOT = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 CACHE = os.path.join(os.environ.get("XDG_CACHE_HOME", os.path.expanduser("~/.cache")), "bitquilt")
 os.environ.setdefault("CARGO_TARGET_DIR", os.path.join(CACHE, "target"))
-BITQUILT = os.path.join(os.environ["CARGO_TARGET_DIR"], "release", "bitquilt")
+# Where tools/lib.sh puts the finished programs.
+BITQUILT = os.path.join(CACHE, "bin", "bitquilt")
+BITQUILT_NEURAL = os.path.join(CACHE, "bin", "bitquilt-neural")
 
 
 def finish(command, allowed):
