@@ -291,11 +291,11 @@ fn ctrl_c_is_told_in_the_words_of_the_verb() {
     set_of(grid, &latents)
         .write(&path.join("latents.safetensors"))
         .unwrap();
-    let build = split("build latents.safetensors -o index -w 5x5");
+    let build = split("build latents.safetensors -o index -w 9x9");
     succeeds(path, &build);
     for (command, expected) in [
         (
-            "build latents.safetensors -o other -w 5x5 -w 7x7",
+            "build latents.safetensors -o other -w 7x7 -w 9x9",
             "the same command goes on",
         ),
         ("verify index --brute-force", "nothing is proved"),
@@ -412,10 +412,12 @@ fn ctrl_c_keeps_the_samples_found_so_far() {
     let arguments = split(
         "generate index -n 10000000 --search chronological --max-backtracks none -o new.safetensors",
     );
-    // A slow machine may need longer for its first sample: then once more, with more time.
+    // A slow machine may need longer for its first sample, or to start at all: then once more, with more time.
     let mut after = Duration::from_millis(300);
     loop {
-        assert_eq!(interrupted(path, &arguments, after), Some(130));
+        // Killed by the signal before it could listen to it, it has no code.
+        let code = interrupted(path, &arguments, after);
+        assert!(matches!(code, None | Some(130)), "{code:?}");
         if path.join("new.safetensors").exists() {
             break;
         }

@@ -38,6 +38,10 @@ Examples:
 
 /// Measure a network
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    bitquilt eval blae blae.run --test t10k-images-idx3-ubyte\n  \
+    bitquilt eval arvm arvm.run codes.index --held-out test-codes.safetensors\n\n\
+    `bitquilt eval blae --help` and `bitquilt eval arvm --help` tell the options of each.")]
 pub(crate) struct EvalArgs {
     #[command(subcommand)]
     network: NetworkArgs,

@@ -40,6 +40,10 @@ row, what becomes of them). Ctrl-C saves; --resume goes on exactly where it stop
 
 /// Train a network
 #[derive(Debug, Args)]
+#[command(after_help = "Examples:\n  \
+    bitquilt train blae train-images-idx3-ubyte -o blae.run --latent 14x14x2\n  \
+    bitquilt train arvm codes.index --window 7x7 -o arvm.run\n\n\
+    `bitquilt train blae --help` and so on tell the options of each.")]
 pub(crate) struct TrainArgs {
     #[command(subcommand)]
     network: NetworkArgs,
