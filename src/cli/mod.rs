@@ -19,6 +19,7 @@ mod generate;
 mod given;
 mod ids;
 mod import;
+mod import_options;
 mod info;
 #[cfg(feature = "neural")]
 mod neural;
