@@ -37,6 +37,12 @@ mod hard;
 mod images;
 /// Images and codes become the latents that they say.
 mod import;
+/// Arrays of every kind: axes, indices, packed rows, bfloat16, tensors.
+mod import_arrays;
+/// Images as files of real users have them: transparent, turned, transposed, CIFAR-100.
+mod import_images;
+/// Standard input and pipes.
+mod import_pipes;
 /// Context keys byte by byte.
 mod keys;
 /// P7: killed, on a full disk, among many readers.

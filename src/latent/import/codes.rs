@@ -84,7 +84,7 @@ impl Bits {
     /// Puts the next element in its place.
     fn put(&mut self, element: &[u8]) -> Result<(), Refused> {
         match self.content {
-            Content::Bit => self.put_bit(self.element.value(element))?,
+            Content::Bit => self.put_bit(element)?,
             Content::Index(bits, order) => {
                 self.put_index(self.element.integer(element), bits, order)?;
             }
@@ -94,9 +94,15 @@ impl Bits {
         Ok(())
     }
 
-    fn put_bit(&mut self, value: f64) -> Result<(), Refused> {
-        let place = &self.place;
-        if let Err(found) = self.values.check(value, || place.index()) {
+    fn put_bit(&mut self, bytes: &[u8]) -> Result<(), Refused> {
+        let (element, place) = (self.element, &self.place);
+        let value = element.value(bytes);
+        // An integer in full: a float has not room for the largest.
+        let shown = || match element.is_integer() {
+            true => element.integer(bytes).to_string(),
+            false => value.to_string(),
+        };
+        if let Err(found) = self.values.check(value, shown, || place.index()) {
             let expected = "codes that are all 0 or 1, or all -1 or 1";
             return Err((expected.to_owned(), found));
         }
@@ -278,12 +284,17 @@ struct Values {
 }
 
 impl Values {
-    fn check(&mut self, value: f64, index: impl Fn() -> String) -> Result<(), String> {
+    fn check(
+        &mut self,
+        value: f64,
+        shown: impl Fn() -> String,
+        index: impl Fn() -> String,
+    ) -> Result<(), String> {
         let (seen, other, name) = match value {
             1.0 => return Ok(()),
             0.0 => (&mut self.zero, &self.minus, "-1"),
             -1.0 => (&mut self.minus, &self.zero, "0"),
-            _ => return Err(format!("{value} at {}", index())),
+            _ => return Err(format!("{} at {}", shown(), index())),
         };
         if let Some(other) = other {
             return Err(format!(

@@ -81,7 +81,7 @@ impl Geometry {
         }
         let coding = options.coding.unwrap_or_default();
         let (reading, content) = match coding {
-            Coding::Bits => (bits(&array.sides, options).map_err(refuse)?, Content::Bit),
+            Coding::Bits => (bits(array, options).map_err(refuse)?, Content::Bit),
             Coding::Indices { bits, order } => {
                 let order = order_of(bits, order).map_err(refuse)?;
                 let reading = indices(array, bits, options).map_err(refuse)?;
@@ -114,8 +114,8 @@ impl Geometry {
 }
 
 /// One bit an element.
-fn bits(sides: &[u64], options: &ImportOptions) -> Result<Reading, Misread> {
-    let (layout, grid) = (options.layout, options.grid);
+fn bits(array: &Array, options: &ImportOptions) -> Result<Reading, Misread> {
+    let (sides, layout, grid) = (&array.sides[..], options.layout, options.grid);
     let read = |steps: &[Step], sides| {
         Ok(Reading {
             steps: steps.to_vec(),
@@ -155,7 +155,7 @@ fn bits(sides: &[u64], options: &ImportOptions) -> Result<Reading, Misread> {
             let [h, w] = grid_of(l, grid, &format!("{l} sites of {k} bits"))?;
             read(&[Step::Site, Step::Channel], [h, w, k])
         }
-        (&[_, a, b], None) => either(a, b),
+        (&[_, a, b], None) => either(a, b, array.element.is_integer()),
         ([_, _, _], Some(_)) => Err((
             "four axes, which --layout nhwc and nchw are for".to_owned(),
             format!("three axes, {sides:?}: --layout nhw, or --layout nlk with --grid HxW"),
@@ -171,13 +171,18 @@ fn bits(sides: &[u64], options: &ImportOptions) -> Result<Reading, Misread> {
 }
 
 /// Three axes of which nothing is said.
-fn either(a: u64, b: u64) -> Result<Reading, Misread> {
+fn either(a: u64, b: u64, integers: bool) -> Result<Reading, Misread> {
     if a != b && a != 1 {
         let grid = square(a).map_or("HxW".to_owned(), |side| format!("{side}x{side}"));
+        let indices = if integers {
+            format!(", or --index-bits K ({a}x{b} token indices)")
+        } else {
+            String::new()
+        };
         return Err((
             format!(
                 "--layout nhw ({a}x{b} sites of one bit), or --layout nlk --grid {grid} ({a} sites of {b} bits, \
-                 rows one after the other): read the wrong way round, codes still load and are garbage"
+                 rows one after the other){indices}: read the wrong way round, codes still load and are garbage"
             ),
             format!("three axes, [N, {a}, {b}], which can be either"),
         ));
