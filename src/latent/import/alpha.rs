@@ -1,4 +1,4 @@
-//! Transparent pixels → what they look like over a background.
+//! Colours mixed: transparent pixels over a background, three values to gray.
 //!
 //! Colours are mixed as the file has them, as sRGB values and not as amounts of light: so do viewers and
 //! browsers, and the bits are then those of the picture that one sees.
@@ -6,8 +6,12 @@
 use std::path::Path;
 
 use super::Colour;
-use super::pixels::luma;
 use crate::latent::LatentError;
+
+/// The Rec. 709 luma. In f64, so that white stays 1 and gray stays what it is.
+pub(super) fn luma([red, green, blue]: [f64; 3]) -> f64 {
+    0.2126 * red + 0.7152 * green + 0.0722 * blue
+}
 
 /// What lies behind transparent pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

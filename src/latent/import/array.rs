@@ -3,9 +3,9 @@
 use std::io::Read;
 use std::path::Path;
 
+use super::checks::wrong_count;
 use super::element::Element;
 use super::input::read_error;
-use super::labels;
 use crate::latent::LatentError;
 
 /// What a header says of an array.
@@ -49,7 +49,7 @@ impl Array {
         }
         if self.sides[0] != count as u64 {
             let found = format!("{} labels", self.sides[0]);
-            return Err(labels::wrong_count(path, count, &found));
+            return Err(wrong_count(path, count, &found));
         }
         let mut labels = Vec::new();
         let mut bytes = [0; 8];

@@ -32,6 +32,17 @@ pub(super) fn check_memory(path: &Path, latents: u64, shape: Shape) -> Result<()
     LatentError::check_memory(path, needed)
 }
 
+/// The error of labels that do not belong to the latents.
+pub(super) fn wrong_count(path: &Path, count: usize, found: &str) -> LatentError {
+    LatentError::format(
+        path,
+        format!(
+            "{count} labels, one for each latent: give theirs with --labels FILE, or --no-labels"
+        ),
+        found,
+    )
+}
+
 /// The error of work that was asked to stop.
 pub(super) fn stop_if_asked(observer: &dyn Observer) -> Result<(), LatentError> {
     if observer.stop_requested() {

@@ -4,7 +4,7 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::checks::name_of;
+use super::checks::{name_of, wrong_count};
 use super::input::{Input, read_error};
 use super::options::Level;
 use super::{Labels, npy, sniff};
@@ -81,17 +81,6 @@ fn read_for(path: &Path, count: usize) -> Result<Vec<i64>, LatentError> {
         ));
     }
     Ok(labels)
-}
-
-/// The error of labels that do not belong to the latents.
-pub(super) fn wrong_count(path: &Path, count: usize, found: &str) -> LatentError {
-    LatentError::format(
-        path,
-        format!(
-            "{count} labels, one for each latent: give theirs with --labels FILE, or --no-labels"
-        ),
-        found,
-    )
 }
 
 fn read(path: &Path, count: usize) -> Result<Vec<i64>, LatentError> {

@@ -13,7 +13,7 @@
 //! | `idx`, `cifar`, `folder`, `image_file` | the formats of images; each gives an `opened::Opened` |
 //! | `pixels`, `alpha` | pixels in the form that is asked for |
 //! | `geometry`, `codes` | the axes of an array → a grid; its elements → bits |
-//! | `npy`, `npz`, `safetensors`, `named` | the formats of arrays, `array` and `element` what they have in common |
+//! | `npy`, `npy_codes`, `npz`, `safetensors`, `named` | the formats of arrays; `array` and `element` are what they have in common |
 //! | `labels` | one integer for each latent |
 
 mod alpha;
@@ -31,6 +31,7 @@ mod labels;
 mod misfit;
 mod named;
 mod npy;
+mod npy_codes;
 mod npz;
 mod opened;
 mod options;
@@ -80,7 +81,7 @@ pub fn import(
     let first = &inputs[0];
     refuse_what_does_not_fit(first, kind, options)?;
     match kind {
-        Kind::Npy => npy::import(first, options, observer),
+        Kind::Npy => npy_codes::import(first, options, observer),
         Kind::Npz => npz::import(first, options, observer),
         Kind::Safetensors => safetensors::import(first, options, observer),
         _ => threshold::import(inputs, kind, options, observer),

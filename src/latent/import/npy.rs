@@ -6,14 +6,9 @@ use std::path::Path;
 use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
 
 use super::array::Array;
-use super::checks::name_of;
 use super::element::{Element, ElementKind};
-use super::geometry::Geometry;
 use super::input::{Input, read_error};
-use super::labels::{self, Own};
-use super::{ImportOptions, Imported, codes};
 use crate::latent::LatentError;
-use crate::progress::Observer;
 
 /// Most bytes of a header's text: numpy's own limit.
 const MOST_HEADER: usize = 10_000;
@@ -23,25 +18,6 @@ pub(super) struct Header {
     pub(super) array: Array,
     /// Bytes of the header itself.
     length: u64,
-}
-
-pub(super) fn import(
-    path: &Path,
-    options: &ImportOptions,
-    observer: &dyn Observer,
-) -> Result<Imported, LatentError> {
-    let mut input = Input::open(path)?;
-    let header = Header::read(&mut input, path)?;
-    input.expect_length(header.file_bytes(), &header.describe())?;
-    let geometry = Geometry::of(&header.array, path, options)?;
-    let mut set = codes::read(&header.array, &geometry, &mut input, path, observer)?;
-    input.end()?;
-    set = set.with_source(name_of(path) + &geometry.words);
-    let mut notes: Vec<_> = geometry.note.into_iter().collect();
-    if let Some(labels) = labels::choose(&options.labels, Own::No, set.len(), &mut notes)? {
-        set = set.with_labels(labels)?;
-    }
-    Ok(Imported { set, notes })
 }
 
 /// The labels of an `.npy` file, which should be `count`.

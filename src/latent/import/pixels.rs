@@ -6,7 +6,7 @@ use image::imageops::{self, FilterType};
 use image::{DynamicImage, ImageBuffer, Luma, Rgb};
 
 use super::Colour;
-use super::alpha::Background;
+use super::alpha::{Background, luma};
 use crate::latent::{LatentError, MAX_BITS};
 
 /// One decoded image: height × width pixels of 1 or 3 values in 0..=1, values innermost.
@@ -177,11 +177,6 @@ impl Form {
             ..pixels
         }
     }
-}
-
-/// The Rec. 709 luma. In f64, so that white stays 1 and gray stays what it is.
-pub(super) fn luma([red, green, blue]: [f64; 3]) -> f64 {
-    0.2126 * red + 0.7152 * green + 0.0722 * blue
 }
 
 /// Rows become columns.
