@@ -37,6 +37,18 @@ mod hard;
 mod images;
 /// Images and codes become the latents that they say.
 mod import;
+/// Transparent images.
+mod import_alpha;
+/// Arrays of every kind: axes, indices, packed rows.
+mod import_arrays;
+/// CIFAR-100.
+mod import_cifar;
+/// Images that lie on their side, or are mirrored.
+mod import_images;
+/// Standard input and pipes.
+mod import_pipes;
+/// Arrays of bfloat16, files of tensors.
+mod import_tensors;
 /// Context keys byte by byte.
 mod keys;
 /// P7: killed, on a full disk, among many readers.

@@ -435,6 +435,35 @@ fn the_command_trains_stops_resumes_and_encodes() {
     assert_eq!(set.codec(), &blae.codec());
     let expected = blae.encode(&images(60, SIDES), 60, &Unobserved).unwrap();
     assert_eq!(set.packed(), expected.packed());
+
+    // Images are read as `import` reads them: here half transparent over white, and transposed.
+    let half = |value: u8| image::LumaA([value, 128]);
+    let picture = images(1, SIDES);
+    let drawn = |x: u32, y: u32| half(picture.pixels()[(x * 8 + y) as usize]);
+    let file = path.join("a.png");
+    image::ImageBuffer::from_fn(8, 8, drawn)
+        .save(&file)
+        .unwrap();
+    let seen = picture.pixels().iter().map(|value| {
+        let mixed = u32::from(*value) * 128 + 255 * 127;
+        ((2 * mixed + 255) / 510) as u8
+    });
+    let seen = ImageSet::new(8, 8, 1, seen.collect()).unwrap();
+    let encode = "encode a.png --model run -o a.safetensors --background white --transpose \
+                  --threads 1 --device cpu";
+    let output = bitquilt(path, &split(encode));
+    assert!(output.status.success(), "{output:?}");
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        stderr.contains("1 image with transparency composited over white"),
+        "{stderr}"
+    );
+    let set = LatentSet::read(&path.join("a.safetensors")).unwrap();
+    assert_eq!(
+        set.packed(),
+        blae.encode(&seen, 1, &Unobserved).unwrap().packed()
+    );
+    assert_eq!(set.source(), "a.png, over white, transposed");
 }
 
 #[test]

@@ -7,11 +7,11 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::json;
 
+use super::import_options::labels_of;
 use super::neural::{DeviceArgs, ImagesArgs, load_blae};
 use super::ui::{Ui, check_output};
 use super::{grouped, print, print_json};
 use crate::latent::images::ImageStream;
-use crate::latent::import::Labels;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -24,7 +24,7 @@ The latents' codec names the model, as blae:DIGEST, so that other verbs know whi
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct EncodeArgs {
-    /// Images, as `import` reads them: IDX, CIFAR-10 batches, a folder or files
+    /// Images, as `import` reads them: IDX, CIFAR batches, a folder or files
     #[arg(required = true, value_name = "IMAGES")]
     inputs: Vec<PathBuf>,
 
@@ -39,7 +39,8 @@ pub(crate) struct EncodeArgs {
     #[command(flatten)]
     images: ImagesArgs,
 
-    /// Labels: IDX of one axis, or .npy of integers; in place of the input's own
+    /// Labels: IDX of one axis, or .npy of integers, in place of the input's own; CIFAR-100: fine or coarse
+    /// [default there: fine]
     #[arg(long, value_name = "FILE", conflicts_with = "no_labels")]
     labels: Option<PathBuf>,
 
@@ -68,19 +69,20 @@ pub(crate) fn run(args: &EncodeArgs, threads: Option<u16>, ui: &Ui) -> anyhow::R
     let device = args.device.device(threads)?;
     check_output(&args.output, args.force)?;
     let blae = load_blae(&args.model, device)?;
-    let labels = match &args.labels {
-        Some(path) => Labels::File(path.clone()),
-        None if args.no_labels => Labels::Leave,
-        None => Labels::Auto,
-    };
-    let images = ImageStream::open(&args.inputs, &args.images.options(labels))?;
-    for note in images.notes() {
+    let labels = labels_of(args.labels.as_deref(), args.no_labels);
+    let mut images = ImageStream::open(&args.inputs, &args.images.options(labels))?;
+    let found = images.notes();
+    for note in &found {
         ui.note(format!("note: {note}"));
     }
     let name = images.source();
     let set = blae
-        .encode_stream(images, args.batch, ui)
+        .encode_stream(&mut images, args.batch, ui)
         .with_context(|| name)?;
+    // What was done to the images is known when they have been read.
+    for note in &images.notes()[found.len()..] {
+        ui.note(format!("note: {note}"));
+    }
     ui.finish();
     set.write(&args.output)?;
     if args.json {

@@ -7,7 +7,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
 use super::eval_bits::BitsArgs;
-use super::neural::{DeviceArgs, ImagesArgs, load_blae};
+use super::neural::{DeviceArgs, ImagesArgs, load_blae, tell_notes};
 use super::ui::Ui;
 use super::{grouped, print, print_json};
 use crate::eval::{
@@ -139,6 +139,7 @@ impl BlaeArgs {
             ..options
         };
         let images = ImageSet::read(inputs, &options, ui)?;
+        tell_notes(&images, ui);
         let name = images.source().to_owned();
         if images.is_empty() {
             bail!("{name}: expected at least one image, found none");

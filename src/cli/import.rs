@@ -2,36 +2,55 @@
 
 use std::collections::HashSet;
 use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::ValueEnum;
 
+use super::import_options::{ArrayArgs, PixelArgs, labels_of, size};
 use super::ui::{Ui, check_output};
 use super::{print, print_json};
 use crate::latent::LatentError;
-use crate::latent::import::{Colour, ImportOptions, Labels, Layout, import};
+use crate::latent::import::{Colour, ImportOptions, import_spooled};
 
 const EXAMPLES: &str = "\
 Examples:
   bitquilt import train-images-idx3-ubyte.gz -o mnist.safetensors
   bitquilt import cifar-10-batches-bin/ --gray -o cifar.safetensors
+  bitquilt import cifar-100-binary/ --labels coarse -o cifar100.safetensors
+  bitquilt import emnist-letters-train-images-idx3-ubyte.gz --transpose -o emnist.safetensors
   bitquilt import photos/ --resize 64x64 --threshold 0.4 -o photos.safetensors
+  bitquilt import icons/ --background white --gray -o icons.safetensors
   bitquilt import codes.npz --array codes --layout nhwc -o codes.safetensors
+  bitquilt import codes.npy --grid 16x16 -o codes.safetensors
+  bitquilt import tokens.safetensors --index-bits 18 --lsb-first --grid 16x16 -o codes.safetensors
+  bitquilt import packed.npy --packed big --shape 16x16x8 -o codes.safetensors
+  zcat codes.npy.gz | bitquilt import - -o codes.safetensors
 
 What it reads, told by content:
   IDX images (MNIST), plain or .gz; labels from the file beside them
-  CIFAR-10 binary batches: .bin files, or a folder with data_batch_*.bin
+  CIFAR-10 and CIFAR-100 binary batches: .bin files, or a folder with
+    data_batch_*.bin or train.bin
   a folder of images (PNG, JPEG, BMP, WebP, PNM), or image files; one level of
-    subfolders gives labels, numbered by sorted name
-  .npy and .npz arrays of {0,1} or {-1,+1}: [N,H,W], or [N,H,W,K] / [N,K,H,W]
-    with --layout";
+    subfolders gives labels, numbered by sorted name. Images are turned upright
+    as EXIF says; transparent ones are laid over --background, their colours
+    mixed as they stand in the file (sRGB), as viewers do
+  .npy, .npz and .safetensors arrays of {0,1} or {-1,+1}, integers, bools or
+    floats (bfloat16 too): [N,H,W]; [N,H,W,K] or [N,K,H,W], which --layout tells
+    apart; [N,L,K], the sites in one axis, with --grid HxW; [N,L], a line of L
+    sites, or a grid with --grid
+    Three axes without --layout: [N,A,A] is [N,H,W]; others must be said
+  token indices, [N,H,W] or [N,L], with --index-bits: LFQ, BSQ, MAGVIT-v2. FSQ
+    only where its levels are powers of two: others are not binary
+  rows of numpy.packbits, [N,bytes], with --packed and --shape
+  any of these from standard input (-) or a pipe, kept beside the output
+    while it is read";
 
 /// Turn images (thresholded) or ready-made codes into a latents file
 #[derive(Debug, clap::Args)]
 #[command(after_help = EXAMPLES)]
 pub(crate) struct ImportArgs {
-    /// Images or codes; several CIFAR-10 batches or image files are read as one set
+    /// Images or codes, - for standard input; several CIFAR batches or image files are read as one set
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
 
@@ -55,15 +74,14 @@ pub(crate) struct ImportArgs {
     #[arg(long, value_enum, value_name = "COLOUR")]
     channel: Option<ChannelArg>,
 
-    /// Codes of four axes, N×H×W×K or N×K×H×W; no default, the wrong one gives garbage
-    #[arg(long, value_enum, value_name = "LAYOUT")]
-    layout: Option<LayoutArg>,
+    #[command(flatten)]
+    pixels: PixelArgs,
 
-    /// .npz: the array that holds the codes
-    #[arg(long, value_name = "NAME")]
-    array: Option<String>,
+    #[command(flatten)]
+    arrays: ArrayArgs,
 
-    /// Labels: IDX of one axis, or .npy of integers; in place of the input's own
+    /// Labels: IDX of one axis, or .npy of integers, in place of the input's own; CIFAR-100: fine or coarse
+    /// [default there: fine]
     #[arg(long, value_name = "FILE", conflicts_with = "no_labels")]
     labels: Option<PathBuf>,
 
@@ -87,18 +105,15 @@ enum ChannelArg {
     Blue,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum LayoutArg {
-    /// [N, H, W, K]
-    Nhwc,
-    /// [N, K, H, W]
-    Nchw,
-}
-
 /// Runs the verb; 0 when the file is written.
 pub(crate) fn run(args: ImportArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     check_output(&args.output, args.force)?;
-    let imported = import(&args.inputs, &args.options(), ui);
+    // What comes through a pipe is kept where there must be room anyway.
+    let folder = match args.output.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    };
+    let imported = import_spooled(&args.inputs, &args.options(), folder, ui);
     ui.finish();
     let imported = match imported {
         Err(LatentError::Io(error)) if error.kind() == io::ErrorKind::Interrupted => {
@@ -164,10 +179,6 @@ impl ImportArgs {
             ChannelArg::Green => Colour::Green,
             ChannelArg::Blue => Colour::Blue,
         });
-        let layout = self.layout.map(|layout| match layout {
-            LayoutArg::Nhwc => Layout::Nhwc,
-            LayoutArg::Nchw => Layout::Nchw,
-        });
         ImportOptions {
             threshold: self.threshold,
             resize: self.resize,
@@ -176,13 +187,13 @@ impl ImportArgs {
             } else {
                 channel
             },
-            layout,
-            array: self.array.clone(),
-            labels: match &self.labels {
-                Some(path) => Labels::File(path.clone()),
-                None if self.no_labels => Labels::Leave,
-                None => Labels::Auto,
-            },
+            background: self.pixels.background,
+            transpose: self.pixels.transpose,
+            layout: self.arrays.layout(),
+            grid: self.arrays.grid,
+            coding: self.arrays.coding(),
+            array: self.arrays.array.clone(),
+            labels: labels_of(self.labels.as_deref(), self.no_labels),
         }
     }
 }
@@ -193,13 +204,4 @@ fn threshold(text: &str) -> Result<f32, String> {
         .ok()
         .filter(|value| *value > 0.0 && *value <= 1.0);
     value.ok_or_else(|| "expected a number above 0 and at most 1".to_owned())
-}
-
-pub(super) fn size(text: &str) -> Result<(u32, u32), String> {
-    let sides = text
-        .split_once('x')
-        .and_then(|(height, width)| Some((height.parse().ok()?, width.parse().ok()?)));
-    sides
-        .filter(|(height, width)| *height > 0 && *width > 0)
-        .ok_or_else(|| "expected HEIGHTxWIDTH in pixels, as in 28x28".to_owned())
 }

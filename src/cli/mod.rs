@@ -19,6 +19,7 @@ mod generate;
 mod given;
 mod ids;
 mod import;
+mod import_options;
 mod info;
 mod limit;
 #[cfg(feature = "neural")]

@@ -4,10 +4,12 @@ use std::path::{Path, PathBuf};
 
 use clap::Args;
 
+use super::import_options::PixelArgs;
 use super::training_of;
+use super::ui::Ui;
 use crate::index::Index;
 use crate::latent::LatentSet;
-use crate::latent::images::ImageOptions;
+use crate::latent::images::{ImageOptions, ImageSet};
 use crate::latent::import::{Colour, Labels};
 use crate::neural::{Blae, Device, DeviceChoice, Numbered, Predictor, RunFolder, set_threads};
 use crate::progress::Observer;
@@ -36,12 +38,15 @@ impl DeviceArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ImagesArgs {
     /// Scale each image to height x width pixels
-    #[arg(long, value_name = "HxW", value_parser = super::import::size)]
+    #[arg(long, value_name = "HxW", value_parser = super::import_options::size)]
     resize: Option<(u32, u32)>,
 
     /// Colour images: one gray value a pixel, the luma
     #[arg(long)]
     gray: bool,
+
+    #[command(flatten)]
+    pixels: PixelArgs,
 
     /// Only the first N images
     #[arg(long, value_name = "N", value_parser = super::decode::at_least_1)]
@@ -53,9 +58,18 @@ impl ImagesArgs {
         ImageOptions {
             resize: self.resize,
             colour: self.gray.then_some(Colour::Gray),
+            background: self.pixels.background,
+            transpose: self.pixels.transpose,
             labels,
             most: self.limit,
         }
+    }
+}
+
+/// Says what there is to say about how images were read.
+pub(crate) fn tell_notes(images: &ImageSet, ui: &Ui) {
+    for note in images.notes() {
+        ui.note(format!("note: {note}"));
     }
 }
 

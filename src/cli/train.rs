@@ -10,7 +10,7 @@ use clap::{Args, Subcommand};
 use serde::Serialize;
 use serde_json::{Value, json};
 
-use super::neural::{DeviceArgs, ImagesArgs};
+use super::neural::{DeviceArgs, ImagesArgs, tell_notes};
 use super::train_bits::BitsArgs;
 use super::ui::{Ui, check_output};
 use super::{grouped, print, print_json};
@@ -62,7 +62,7 @@ enum NetworkArgs {
 #[derive(Debug, Args)]
 #[command(after_help = EXAMPLES)]
 struct BlaeArgs {
-    /// Images, as `import` reads them: IDX, CIFAR-10 batches, a folder or files
+    /// Images, as `import` reads them: IDX, CIFAR batches, a folder or files
     #[arg(required = true, value_name = "IMAGES")]
     inputs: Vec<PathBuf>,
 
@@ -312,6 +312,7 @@ impl BlaeArgs {
     fn read(&self, ui: &Ui) -> anyhow::Result<(ImageSet, ImageSet)> {
         let options = self.images.options(Labels::Leave);
         let images = ImageSet::read(&self.inputs, &options, ui)?;
+        tell_notes(&images, ui);
         let held_out = match self.held_out.as_deref() {
             None => (images.len() / HELD_OUT_SHARE).clamp(1, MOST_HELD_OUT),
             Some(text) => match usize::from_str(text) {
@@ -323,6 +324,7 @@ impl BlaeArgs {
                     };
                     let others = ImageSet::read(&[PathBuf::from(text)], &options, ui);
                     let others = others.with_context(|| format!("--held-out {text}"))?;
+                    tell_notes(&others, ui);
                     return Ok((images, others));
                 }
             },

@@ -95,7 +95,7 @@ impl Blae {
     /// As [`Blae::activations`], and whatever is wrong with the input.
     pub fn encode_stream(
         &self,
-        mut images: ImageStream,
+        images: &mut ImageStream,
         batch: usize,
         observer: &dyn Observer,
     ) -> Result<LatentSet, NeuralError> {

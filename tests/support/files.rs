@@ -43,6 +43,14 @@ pub fn cifar(labels: &[u8], seed: u32) -> Vec<u8> {
     bytes
 }
 
+/// Records with these coarse and fine labels and noise for pixels.
+pub fn cifar100(labels: &[[u8; 2]], seed: u32) -> Vec<u8> {
+    let records = (0..)
+        .zip(labels)
+        .flat_map(|(index, labels)| [&labels[..], &noise(3072, seed + index)].concat());
+    records.collect()
+}
+
 /// A gray picture of noise.
 pub fn gray(width: u32, height: u32, seed: u32) -> GrayImage {
     GrayImage::from_raw(width, height, noise((width * height) as usize, seed)).unwrap()

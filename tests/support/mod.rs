@@ -1,5 +1,7 @@
 //! What the tests of every promise share: random latent sets, indexes of them, the binary.
 
+pub mod arrays;
+pub mod desk;
 pub mod files;
 
 use std::collections::BTreeMap;

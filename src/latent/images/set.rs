@@ -16,6 +16,7 @@ pub struct ImageSet {
     pixels: Vec<u8>,
     labels: Option<Vec<i64>>,
     source: String,
+    notes: Vec<String>,
 }
 
 impl ImageSet {
@@ -47,6 +48,7 @@ impl ImageSet {
             pixels,
             labels: None,
             source: String::new(),
+            notes: Vec::new(),
         })
     }
 
@@ -82,6 +84,12 @@ impl ImageSet {
         }
         self.labels = Some(labels);
         Ok(self)
+    }
+
+    /// The same images, with what there is to say about how they were read.
+    pub(super) fn with_notes(mut self, notes: Vec<String>) -> Self {
+        self.notes = notes;
+        self
     }
 
     /// Rows of pixels of each image.
@@ -144,6 +152,12 @@ impl ImageSet {
     /// Where the images came from, in words.
     pub fn source(&self) -> &str {
         &self.source
+    }
+
+    /// What was chosen, found or skipped on the user's behalf when [`ImageSet::read`] read them, and what was
+    /// done to them, one sentence each.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
     }
 }
 

@@ -18,6 +18,10 @@ pub struct ImageOptions {
     /// Colour images: all three values of a pixel when `None`, or one of another kind. Gray images have
     /// one value a pixel whatever is chosen.
     pub colour: Option<Colour>,
+    /// Image files: red, green and blue of what lies behind transparent pixels; black when `None`.
+    pub background: Option<[u8; 3]>,
+    /// Rows become columns, before anything is scaled.
+    pub transpose: bool,
     /// Where the labels come from.
     pub labels: Labels,
     /// At most so many images, the first ones; all when `None`.
@@ -32,7 +36,7 @@ pub struct ImageStream {
 }
 
 impl ImageStream {
-    /// Opens IDX images, CIFAR-10 batches, image files or a folder of them, and checks every header and
+    /// Opens IDX images, CIFAR batches, image files or a folder of them, and checks every header and
     /// length that can be checked without reading the images.
     ///
     /// # Errors
@@ -44,6 +48,8 @@ impl ImageStream {
         let shared = ImportOptions {
             resize: options.resize,
             colour: options.colour,
+            background: options.background,
+            transpose: options.transpose,
             ..ImportOptions::default()
         };
         if !kind.is_codes() {
@@ -59,6 +65,8 @@ impl ImageStream {
         let form = Form {
             resize: options.resize,
             colour: options.colour,
+            background: options.background,
+            transpose: options.transpose,
             purpose: Purpose::Bytes,
         };
         let reader = Reader::open(inputs, kind, form, &options.labels, options.most)?;
@@ -95,8 +103,9 @@ impl ImageStream {
         self.reader.describe()
     }
 
-    /// What was chosen, found or skipped on the user's behalf, one sentence each.
-    pub fn notes(&self) -> &[String] {
+    /// What was chosen, found or skipped on the user's behalf, and what was done to the images read so far, one
+    /// sentence each. The sentences on the images come last, and change as more are read.
+    pub fn notes(&self) -> Vec<String> {
         self.reader.notes()
     }
 
@@ -157,9 +166,10 @@ impl ImageStream {
     pub fn rest(mut self, observer: &dyn Observer) -> Result<ImageSet, LatentError> {
         let left = self.left();
         observer.stage("read", left as u64, "images");
-        self.next_batch(left, observer)?
-            .ok_or_else(|| LatentError::Empty {
-                path: self.reader.path().into(),
-            })
+        let images = self.next_batch(left, observer)?;
+        let images = images.ok_or_else(|| LatentError::Empty {
+            path: self.reader.path().into(),
+        })?;
+        Ok(images.with_notes(self.notes()))
     }
 }

@@ -2,26 +2,27 @@
 //! chunks: no more than one image a thread is unpacked at a time.
 
 use std::ffi::OsStr;
-use std::io::{BufReader, Read};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
 use rayon::prelude::*;
 
+use super::Labels;
+use super::checks::{name_of, stop_if_asked};
+use super::image_file::load;
 use super::labels::{self, Own};
-use super::pixels::{self, Form, Pixels};
-use super::reader::{Opened, Source};
-use super::{Labels, name_of, recognise, stop_if_asked};
+use super::opened::Opened;
+use super::pixels::{Form, Pixels};
+use super::sniff::{image_format, shown};
 use crate::latent::LatentError;
 use crate::progress::Observer;
 
-/// Most pixels of an image that is decoded to be scaled: the largest cameras stay below it.
-const MOST_PIXELS: u64 = 1 << 26;
-/// Memory that decoding one pixel takes: the decoded samples and three values.
-const BYTES_PER_PIXEL: u64 = 24;
-
 /// Opens a folder: flat, or one subfolder for each class.
-pub(super) fn open(folder: &Path, form: &Form, wanted: &Labels) -> Result<Opened, LatentError> {
+pub(super) fn open(
+    folder: &Path,
+    form: &Form,
+    wanted: &Labels,
+) -> Result<Opened<Files>, LatentError> {
     let mut notes = Vec::new();
     let found = Found::in_folder(folder)?;
     if found.images.is_empty() {
@@ -53,7 +54,7 @@ pub(super) fn open_files(
     files: &[PathBuf],
     form: &Form,
     wanted: &Labels,
-) -> Result<Opened, LatentError> {
+) -> Result<Opened<Files>, LatentError> {
     let mut notes = Vec::new();
     let labels = labels::choose(wanted, Own::No, files.len(), &mut notes)?;
     let first = &files[0];
@@ -73,8 +74,8 @@ fn opened(
     name: String,
     labels: Option<Vec<i64>>,
     notes: Vec<String>,
-) -> Result<Opened, LatentError> {
-    let first = load(&files[0], form)?;
+) -> Result<Opened<Files>, LatentError> {
+    let first = load(&files[0], form)?.pixels;
     let (height, width, channels) = (first.height, first.width, first.channels);
     Ok(Opened {
         path: input.into(),
@@ -83,13 +84,15 @@ fn opened(
         labels: labels.into(),
         notes,
         name,
-        source: Source::Files(Files {
+        source: Files {
             files,
             read: 0,
             height,
             width,
             gray: channels == 1,
-        }),
+            transparent: 0,
+            turned: 0,
+        },
     })
 }
 
@@ -189,7 +192,7 @@ fn is_image(path: &Path) -> Result<bool, LatentError> {
     }
     let mut head = Vec::new();
     file.take(32).read_to_end(&mut head)?;
-    match recognise::image_format(&head) {
+    match image_format(&head) {
         Some(format) if format.reading_enabled() => Ok(true),
         Some(format) => Err(LatentError::format(
             path,
@@ -201,7 +204,7 @@ fn is_image(path: &Path) -> Result<bool, LatentError> {
             let named_so = image::ImageFormat::from_extension(extension)
                 .is_some_and(|format| format.reading_enabled());
             if named_so {
-                let found = recognise::shown(&head);
+                let found = shown(&head);
                 return Err(LatentError::format(
                     path,
                     "an image, as its name says",
@@ -213,6 +216,13 @@ fn is_image(path: &Path) -> Result<bool, LatentError> {
     }
 }
 
+/// What was made of an image, and what was done to it before.
+struct Made<T> {
+    image: T,
+    transparent: bool,
+    turned: bool,
+}
+
 /// Image files, read so far as `read`, and what the first of them is.
 pub(super) struct Files {
     files: Vec<PathBuf>,
@@ -220,6 +230,9 @@ pub(super) struct Files {
     height: u32,
     width: u32,
     gray: bool,
+    /// How many of those read so far were seen through, and how many had to be turned.
+    transparent: usize,
+    turned: usize,
 }
 
 impl Files {
@@ -233,25 +246,58 @@ impl Files {
     ) -> Result<Vec<T>, LatentError> {
         let rest = &self.files[self.read..];
         let chunk = &rest[..rest.len().min(most).min(rayon::current_num_threads() * 4)];
-        let decoded: Vec<Result<Option<T>, LatentError>> = chunk
+        let decoded: Vec<Result<Option<Made<T>>, LatentError>> = chunk
             .par_iter()
             .map(|file| {
                 if observer.stop_requested() {
                     return Ok(None);
                 }
-                let pixels = load(file, form)?;
-                self.check_alike(file, &pixels, form)?;
-                Ok(Some(make(pixels)))
+                let loaded = load(file, form)?;
+                self.check_alike(file, &loaded.pixels, form)?;
+                Ok(Some(Made {
+                    transparent: loaded.transparent,
+                    turned: loaded.turned,
+                    image: make(loaded.pixels),
+                }))
             })
             .collect();
         // A stop leaves gaps behind: the images around them must not be taken for all.
         stop_if_asked(observer)?;
         let mut made = Vec::with_capacity(decoded.len());
-        for image in decoded {
-            made.extend(image?);
+        for one in decoded {
+            if let Some(one) = one? {
+                self.transparent += usize::from(one.transparent);
+                self.turned += usize::from(one.turned);
+                made.push(one.image);
+            }
         }
         self.read += made.len();
         Ok(made)
+    }
+
+    /// What was done to the images read so far.
+    pub(super) fn notes(&self, form: &Form) -> Vec<String> {
+        let images = |count| match count {
+            1 => "1 image".to_owned(),
+            many => format!("{many} images"),
+        };
+        let mut notes = Vec::new();
+        if self.transparent > 0 {
+            let hint = match form.background {
+                None => " (--background COLOUR for another)",
+                Some(_) => "",
+            };
+            notes.push(format!(
+                "{} with transparency composited over {}{hint}",
+                images(self.transparent),
+                form.behind().name()
+            ));
+        }
+        if self.turned > 0 {
+            let turned = images(self.turned);
+            notes.push(format!("{turned} turned as EXIF says, to stand upright"));
+        }
+        notes
     }
 
     /// Refuses an image that does not fit the first one.
@@ -290,40 +336,4 @@ impl Files {
         }
         Ok(())
     }
-}
-
-/// One image, after its header has been asked for its size.
-fn load(path: &Path, form: &Form) -> Result<Pixels, LatentError> {
-    let unreadable = |error: image::ImageError| {
-        LatentError::format(
-            path,
-            "an undamaged image: take it out, or fetch it again",
-            error,
-        )
-    };
-    let mut reader =
-        ImageReader::new(BufReader::new(fs_err::File::open(path)?)).with_guessed_format()?;
-    let mut limits = Limits::default();
-    limits.max_alloc = Some(MOST_PIXELS * BYTES_PER_PIXEL);
-    reader.limits(limits);
-    let decoder = reader.into_decoder().map_err(unreadable)?;
-    let (width, height) = decoder.dimensions();
-    let pixels = u64::from(width) * u64::from(height);
-    if form.resizes() {
-        if pixels > MOST_PIXELS {
-            let found = format!("{height}x{width}");
-            let expected = format!("an image of at most {MOST_PIXELS} pixels");
-            return Err(LatentError::format(path, expected, found));
-        }
-    } else {
-        form.sides(path, height, width, 1)?;
-    }
-    let needed = pixels * BYTES_PER_PIXEL * rayon::current_num_threads() as u64;
-    // A system call: only where the image is large.
-    if needed > 1 << 28 {
-        LatentError::check_memory(path, needed)?;
-    }
-    DynamicImage::from_decoder(decoder)
-        .map(pixels::of_image)
-        .map_err(unreadable)
 }

@@ -4,10 +4,11 @@ use std::path::Path;
 
 use rayon::prelude::*;
 
+use super::checks::name_of;
 use super::input::Input;
+use super::opened::Opened;
 use super::pixels::{self, Form, Pixels};
-use super::reader::{Opened, Source};
-use super::{Labels, labels, name_of};
+use super::{Labels, labels};
 use crate::latent::LatentError;
 
 /// The images of one file, read so far as `read`.
@@ -19,7 +20,11 @@ pub(super) struct Images {
     read: u32,
 }
 
-pub(super) fn open(path: &Path, form: &Form, wanted: &Labels) -> Result<Opened, LatentError> {
+pub(super) fn open(
+    path: &Path,
+    form: &Form,
+    wanted: &Labels,
+) -> Result<Opened<Images>, LatentError> {
     let mut input = Input::open(path)?;
     let mut header = [0; 16];
     input.fill(&mut header, "an IDX header")?;
@@ -42,6 +47,10 @@ pub(super) fn open(path: &Path, form: &Form, wanted: &Labels) -> Result<Opened, 
     let sides = form.sides(path, height, width, 1)?;
 
     let mut notes = Vec::new();
+    // Its publishers wrote columns as rows, and kept the name.
+    if name_of(path).to_lowercase().contains("emnist") && !form.transpose {
+        notes.push("EMNIST's images lie on their side: --transpose puts them upright".to_owned());
+    }
     let own = labels::Own::BesideImages(path);
     let labels = labels::choose(wanted, own, count as usize, &mut notes)?;
     Ok(Opened {
@@ -51,13 +60,13 @@ pub(super) fn open(path: &Path, form: &Form, wanted: &Labels) -> Result<Opened, 
         labels: labels.into(),
         notes,
         name: name_of(path),
-        source: Source::Idx(Images {
+        source: Images {
             input,
             count,
             height,
             width,
             read: 0,
-        }),
+        },
     })
 }
 

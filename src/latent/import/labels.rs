@@ -4,8 +4,10 @@
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
+use super::checks::{name_of, wrong_count};
 use super::input::{Input, read_error};
-use super::{Labels, name_of, npy, recognise};
+use super::options::Level;
+use super::{Labels, npy, sniff};
 use crate::latent::LatentError;
 
 /// The labels that an input brings along.
@@ -27,6 +29,13 @@ pub(super) fn choose(
 ) -> Result<Option<Vec<i64>>, LatentError> {
     match (wanted, own) {
         (Labels::Leave, _) | (Labels::Auto, Own::No) => Ok(None),
+        (Labels::File(path), _) if Level::of(path).is_some() && !path.exists() => {
+            Err(LatentError::format(
+                path,
+                "a file of labels; fine and coarse are the labels of CIFAR-100",
+                "no file of that name, and another input",
+            ))
+        }
         (Labels::File(path), _) => read_for(path, count).map(Some),
         (Labels::Auto, Own::Read(labels)) => Ok(Some(labels)),
         (Labels::Auto, Own::BesideImages(images)) => {
@@ -74,17 +83,6 @@ fn read_for(path: &Path, count: usize) -> Result<Vec<i64>, LatentError> {
     Ok(labels)
 }
 
-/// The error of labels that do not belong to the latents.
-pub(super) fn wrong_count(path: &Path, count: usize, found: &str) -> LatentError {
-    LatentError::format(
-        path,
-        format!(
-            "{count} labels, one for each latent: give theirs with --labels FILE, or --no-labels"
-        ),
-        found,
-    )
-}
-
 fn read(path: &Path, count: usize) -> Result<Vec<i64>, LatentError> {
     let mut input = Input::open(path)?;
     let mut magic = [0; 4];
@@ -96,7 +94,7 @@ fn read(path: &Path, count: usize) -> Result<Vec<i64>, LatentError> {
         return Err(LatentError::format(
             path,
             "labels: IDX of unsigned bytes and 1 axis (00 00 08 01), or .npy of integers and 1 axis",
-            recognise::shown(&magic),
+            sniff::shown(&magic),
         ));
     }
     let mut side = [0; 4];

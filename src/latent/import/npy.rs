@@ -1,62 +1,23 @@
-//! Numpy's `.npy` format: its header, and elements of any numeric type in either byte order.
+//! Numpy's `.npy` format: its header.
 
 use std::io::Read;
 use std::path::Path;
 
 use npyz::{DType, Endianness, NpyHeader, Order, TypeChar};
 
+use super::array::Array;
+use super::element::{Element, ElementKind};
 use super::input::{Input, read_error};
-use super::labels::{self, Own};
-use super::{ImportOptions, Imported, Layout, codes, name_of};
 use crate::latent::LatentError;
-use crate::progress::Observer;
 
 /// Most bytes of a header's text: numpy's own limit.
 const MOST_HEADER: usize = 10_000;
 
 /// An array's header.
 pub(super) struct Header {
-    pub(super) element: Element,
-    /// Sides, as numpy shows them.
-    pub(super) sides: Vec<u64>,
-    /// Whether the first axis is the fastest in the file, not the last.
-    pub(super) fortran: bool,
+    pub(super) array: Array,
     /// Bytes of the header itself.
     length: u64,
-}
-
-/// The type of an array's elements.
-#[derive(Clone, Copy, Debug)]
-pub(super) struct Element {
-    kind: ElementKind,
-    /// Bytes of one element.
-    pub(super) bytes: usize,
-    big_endian: bool,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ElementKind {
-    Unsigned,
-    Signed,
-    Float,
-}
-
-pub(super) fn import(
-    path: &Path,
-    options: &ImportOptions,
-    observer: &dyn Observer,
-) -> Result<Imported, LatentError> {
-    let mut input = Input::open(path)?;
-    let header = Header::read(&mut input, path)?;
-    input.expect_length(header.file_bytes(), &header.describe())?;
-    let mut set = codes::read(&header, &mut input, path, options.layout, observer)?;
-    input.end()?;
-    set = set.with_source(name_of(path) + layout_words(options.layout));
-    let mut notes = Vec::new();
-    if let Some(labels) = labels::choose(&options.labels, Own::No, set.len(), &mut notes)? {
-        set = set.with_labels(labels)?;
-    }
-    Ok(Imported { set, notes })
 }
 
 /// The labels of an `.npy` file, which should be `count`.
@@ -64,18 +25,9 @@ pub(super) fn read_labels(path: &Path, count: usize) -> Result<Vec<i64>, LatentE
     let mut input = Input::open(path)?;
     let header = Header::read(&mut input, path)?;
     input.expect_length(header.file_bytes(), &header.describe())?;
-    let labels = header.integers(&mut input, path, count)?;
+    let labels = header.array.integers(&mut input, path, count)?;
     input.end()?;
     Ok(labels)
-}
-
-/// What `--layout` adds to a set's source.
-pub(super) fn layout_words(layout: Option<Layout>) -> &'static str {
-    match layout {
-        None => "",
-        Some(Layout::Nhwc) => ", layout nhwc",
-        Some(Layout::Nchw) => ", layout nchw",
-    }
 }
 
 impl Header {
@@ -84,96 +36,56 @@ impl Header {
         let bytes = header_bytes(reader, path)?;
         let header = NpyHeader::from_reader(&bytes[..])
             .map_err(|error| LatentError::format(path, "a header of an .npy array", error))?;
-        let element = match header.dtype() {
-            DType::Plain(plain) => {
-                let kind = match plain.type_char() {
-                    TypeChar::Bool | TypeChar::Uint => Some(ElementKind::Unsigned),
-                    TypeChar::Int => Some(ElementKind::Signed),
-                    TypeChar::Float if plain.size_field() <= 8 => Some(ElementKind::Float),
-                    _ => None,
-                };
-                kind.zip(plain.num_bytes()).map(|(kind, bytes)| Element {
-                    kind,
-                    bytes,
-                    big_endian: plain.endianness() == Endianness::Big,
-                })
-            }
-            _ => None,
-        };
-        let Some(element) = element else {
+        let Some(element) = element_of(&header.dtype()) else {
             return Err(LatentError::format(
                 path,
-                "an array of numbers (bool, integers, or floats of up to 64 bits): convert it \
+                "an array of numbers (bool, integers, bfloat16, or floats of up to 64 bits): convert it \
                  with astype('uint8')",
                 format!("dtype {}", header.dtype().descr()),
             ));
         };
         Ok(Self {
-            element,
-            sides: header.shape().to_vec(),
-            fortran: header.order() == Order::Fortran,
+            array: Array {
+                element,
+                sides: header.shape().to_vec(),
+                fortran: header.order() == Order::Fortran,
+            },
             length: bytes.len() as u64,
         })
     }
 
     /// Header and elements in bytes; `None` where that overflows.
     pub(super) fn file_bytes(&self) -> Option<u64> {
-        let elements = self
-            .sides
-            .iter()
-            .try_fold(1u64, |product, side| product.checked_mul(*side));
-        elements?
-            .checked_mul(self.element.bytes as u64)?
-            .checked_add(self.length)
-    }
-
-    /// Whether the elements are integers.
-    pub(super) fn is_integer(&self) -> bool {
-        self.element.kind != ElementKind::Float
+        self.array.bytes()?.checked_add(self.length)
     }
 
     /// "a header of 128 and [3, 28, 28] elements of 1 byte".
     pub(super) fn describe(&self) -> String {
-        let bytes = self.element.bytes;
         format!(
-            "a header of {} and {:?} elements of {bytes} bytes",
-            self.length, self.sides
+            "a header of {} and {:?} elements of {} bytes",
+            self.length, self.array.sides, self.array.element.bytes
         )
     }
+}
 
-    /// The elements of an array of one axis, which should be `count` integers.
-    pub(super) fn integers(
-        &self,
-        reader: &mut impl Read,
-        path: &Path,
-        count: usize,
-    ) -> Result<Vec<i64>, LatentError> {
-        if !self.is_integer() || self.sides.len() != 1 {
-            return Err(LatentError::format(
-                path,
-                "labels: an array of integers with one axis",
-                format!("{:?} {:?}", self.element.kind, self.sides),
-            ));
-        }
-        if self.sides[0] != count as u64 {
-            let found = format!("{} labels", self.sides[0]);
-            return Err(labels::wrong_count(path, count, &found));
-        }
-        let mut labels = Vec::new();
-        let mut bytes = [0; 8];
-        for index in 0..count {
-            let bytes = &mut bytes[..self.element.bytes];
-            reader
-                .read_exact(bytes)
-                .map_err(|error| read_error(path, error))?;
-            let label = self.element.integer(bytes);
-            labels.push(i64::try_from(label).map_err(|_| {
-                let found = format!("{label} at [{index}]");
-                LatentError::format(path, "labels that fit a signed 64-bit integer", found)
-            })?);
-        }
-        Ok(labels)
-    }
+/// The elements that this program reads. A bfloat16 of ml_dtypes is saved as two bytes of no type: `V2`.
+fn element_of(dtype: &DType) -> Option<Element> {
+    let DType::Plain(plain) = dtype else {
+        return None;
+    };
+    let kind = match plain.type_char() {
+        TypeChar::Bool => ElementKind::Bool,
+        TypeChar::Uint => ElementKind::Unsigned,
+        TypeChar::Int => ElementKind::Signed,
+        TypeChar::Float if plain.size_field() <= 8 => ElementKind::Float,
+        TypeChar::RawData if plain.size_field() == 2 => ElementKind::BFloat,
+        _ => return None,
+    };
+    Some(Element {
+        kind,
+        bytes: plain.num_bytes()?,
+        big_endian: plain.endianness() == Endianness::Big,
+    })
 }
 
 /// The header as bytes. The parser recurses and multiplies unchecked, so text that would make it
@@ -239,33 +151,4 @@ fn header_bytes(reader: &mut impl Read, path: &Path) -> Result<Vec<u8>, LatentEr
         )));
     }
     Ok(bytes)
-}
-
-impl Element {
-    /// An integer element. `bytes` holds exactly one.
-    fn integer(self, bytes: &[u8]) -> i128 {
-        let mut word = [0; 16];
-        for (at, byte) in bytes.iter().enumerate() {
-            word[if self.big_endian {
-                bytes.len() - 1 - at
-            } else {
-                at
-            }] = *byte;
-        }
-        let value = i128::from_le_bytes(word);
-        let bits = 8 * bytes.len();
-        let negative = self.kind == ElementKind::Signed && value >> (bits - 1) & 1 == 1;
-        if negative { value - (1 << bits) } else { value }
-    }
-
-    /// Any element. Exact for 0, 1 and −1; near enough to be shown for the rest.
-    pub(super) fn value(self, bytes: &[u8]) -> f64 {
-        let value = self.integer(bytes);
-        match (self.kind, self.bytes) {
-            (ElementKind::Float, 2) => npyz::half::f16::from_bits(value as u16).to_f64(),
-            (ElementKind::Float, 4) => f32::from_bits(value as u32).into(),
-            (ElementKind::Float, _) => f64::from_bits(value as u64),
-            _ => value as f64,
-        }
-    }
 }

@@ -1,20 +1,19 @@
-//! `.npz` archives: which array holds the codes, and which the labels.
+//! `.npz` archives.
 
 use std::io::{BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use npyz::npz::{NpzArchive, file_name_from_array_name};
 
+use super::checks::name_of;
+use super::geometry::Geometry;
 use super::input::read_error;
 use super::labels::{self, Own};
-use super::npy::{self, Header};
-use super::{ImportOptions, Imported, Labels, codes, name_of};
+use super::named::{self, Named};
+use super::npy::Header;
+use super::{ImportOptions, Imported, codes};
 use crate::latent::LatentError;
 use crate::progress::Observer;
-
-/// Names that say what an array is, best first.
-const CODES: [&str; 3] = ["codes", "bits", "latents"];
-const LABELS: [&str; 3] = ["labels", "label", "y"];
 
 type Archive = NpzArchive<BufReader<fs_err::File>>;
 
@@ -27,113 +26,44 @@ pub(super) fn import(
     let mut archive = NpzArchive::new(file).map_err(|error| read_error(path, error))?;
     let mut names: Vec<String> = archive.array_names().map(str::to_owned).collect();
     names.sort();
-    let mut arrays = Vec::new();
+    let mut arrays: Vec<Named> = Vec::new();
     for name in names {
         // An array of text or objects may lie beside the codes.
-        let header = open(&mut archive, path, &name, |mut reader, path| {
-            Header::read(&mut reader, path)
+        let array = open(&mut archive, path, &name, |mut reader, path| {
+            Ok(Header::read(&mut reader, path)?.array)
         });
-        arrays.push((name, header));
+        arrays.push((name, array));
     }
 
     let mut notes = Vec::new();
-    let name = choose(path, options.array.as_deref(), &arrays, &mut notes)?;
-    let mut set = open(&mut archive, path, &name, |mut reader, member| {
+    let name = named::codes(path, options, &arrays, &mut notes)?;
+    let (mut set, words) = open(&mut archive, path, &name, |mut reader, member| {
         let header = Header::read(&mut reader, member)?;
         check_length(&header, reader.announced, member)?;
-        let set = codes::read(&header, &mut reader, member, options.layout, observer)?;
+        let geometry = Geometry::of(&header.array, member, options)?;
+        let set = codes::read(&header.array, &geometry, &mut reader, member, observer)?;
         reader.end(member)?;
-        Ok(set)
+        notes.extend(geometry.note);
+        Ok((set, geometry.words))
     })?;
-
-    let labels_name = LABELS.iter().find(|wanted| {
-        arrays.iter().any(|(found, header)| {
-            let one_axis = |h: &Header| h.sides.len() == 1 && h.is_integer();
-            found == *wanted && *found != name && header.as_ref().is_ok_and(one_axis)
-        })
-    });
-    let own = match labels_name {
-        Some(name) if options.labels == Labels::Auto => {
-            notes.push(format!(
-                "labels from the array '{name}' (--no-labels to leave them)"
-            ));
+    let own = match named::labels(options, &arrays, &name, &mut notes) {
+        Some(name) => {
             let count = set.len();
-            Own::Read(open(&mut archive, path, name, |mut reader, member| {
+            Own::Read(open(&mut archive, path, &name, |mut reader, member| {
                 let header = Header::read(&mut reader, member)?;
                 check_length(&header, reader.announced, member)?;
-                let labels = header.integers(&mut reader, member, count)?;
+                let labels = header.array.integers(&mut reader, member, count)?;
                 reader.end(member)?;
                 Ok(labels)
             })?)
         }
-        _ => Own::No,
+        None => Own::No,
     };
     if let Some(labels) = labels::choose(&options.labels, own, set.len(), &mut notes)? {
         set = set.with_labels(labels)?;
     }
-    let layout = npy::layout_words(options.layout);
-    set = set.with_source(format!("{} array {name}{layout}", name_of(path)));
+    set = set.with_source(format!("{} array {name}{words}", name_of(path)));
     Ok(Imported { set, notes })
-}
-
-/// The array that the user names; else the only one with 3 or 4 axes; else a telling name.
-fn choose(
-    path: &Path,
-    wanted: Option<&str>,
-    arrays: &[(String, Result<Header, LatentError>)],
-    notes: &mut Vec<String>,
-) -> Result<String, LatentError> {
-    let list = || {
-        let shown = arrays.iter().map(|(name, header)| match header {
-            Ok(header) => format!("{name} {:?}", header.sides),
-            Err(_) => format!("{name} (not numbers)"),
-        });
-        let shown: Vec<_> = shown.collect();
-        if shown.is_empty() {
-            "no arrays".to_owned()
-        } else {
-            shown.join(", ")
-        }
-    };
-    if let Some(wanted) = wanted {
-        return match arrays.iter().find(|(name, _)| name == wanted) {
-            Some((name, _)) => Ok(name.clone()),
-            None => Err(LatentError::format(
-                path,
-                format!("an array '{wanted}'"),
-                list(),
-            )),
-        };
-    }
-    let grids: Vec<&String> = arrays
-        .iter()
-        .filter(|(_, header)| {
-            header
-                .as_ref()
-                .is_ok_and(|header| (3..=4).contains(&header.sides.len()))
-        })
-        .map(|(name, _)| name)
-        .collect();
-    let telling = CODES
-        .iter()
-        .find_map(|code| grids.iter().find(|name| *name == code));
-    match (&grids[..], telling) {
-        ([only], _) => Ok((*only).clone()),
-        (_, Some(name)) => {
-            notes.push(format!(
-                "codes from the array '{name}' (--array NAME for another)"
-            ));
-            Ok((*name).clone())
-        }
-        ([], None) => {
-            let expected = "an array of codes with 3 or 4 axes";
-            Err(LatentError::format(path, expected, list()))
-        }
-        _ => {
-            let expected = "one array with 3 or 4 axes, or --array NAME to say which one";
-            Err(LatentError::format(path, expected, list()))
-        }
-    }
 }
 
 /// One array of the archive as a stream.

@@ -6,6 +6,7 @@ use image::imageops::{self, FilterType};
 use image::{DynamicImage, ImageBuffer, Luma, Rgb};
 
 use super::Colour;
+use super::alpha::{Background, luma};
 use crate::latent::{LatentError, MAX_BITS};
 
 /// One decoded image: height × width pixels of 1 or 3 values in 0..=1, values innermost.
@@ -30,6 +31,10 @@ pub(in crate::latent) struct Sides {
 pub(in crate::latent) struct Form {
     pub(in crate::latent) resize: Option<(u32, u32)>,
     pub(in crate::latent) colour: Option<Colour>,
+    /// Red, green and blue of what lies behind transparent pixels, where it was said.
+    pub(in crate::latent) background: Option<[u8; 3]>,
+    /// Whether rows become columns.
+    pub(in crate::latent) transpose: bool,
     pub(in crate::latent) purpose: Purpose,
 }
 
@@ -56,6 +61,11 @@ impl Form {
         self.resize.is_some()
     }
 
+    /// What lies behind transparent pixels.
+    pub(super) fn behind(&self) -> Background {
+        Background(self.background.unwrap_or_default())
+    }
+
     /// What one value becomes, in a word.
     pub(super) fn unit(&self) -> &'static str {
         match self.purpose {
@@ -72,7 +82,12 @@ impl Form {
         width: u32,
         channels: u32,
     ) -> Result<Sides, LatentError> {
-        let (height, width) = self.resize.unwrap_or((height, width));
+        let turned = if self.transpose {
+            (width, height)
+        } else {
+            (height, width)
+        };
+        let (height, width) = self.resize.unwrap_or(turned);
         let channels = if self.one_value_a_pixel() {
             1
         } else {
@@ -113,10 +128,13 @@ impl Form {
 
     /// One image, brought to this form.
     pub(super) fn apply(&self, pixels: Pixels) -> Pixels {
-        let chosen = self.choose(pixels);
+        let mut pixels = self.choose(pixels);
+        if self.transpose {
+            pixels = transpose(pixels);
+        }
         match self.resize {
-            Some(size) => scale(chosen, size),
-            None => chosen,
+            Some(size) => scale(pixels, size),
+            None => pixels,
         }
     }
 
@@ -133,7 +151,12 @@ impl Form {
             Some((height, width)) => format!(", resized to {height}x{width}"),
             None => String::new(),
         };
-        format!("{colour}{resize}")
+        let background = match self.background {
+            Some(background) => format!(", over {}", Background(background).name()),
+            None => String::new(),
+        };
+        let transpose = if self.transpose { ", transposed" } else { "" };
+        format!("{colour}{background}{transpose}{resize}")
     }
 
     fn choose(&self, pixels: Pixels) -> Pixels {
@@ -143,7 +166,7 @@ impl Form {
         let values = match self.colour {
             _ if pixels.channels == 1 => return pixels,
             None | Some(Colour::Rgb) => return pixels,
-            Some(Colour::Gray) => pick(luma),
+            Some(Colour::Gray) => pick(|rgb| luma(rgb.map(f64::from)) as f32),
             Some(Colour::Red) => pick(|rgb| rgb[0]),
             Some(Colour::Green) => pick(|rgb| rgb[1]),
             Some(Colour::Blue) => pick(|rgb| rgb[2]),
@@ -156,10 +179,23 @@ impl Form {
     }
 }
 
-/// The Rec. 709 luma. In f64, so that white stays 1 and gray stays what it is.
-fn luma([red, green, blue]: &[f32; 3]) -> f32 {
-    let sum = 0.2126 * f64::from(*red) + 0.7152 * f64::from(*green) + 0.0722 * f64::from(*blue);
-    sum as f32
+/// Rows become columns.
+fn transpose(pixels: Pixels) -> Pixels {
+    let (h, w) = (pixels.height as usize, pixels.width as usize);
+    let each = pixels.channels as usize;
+    let mut values = Vec::with_capacity(pixels.values.len());
+    for col in 0..w {
+        for row in 0..h {
+            let at = (row * w + col) * each;
+            values.extend_from_slice(&pixels.values[at..at + each]);
+        }
+    }
+    Pixels {
+        height: pixels.width,
+        width: pixels.height,
+        channels: pixels.channels,
+        values,
+    }
 }
 
 /// Scales with a triangle filter, which averages what it shrinks and overshoots nowhere.
@@ -198,7 +234,7 @@ pub(super) fn of_byte(sample: u8) -> f32 {
     f32::from(sample) / 255.0
 }
 
-/// The pixels of a decoded image file: alpha dropped, 16-bit samples scaled.
+/// The pixels of a decoded image file without alpha, 16-bit samples scaled.
 pub(super) fn of_image(image: DynamicImage) -> Pixels {
     let (width, height) = (image.width(), image.height());
     let deep = image.color().bytes_per_pixel() / image.color().channel_count() > 1;

@@ -3,9 +3,11 @@
 
 use std::path::{Path, PathBuf};
 
+use super::checks::stop_if_asked;
+use super::opened::{Opened, OwnLabels};
 use super::pixels::{Form, Pixels, Sides};
 use super::recognise::Kind;
-use super::{Labels, cifar, folder, idx, labels, stop_if_asked};
+use super::{Labels, cifar, folder, idx};
 use crate::latent::LatentError;
 use crate::progress::Observer;
 
@@ -29,34 +31,8 @@ pub(in crate::latent) struct Reader {
     source: Source,
 }
 
-/// Where the labels are.
-pub(super) enum OwnLabels {
-    /// Nowhere, or not wanted.
-    None,
-    /// All of them.
-    Known(Vec<i64>),
-    /// In the records, read along with the images: those so far.
-    Growing(Vec<i64>),
-}
-
-impl From<Option<Vec<i64>>> for OwnLabels {
-    fn from(labels: Option<Vec<i64>>) -> Self {
-        labels.map_or(Self::None, Self::Known)
-    }
-}
-
-/// What each format finds out when it is opened.
-pub(super) struct Opened {
-    pub(super) path: PathBuf,
-    pub(super) sides: Sides,
-    pub(super) total: usize,
-    pub(super) labels: OwnLabels,
-    pub(super) notes: Vec<String>,
-    pub(super) name: String,
-    pub(super) source: Source,
-}
-
-pub(super) enum Source {
+/// What the images are read from.
+enum Source {
     Idx(idx::Images),
     Cifar(cifar::Records),
     Files(folder::Files),
@@ -74,37 +50,51 @@ impl Reader {
     ) -> Result<Self, LatentError> {
         let first = &inputs[0];
         let opened = match kind {
-            Kind::IdxImages => idx::open(first, &form, wanted)?,
-            Kind::Cifar => cifar::open(inputs, &form, wanted)?,
-            Kind::CifarFolder => cifar::open(&cifar::batches(first)?, &form, wanted)?,
-            Kind::Image => folder::open_files(inputs, &form, wanted)?,
-            Kind::Folder => folder::open(first, &form, wanted)?,
-            Kind::Npy | Kind::Npz => {
+            Kind::IdxImages => idx::open(first, &form, wanted)?.map(Source::Idx),
+            Kind::Cifar(flavour) => cifar::open(inputs, flavour, &form, wanted)?.map(Source::Cifar),
+            Kind::CifarFolder(flavour) => {
+                // Gone since they were recognised.
+                let Some((_, batches)) = cifar::batches(first)? else {
+                    return Err(LatentError::Empty { path: first.into() });
+                };
+                cifar::open(&batches, flavour, &form, wanted)?.map(Source::Cifar)
+            }
+            Kind::Image => folder::open_files(inputs, &form, wanted)?.map(Source::Files),
+            Kind::Folder => folder::open(first, &form, wanted)?.map(Source::Files),
+            Kind::Npy | Kind::Npz | Kind::Safetensors => {
                 return Err(LatentError::format(
                     first,
-                    "images: MNIST IDX, CIFAR-10 batches (.bin), image files or a folder of them",
+                    "images: MNIST IDX, CIFAR batches (.bin), image files or a folder of them",
                     format!(
                         "{kind}: codes are no pictures; `bitquilt import` makes latents of them"
                     ),
                 ));
             }
         };
-        let count = most.map_or(opened.total, |most| most.min(opened.total));
-        let mut own = opened.labels;
+        let Opened {
+            path,
+            sides,
+            total,
+            labels: mut own,
+            notes,
+            name,
+            source,
+        } = opened;
+        let count = most.map_or(total, |most| most.min(total));
         if let OwnLabels::Known(labels) = &mut own {
             labels.truncate(count);
         }
         Ok(Self {
-            path: opened.path,
+            path,
             form,
-            sides: opened.sides,
-            total: opened.total,
+            sides,
+            total,
             count,
             read: 0,
             own,
-            notes: opened.notes,
-            name: opened.name,
-            source: opened.source,
+            notes,
+            name,
+            source,
         })
     }
 
@@ -127,7 +117,7 @@ impl Reader {
         let made = match &mut self.source {
             Source::Idx(images) => images.next(most.min(chunk(images.image_bytes())), make)?,
             Source::Cifar(records) => {
-                let most = most.min(chunk(cifar::RECORD as usize));
+                let most = most.min(chunk(records.record_bytes()));
                 let (made, labels) = records.next(most, make)?;
                 if let OwnLabels::Growing(all) = &mut self.own {
                     all.extend(labels);
@@ -177,9 +167,13 @@ impl Reader {
         }
     }
 
-    /// What was chosen, found or skipped on the user's behalf.
-    pub(in crate::latent) fn notes(&self) -> &[String] {
-        &self.notes
+    /// What was chosen, found or skipped on the user's behalf, and what was done to the images read so far.
+    pub(in crate::latent) fn notes(&self) -> Vec<String> {
+        let mut notes = self.notes.clone();
+        if let Source::Files(files) = &self.source {
+            notes.extend(files.notes(&self.form));
+        }
+        notes
     }
 
     /// The input's name, the colours, the size and how many images, where these are not the input's own.
@@ -196,16 +190,4 @@ impl Reader {
 /// Images in [`CHUNK`] bytes.
 fn chunk(image_bytes: usize) -> usize {
     (CHUNK / image_bytes.max(1)).max(1)
-}
-
-/// The labels of an input whose records carry them.
-pub(super) fn labels_of_records(
-    wanted: &Labels,
-    count: usize,
-    notes: &mut Vec<String>,
-) -> Result<OwnLabels, LatentError> {
-    Ok(match wanted {
-        Labels::Auto => OwnLabels::Growing(Vec::new()),
-        other => labels::choose(other, labels::Own::No, count, notes)?.into(),
-    })
 }

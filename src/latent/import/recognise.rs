@@ -4,40 +4,44 @@ use std::fmt;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-use super::cifar;
-use super::input::Input;
+use super::cifar::{self, Flavour};
+use super::input::{Input, read_error};
+use super::safetensors;
+use super::sniff::{idx_dtype, idx_length, image_format, shown};
 use crate::latent::LatentError;
 
 /// What this program can read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(in crate::latent) enum Kind {
     IdxImages,
-    Cifar,
-    CifarFolder,
+    Cifar(Flavour),
+    CifarFolder(Flavour),
     Image,
     Folder,
     Npy,
     Npz,
+    Safetensors,
 }
 
 impl Kind {
     /// Whether it is an array of codes.
     pub(in crate::latent) fn is_codes(self) -> bool {
-        matches!(self, Self::Npy | Self::Npz)
+        matches!(self, Self::Npy | Self::Npz | Self::Safetensors)
     }
 }
 
 impl fmt::Display for Kind {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::IdxImages => "a file of gray images (IDX)",
-            Self::Cifar => "a CIFAR-10 batch",
-            Self::CifarFolder => "a folder of CIFAR-10 batches",
-            Self::Image => "an image",
-            Self::Folder => "a folder",
-            Self::Npy => "an array (.npy)",
-            Self::Npz => "an archive of arrays (.npz)",
-        })
+        match self {
+            Self::IdxImages => f.write_str("a file of gray images (IDX)"),
+            Self::Cifar(flavour) => write!(f, "a {} batch", flavour.name()),
+            Self::CifarFolder(flavour) => write!(f, "a folder of {} batches", flavour.name()),
+            Self::Image => f.write_str("an image"),
+            Self::Folder => f.write_str("a folder"),
+            Self::Npy => f.write_str("an array (.npy)"),
+            Self::Npz => f.write_str("an archive of arrays (.npz)"),
+            Self::Safetensors => f.write_str("a file of tensors (.safetensors)"),
+        }
     }
 }
 
@@ -53,11 +57,11 @@ pub(in crate::latent) fn recognise(inputs: &[PathBuf]) -> Result<Kind, LatentErr
     let one = kind(first)?;
     for other in &inputs[1..] {
         let found = kind(other)?;
-        if found != one || !matches!(one, Kind::Cifar | Kind::Image) {
+        if found != one || !matches!(one, Kind::Cifar(_) | Kind::Image) {
             return Err(LatentError::format(
                 other,
                 format!(
-                    "one input; only CIFAR-10 batches, or image files, are read several at a \
+                    "one input; only CIFAR batches, or image files, are read several at a \
                      time, and {} is {one}",
                     first.display()
                 ),
@@ -75,11 +79,9 @@ fn kind(path: &Path) -> Result<Kind, LatentError> {
         return Err(LatentError::format(path, expected, "nothing of that name"));
     }
     if fs_err::metadata(path)?.is_dir() {
-        let cifar = !cifar::batches(path)?.is_empty();
-        return Ok(if cifar {
-            Kind::CifarFolder
-        } else {
-            Kind::Folder
+        return Ok(match cifar::batches(path)? {
+            Some((flavour, _)) => Kind::CifarFolder(flavour),
+            None => Kind::Folder,
         });
     }
     let mut input = Input::open(path)?;
@@ -88,14 +90,25 @@ fn kind(path: &Path) -> Result<Kind, LatentError> {
     (&mut input)
         .take(64)
         .read_to_end(&mut head)
-        .map_err(|error| super::input::read_error(path, error))?;
+        .map_err(|error| read_error(path, error))?;
 
-    let cifar_sized = !input.is_gzip() && length > 0 && length.is_multiple_of(cifar::RECORD);
+    // Before CIFAR: a header of few bytes begins like a label.
+    if !input.is_gzip() && safetensors::begins_like_one(&head) {
+        return Ok(Kind::Safetensors);
+    }
+    let cifar_sized = Flavour::ALL
+        .iter()
+        .any(|flavour| length > 0 && length.is_multiple_of(flavour.record() as u64));
+    let cifar_sized = cifar_sized && !input.is_gzip();
+    if let [0, 0, 8, 3, ..] = head[..]
+        && (!cifar_sized || idx_length(&head) == Some(length))
+    {
+        return Ok(Kind::IdxImages);
+    }
+    if cifar_sized && let Some(flavour) = cifar::flavour(path, length, &head)? {
+        return Ok(Kind::Cifar(flavour));
+    }
     match head[..] {
-        [0, 0, 8, 3, ..] if !cifar_sized || idx_length(&head) == Some(length) => {
-            return Ok(Kind::IdxImages);
-        }
-        _ if cifar_sized && head[0] < 10 => return Ok(Kind::Cifar),
         [0, 0, dtype, axes, ..] if idx_dtype(dtype).is_some() && (1..=8).contains(&axes) => {
             let hint = if (dtype, axes) == (8, 1) {
                 ": these are labels; give the images, and these with --labels"
@@ -129,67 +142,9 @@ fn kind(path: &Path) -> Result<Kind, LatentError> {
     if image_format(&head).is_some() {
         return Ok(Kind::Image);
     }
-    let safetensors = head.get(8) == Some(&b'{')
-        && head
-            .first_chunk()
-            .is_some_and(|size| u64::from_le_bytes(*size) < length);
-    if safetensors {
-        return Err(LatentError::format(
-            path,
-            "images or an array to import",
-            "a safetensors file: if bitquilt wrote it, it is imported already and every other \
-             verb reads it; arrays of another program can be saved as .npy",
-        ));
-    }
     Err(LatentError::format(
         path,
-        "IDX images, CIFAR-10 batches (.bin), a folder of images, or an array of codes (.npy, .npz)",
+        "IDX images, CIFAR batches (.bin), a folder of images, or an array of codes (.npy, .npz, .safetensors)",
         shown(&head),
     ))
-}
-
-/// The image format of a file that begins so, whether or not this program reads it.
-pub(super) fn image_format(head: &[u8]) -> Option<image::ImageFormat> {
-    let format = image::guess_format(head).ok()?;
-    // Two letters are little to go by: a text may begin with them.
-    let sure = match format {
-        image::ImageFormat::Pnm => head.get(2).is_some_and(u8::is_ascii_whitespace),
-        image::ImageFormat::Bmp => head.get(6..10) == Some(&[0; 4]),
-        _ => true,
-    };
-    sure.then_some(format)
-}
-
-/// The length that an IDX file of 3 axes of bytes has by its header.
-fn idx_length(head: &[u8]) -> Option<u64> {
-    let sides = head.get(4..16)?.as_chunks::<4>().0;
-    let product = sides.iter().try_fold(1u64, |product, side| {
-        product.checked_mul(u64::from(u32::from_be_bytes(*side)))
-    });
-    product?.checked_add(16)
-}
-
-fn idx_dtype(code: u8) -> Option<&'static str> {
-    match code {
-        0x08 => Some("unsigned bytes"),
-        0x09 => Some("signed bytes"),
-        0x0b => Some("16-bit integers"),
-        0x0c => Some("32-bit integers"),
-        0x0d => Some("32-bit floats"),
-        0x0e => Some("64-bit floats"),
-        _ => None,
-    }
-}
-
-/// The first bytes, for a message.
-pub(super) fn shown(head: &[u8]) -> String {
-    if head.is_empty() {
-        return "an empty file".to_owned();
-    }
-    let bytes: Vec<_> = head
-        .iter()
-        .take(8)
-        .map(|byte| format!("{byte:02x}"))
-        .collect();
-    format!("a file that begins with the bytes {}", bytes.join(" "))
 }

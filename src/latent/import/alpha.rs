@@ -1,0 +1,100 @@
+//! Colours mixed: transparent pixels over a background, three values to gray.
+//!
+//! Colours are mixed as the file has them, as sRGB values and not as amounts of light: so do viewers and
+//! browsers, and the bits are then those of the picture that one sees.
+
+use std::path::Path;
+
+use super::Colour;
+use crate::latent::LatentError;
+
+/// The Rec. 709 luma. In f64, so that white stays 1 and gray stays what it is.
+pub(super) fn luma([red, green, blue]: [f64; 3]) -> f64 {
+    0.2126 * red + 0.7152 * green + 0.0722 * blue
+}
+
+/// What lies behind transparent pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Background(pub(super) [u8; 3]);
+
+impl Background {
+    /// "black", "white" or "#rrggbb".
+    pub(super) fn name(self) -> String {
+        match self.0 {
+            [0, 0, 0] => "black".to_owned(),
+            [255, 255, 255] => "white".to_owned(),
+            [red, green, blue] => format!("#{red:02x}{green:02x}{blue:02x}"),
+        }
+    }
+
+    /// What lies behind a pixel of `colours` values, each 0 to 255. Gray images stay gray.
+    pub(super) fn behind(
+        self,
+        path: &Path,
+        colours: usize,
+        colour: Option<Colour>,
+    ) -> Result<Vec<f64>, LatentError> {
+        let rgb = self.0.map(f64::from);
+        let [red, green, blue] = rgb;
+        let one = match colour {
+            _ if colours == 3 => return Ok(rgb.to_vec()),
+            _ if red == green && green == blue => red,
+            Some(Colour::Gray) => luma(rgb),
+            Some(Colour::Red) => red,
+            Some(Colour::Green) => green,
+            Some(Colour::Blue) => blue,
+            None | Some(Colour::Rgb) => {
+                return Err(LatentError::format(
+                    path,
+                    "a gray background behind gray images (--background black, white or #808080), or --gray",
+                    format!(
+                        "a gray image with transparency, and --background {}",
+                        self.name()
+                    ),
+                ));
+            }
+        };
+        Ok(vec![one])
+    }
+}
+
+/// Colours over a background, and whether any of it is seen.
+pub(super) struct Composite {
+    /// In 0..=1, values innermost.
+    pub(super) values: Vec<f32>,
+    pub(super) transparent: bool,
+}
+
+/// Pixels of as many values as `behind` has, and alpha, each up to `white` → their values over `behind`.
+/// Where alpha is `white`, the value is the pixel's own to the last bit.
+pub(super) fn composite<S>(samples: &[S], white: S, behind: &[f64]) -> Composite
+where
+    S: Copy + PartialEq + Into<f32> + Into<f64>,
+{
+    let most: f64 = white.into();
+    let mut values = Vec::with_capacity(samples.len() / (behind.len() + 1) * behind.len());
+    let mut transparent = false;
+    for pixel in samples.chunks_exact(behind.len() + 1) {
+        let (colours, alpha) = pixel.split_at(behind.len());
+        if alpha[0] == white {
+            let most: f32 = white.into();
+            values.extend(
+                colours
+                    .iter()
+                    .map(|&sample| Into::<f32>::into(sample) / most),
+            );
+            continue;
+        }
+        transparent = true;
+        let alpha: f64 = alpha[0].into();
+        for (&sample, behind) in colours.iter().zip(behind) {
+            let sample: f64 = sample.into();
+            let mixed = sample * alpha + behind * (most / 255.0) * (most - alpha);
+            values.push((mixed / (most * most)) as f32);
+        }
+    }
+    Composite {
+        values,
+        transparent,
+    }
+}

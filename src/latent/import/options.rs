@@ -1,0 +1,121 @@
+//! How to import: what the user can say.
+
+use std::path::{Path, PathBuf};
+
+use crate::latent::Shape;
+
+/// What becomes of the colours of an image. Gray images have one bit a pixel whatever is chosen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Colour {
+    /// Three bits a pixel, K = 3: red, green and blue, each thresholded.
+    Rgb,
+    /// One bit a pixel: the luma (Rec. 709 weights), thresholded.
+    Gray,
+    /// One bit a pixel: the red value, thresholded.
+    Red,
+    /// One bit a pixel: the green value, thresholded.
+    Green,
+    /// One bit a pixel: the blue value, thresholded.
+    Blue,
+}
+
+/// What the axes of an array of codes are, N latents first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Layout {
+    /// `[N, H, W]`: one bit, or one index, a site.
+    Nhw,
+    /// `[N, L, K]`: the sites of a grid in raster order, and the K bits of each.
+    Nlk,
+    /// `[N, H, W, K]`.
+    Nhwc,
+    /// `[N, K, H, W]`.
+    Nchw,
+}
+
+/// Which bit of an integer or of a byte comes first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BitOrder {
+    /// The highest: `numpy.packbits` where nothing else is said; LFQ in vector-quantize-pytorch, BSQ.
+    MsbFirst,
+    /// The lowest: `numpy.packbits(bitorder="little")`; LFQ in Open-MAGVIT2 and MaskBit.
+    LsbFirst,
+}
+
+/// What the elements of an array of codes are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Coding {
+    /// One bit each: {0, 1} or {−1, +1}.
+    #[default]
+    Bits,
+    /// The index of one site's code each, 0 to 2^bits − 1.
+    Indices {
+        /// K, 1 to 64.
+        bits: u32,
+        /// Which bit of the index is channel 0. There is no default: see [`BitOrder`].
+        order: Option<BitOrder>,
+    },
+    /// Eight bits each: rows of bytes, as `numpy.packbits` makes them of H×W×K bits, channels innermost.
+    Packed {
+        /// Which bit of a byte comes first.
+        order: BitOrder,
+        /// H×W×K.
+        shape: Shape,
+    },
+}
+
+/// Where the labels come from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Labels {
+    /// From the input itself, or for IDX images from the file beside it that is named after it.
+    #[default]
+    Auto,
+    /// From this file: IDX of one axis, or `.npy` of one axis of integers. For CIFAR-100, the names `fine`
+    /// and `coarse` are the two labels of its records; a file of such a name is `./fine`.
+    File(PathBuf),
+    /// None, whatever the input has.
+    Leave,
+}
+
+/// Which of the two labels of a CIFAR-100 record.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Level {
+    Fine,
+    Coarse,
+}
+
+impl Level {
+    /// The level of which this is the name.
+    pub(super) fn of(path: &Path) -> Option<Self> {
+        match path.to_str()? {
+            "fine" => Some(Self::Fine),
+            "coarse" => Some(Self::Coarse),
+            _ => None,
+        }
+    }
+}
+
+/// How to import. An option that does not fit the input is refused, never ignored.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct ImportOptions {
+    /// Images: a bit is 1 when value / white ≥ threshold, in (0, 1]; 0.5 when `None`.
+    pub threshold: Option<f32>,
+    /// Images: height and width, in pixels, to scale every image to before it is thresholded.
+    pub resize: Option<(u32, u32)>,
+    /// Colour images: [`Colour::Rgb`] when `None`.
+    pub colour: Option<Colour>,
+    /// Image files: red, green and blue of what lies behind transparent pixels; black when `None`.
+    pub background: Option<[u8; 3]>,
+    /// Images: rows become columns, before anything is scaled.
+    pub transpose: bool,
+    /// Codes: what the axes are. Four axes have no default; three have one only where one reading makes
+    /// sense.
+    pub layout: Option<Layout>,
+    /// Codes whose sites are one axis, `[N, L]` or `[N, L, K]`: H and W, with H·W = L.
+    pub grid: Option<(u32, u32)>,
+    /// Codes: what the elements are; one bit each when `None`.
+    pub coding: Option<Coding>,
+    /// `.npz`, `.safetensors`: the name of the array that holds the codes.
+    pub array: Option<String>,
+    /// Where the labels come from.
+    pub labels: Labels,
+}
