@@ -423,14 +423,14 @@ fn no_condition() -> String {
 }
 
 /// A JSON object with its keys in order.
-type Document = BTreeMap<String, serde_json::Value>;
+pub(super) type Document = BTreeMap<String, serde_json::Value>;
 
 /// XXH3-128 of the document without its checksum, as compact JSON with sorted keys.
 #[expect(
     clippy::expect_used,
     reason = "`Value` holds nothing that JSON cannot write; the checksum of nothing would fit any document"
 )]
-fn checksum(document: &Document) -> String {
+pub(super) fn checksum(document: &Document) -> String {
     // The maps of `Value` are sorted as well.
     let text = serde_json::to_vec(document).expect("a document that JSON can write");
     format!("{:032x}", xxh3_128(&text))
