@@ -31,6 +31,8 @@ mod draws;
 mod eval;
 /// P8, P4 with a network: whose bits it answers, that they are marked and no others are.
 mod fallback;
+/// What fuzzing found.
+mod fuzzed;
 /// Files of every format version open for ever.
 mod golden;
 /// Where the methods differ by more than anybody can wait for.

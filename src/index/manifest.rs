@@ -1,7 +1,7 @@
 //! `manifest.json`: what an index is. Written last, by rename: a folder without it is not an index.
 //! Its JSON Schema is `schemas/manifest.schema.json`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
 
@@ -371,6 +371,18 @@ impl Manifest {
                         entry.contexts, entry.window
                     ),
                 ));
+            }
+        }
+        // A text that is no window is refused where it is read.
+        let mut windows = BTreeSet::new();
+        let parsed = self
+            .windows
+            .iter()
+            .map_while(|w| w.window.parse::<Window>().ok());
+        for window in parsed {
+            if !windows.insert(window) {
+                let found = format!("{window} more than once");
+                return Err(("windows that differ", found));
             }
         }
         if database_number(&self.database).is_none() {
