@@ -165,7 +165,7 @@ fn a_manifest_with_numbers_that_cannot_be_is_refused() {
     drop(index);
     let sound = folder.path().join("index");
     type Change = fn(&mut serde_json::Map<String, serde_json::Value>);
-    let lies: [(&str, Change); 14] = [
+    let lies: [(&str, Change); 15] = [
         ("no latents", |fields| fields["latents"] = 0.into()),
         ("latents", |fields| fields["latents"] = (1u64 << 40).into()),
         ("all latents", |fields| fields["latents"] = u64::MAX.into()),
@@ -191,6 +191,10 @@ fn a_manifest_with_numbers_that_cannot_be_is_refused() {
         }),
         ("excluded twice", |fields| {
             fields.insert("excluded".into(), serde_json::json!([[30, 40], [30, 40]]));
+        }),
+        ("a window twice", |fields| {
+            let windows = fields["windows"].as_array_mut().unwrap();
+            windows.push(windows[0].clone());
         }),
         ("a database elsewhere", |fields| {
             fields["database"] = "../index/db".into()

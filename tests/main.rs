@@ -31,6 +31,10 @@ mod draws;
 mod eval;
 /// P8, P4 with a network: whose bits it answers, that they are marked and no others are.
 mod fallback;
+/// What fuzzing found.
+mod fuzzed;
+/// Files of every format version open for ever.
+mod golden;
 /// Where the methods differ by more than anybody can wait for.
 mod hard;
 /// Images whole are what the importer sees of them.
@@ -66,6 +70,9 @@ mod neural_bits;
 /// Codes of a network, drawn as what they stand for.
 #[cfg(feature = "neural")]
 mod neural_codes;
+/// Checkpoints of every format version open for ever.
+#[cfg(feature = "neural")]
+mod neural_golden;
 /// What `generate` can be told, through the real program.
 mod options;
 /// The right answers, by brute force.

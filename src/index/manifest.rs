@@ -1,7 +1,7 @@
 //! `manifest.json`: what an index is. Written last, by rename: a folder without it is not an index.
 //! Its JSON Schema is `schemas/manifest.schema.json`.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 use std::path::Path;
 
@@ -373,6 +373,18 @@ impl Manifest {
                 ));
             }
         }
+        // A text that is no window is refused where it is read.
+        let mut windows = BTreeSet::new();
+        let parsed = self
+            .windows
+            .iter()
+            .map_while(|w| w.window.parse::<Window>().ok());
+        for window in parsed {
+            if !windows.insert(window) {
+                let found = format!("{window} more than once");
+                return Err(("windows that differ", found));
+            }
+        }
         if database_number(&self.database).is_none() {
             return Err((
                 "the name of a database folder, as db or db-1",
@@ -423,14 +435,14 @@ fn no_condition() -> String {
 }
 
 /// A JSON object with its keys in order.
-type Document = BTreeMap<String, serde_json::Value>;
+pub(super) type Document = BTreeMap<String, serde_json::Value>;
 
 /// XXH3-128 of the document without its checksum, as compact JSON with sorted keys.
 #[expect(
     clippy::expect_used,
     reason = "`Value` holds nothing that JSON cannot write; the checksum of nothing would fit any document"
 )]
-fn checksum(document: &Document) -> String {
+pub(super) fn checksum(document: &Document) -> String {
     // The maps of `Value` are sorted as well.
     let text = serde_json::to_vec(document).expect("a document that JSON can write");
     format!("{:032x}", xxh3_128(&text))

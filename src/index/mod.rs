@@ -8,6 +8,8 @@ mod build;
 mod error;
 mod extract;
 mod found;
+#[cfg(fuzzing)]
+pub mod fuzzing;
 mod gather;
 mod histogram;
 mod identity;

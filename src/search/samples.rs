@@ -203,9 +203,17 @@ impl SampleSet {
         }
         let min_count = match &min_count {
             None => 1,
+            // By 0 occurrences anything would be supported.
             Some(text) => text
                 .parse()
-                .map_err(|_| wrong("a number in samples.min_count".to_owned(), text.clone()))?,
+                .ok()
+                .filter(|count| *count > 0)
+                .ok_or_else(|| {
+                    wrong(
+                        "a number of at least 1 in samples.min_count".to_owned(),
+                        text.clone(),
+                    )
+                })?,
         };
         let without = match &without {
             None => Ids::default(),

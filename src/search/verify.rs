@@ -2,7 +2,7 @@
 //! answered it; bits that the network answered are marked as such and counted. From the index, or from the
 //! training latents alone.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use rayon::prelude::*;
 
@@ -176,6 +176,9 @@ pub fn verify_from_latents(
     if samples.answered_by.is_none() || windows.is_empty() {
         windows = vec![otherwise];
     }
+    // A file may name a window twice; its bits are counted once.
+    let mut named = HashSet::new();
+    windows.retain(|window| named.insert(*window));
     for window in windows {
         // Refuses a window that does not fit; nothing else of it is used.
         for shape in [shape, on] {

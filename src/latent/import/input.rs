@@ -8,7 +8,7 @@ use flate2::read::MultiGzDecoder;
 use crate::latent::LatentError;
 
 /// Deflate cannot pack tighter: 258 bytes in 2 bits.
-const MOST_GZIP_RATIO: u64 = 1032;
+pub(super) const MOST_DEFLATE_RATIO: u64 = 1032;
 
 /// An open input file.
 pub(super) struct Input {
@@ -67,7 +67,7 @@ impl Input {
         meaning: &str,
     ) -> Result<(), LatentError> {
         let most = if self.gzip {
-            self.length.saturating_mul(MOST_GZIP_RATIO)
+            self.length.saturating_mul(MOST_DEFLATE_RATIO)
         } else {
             self.length
         };

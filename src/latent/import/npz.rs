@@ -1,13 +1,15 @@
 //! `.npz` archives.
 
-use std::io::{BufReader, Read};
+use std::io::{self, BufReader, Read};
 use std::path::{Path, PathBuf};
 
 use npyz::npz::{NpzArchive, file_name_from_array_name};
+use npyz::zip::read::ZipFile;
+use npyz::zip::{CompressionMethod, ZipArchive};
 
 use super::checks::name_of;
 use super::geometry::Geometry;
-use super::input::read_error;
+use super::input::{MOST_DEFLATE_RATIO, read_error};
 use super::labels::{self, Own};
 use super::named::{self, Named};
 use super::npy::Header;
@@ -39,7 +41,7 @@ pub(super) fn import(
     let name = named::codes(path, options, &arrays, &mut notes)?;
     let (mut set, words) = open(&mut archive, path, &name, |mut reader, member| {
         let header = Header::read(&mut reader, member)?;
-        check_length(&header, reader.announced, member)?;
+        check_length(&header, &reader, member)?;
         let geometry = Geometry::of(&header.array, member, options)?;
         let set = codes::read(&header.array, &geometry, &mut reader, member, observer)?;
         reader.end(member)?;
@@ -51,7 +53,7 @@ pub(super) fn import(
             let count = set.len();
             Own::Read(open(&mut archive, path, &name, |mut reader, member| {
                 let header = Header::read(&mut reader, member)?;
-                check_length(&header, reader.announced, member)?;
+                check_length(&header, &reader, member)?;
                 let labels = header.array.integers(&mut reader, member, count)?;
                 reader.end(member)?;
                 Ok(labels)
@@ -71,6 +73,8 @@ struct Member<R> {
     reader: R,
     /// Bytes that the archive says it has.
     announced: u64,
+    /// Bytes that it can have, by those of the archive.
+    most: u64,
 }
 
 impl<R: Read> Read for Member<R> {
@@ -106,30 +110,69 @@ fn open<T>(
 ) -> Result<T, LatentError> {
     let member: PathBuf = path.join(name);
     let zip = archive.zip_archive();
-    let file = zip
-        .by_name(&file_name_from_array_name(name))
+    let whole = fs_err::metadata(path)?.len();
+    let mut file = open_file(zip, name, &member)?;
+    let announced = file.size();
+    let packed = file.compressed_size().min(whole);
+    let most = match file.compression() {
+        CompressionMethod::Stored => packed,
+        CompressionMethod::Deflated => packed.saturating_mul(MOST_DEFLATE_RATIO),
+        // Packed by what numpy does not write, and without a bound: unpacked once to know.
+        _ => unpacked(&mut file.by_ref().take(announced)),
+    };
+    drop(file);
+    let mut reader = BufReader::with_capacity(1 << 16, open_file(zip, name, &member)?);
+    let opened = Member {
+        reader: &mut reader as &mut dyn Read,
+        announced,
+        most,
+    };
+    read(opened, &member)
+}
+
+/// How many bytes there are before the end, or before what cannot be unpacked.
+fn unpacked(reader: &mut impl Read) -> u64 {
+    let mut buffer = [0; 1 << 12];
+    let mut bytes = 0;
+    loop {
+        match reader.read(&mut buffer) {
+            Ok(read) if read > 0 => bytes += read as u64,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Ok(_) | Err(_) => return bytes,
+        }
+    }
+}
+
+fn open_file<'a>(
+    zip: &'a mut ZipArchive<BufReader<fs_err::File>>,
+    name: &str,
+    member: &Path,
+) -> Result<ZipFile<'a>, LatentError> {
+    zip.by_name(&file_name_from_array_name(name))
         .map_err(|error| {
             LatentError::format(
-                &member,
+                member,
                 "an array that can be unpacked: save it again",
                 error,
             )
-        })?;
-    let announced = file.size();
-    let mut reader = BufReader::with_capacity(1 << 16, file);
-    let reader: &mut dyn Read = &mut reader;
-    read(Member { reader, announced }, &member)
+        })
 }
 
-/// The archive and the array's own header must agree before anything is allocated.
-fn check_length(header: &Header, announced: u64, member: &Path) -> Result<(), LatentError> {
-    if header.file_bytes() == Some(announced) {
-        return Ok(());
-    }
+/// The archive and the array's own header must agree, and the archive must be able to hold the array, before anything is
+/// allocated.
+fn check_length<R>(header: &Header, reader: &Member<R>, member: &Path) -> Result<(), LatentError> {
+    let announced = reader.announced;
+    let found = match header.file_bytes() {
+        Some(bytes) if bytes == announced && bytes <= reader.most => return Ok(()),
+        Some(bytes) if bytes == announced => format!(
+            "a part of an archive that can hold at most {}: it is damaged",
+            reader.most
+        ),
+        _ => format!("{announced} bytes: it is damaged"),
+    };
     let expected = match header.file_bytes() {
         Some(bytes) => format!("{bytes} bytes: {}", header.describe()),
         None => header.describe(),
     };
-    let found = format!("{announced} bytes: it is damaged");
     Err(LatentError::format(member, expected, found))
 }
