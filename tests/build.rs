@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bitquilt::{
-    Anchor, BuildOptions, BuildReport, Condition, Ids, Index, IndexError, LatentSet, Observer,
+    Anchor, BuildOptions, BuildReport, Condition, Index, IndexError, LatentSet, Observer,
     Unobserved, build,
 };
 
