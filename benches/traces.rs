@@ -7,7 +7,8 @@ use std::hint::black_box;
 use std::path::Path;
 use std::time::Instant;
 
-use bitquilt::trace::{Background, TraceOptions, Tracer, Training, summarize};
+use bitquilt::provenance::Corpus;
+use bitquilt::trace::{Background, TraceOptions, Tracer, summarize};
 use bitquilt::{Index, LatentSet, Resident, Unobserved, Window};
 use serde_json::{Value, json};
 
@@ -42,7 +43,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let index = Index::open(Path::new(index))?;
     let set = LatentSet::read(Path::new(latents))?;
     let window: Window = window.parse()?;
-    let training = Training::load(&index, &Unobserved)?;
+    let training = Corpus::load(&index, &Unobserved)?;
     let load = |window| Resident::load(&window, &Unobserved).map(Some);
     let tables = index.windows().map(load).collect::<Result<Vec<_>, _>>()?;
     let options = TraceOptions {

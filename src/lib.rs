@@ -10,18 +10,21 @@
 //!
 //! | module | what is in it |
 //! | --- | --- |
-//! | [`latent`] | the bit grid, the latent set, its file, import and export |
-//! | [`window`] | which bits a context selects; packing a context into a key |
-//! | [`index`] | build (extract → sort → merge → ingest), RocksDB, lookup, postings, verification |
-//! | [`search`] | generation: the search for supported latents, samples files, their proof |
-//! | [`trace`] | where samples come from: support, postings, quilts of copied regions, nearest latents |
-//! | [`eval`] | metrics, each a pure function over latents, images or features; the index as a model |
+//! | [`trace`] | where samples come from: support, quilts of copied regions, summaries, the trace file and its map |
+//! | [`search`] | generation: rows, bits, constraints, back-off, a network where no window has a match |
+//! | [`picture`] | PNG pictures of latents and images, grids of them |
 //! | `neural` | (feature `neural`) the binary latent autoencoder, the ARVM and its peers, and the loop that trains them |
-//! | [`progress`] | how long work reports itself and is stopped |
-//! | [`cli`] | the `bitquilt` command, one file per verb |
+//! | [`provenance`] | what a copy is measured by: training latents in memory, footprints, information |
+//! | [`samples`] | the samples file and the proof that its bits are supported |
+//! | [`model`] | the index as a model; diagnostics of codes and encoders |
+//! | [`index`] | build (extract → sort → merge → ingest), RocksDB, lookup, postings, verification |
+//! | [`images`] | image files → pixels; import of images and codes |
+//! | [`window`] | which bits a context selects; packing a context into a key |
+//! | [`latent`] | the bit grid, the latent set, its file, sets of ids |
+//! | [`base`] | bits in words, whole-or-nothing files, memory, progress and stopping |
 //!
-//! Arrows run downwards only: cli → {neural → eval, search, trace} → index → window → latent. The library never
-//! prints, never reads the environment and never opens a path that it was not given.
+//! Each stands on those below it and on no other. The library never prints, never reads the environment and never opens a
+//! path that it was not given. The `bitquilt` command is a client of it like any other.
 //!
 //! # The worked example of the paper
 //!
@@ -82,29 +85,34 @@
 )]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
-pub mod cli;
-pub mod eval;
+pub mod base;
+pub mod images;
 pub mod index;
 pub mod latent;
+pub mod model;
 #[cfg(feature = "neural")]
 pub mod neural;
-pub mod progress;
+pub mod picture;
+pub mod provenance;
+pub mod samples;
 pub mod search;
-mod system;
 pub mod trace;
 pub mod window;
 
+pub use base::{Observer, Unobserved};
 pub use index::{
-    BuildOptions, BuildReport, Counts, Histogram, Ids, Index, IndexError, Interpolator, Manifest,
-    Posting, Postings, Resident, Source, WindowIndex, build,
+    BuildOptions, BuildReport, Counts, Histogram, Index, IndexError, Manifest, Posting, Postings,
+    Resident, Source, WindowIndex, build,
 };
-pub use latent::{Bits, Codec, LatentError, LatentSet, Shape};
-pub use progress::{Observer, Unobserved};
+pub use latent::{Bits, Codec, Ids, LatentError, LatentSet, Shape};
+pub use samples::{
+    Attempt, Counters, SampleSet, SamplesError, Status, verify_from_index, verify_from_latents,
+};
 pub use search::{
-    Attempt, Backoff, Constraint, Count, Counters, Fallback, FixedBits, Method, Policy, Rung,
-    SampleSet, Search, SearchError, SearchOptions, Status, Taken, Task, count, enumerate, generate,
-    verify_from_index, verify_from_latents,
+    Backoff, Constraint, Count, Fallback, FixedBits, Method, Policy, Rung, Search, SearchError,
+    SearchOptions, Taken, Task, count, enumerate, generate,
 };
 pub use window::{
-    Anchor, Condition, ContextKey, Contexts, Frame, Geometry, UpperKey, Window, WindowError,
+    Anchor, Condition, ContextKey, Contexts, Frame, Geometry, Interpolator, UpperKey, Window,
+    WindowError,
 };

@@ -1,7 +1,19 @@
-//! The `bitquilt` command: parse, run, exit code.
+//! The `bitquilt` command.
 
-use std::process::ExitCode;
+#![forbid(unsafe_code)]
+#![warn(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::dbg_macro,
+    clippy::todo,
+    clippy::unimplemented,
+    clippy::print_stdout
+)]
+#![cfg_attr(test, allow(clippy::unwrap_used))]
 
-fn main() -> ExitCode {
-    bitquilt::cli::main()
+mod cli;
+
+fn main() -> std::process::ExitCode {
+    cli::main()
 }

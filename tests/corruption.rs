@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use bitquilt::search::Run;
+use bitquilt::samples::Run;
 use bitquilt::{
     Anchor, FixedBits, Index, IndexError, LatentSet, SampleSet, SearchOptions, Unobserved, Window,
     generate,
@@ -276,14 +276,12 @@ fn sound_files(folder: &Path) -> [Vec<u8>; 2] {
     let task = crate::search::task(&held, &fixed, options);
     let attempts = generate(&task, 3, false, &Unobserved).unwrap();
     let run = Run {
-        fallback: None,
         shape: index.shape(),
         codec: bitquilt::Codec::Codes,
         source: String::new(),
         windows: &[window],
         label: None,
-        constraints: "",
-        options,
+        settings: &task.settings("", ""),
         attempts: &attempts,
         without: bitquilt::Ids::default(),
     };

@@ -2,11 +2,11 @@
 
 use std::path::Path;
 
-use bitquilt::eval::{
+use bitquilt::images::ImageSet;
+use bitquilt::model::{
     BlaeReport, BoundReport, CodeOverlap, FlipReport, NoiseForm, NoiseReport, Reconstruction,
     Saturation, SaturationReport, SplitReport, Triangular, bit_agreement, flip_bits, loss_bound,
 };
-use bitquilt::latent::images::ImageSet;
 use bitquilt::{LatentSet, Shape, Unobserved};
 use serde_json::{Value, json};
 

@@ -5,10 +5,10 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Condvar, Mutex};
 use std::time::Duration;
 
-use bitquilt::search::{
-    ANSWERED_INTERPOLATED, Fallback, INTERPOLATED, Policy, Run, verify_from_index,
-    verify_from_latents,
+use bitquilt::samples::{
+    ANSWERED_INTERPOLATED, INTERPOLATED, Run, verify_from_index, verify_from_latents,
 };
+use bitquilt::search::{Fallback, Policy};
 use bitquilt::{
     Attempt, Codec, Condition, Contexts, Ids, Interpolator, Method, SampleSet, Search, SearchError,
     SearchOptions, Status, Task, Unobserved, Window, enumerate, generate,
@@ -138,13 +138,8 @@ fn as_file(
         source: String::new(),
         windows,
         label,
-        constraints: "",
         without: Ids::default(),
-        options: SearchOptions {
-            min_count,
-            ..SearchOptions::default()
-        },
-        fallback: Some(("fake".to_owned(), Policy::OnNoMatch, None)),
+        settings: &[("min_count", min_count.to_string())],
         attempts,
     };
     run.write(&path).unwrap();

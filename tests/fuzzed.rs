@@ -3,7 +3,7 @@
 use std::io::{Cursor, Write};
 use std::path::Path;
 
-use bitquilt::search::ANSWERED_INTERPOLATED;
+use bitquilt::samples::ANSWERED_INTERPOLATED;
 use bitquilt::{
     Anchor, Condition, SampleSet, Unobserved, Window, verify_from_index, verify_from_latents,
 };
@@ -65,7 +65,7 @@ fn an_archive_that_announces_more_than_it_can_hold_is_refused_before_memory_is_t
 }
 
 /// The samples of an index by an index and by its latents.
-fn verdicts(samples: &SampleSet, windows: &[Window]) -> [bitquilt::search::SupportReport; 2] {
+fn verdicts(samples: &SampleSet, windows: &[Window]) -> [bitquilt::samples::SupportReport; 2] {
     let training = worked_example().set();
     let (_folder, index) = built(&training, windows, Anchor::None);
     let by_index = verify_from_index(&index, samples, windows[0], &Unobserved).unwrap();

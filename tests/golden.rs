@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use bitquilt::search::{ANSWERED_FIXED, ANSWERED_INTERPOLATED};
+use bitquilt::samples::{ANSWERED_FIXED, ANSWERED_INTERPOLATED};
 use bitquilt::{Index, LatentSet, SampleSet, Unobserved, Window};
 use serde_json::Value;
 

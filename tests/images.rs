@@ -6,8 +6,8 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::slice::from_ref;
 
-use bitquilt::latent::images::{ImageOptions, ImageSet, ImageStream};
-use bitquilt::latent::import::{Colour, ImportOptions, Labels, import};
+use bitquilt::images::import::{Colour, ImportOptions, Labels, import};
+use bitquilt::images::{ImageOptions, ImageSet, ImageStream};
 use bitquilt::{LatentError, LatentSet, Observer, Unobserved};
 use image::{DynamicImage, ImageBuffer, Luma};
 use proptest::prelude::*;

@@ -5,7 +5,7 @@ use std::fs;
 use std::io::ErrorKind;
 use std::path::Path;
 
-use bitquilt::latent::import::{ImportOptions, import};
+use bitquilt::images::import::{ImportOptions, import};
 use bitquilt::{Codec, LatentError, LatentSet, Observer, Shape, Unobserved};
 use image::{DynamicImage, GrayImage, ImageBuffer, Luma, Rgb};
 use proptest::prelude::*;

@@ -3,7 +3,7 @@
 
 use bitquilt::Codec;
 use bitquilt::Unobserved;
-use bitquilt::latent::import::{BitOrder, Coding, ImportOptions, Layout, import};
+use bitquilt::images::import::{BitOrder, Coding, ImportOptions, Layout, import};
 use proptest::prelude::*;
 
 use crate::support::arrays::{as_bits, codes, digits, tensors, widened};

@@ -1,7 +1,7 @@
 //! Images as cameras and data sets write them: turned, on their side.
 
 use bitquilt::Unobserved;
-use bitquilt::latent::images::{ImageOptions, ImageSet};
+use bitquilt::images::{ImageOptions, ImageSet};
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, GrayImage, ImageBuffer, Luma, LumaA, Rgb};
 

@@ -1,6 +1,6 @@
 //! Arrays of bfloat16, and files of tensors: what PyTorch users have.
 
-use bitquilt::latent::import::{ImportOptions, import};
+use bitquilt::images::import::{ImportOptions, import};
 use bitquilt::{LatentError, Unobserved};
 
 use crate::support::arrays::{as_bits, codes, digits, tensors, widened, with_header};

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use bitquilt::latent::images::ImageSet;
+use bitquilt::images::ImageSet;
 use bitquilt::neural::{
     Blae, BlaeConfig, BlaeRecipe, Device, NeuralError, Outcome, Quantizer, RunFolder, TrainOptions,
     resume_blae, set_threads, train_blae,

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use bitquilt::search::{ANSWERED_FIXED, Run, SupportReport, Unsupported};
+use bitquilt::samples::{ANSWERED_FIXED, Run, SupportReport, Unsupported};
 use bitquilt::{
     Anchor, Attempt, Condition, FixedBits, Index, IndexError, LatentSet, Method, SampleSet,
-    SearchError, SearchOptions, Unobserved, Window, generate, verify_from_index,
+    SamplesError, SearchOptions, Unobserved, Window, generate, verify_from_index,
     verify_from_latents,
 };
 use proptest::prelude::*;
@@ -137,9 +137,7 @@ proptest! {
             source: "a test".to_owned(),
             windows: &[window],
             label: None,
-            constraints: "",
-            options,
-            fallback: None,
+            settings: &[("min_count", options.min_count.to_string())],
             attempts: &attempts,
             without: bitquilt::Ids::default(),
         };
@@ -303,7 +301,7 @@ fn samples_of_another_shape_are_refused() {
             without: bitquilt::Ids::default(),
         };
         let found = verify_from_index(&index, &samples, window, &Unobserved);
-        let refused = matches!(&found, Err(SearchError::Index(IndexError::Grid { .. })));
+        let refused = matches!(&found, Err(SamplesError::Index(IndexError::Grid { .. })));
         assert!(refused, "{found:?}");
         let set = training.set();
         let found = verify_from_latents(
@@ -314,7 +312,10 @@ fn samples_of_another_shape_are_refused() {
             window,
             &Unobserved,
         );
-        assert!(matches!(found, Err(SearchError::Shape { .. })), "{found:?}");
+        assert!(
+            matches!(found, Err(SamplesError::Shape { .. })),
+            "{found:?}"
+        );
     }
 }
 
@@ -374,7 +375,7 @@ fn samples_without_labels_are_refused_where_contexts_are_bound_to_them() {
     ] {
         let error = found.unwrap_err();
         assert!(
-            matches!(error, SearchError::Unlabelled { .. }),
+            matches!(error, SamplesError::Unlabelled { .. }),
             "{which}: {error}"
         );
         assert!(error.to_string().contains(which), "{error}");

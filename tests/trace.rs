@@ -3,7 +3,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bitquilt::trace::{Background, SetSummaries, Trace, TraceOptions, Tracer, Training, summarize};
+use bitquilt::provenance::Corpus;
+use bitquilt::trace::{Background, SetSummaries, Trace, TraceOptions, Tracer, summarize};
 use bitquilt::{Anchor, BuildOptions, Condition, Index, LatentSet, Resident, Unobserved, Window};
 use proptest::prelude::*;
 
@@ -11,7 +12,7 @@ use crate::oracle::{Grid, Latent, Oracle};
 use crate::quilts::{PlainRegion, Quilts, pieces};
 use crate::support::*;
 
-/// Training latents, an index of them, and samples to trace.
+/// Corpus latents, an index of them, and samples to trace.
 #[derive(Clone, Debug)]
 struct Case {
     training: Sample,
@@ -132,7 +133,7 @@ fn traces(
     options: TraceOptions,
     in_memory: bool,
 ) -> Vec<Trace> {
-    let training = Training::load(index, &Unobserved).unwrap();
+    let training = Corpus::load(index, &Unobserved).unwrap();
     let tables: Vec<_> = index
         .windows()
         .filter(|_| in_memory)
@@ -311,7 +312,7 @@ proptest! {
         let (_folder, index) = built(&training.set(), &case.windows, case.anchor);
         let set = set_of(case.grid, samples);
         let options = TraceOptions { nearest: most, ..TraceOptions::default() };
-        let held = Training::load(&index, &Unobserved).unwrap();
+        let held = Corpus::load(&index, &Unobserved).unwrap();
         let tracer = Tracer::new(&index, &held, &[], set.shape(), options.clone()).unwrap();
         let background = Background::of(&held, 1000, &Unobserved);
         let least = |latent: &Latent, others: &[Latent]| {
@@ -474,7 +475,7 @@ fn figures_of_a_set_are_sums_over_its_samples() {
     let mut latents = repetitive(EIGHT, 20, 2).latents;
     latents.push(training.latents[3].clone());
     let samples = set_of(EIGHT, &latents);
-    let held = Training::load(&index, &Unobserved).unwrap();
+    let held = Corpus::load(&index, &Unobserved).unwrap();
     let options = TraceOptions::default();
     let tracer = Tracer::new(&index, &held, &[], samples.shape(), options.clone()).unwrap();
     let background = Background::of(&held, 10, &Unobserved);

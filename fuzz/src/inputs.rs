@@ -3,8 +3,8 @@
 use std::io::Write;
 use std::path::PathBuf;
 
-use bitquilt::latent::images::{ImageOptions, ImageSet};
-use bitquilt::latent::import::{ImportOptions, Labels, Layout, import};
+use bitquilt::images::{ImageOptions, ImageSet};
+use bitquilt::images::import::{ImportOptions, Labels, Layout, import};
 use bitquilt::{LatentSet, Unobserved};
 use flate2::Compression;
 use flate2::write::GzEncoder;

@@ -6,8 +6,8 @@ use serde_json::json;
 
 use super::ui::Ui;
 use super::{grouped, print};
-use crate::search::{self, Attempt, Status};
-use crate::window::Window;
+use bitquilt::samples::{self, Attempt, Status};
+use bitquilt::window::Window;
 
 /// An attempt, in the words of `schemas/generate.schema.json`.
 pub(super) fn attempt_json(attempt: &Attempt, windows: &[Window]) -> serde_json::Value {
@@ -36,7 +36,7 @@ fn answered_by(attempts: &[Attempt], windows: &[Window]) -> Vec<(String, usize)>
         let bits = answered().filter(|rung| **rung == own).count();
         (window.to_string(), bits)
     });
-    let interpolated = answered().filter(|rung| **rung == Some(search::INTERPOLATED));
+    let interpolated = answered().filter(|rung| **rung == Some(samples::INTERPOLATED));
     let interpolated = interpolated.count();
     let network = (interpolated > 0).then(|| ("interpolated".to_owned(), interpolated));
     let fixed = answered().filter(|rung| rung.is_none()).count();
@@ -54,7 +54,7 @@ pub(super) fn summarize(
     windows: &[Window],
 ) -> anyhow::Result<()> {
     let seconds = ui.elapsed().as_secs_f64();
-    let sum = search::totals(attempts);
+    let sum = samples::totals(attempts);
     let found = attempts.iter().filter(|a| a.packed.is_some()).count();
     let each = |total: u64| grouped(total / attempts.len().max(1) as u64);
     let of = if all {

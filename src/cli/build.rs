@@ -10,10 +10,11 @@ use serde_json::json;
 use super::ids::IdsArg;
 use super::ui::Ui;
 use super::{grouped, print, print_json};
-use crate::index::{BuildOptions, Ids, Source, build};
-use crate::latent::{LatentError, LatentSet};
-use crate::system;
-use crate::window::{Anchor, Condition, Window};
+use bitquilt::base::memory;
+use bitquilt::index::{BuildOptions, Source, build};
+use bitquilt::latent::Ids;
+use bitquilt::latent::{LatentError, LatentSet};
+use bitquilt::window::{Anchor, Condition, Window};
 
 /// Index every local context of a set of latents
 #[derive(Args)]
@@ -99,7 +100,7 @@ pub(super) fn run(args: &BuildArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
         windows: args.windows.clone(),
         anchor: args.anchor,
         condition: args.condition,
-        memory: args.memory.unwrap_or_else(|| system::total_memory() / 4),
+        memory: args.memory.unwrap_or_else(|| memory::total_memory() / 4),
         force: args.force,
         sources,
         excluded: match &args.exclude {

@@ -9,9 +9,9 @@ use anyhow::{Context, bail};
 use super::drawer::{Drawer, ModelArgs};
 use super::ui::{Ui, check_output};
 use super::{print, print_json};
-use crate::latent::LatentSet;
-use crate::latent::picture::{self, GridOptions, Picture};
-use crate::progress::Observer;
+use bitquilt::base::Observer;
+use bitquilt::latent::LatentSet;
+use bitquilt::picture::{self, GridOptions, Picture};
 
 /// Most tiles of a grid that anybody can look at.
 const MOST_TILES: usize = 10_000;

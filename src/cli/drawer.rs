@@ -8,13 +8,14 @@ use clap::Args;
 
 #[cfg(feature = "neural")]
 use super::neural::{DeviceArgs, load_blae};
-use crate::latent::images::ImageSet;
-use crate::latent::picture::{self, GridOptions};
-use crate::latent::{Codec, LatentSet, Picture, Shape};
 #[cfg(feature = "neural")]
-use crate::neural::Blae;
+use bitquilt::base::Unobserved;
+use bitquilt::images::ImageSet;
+use bitquilt::latent::{Codec, LatentSet, Shape};
 #[cfg(feature = "neural")]
-use crate::progress::Unobserved;
+use bitquilt::neural::Blae;
+use bitquilt::picture::Picture;
+use bitquilt::picture::{self, GridOptions};
 
 /// The model of codes
 #[derive(Debug, Args)]

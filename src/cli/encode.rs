@@ -11,7 +11,7 @@ use super::import_options::labels_of;
 use super::neural::{DeviceArgs, ImagesArgs, load_blae};
 use super::ui::{Ui, check_output};
 use super::{grouped, print, print_json};
-use crate::latent::images::ImageStream;
+use bitquilt::images::ImageStream;
 
 const EXAMPLES: &str = "\
 Examples:

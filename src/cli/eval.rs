@@ -10,14 +10,14 @@ use super::eval_bits::BitsArgs;
 use super::neural::{DeviceArgs, ImagesArgs, load_blae, tell_notes};
 use super::ui::Ui;
 use super::{grouped, print, print_json};
-use crate::eval::{
+use bitquilt::base::Observer;
+use bitquilt::images::import::Labels;
+use bitquilt::images::{ImageOptions, ImageSet};
+use bitquilt::model::{
     BlaeReport, BoundReport, CodeOverlap, FlipReport, NoiseReport, Reconstruction, Saturation,
     SplitReport, bit_agreement, flip_bits, loss_bound,
 };
-use crate::latent::images::{ImageOptions, ImageSet};
-use crate::latent::import::Labels;
-use crate::neural::{Blae, Quantizer};
-use crate::progress::Observer;
+use bitquilt::neural::{Blae, Quantizer};
 
 /// Images of each split where no limit is given.
 const LIMIT: usize = 10_000;

@@ -13,15 +13,15 @@ use super::ids::WithoutArgs;
 use super::neural::{DeviceArgs, NumberedSet, load_predictor};
 use super::ui::Ui;
 use super::{grouped, print, print_json};
-use crate::eval::{BitsReport, CountModel, Smoothing};
-use crate::index::{Counts, Ids, Index, Resident, WindowIndex};
-use crate::latent::LatentSet;
-use crate::neural::{NetworkKind, Numbered, PlainArvm, Predictor};
-use crate::progress::{Observer, Unobserved};
-use crate::search::{
-    self, Fallback, Policy, Rung, SampleSet, SearchOptions, Taken, Task, verify_from_index,
-};
-use crate::window::{Geometry, Window};
+use bitquilt::base::{Observer, Unobserved};
+use bitquilt::index::{Counts, Index, Resident, WindowIndex};
+use bitquilt::latent::Ids;
+use bitquilt::latent::LatentSet;
+use bitquilt::model::{BitsReport, CountModel, Smoothing};
+use bitquilt::neural::{NetworkKind, Numbered, PlainArvm, Predictor};
+use bitquilt::samples::{SampleSet, verify_from_index};
+use bitquilt::search::{self, Fallback, Policy, Rung, SearchOptions, Taken, Task};
+use bitquilt::window::{Geometry, Window};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -177,7 +177,9 @@ impl BitsArgs {
             report.samples.push(judged);
             if let Some(output) = &self.output {
                 let drawn = drawn
-                    .with_codec(crate::latent::Codec::from(index.manifest().codec.as_str()))
+                    .with_codec(bitquilt::latent::Codec::from(
+                        index.manifest().codec.as_str(),
+                    ))
                     .with_source(format!("{name} {}", self.model.display()));
                 drawn.write(output)?;
             }

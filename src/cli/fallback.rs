@@ -7,11 +7,11 @@ use clap::{Args, ValueEnum};
 
 use super::limit::Limit;
 use super::neural::load_predictor;
-use crate::index::Index;
-use crate::latent::Shape;
-use crate::neural::{Device, PlainArvm};
-use crate::search::{Fallback, Policy};
-use crate::window::Geometry;
+use bitquilt::index::Index;
+use bitquilt::latent::Shape;
+use bitquilt::neural::{Device, PlainArvm};
+use bitquilt::search::{Fallback, Policy};
+use bitquilt::window::Geometry;
 
 /// A network that may answer
 #[derive(Args)]
@@ -106,8 +106,7 @@ impl Loaded {
     }
 
     /// As the samples file has it.
-    pub(super) fn described(&self) -> (String, Policy, Option<u64>) {
-        let name = format!("{} (arvm {})", self.name, self.geometry.window());
-        (name, self.policy, self.most)
+    pub(super) fn described(&self) -> String {
+        format!("{} (arvm {})", self.name, self.geometry.window())
     }
 }

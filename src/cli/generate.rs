@@ -19,12 +19,14 @@ use super::no_networks::FallbackArgs;
 use super::preload::PreloadArgs;
 use super::ui::{Ui, check_output};
 use super::{NO, STOPPED, choose_window, grouped, print, print_json};
-use crate::index::{Index, WindowIndex};
-use crate::latent::{Codec, GridOptions, Shape};
-use crate::progress::Observer;
-use crate::search::{self, Backoff, Method, Run, Rung, SearchOptions, Status, Taken, Task};
-use crate::system;
-use crate::window::{Condition, Geometry, Window};
+use bitquilt::base::Observer;
+use bitquilt::base::memory;
+use bitquilt::index::{Index, WindowIndex};
+use bitquilt::latent::{Codec, Shape};
+use bitquilt::picture::GridOptions;
+use bitquilt::samples::{Run, Status};
+use bitquilt::search::{self, Backoff, Method, Rung, SearchOptions, Taken, Task};
+use bitquilt::window::{Condition, Geometry, Window};
 
 /// Generate latents in which every local window was seen in training
 #[derive(Args)]
@@ -206,10 +208,13 @@ pub(super) fn run(args: &GenerateArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     #[cfg(feature = "neural")]
     let (fallback, described) = (
         network.as_ref().map(|network| network.fallback()),
-        network.as_ref().map(|network| network.described()),
+        network
+            .as_ref()
+            .map(|network| network.described())
+            .unwrap_or_default(),
     );
     #[cfg(not(feature = "neural"))]
-    let (fallback, described) = (None, None);
+    let (fallback, described) = (None, String::new());
     if fallback.is_some() && (args.all || args.count) {
         anyhow::bail!(
             "--fallback: --all and --count are about samples that the index supports: leave one of them out"
@@ -258,6 +263,7 @@ pub(super) fn run(args: &GenerateArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     };
     ui.finish();
     let constraints = args.constraints();
+    let settings = task.settings(&constraints, &described);
     let run = Run {
         shape,
         codec,
@@ -267,10 +273,8 @@ pub(super) fn run(args: &GenerateArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
         ),
         windows: &windows,
         label: args.label,
-        constraints: &constraints,
         without: index.left_out(),
-        options: task.options,
-        fallback: described,
+        settings: &settings,
         attempts: &attempts,
     };
     let latents = run.latents()?;
@@ -417,13 +421,13 @@ fn sample_bytes(shape: Shape) -> u64 {
 
 /// Samples that fit in half of the memory there is.
 fn most_in_memory(shape: Shape) -> u64 {
-    (system::available_memory() / 2 / sample_bytes(shape)).max(1)
+    (memory::available_memory() / 2 / sample_bytes(shape)).max(1)
 }
 
 /// Refuses a run whose samples would not fit in memory together.
 fn check_memory(samples: u64, shape: Shape) -> anyhow::Result<()> {
     let needed = samples.saturating_mul(sample_bytes(shape));
-    let available = system::available_memory();
+    let available = memory::available_memory();
     if needed > available {
         anyhow::bail!(
             "--samples {samples}: needs {} of memory, {} are available: generate fewer at a time, with \

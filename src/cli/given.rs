@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::Args;
 
-use crate::latent::{LatentSet, Shape};
-use crate::search::FixedBits;
+use bitquilt::latent::{LatentSet, Shape};
+use bitquilt::search::FixedBits;
 
 /// Bits that a sample must have
 #[derive(Args)]

@@ -6,8 +6,9 @@ use std::str::FromStr;
 use anyhow::Context;
 use clap::Args;
 
-use crate::index::{Ids, Index};
-use crate::search::SampleSet;
+use bitquilt::index::Index;
+use bitquilt::latent::Ids;
+use bitquilt::samples::SampleSet;
 
 /// Ids as they are given: a list, or a file of lists.
 #[derive(Clone, Debug)]

@@ -10,8 +10,8 @@ use clap::ValueEnum;
 use super::import_options::{ArrayArgs, PixelArgs, labels_of, size};
 use super::ui::{Ui, check_output};
 use super::{print, print_json};
-use crate::latent::LatentError;
-use crate::latent::import::{Colour, ImportOptions, import_spooled};
+use bitquilt::images::import::{Colour, ImportOptions, import_spooled};
+use bitquilt::latent::LatentError;
 
 const EXAMPLES: &str = "\
 Examples:

@@ -4,8 +4,8 @@ use std::path::Path;
 
 use clap::{Args, ValueEnum};
 
-use crate::latent::Shape;
-use crate::latent::import::{BitOrder, Coding, Labels, Layout};
+use bitquilt::images::import::{BitOrder, Coding, Labels, Layout};
+use bitquilt::latent::Shape;
 
 /// How the pixels of images are read
 #[derive(Debug, Args)]

@@ -7,8 +7,8 @@ use clap::Args;
 use serde_json::json;
 
 use super::{grouped, print, print_json};
-use crate::index::Index;
-use crate::window::Condition;
+use bitquilt::index::Index;
+use bitquilt::window::Condition;
 
 /// Show what an index holds
 #[derive(Args)]
@@ -73,7 +73,7 @@ pub(super) fn run(args: &InfoArgs) -> anyhow::Result<ExitCode> {
         manifest.condition
     ))?;
     if index.condition() == Condition::Label {
-        print(format!("  contexts of labels {}", index.held_labels()))?;
+        print(format!("  contexts of labels {}", index.labels_in_words()))?;
     }
     let excluded = manifest.excluded();
     if !excluded.is_empty() {

@@ -42,13 +42,13 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 
-use crate::eval::EvalError;
-use crate::index::{Index, IndexError};
-use crate::latent::LatentSet;
+use bitquilt::base::Observer;
+use bitquilt::index::{Index, IndexError};
+use bitquilt::latent::LatentSet;
+use bitquilt::model::EvalError;
 #[cfg(feature = "neural")]
-use crate::neural::NeuralError;
-use crate::progress::Observer;
-use crate::window::Window;
+use bitquilt::neural::NeuralError;
+use bitquilt::window::Window;
 use ui::Ui;
 
 /// Open files that the process asks to be allowed.

@@ -7,14 +7,14 @@ use clap::Args;
 use super::import_options::PixelArgs;
 use super::training_of;
 use super::ui::Ui;
-use crate::index::Index;
-use crate::latent::LatentSet;
-use crate::latent::images::{ImageOptions, ImageSet};
-use crate::latent::import::{Colour, Labels};
-use crate::neural::{Blae, Device, DeviceChoice, Numbered, Predictor, RunFolder, set_threads};
-use crate::progress::Observer;
-use crate::system;
-use crate::window::Condition;
+use bitquilt::base::Observer;
+use bitquilt::base::memory;
+use bitquilt::images::import::{Colour, Labels};
+use bitquilt::images::{ImageOptions, ImageSet};
+use bitquilt::index::Index;
+use bitquilt::latent::LatentSet;
+use bitquilt::neural::{Blae, Device, DeviceChoice, Numbered, Predictor, RunFolder, set_threads};
+use bitquilt::window::Condition;
 
 /// Where a network runs
 #[derive(Debug, Args)]
@@ -104,7 +104,7 @@ impl NumberedSet {
         let row = index.shape().packed_bytes() as u64 + 16;
         let (needed, available) = (
             index.latents().saturating_mul(row),
-            system::available_memory(),
+            memory::available_memory(),
         );
         if needed > available {
             anyhow::bail!(

@@ -4,8 +4,8 @@ use clap::{Args, ValueEnum};
 
 use super::build::parse_size;
 use super::ui::Ui;
-use crate::index::{Resident, WindowIndex};
-use crate::system;
+use bitquilt::base::memory;
+use bitquilt::index::{Resident, WindowIndex};
 
 /// Windows held in memory
 #[derive(Args)]
@@ -37,7 +37,7 @@ impl PreloadArgs {
         lookups: u64,
         ui: &Ui,
     ) -> anyhow::Result<Vec<Option<Resident>>> {
-        let mut left = self.memory.unwrap_or(system::available_memory() / 2);
+        let mut left = self.memory.unwrap_or(memory::available_memory() / 2);
         let mut tables = Vec::new();
         for window in windows {
             let needed = Resident::bytes_needed(window.entry());

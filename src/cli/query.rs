@@ -9,9 +9,9 @@ use serde_json::json;
 
 use super::ids::WithoutArgs;
 use super::{NO, choose_window, grouped, print, print_json};
-use crate::index::Index;
-use crate::latent::{LatentSet, Shape};
-use crate::window::{Condition, Frame, Window};
+use bitquilt::index::Index;
+use bitquilt::latent::{LatentSet, Shape};
+use bitquilt::window::{Condition, Frame, Window};
 
 /// Show what followed a context, and where
 #[derive(Args)]
@@ -62,10 +62,10 @@ pub(super) fn run(args: &QueryArgs) -> anyhow::Result<ExitCode> {
     let position = parse_place(&args.at, shape)?;
     let mut frame = Frame::new(shape, &[window.geometry()]);
     let (packed, label) = match &args.of {
-        None => match index.latent(args.latent)? {
-            Some(latent) => (latent.packed().to_vec(), latent.label()),
-            None => return Err(index.no_such_latent(args.latent).into()),
-        },
+        None => {
+            let latent = index.held_latent(args.latent)?;
+            (latent.packed().to_vec(), latent.label())
+        }
         Some(path) => latent_of(path, args.latent, &index)?,
     };
     frame.load(&packed);

@@ -12,16 +12,17 @@ use super::ids::{WithoutArgs, without_as_generated};
 use super::preload::PreloadArgs;
 use super::ui::{Ui, check_output};
 use super::{grouped, print};
-use crate::index::Index;
-use crate::latent::{Codec, Shape};
-use crate::progress::Observer;
-use crate::search::{ANSWERED_INTERPOLATED, SampleSet};
-use crate::system;
-use crate::trace::{
+use bitquilt::base::Observer;
+use bitquilt::base::files;
+use bitquilt::index::Index;
+use bitquilt::latent::{Codec, Shape};
+use bitquilt::provenance::Corpus;
+use bitquilt::samples::{ANSWERED_INTERPOLATED, SampleSet};
+use bitquilt::trace::{
     Background, Header, MapRow, SetSummaries, SetSummary, Spread, Trace, TraceOptions, TraceWriter,
-    Traced, Tracer, Training, draw_map, summarize,
+    Traced, Tracer, draw_map, summarize,
 };
-use crate::window::Window;
+use bitquilt::window::Window;
 
 /// Most training latents whose distances to their own nearest are the background.
 const BACKGROUND: usize = 1000;
@@ -184,7 +185,7 @@ pub(super) fn run(args: &TraceArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     let windows: Vec<_> = index.windows().collect();
     let lookups = count as u64 * shape.bits() as u64;
     let tables = args.preload.load(&windows, lookups, ui)?;
-    let training = Training::load(&index, ui)?;
+    let training = Corpus::load(&index, ui)?;
     let of_samples = || args.samples.display().to_string();
     let tracer =
         Tracer::new(&index, &training, &tables, shape, options).with_context(of_samples)?;
@@ -199,7 +200,7 @@ pub(super) fn run(args: &TraceArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     };
     let mut drawn = Vec::new();
     let summary = match &args.output {
-        Some(path) => system::write_whole(path, |out| job.trace_into(out, &mut drawn))?,
+        Some(path) => files::write_whole(path, |out| job.trace_into(out, &mut drawn))?,
         None if args.json => job.trace_into(io::stdout().lock(), &mut drawn)?,
         None => job.trace_into(io::sink(), &mut drawn)?,
     };

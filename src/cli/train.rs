@@ -14,11 +14,11 @@ use super::neural::{DeviceArgs, ImagesArgs, tell_notes};
 use super::train_bits::BitsArgs;
 use super::ui::{Ui, check_output};
 use super::{grouped, print, print_json};
-use crate::eval::NoiseForm;
-use crate::latent::Shape;
-use crate::latent::images::{ImageOptions, ImageSet};
-use crate::latent::import::Labels;
-use crate::neural::{
+use bitquilt::images::import::Labels;
+use bitquilt::images::{ImageOptions, ImageSet};
+use bitquilt::latent::Shape;
+use bitquilt::model::NoiseForm;
+use bitquilt::neural::{
     BlaeConfig, BlaeRecipe, NetworkKind, Outcome, Quantizer, RunFolder, TrainOptions, blae_run,
     resume_blae, train_blae,
 };

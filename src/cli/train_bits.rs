@@ -10,12 +10,12 @@ use super::ids::WithoutArgs;
 use super::neural::{DeviceArgs, NumberedSet};
 use super::train::{RunArgs, check_run, fields, refuse_changes, report, set, start};
 use super::ui::Ui;
-use crate::index::Index;
-use crate::neural::{
+use bitquilt::index::Index;
+use bitquilt::neural::{
     NetworkKind, PredictorConfig, PredictorData, PredictorRecipe, RunFolder, TrainOptions,
     Weighting, predictor_run, resume_predictor, train_predictor,
 };
-use crate::window::Window;
+use bitquilt::window::Window;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -149,7 +149,7 @@ impl BitsArgs {
             let (config, recipe, options) = asked;
             // Before there is a folder.
             let latents = training.numbered().latents.len();
-            crate::neural::check_predictor(kind, &config, &recipe, latents, device)?;
+            bitquilt::neural::check_predictor(kind, &config, &recipe, latents, device)?;
             start(&folder)?;
             train_predictor((kind, config), recipe, &options, data, &folder, device, ui)?
         };

@@ -10,10 +10,10 @@ use serde_json::json;
 use super::ids::{WithoutArgs, without_as_generated};
 use super::ui::Ui;
 use super::{NO, choose_window, grouped, print, print_json, training_of};
-use crate::index::{Index, IndexError};
-use crate::progress::Unobserved;
-use crate::search::{SampleSet, verify_from_index, verify_from_latents};
-use crate::window::Window;
+use bitquilt::base::Unobserved;
+use bitquilt::index::{Index, IndexError};
+use bitquilt::samples::{SampleSet, verify_from_index, verify_from_latents};
+use bitquilt::window::Window;
 
 /// Prove an index, or that every bit of some samples is supported
 #[derive(Args)]

@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use super::IndexError;
 use super::extract::{Memory, extract};
 use super::labels::Labels;
 use super::manifest::{MANIFEST, Manifest, Source, WindowEntry, database_number};
@@ -15,10 +16,10 @@ use super::sort::Sorted;
 use super::stage::{BUILDING, LATENTS, Plan, Stage};
 use super::store::{Family, SstOptions, SstWriter};
 use super::write::{Written, write_window};
-use super::{Ids, IndexError};
+use crate::base::Observer;
+use crate::base::memory;
+use crate::latent::Ids;
 use crate::latent::LatentSet;
-use crate::progress::Observer;
-use crate::system;
 use crate::window::{Anchor, Condition, Geometry, Window};
 
 /// What to build.
@@ -47,7 +48,7 @@ impl BuildOptions {
             windows: vec![window],
             anchor: Anchor::None,
             condition: Condition::None,
-            memory: system::total_memory() / 4,
+            memory: memory::total_memory() / 4,
             force: false,
             sources: Vec::new(),
             excluded: Ids::default(),

@@ -6,8 +6,8 @@ use super::IndexError;
 use super::labels::Labels;
 use super::occurrence::Layout;
 use super::sort::MAX_SPILLS;
+use crate::base::Observer;
 use crate::latent::LatentSet;
-use crate::progress::Observer;
 use crate::window::{Frame, Geometry};
 
 /// Memory that does not grow with the input: code, RocksDB, buffers.

@@ -7,7 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::plan::{BUCKET_BYTES, Contexts, PENDING, Plan};
 use super::{Histogram, IndexError};
-use crate::progress::Observer;
+use crate::base::Observer;
 use crate::window::{ContextKey, UpperKey};
 
 /// Contexts between two looks at the observer.

@@ -2,7 +2,8 @@
 
 use xxhash_rust::xxh3::Xxh3;
 
-use super::{Ids, Index};
+use super::Index;
+use crate::latent::Ids;
 
 impl Index {
     /// XXH3-128, in hexadecimal, of what decides the counts of every window: sources, latents that are left out,

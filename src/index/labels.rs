@@ -106,6 +106,11 @@ impl Index {
         self.held_labels().as_slice()
     }
 
+    /// The labels that contexts are bound to, for messages: the first ten, and how many more there are.
+    pub fn labels_in_words(&self) -> String {
+        self.held_labels().to_string()
+    }
+
     /// The number by which a [`Frame`] is told its label.
     ///
     /// # Errors

@@ -11,8 +11,8 @@ use super::layout::{BUCKET, PART_BUCKETS, STARTS_BYTES};
 use super::pages::Pages;
 use super::plan::{BUCKET_BYTES, CODE_BYTES, Plan};
 use super::{Histogram, IndexError, Resident, WindowEntry, WindowIndex};
-use crate::progress::Observer;
-use crate::system;
+use crate::base::Observer;
+use crate::base::memory;
 use crate::window::{ContextKey, UpperKey};
 
 impl Resident {
@@ -55,7 +55,7 @@ fn load<R: Sync>(
     + Sync,
     observer: &dyn Observer,
 ) -> Result<Resident, IndexError> {
-    if plan.bytes_needed() > system::available_memory() {
+    if plan.bytes_needed() > memory::available_memory() {
         return Err(plan.memory());
     }
     observer.stage(&format!("{}: load", plan.window), plan.distinct, "contexts");
@@ -150,8 +150,8 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::base::Unobserved;
     use crate::index::Counts;
-    use crate::progress::Unobserved;
     use crate::window::MAX_KEY_BYTES;
 
     type Contexts = BTreeMap<Vec<u8>, Histogram>;

@@ -2,16 +2,16 @@
 //! Its JSON Schema is `schemas/manifest.schema.json`.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Write;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
 use super::labels::Labels;
-use super::{BuildOptions, Ids, IndexError};
+use super::{BuildOptions, IndexError};
+use crate::base::files;
+use crate::latent::Ids;
 use crate::latent::{LatentSet, Shape};
-use crate::system;
 use crate::window::{Anchor, Condition, Window};
 
 /// Name of the manifest in an index folder.
@@ -268,7 +268,7 @@ impl Manifest {
         document.insert("checksum".to_owned(), checksum(&document).into());
         let mut text = serde_json::to_string_pretty(&document).map_err(damaged)?;
         text.push('\n');
-        system::write_whole(&folder.join(MANIFEST), |out| {
+        files::write_whole(&folder.join(MANIFEST), |out| {
             Ok(out.write_all(text.as_bytes())?)
         })
     }

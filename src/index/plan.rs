@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use super::layout::{Layout, STARTS_BYTES};
 use super::{Histogram, IndexError, WindowEntry};
-use crate::system;
+use crate::base::memory;
 use crate::window::{KeyRule, Window};
 
 /// Contexts that a thread gathers for one part before it locks it.
@@ -99,7 +99,7 @@ impl Plan {
 
     pub(super) fn memory(&self) -> IndexError {
         IndexError::Memory {
-            limit: system::available_memory(),
+            limit: memory::available_memory(),
             needed: self.bytes_needed(),
             reason: format!("the contexts of window {}", self.window),
         }

@@ -175,6 +175,14 @@ impl Index {
         value.map(|value| self.decode_latent(&value)).transpose()
     }
 
+    /// A latent of the training set that is expected to be there.
+    ///
+    /// # Errors
+    /// [`IndexError::NoSuchLatent`], naming the ids that it holds; as [`Index::latent`] has.
+    pub fn held_latent(&self, id: u64) -> Result<StoredLatent, IndexError> {
+        self.latent(id)?.ok_or_else(|| self.no_such_latent(id))
+    }
+
     fn decode_latent(&self, value: &[u8]) -> Result<StoredLatent, IndexError> {
         let row = self.shape.packed_bytes();
         let label = value
@@ -229,7 +237,7 @@ impl Index {
         }))
     }
 
-    pub(crate) fn held_labels(&self) -> &Labels {
+    pub(super) fn held_labels(&self) -> &Labels {
         &self.labels
     }
 

@@ -8,8 +8,9 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::{Histogram, Ids, Index, IndexError, StoredLatent};
-use crate::system;
+use super::{Histogram, Index, IndexError, StoredLatent};
+use crate::base::memory;
+use crate::latent::Ids;
 use crate::window::{ContextKey, Frame, Window};
 
 /// Bytes that a context takes in a table of what remains: key, histogram, and the table's own at its
@@ -54,8 +55,7 @@ impl Index {
         self.check_ids(ids)?;
         let mut latents = Vec::new();
         for id in ids.iter() {
-            let latent = self.latent(id)?;
-            latents.push(latent.ok_or_else(|| self.no_such_latent(id))?);
+            latents.push(self.held_latent(id)?);
         }
         let mut rests = HashMap::new();
         let mut entries = Vec::new();
@@ -132,7 +132,7 @@ impl Index {
             .len()
             .saturating_mul(bits * windows)
             .saturating_mul(CONTEXT_BYTES);
-        let limit = system::available_memory() / 2;
+        let limit = memory::available_memory() / 2;
         if needed > limit {
             return Err(IndexError::Memory {
                 limit,
@@ -160,7 +160,7 @@ impl Index {
     }
 
     /// What to say of an id that is not there.
-    pub(crate) fn no_such_latent(&self, asked: u64) -> IndexError {
+    pub(super) fn no_such_latent(&self, asked: u64) -> IndexError {
         let excluded = self.manifest.excluded().union(&self.left_out());
         IndexError::NoSuchLatent {
             path: self.path().to_owned(),

@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::occurrence::Layout;
-use crate::system::naming;
+use crate::base::files::naming;
 
 /// Most spills that one merge reads: file descriptors and read buffers.
 pub(super) const MAX_SPILLS: u64 = 512;

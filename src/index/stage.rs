@@ -14,9 +14,9 @@ use super::manifest::{
 use super::store::{self, Family};
 use super::write::Written;
 use super::{BuildOptions, IndexError};
+use crate::base::Observer;
+use crate::base::files;
 use crate::latent::LatentSet;
-use crate::progress::Observer;
-use crate::system;
 use crate::window::Window;
 
 /// The stage below an index folder.
@@ -325,10 +325,10 @@ impl Stage {
         if made.exists() {
             fs_err::rename(made, &place)?;
         }
-        system::sync_folder(&place)?;
-        system::sync_folder(&self.output)?;
+        files::sync_folder(&place)?;
+        files::sync_folder(&self.output)?;
         fs_err::rename(self.path(MANIFEST), self.output.join(MANIFEST))?;
-        system::sync_folder(&self.output)?;
+        files::sync_folder(&self.output)?;
         self.remove();
         Ok(manifest)
     }
@@ -360,7 +360,7 @@ fn is_ours(name: &str) -> bool {
     };
     [LOCK, PLAN, LATENTS, SPILLS, MANIFEST].contains(&name)
         || database_number(name).is_some()
-        || name.starts_with(system::TEMPORARY_PREFIX)
+        || name.starts_with(files::TEMPORARY_PREFIX)
         || window()
 }
 
@@ -369,7 +369,7 @@ fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Option<T> {
 }
 
 fn write_json<T: Serialize>(path: &Path, value: &T) -> Result<(), IndexError> {
-    system::write_whole(path, |out| {
+    files::write_whole(path, |out| {
         serde_json::to_writer(out, value).map_err(std::io::Error::other)?;
         Ok(())
     })

@@ -13,9 +13,9 @@ use rayon::prelude::*;
 use super::labels::Labels;
 use super::manifest::Source;
 use super::{Histogram, Index, IndexError, Postings, WindowIndex};
+use crate::base::Observer;
+use crate::base::memory;
 use crate::latent::LatentSet;
-use crate::progress::Observer;
-use crate::system;
 use crate::window::{Condition, ContextKey, Frame};
 
 /// Contexts checked at a time: shared out over the threads while the scan waits.
@@ -89,7 +89,7 @@ impl Index {
         let end = self.ids_end();
         // Packed rows, labels and ids; rows once more when they become a set.
         let row = 2 * self.shape().packed_bytes() as u64 + 12;
-        let (needed, limit) = (end.saturating_mul(row), system::available_memory());
+        let (needed, limit) = (end.saturating_mul(row), memory::available_memory());
         if needed > limit {
             return Err(IndexError::Memory {
                 limit,

@@ -10,7 +10,7 @@ use super::postings::{MIN_RUN_POSTINGS, RunWriter};
 use super::record::{ContextRecord, List, MAX_RECORD_BYTES};
 use super::sort::Sorted;
 use super::store::{Family, SstOptions, SstWriter};
-use crate::progress::Observer;
+use crate::base::Observer;
 use crate::window::Window;
 
 /// What was written for one window.

@@ -4,7 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::shape::{MAX_BITS, Shape};
-use crate::system;
+use crate::base::memory;
 
 /// An error of the `latent` module. Every variant about a file names it, what was expected and
 /// what was found.
@@ -101,7 +101,7 @@ pub enum LatentError {
 impl LatentError {
     /// Refuses what needs more bytes than the machine has available.
     pub(crate) fn check_memory(path: &Path, needed: u64) -> Result<(), Self> {
-        let available = system::available_memory();
+        let available = memory::available_memory();
         if needed <= available {
             return Ok(());
         }

@@ -1,16 +1,13 @@
-//! The bit grid, the latent set, its file, import and export.
+//! The bit grid, sets of latents and of their ids, the latents file.
 
 mod error;
 mod file;
+mod ids;
 mod set;
 mod shape;
 pub(crate) mod tensors;
 
-pub mod images;
-pub mod import;
-pub mod picture;
-
 pub use error::LatentError;
-pub use picture::{GridOptions, Picture, write_grid};
+pub use ids::{Ids, IdsError};
 pub use set::{Bits, Codec, LatentSet};
 pub use shape::{MAX_BITS, Shape};

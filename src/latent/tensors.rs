@@ -6,13 +6,12 @@
 
 use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
-use std::io::Write;
 use std::path::Path;
 
 use safetensors::{Dtype, SafeTensors, View};
 
 use super::LatentError;
-use crate::system;
+use crate::base::files;
 
 /// One tensor: dtype, shape and little-endian bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -140,7 +139,7 @@ impl TensorFile {
         let mut bytes =
             safetensors::serialize(&self.tensors, Some(metadata)).map_err(|e| wrong(&e))?;
         sort_header(&mut bytes).map_err(|e| wrong(&e))?;
-        system::write_whole(path, |out| Ok(out.write_all(&bytes)?))
+        files::write_whole(path, |out| Ok(out.write_all(&bytes)?))
     }
 }
 

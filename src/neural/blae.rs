@@ -8,7 +8,7 @@ use super::checkpoint::{self, Checkpoint, json_of};
 use super::layers::{Conv, Norm, Residual, Standard, Statistics};
 use super::parameters::{Builder, Parameters};
 use super::{BlaeConfig, Device, NeuralError};
-use crate::latent::images::ImageSet;
+use crate::images::ImageSet;
 use crate::latent::{Codec, Shape};
 
 /// What a checkpoint of a BL-AE says it is, and how its codec begins.

@@ -5,9 +5,9 @@ use tch::{Tensor, no_grad_guard};
 use super::quantizer::OSCILLATION;
 use super::random::{Purpose, Stream};
 use super::{Blae, NeuralError, parameters};
+use crate::base::Observer;
+use crate::images::{ImageSet, ImageStream};
 use crate::latent::LatentSet;
-use crate::latent::images::{ImageSet, ImageStream};
-use crate::progress::Observer;
 
 impl Blae {
     /// The activations of images, N × H·W·K in position order: before rounding, without noise.

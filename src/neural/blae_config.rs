@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{NeuralError, Quantizer};
-use crate::eval::{NoiseForm, Triangular};
 use crate::latent::Shape;
+use crate::model::{NoiseForm, Triangular};
 
 /// Most channels of a layer and most residual blocks: far beyond use, and small enough to multiply.
 const MOST_WIDTH: usize = 1024;

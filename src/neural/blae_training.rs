@@ -14,10 +14,10 @@ use super::train::{self, Batches, Moment, Outcome, Resumed, Trainee, Validation}
 use super::{
     BlaeConfig, Device, NeuralError, Parameters, Quantizer, RunFolder, TrainOptions, noise,
 };
-use crate::eval::Triangular;
-use crate::latent::images::ImageSet;
-use crate::latent::{Picture, picture};
-use crate::progress::Observer;
+use crate::base::Observer;
+use crate::images::ImageSet;
+use crate::model::Triangular;
+use crate::picture::{self, Picture};
 
 /// An activation beyond this is as good as its limit: binary.
 pub const SATURATED: f32 = 0.95;
@@ -348,7 +348,7 @@ impl Trainee for BlaeTraining<'_> {
             colours,
             self.held_out.pixels()[..shown * values].to_vec(),
         )?;
-        let observer = &crate::progress::Unobserved;
+        let observer = &crate::base::Unobserved;
         let decoded =
             self.blae
                 .decode(&self.blae.encode(&own, BATCH, observer)?, BATCH, observer)?;

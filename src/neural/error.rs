@@ -3,9 +3,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use crate::eval::NoiseError;
 use crate::index::IndexError;
 use crate::latent::LatentError;
+use crate::model::NoiseError;
 
 /// An error of the `neural` module. Every variant about a file names it, what was expected and what
 /// was found.

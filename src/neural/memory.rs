@@ -5,7 +5,7 @@
 use super::pixelcnn::radii;
 use super::predictor_config::{NetworkKind, PredictorConfig, radius, transformer_heads};
 use super::{Device, NeuralError};
-use crate::system;
+use crate::base::memory;
 use crate::window::Window;
 
 /// Bytes of a number.
@@ -22,7 +22,7 @@ pub(super) fn check(
     batch: usize,
     device: Device,
 ) -> Result<(), NeuralError> {
-    let (needed, available) = (needed(kind, config, batch)?, system::available_memory());
+    let (needed, available) = (needed(kind, config, batch)?, memory::available_memory());
     if device != Device::CPU || needed <= available as f64 {
         return Ok(());
     }

@@ -4,7 +4,7 @@ use tch::{Kind, Tensor};
 
 use super::Device;
 use super::random::Stream;
-use crate::eval::Triangular;
+use crate::model::Triangular;
 
 /// Independent values of the distribution, f32, drawn on the processor: the same on every device.
 pub(crate) fn sample(
@@ -24,7 +24,7 @@ pub(crate) fn sample(
 mod tests {
     use super::super::random::Purpose;
     use super::*;
-    use crate::eval::NoiseForm;
+    use crate::model::NoiseForm;
 
     #[test]
     fn moments_support_and_tail_are_those_of_the_closed_forms() {

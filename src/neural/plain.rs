@@ -12,7 +12,7 @@ use super::layers::Linear;
 use super::parameters::floats;
 use super::predictor::Predictor;
 use super::predictor_config::NetworkKind;
-use crate::index::Interpolator;
+use crate::window::Interpolator;
 use crate::window::{Contexts, Geometry, Window};
 
 /// Contexts of one product: their inner layers, 128 units each, stay in the processor's cache.

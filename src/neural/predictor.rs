@@ -13,9 +13,9 @@ use super::predictor_config::{NetworkKind, PredictorConfig};
 use super::random::{Purpose, Stream};
 use super::transformer::Transformer;
 use super::{Device, NeuralError};
-use crate::eval::bits_of_logits;
+use crate::base::Observer;
 use crate::latent::LatentSet;
-use crate::progress::Observer;
+use crate::model::bits_of_logits;
 use crate::window::{Contexts, Frame, Geometry, Window};
 
 /// Latents whose bits are found in one go: 20 take up to a third longer, what they need no longer in the cache.

@@ -12,9 +12,10 @@ use super::predictor_config::{NetworkKind, PredictorConfig};
 use super::random::{Purpose, Stream};
 use super::train::{self, Batches, Moment, Outcome, Resumed, Trainee, Validation};
 use super::{Device, NeuralError, Parameters, RunFolder, TrainOptions};
+use crate::base::{Observer, Unobserved};
 use crate::index::Counts;
-use crate::latent::{LatentSet, Picture};
-use crate::progress::{Observer, Unobserved};
+use crate::latent::LatentSet;
+use crate::picture::Picture;
 use crate::window::{Contexts, Frame};
 
 /// Latents of each kind on which a network is watched.

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde_json::Value;
 
 use super::NeuralError;
-use crate::system;
+use crate::base::files;
 
 /// The folder that one training writes into.
 ///
@@ -67,7 +67,7 @@ impl RunFolder {
             value.is_some_and(|value| value["step"].as_u64().is_none_or(|at| at <= step))
         });
         let kept: String = kept.flat_map(|line| [line, "\n"]).collect();
-        Ok(system::write_whole(&self.log(), |out| {
+        Ok(files::write_whole(&self.log(), |out| {
             out.write_all(kept.as_bytes())
         })?)
     }

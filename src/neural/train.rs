@@ -10,8 +10,8 @@ use super::optimiser::{self, AdamW};
 use super::parameters::Parameters;
 use super::random::{Purpose, Stream};
 use super::{NeuralError, RunFolder, TrainOptions};
-use crate::latent::Picture;
-use crate::progress::Observer;
+use crate::base::Observer;
+use crate::picture::Picture;
 
 /// A point of a training. All its random numbers are a function of the seed and the step.
 #[derive(Clone, Copy, Debug)]

@@ -14,10 +14,11 @@ use super::chain::Chain;
 use super::constraint::Constraints;
 use super::ladder::Ladder;
 use super::links::{Links, Segment};
-use super::options::{Backoff, Status};
+use super::options::Backoff;
 use super::{SearchError, Task};
+use crate::base::Observer;
 use crate::latent::Shape;
-use crate::progress::Observer;
+use crate::samples::Status;
 use crate::window::Frame;
 
 /// How many samples there are.

@@ -1,7 +1,5 @@
 //! What can go wrong in a search.
 
-use std::path::PathBuf;
-
 use crate::index::IndexError;
 use crate::latent::LatentError;
 
@@ -73,35 +71,6 @@ pub enum SearchError {
         /// What a pattern for this grid looks like.
         expected: String,
         /// What was given.
-        found: String,
-    },
-
-    /// Samples of another shape than the latents that should support them.
-    #[error("expected {expected} samples, as the index holds, found {found}")]
-    Shape {
-        /// Shape of the training latents.
-        expected: crate::latent::Shape,
-        /// Shape of the samples.
-        found: crate::latent::Shape,
-    },
-
-    /// Latents without labels where contexts are bound to labels.
-    #[error(
-        "{which} have no labels: expected one for each, since contexts here are bound to labels"
-    )]
-    Unlabelled {
-        /// The samples or the training latents.
-        which: &'static str,
-    },
-
-    /// A samples file that breaks its own rules.
-    #[error("{path}: expected {expected}, found {found}", path = path.display())]
-    Samples {
-        /// The file.
-        path: PathBuf,
-        /// What was expected, and what to do.
-        expected: String,
-        /// What the file holds.
         found: String,
     },
 

@@ -3,11 +3,8 @@
 use std::fmt;
 
 use super::SearchError;
-use crate::index::Interpolator;
+use crate::window::Interpolator;
 use crate::window::{Contexts, Frame, Geometry};
-
-/// In [`Attempt::answered`](super::Attempt::answered), a bit that the network answered.
-pub const INTERPOLATED: u8 = u8::MAX - 1;
 
 /// The least probability that a network gives a value: it never rules one out, so a bit that it may answer is
 /// never a dead end.

@@ -3,10 +3,11 @@
 use std::ops::Range;
 
 use super::SearchError;
-use super::fallback::{Fallback, INTERPOLATED, Policy};
+use super::fallback::{Fallback, Policy};
 use super::options::{Backoff, SearchOptions};
 use crate::index::{Counts, Histogram};
 use crate::latent::Shape;
+use crate::samples::INTERPOLATED;
 use crate::window::{ContextKey, Contexts, Frame, Geometry, Window};
 
 /// One window of a search.

@@ -11,7 +11,8 @@ use super::SearchError;
 use super::chain::{Chain, Link};
 use super::constraint::Constraints;
 use super::ladder::{Answer, Ladder};
-use super::options::Status;
+
+use crate::samples::Status;
 use crate::window::Frame;
 
 /// Most bits of a state: what one integer holds.

@@ -6,9 +6,9 @@ use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::constraint::Constraint;
+use crate::base::Observer;
 use crate::index::{Index, IndexError};
 use crate::latent::Shape;
-use crate::progress::Observer;
 use crate::window::Frame;
 
 /// Latents that a sample must not be. Kept as XXH3-128 digests of 16 bytes: none of them gets through,
@@ -36,7 +36,7 @@ impl Taken {
     pub fn training(index: &Index, observer: &dyn Observer) -> Result<Self, IndexError> {
         // 16 bytes and a control byte each, at most half of the places empty, twice that while it grows.
         let needed = index.latents().saturating_mul(17 * 3);
-        let limit = crate::system::available_memory();
+        let limit = crate::base::memory::available_memory();
         if needed > limit {
             return Err(IndexError::Memory {
                 limit,

@@ -46,12 +46,13 @@ use super::SearchError;
 use super::blame::Blame;
 use super::chain::Chain;
 use super::constraint::Constraints;
-use super::fallback::INTERPOLATED;
+
 use super::ladder::Ladder;
 use super::links::{Links, Segment};
 use super::nogoods::Nogoods;
-use super::options::{Backoff, Counters, SearchOptions, Status};
+use super::options::{Backoff, SearchOptions};
 use crate::latent::Shape;
+use crate::samples::{Counters, INTERPOLATED, Status};
 use crate::window::Frame;
 
 /// A search over rows.

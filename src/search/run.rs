@@ -1,35 +1,18 @@
 //! Many samples at once: one search each, over all threads, in the order of their numbers.
 
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rayon::prelude::*;
 
 use super::fallback::Policy;
 use super::novel::Taken;
-use super::options::{Counters, Status};
+
 use super::tree::Walked;
 use super::{Search, SearchError, Task};
-use crate::progress::Observer;
+use crate::base::Observer;
+use crate::samples::{Attempt, Counters, Status};
 use crate::window::Contexts;
-
-/// How the search for one sample went.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Attempt {
-    /// Its number in the run, j.
-    pub index: u64,
-    /// How it ended.
-    pub status: Status,
-    /// What it did.
-    pub counters: Counters,
-    /// What it took. The one field that another run need not repeat.
-    pub elapsed: Duration,
-    /// The sample, packed as a row of a latent set, when the status is [`Status::Sample`].
-    pub packed: Option<Vec<u8>>,
-    /// For each of its bits, the number of the window that answered, or [`INTERPOLATED`](super::INTERPOLATED);
-    /// `None` for a forced one. Empty without a sample.
-    pub answered: Vec<Option<u8>>,
-}
 
 /// Searches for samples `0..samples` of a run. Sample j depends on what the windows answer, the task and j
 /// only, not on the threads it ran on; with `distinct`, also on samples 0 to j−1, none of which it repeats.

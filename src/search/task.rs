@@ -53,6 +53,33 @@ impl<'a> Task<'a> {
         self
     }
 
+    /// What a samples file tells of the search, by name. `constraints` says in words what a sample must satisfy beyond
+    /// support; `network` names the one that may answer.
+    pub fn settings(&self, constraints: &str, network: &str) -> Vec<(&'static str, String)> {
+        let limit = |limit: Option<String>| limit.unwrap_or_else(|| "none".to_owned());
+        let count = |number: Option<u64>| limit(number.map(|number| number.to_string()));
+        let options = &self.options;
+        let seconds = options.timeout.map(|t| t.as_secs_f64().to_string());
+        let mut settings = vec![
+            ("constraints", constraints.to_owned()),
+            ("backoff", options.backoff.to_string()),
+            ("min_count", options.min_count.to_string()),
+            ("temperature", options.temperature.to_string()),
+            ("restart", count(options.restart)),
+            ("search", options.method.to_string()),
+            ("seed", options.seed.to_string()),
+            ("max_states", options.max_states.to_string()),
+            ("max_backtracks", count(options.max_backtracks)),
+            ("timeout_seconds", limit(seconds)),
+        ];
+        if let Some(fallback) = &self.fallback {
+            settings.push(("fallback", network.to_owned()));
+            settings.push(("fallback_policy", fallback.policy.to_string()));
+            settings.push(("max_interpolated", count(fallback.most)));
+        }
+        settings
+    }
+
     /// Whether bits are searched for one by one because the network may answer any of them.
     pub(super) fn walks_bits(&self) -> bool {
         let policy = self.fallback.map(|fallback| fallback.policy);

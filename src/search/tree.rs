@@ -17,9 +17,10 @@ use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::SearchError;
 use super::constraint::Constraints;
-use super::fallback::{Fallback, INTERPOLATED};
+use super::fallback::Fallback;
 use super::ladder::{Answer, FORCED, Ladder};
-use super::options::{Counters, Method, SearchOptions, Status};
+use super::options::{Method, SearchOptions};
+use crate::samples::{Counters, INTERPOLATED, Status};
 use crate::window::{ContextKey, Contexts, Frame, MAX_KEY_BYTES};
 
 /// Most memory for the blame of one search: a set of all bits for each bit, 46,340 free bits. MNIST's

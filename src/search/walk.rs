@@ -9,10 +9,11 @@ use super::fallback::Fallback;
 #[cfg(doc)]
 use super::fallback::Policy;
 use super::ladder::{FORCED, Ladder};
-use super::options::{Counters, Method, SearchOptions, Status};
+use super::options::{Method, SearchOptions};
 use super::rows::RowSearch;
 use super::tree::{BitSearch, Walked};
 use super::{SearchError, Task};
+use crate::samples::{Counters, Status};
 use crate::window::Contexts;
 
 /// A search for the samples of a task, one after the other.

@@ -2,10 +2,10 @@
 
 use rayon::prelude::*;
 
-use super::Training;
 use super::summary::Spread;
-use super::training::Neighbourhood;
-use crate::progress::Observer;
+use crate::base::Observer;
+use crate::provenance::Corpus;
+use crate::provenance::Neighbourhood;
 
 /// Bytes of latents to be read for a background at most: a second or so on one thread.
 const MOST_BYTES: u64 = 8 << 30;
@@ -22,7 +22,7 @@ pub struct Background {
 impl Background {
     /// Of at most `most` training latents, evenly spaced over the set; fewer of a large set, and those of
     /// which no other latent differs are left out.
-    pub fn of(training: &Training, most: usize, observer: &dyn Observer) -> Self {
+    pub fn of(training: &Corpus, most: usize, observer: &dyn Observer) -> Self {
         let affordable = MOST_BYTES / training.bytes().max(1);
         let most = most.min(affordable.max(LEAST) as usize);
         let ids: Vec<_> = training.spaced(most).collect();

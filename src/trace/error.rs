@@ -4,36 +4,13 @@ use std::path::PathBuf;
 
 use crate::index::IndexError;
 use crate::latent::Shape;
+use crate::provenance::ProvenanceError;
 use crate::window::Window;
 
 /// An error of the `trace` module.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TraceError {
-    /// The training latents do not fit in memory.
-    #[error(
-        "{path}: its {latents} latents take {needed} bytes of memory, {available} are available: trace on a \
-         machine with more, or build an index of fewer latents",
-        path = path.display()
-    )]
-    Memory {
-        /// The index.
-        path: PathBuf,
-        /// Training latents.
-        latents: u64,
-        /// Bytes that they take.
-        needed: u64,
-        /// Bytes that can be had.
-        available: u64,
-    },
-
-    /// An index from which every latent is left out.
-    #[error("{path}: no latent is left to trace to", path = path.display())]
-    Empty {
-        /// The index.
-        path: PathBuf,
-    },
-
     /// A latent for which the index tells, and which it does not hold.
     #[error("{path}: damaged: expected latent {latent}, of which a posting tells, found none", path = path.display())]
     NoSuchLatent {
@@ -90,6 +67,10 @@ pub enum TraceError {
         /// Most that are told.
         most: u64,
     },
+
+    /// The training latents cannot be held.
+    #[error(transparent)]
+    Provenance(#[from] ProvenanceError),
 
     /// The index refused.
     #[error(transparent)]

@@ -3,10 +3,11 @@
 
 use std::collections::HashMap;
 
-use super::canvas::{Area, BLACK, Canvas, Colour, Face, INK, WHITE, mix};
 use super::{Region, SampleSummary, Trace, TraceError, Tracer};
-use crate::latent::picture::MAX_PIXELS;
-use crate::latent::{Picture, Shape};
+use crate::latent::Shape;
+use crate::picture::MAX_PIXELS;
+use crate::picture::Picture;
+use crate::picture::canvas::{Area, BLACK, Canvas, Colour, Face, INK, WHITE, mix};
 
 /// Pixels that the longer side of a panel has at most, unless its image has more.
 const SIDE: usize = 168;

@@ -12,24 +12,17 @@
 //! Arrows: `map` → `canvas`; `map`, `document`, `summary` → `tracer`; `tracer` → {`support`, `quilt` → {`footprint` → `training`, `components`} → `board`}.
 
 mod background;
-mod board;
-mod canvas;
-mod components;
 mod document;
 mod error;
-mod footprint;
-mod information;
 mod map;
 mod quilt;
 mod summary;
 mod support;
 mod tracer;
-mod training;
 
 pub use background::Background;
 pub use document::{Header, TRACE_VERSION, TraceWriter, Traced};
 pub use error::TraceError;
-pub use information::{Information, copy_line};
 pub use map::{MapRow, draw_map};
 pub use quilt::{Quilt, Region};
 pub use summary::{
@@ -38,4 +31,3 @@ pub use summary::{
 };
 pub use support::{Occurrences, Support};
 pub use tracer::{Trace, TraceOptions, Tracer, Worker};
-pub use training::{Neighbour, Neighbours, Training};

@@ -15,12 +15,12 @@
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
-use super::Information;
-use super::board::{Board, and, get, set_run, without};
-use super::components::{Components, Gain, Run, Weights};
-use super::footprint::{Footprints, Overlay};
 use super::support::Support;
 use crate::latent::Shape;
+use crate::provenance::Information;
+use crate::provenance::{Board, and, get, set_run, without};
+use crate::provenance::{Components, Gain, Run, Weights};
+use crate::provenance::{Footprints, Overlay};
 
 /// Bits copied from one training latent at one displacement.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,8 @@ use std::collections::{BTreeSet, HashMap};
 use serde::Serialize;
 
 use super::background::Background;
-use super::{Information, Neighbour, Trace, Tracer};
+use super::{Trace, Tracer};
+use crate::provenance::{Information, Neighbour};
 
 /// A region is memorized, by the rule of a third, when the sample is at most a third as far from its
 /// nearest training latent as from the next one that differs.
@@ -20,7 +21,7 @@ pub struct SampleSummary {
     pub covered: u64,
     /// Regions of the quilt.
     pub regions: u64,
-    /// Training latents that they come from.
+    /// Corpus latents that they come from.
     pub sources: u64,
     /// Share of the sample's bits in the largest region.
     pub largest: f64,
@@ -216,7 +217,7 @@ pub struct SetSummary {
     pub spread: Vec<NamedSpread>,
     /// Distances of training latents to their own nearest: what `distance` is to be held against.
     pub background: Option<Spread>,
-    /// Training latents that any region comes from.
+    /// Corpus latents that any region comes from.
     pub used: u64,
     /// Share of all training latents.
     pub used_share: f64,

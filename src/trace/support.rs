@@ -4,10 +4,11 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use super::footprint::length_of;
-use super::{Information, TraceError};
+use super::TraceError;
 use crate::index::{Counts, Found, Histogram, IndexError, Posting, Resident, WindowIndex};
 use crate::latent::Shape;
+use crate::provenance::Information;
+use crate::provenance::length_of;
 use crate::window::{ContextKey, Frame, Geometry};
 
 /// Occurrences from which on a context is remembered: a few thousand contexts of blank background are

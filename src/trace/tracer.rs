@@ -2,14 +2,15 @@
 
 use rayon::prelude::*;
 
-use super::footprint::{Footprints, length_of};
+use super::TraceError;
 use super::quilt::{Quilt, quilt};
 use super::support::{Asked, Asker, Support};
-use super::training::{Neighbourhood, Neighbours, Training, planes_of};
-use super::{TraceError, copy_line};
+use crate::base::Observer;
 use crate::index::{Index, Resident};
 use crate::latent::{LatentSet, Shape};
-use crate::progress::Observer;
+use crate::provenance::copy_line;
+use crate::provenance::{Corpus, Neighbourhood, Neighbours, planes_of};
+use crate::provenance::{Footprints, length_of};
 use crate::window::Window;
 
 /// How samples are traced.
@@ -51,7 +52,7 @@ pub struct Trace {
 /// Traces samples of one shape. Shared by threads.
 pub struct Tracer<'a> {
     index: &'a Index,
-    training: &'a Training,
+    training: &'a Corpus,
     windows: Vec<Asked<'a>>,
     quilt_windows: Vec<Window>,
     shape: Shape,
@@ -67,7 +68,7 @@ impl<'a> Tracer<'a> {
     /// samples' grid; [`TraceError::Grid`].
     pub fn new(
         index: &'a Index,
-        training: &'a Training,
+        training: &'a Corpus,
         tables: &'a [Option<Resident>],
         shape: Shape,
         options: TraceOptions,
@@ -154,7 +155,7 @@ impl<'a> Tracer<'a> {
     }
 
     /// The training latents.
-    pub fn training(&self) -> &'a Training {
+    pub fn training(&self) -> &'a Corpus {
         self.training
     }
 

@@ -2,7 +2,7 @@
 //! row that a window sees is one shift and mask, without a branch at the edges.
 
 use super::Geometry;
-use super::bits::{push, read, replace};
+use crate::base::bits::{push, read, replace};
 use crate::latent::Shape;
 
 /// One latent under work. Bits can be set in any order; a context reads only earlier ones.

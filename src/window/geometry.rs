@@ -9,11 +9,11 @@
 
 use std::ops::Range;
 
-use super::bits::push;
 use super::frame::Frame;
 use super::key::{ContextKey, DIGEST_BYTES, KeyRule, MAX_KEY_BYTES};
 use super::upper::UpperKey;
 use super::{Anchor, Window, WindowError};
+use crate::base::bits::push;
 use crate::latent::Shape;
 
 /// Longest context, absent sites included: 1 MiB of scratch. A 1024×1024 grid's largest square

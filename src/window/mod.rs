@@ -1,9 +1,9 @@
 //! Window geometry: which bits a context selects, and packing a context into a key.
 
-pub(crate) mod bits;
 mod error;
 mod frame;
 mod geometry;
+mod interpolator;
 mod key;
 mod kind;
 mod symbols;
@@ -12,6 +12,7 @@ mod upper;
 pub use error::WindowError;
 pub use frame::Frame;
 pub use geometry::{Geometry, MAX_LABELS};
+pub use interpolator::Interpolator;
 pub use key::{ContextKey, DIGEST_BYTES, KeyRule, MAX_KEY_BYTES};
 pub use kind::{Anchor, Condition, Window};
 pub use symbols::Contexts;

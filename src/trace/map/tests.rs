@@ -3,10 +3,11 @@
 use proptest::prelude::*;
 
 use super::*;
+use crate::base::Unobserved;
 use crate::index::{BuildOptions, Index, build};
 use crate::latent::LatentSet;
-use crate::progress::Unobserved;
-use crate::trace::{Background, TraceOptions, Training, summarize};
+use crate::provenance::Corpus;
+use crate::trace::{Background, TraceOptions, summarize};
 
 const OUTSIDE: Colour = [160; 3];
 
@@ -18,7 +19,7 @@ fn map_of(training: &LatentSet, sample: &[u8], look: impl FnOnce(&Tracer<'_>, &M
     options.windows.push("5x5".parse().unwrap());
     build(training, &path, &options, &Unobserved).unwrap();
     let index = Index::open(&path).unwrap();
-    let held = Training::load(&index, &Unobserved).unwrap();
+    let held = Corpus::load(&index, &Unobserved).unwrap();
     let shape = training.shape();
     let tracer = Tracer::new(&index, &held, &[], shape, TraceOptions::default()).unwrap();
     let samples = LatentSet::from_packed(shape, sample.to_vec()).unwrap();

@@ -1,0 +1,8 @@
+//! What every other module stands on: runs of bits, whole-or-nothing files, memory, progress and stopping.
+
+pub(crate) mod bits;
+pub mod files;
+pub mod memory;
+mod progress;
+
+pub use progress::{Observer, Unobserved};

@@ -1,0 +1,175 @@
+//! Images in order, as many at a time as are wanted.
+
+use std::path::PathBuf;
+
+use super::ImageSet;
+use crate::base::Observer;
+use crate::images::import::{
+    Colour, Form, ImportOptions, Labels, Pixels, Purpose, Reader, recognise,
+    refuse_what_does_not_fit,
+};
+use crate::latent::LatentError;
+
+/// Which images to read, and how. An option that does not fit the input is refused, never ignored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ImageOptions {
+    /// Height and width, in pixels, to scale every image to.
+    pub resize: Option<(u32, u32)>,
+    /// Colour images: all three values of a pixel when `None`, or one of another kind. Gray images have
+    /// one value a pixel whatever is chosen.
+    pub colour: Option<Colour>,
+    /// Image files: red, green and blue of what lies behind transparent pixels; black when `None`.
+    pub background: Option<[u8; 3]>,
+    /// Rows become columns, before anything is scaled.
+    pub transpose: bool,
+    /// Where the labels come from.
+    pub labels: Labels,
+    /// At most so many images, the first ones; all when `None`.
+    pub most: Option<usize>,
+}
+
+/// An opened input: what its images are like is known, and they are read as they are asked for.
+///
+/// It holds no image between two calls, so an input may be larger than memory.
+pub struct ImageStream {
+    reader: Reader,
+}
+
+impl ImageStream {
+    /// Opens IDX images, CIFAR batches, image files or a folder of them, and checks every header and
+    /// length that can be checked without reading the images.
+    ///
+    /// # Errors
+    /// [`LatentError`], naming the file, what was expected, what was found and what to do; an array of
+    /// codes is refused, since codes are no images.
+    pub fn open(inputs: &[PathBuf], options: &ImageOptions) -> Result<Self, LatentError> {
+        let kind = recognise(inputs)?;
+        // The options that the importer has too fit where they fit there.
+        let shared = ImportOptions {
+            resize: options.resize,
+            colour: options.colour,
+            background: options.background,
+            transpose: options.transpose,
+            ..ImportOptions::default()
+        };
+        if !kind.is_codes() {
+            refuse_what_does_not_fit(&inputs[0], kind, &shared)?;
+        }
+        if options.most == Some(0) {
+            return Err(LatentError::format(
+                &inputs[0],
+                "at least one image to read",
+                "0",
+            ));
+        }
+        let form = Form {
+            resize: options.resize,
+            colour: options.colour,
+            background: options.background,
+            transpose: options.transpose,
+            purpose: Purpose::Bytes,
+        };
+        let reader = Reader::open(inputs, kind, form, &options.labels, options.most)?;
+        Ok(Self { reader })
+    }
+
+    /// Rows of pixels of each image.
+    pub fn height(&self) -> usize {
+        self.reader.sides().height as usize
+    }
+
+    /// Columns of pixels of each image.
+    pub fn width(&self) -> usize {
+        self.reader.sides().width as usize
+    }
+
+    /// Values of each pixel: 1 gray, 3 red, green and blue.
+    pub fn colours(&self) -> usize {
+        self.reader.sides().channels as usize
+    }
+
+    /// Images to read, at least one, those already read included.
+    pub fn count(&self) -> usize {
+        self.reader.count()
+    }
+
+    /// Images that are still to come.
+    pub fn left(&self) -> usize {
+        self.reader.count() - self.reader.read()
+    }
+
+    /// Where the images come from, in words.
+    pub fn source(&self) -> String {
+        self.reader.describe()
+    }
+
+    /// What was chosen, found or skipped on the user's behalf, and what was done to the images read so far, one
+    /// sentence each. The sentences on the images come last, and change as more are read.
+    pub fn notes(&self) -> Vec<String> {
+        self.reader.notes()
+    }
+
+    /// The next `most` images in the input's order, fewer at the end and `None` after it, with their
+    /// labels. `observer` hears of each image as it is read.
+    ///
+    /// Takes `most` × height × width × colours bytes; `most` = 0 is taken for 1.
+    ///
+    /// # Errors
+    /// [`LatentError`]: a file that is not what its header said, images that do not fit the first one, a
+    /// batch that does not fit the memory; [`LatentError::Io`] of kind
+    /// [`Interrupted`](std::io::ErrorKind::Interrupted) when `observer` asked to stop.
+    pub fn next_batch(
+        &mut self,
+        most: usize,
+        observer: &dyn Observer,
+    ) -> Result<Option<ImageSet>, LatentError> {
+        let first = self.reader.read();
+        let count = most.max(1).min(self.left());
+        if count == 0 {
+            return Ok(None);
+        }
+        // Every side fits 26 bits: `Form` refuses larger images.
+        let values = self.height() * self.width() * self.colours();
+        // A label takes 8 bytes, held twice. While an image is made, a value takes 4 bytes, twice when it
+        // is scaled.
+        let making = rayon::current_num_threads().min(count) as u64 * values as u64 * 8;
+        let kept = (count as u64).saturating_mul(values as u64 + 16);
+        let needed = kept.saturating_add(making);
+        // A system call: only where the batch is large.
+        if needed > 1 << 26 {
+            LatentError::check_memory(self.reader.path(), needed)?;
+        }
+        let bytes = |pixels: Pixels| -> Vec<u8> {
+            let values = pixels.values.iter();
+            values.map(|value| (value * 255.0).round() as u8).collect()
+        };
+        let mut pixels = Vec::with_capacity(count * values);
+        let end = first + count;
+        while self.reader.read() < end {
+            let left = end - self.reader.read();
+            for image in self.reader.next(left, observer, bytes)? {
+                pixels.extend(image);
+            }
+        }
+        let set = ImageSet::new(self.height(), self.width(), self.colours(), pixels)?;
+        let set = set.with_source(self.source());
+        Ok(Some(match self.reader.labels() {
+            Some(labels) => set.with_labels(labels[first..end].to_vec())?,
+            None => set,
+        }))
+    }
+
+    /// All images that are still to come, at once.
+    ///
+    /// # Errors
+    /// As [`ImageStream::next_batch`] has; [`LatentError::Empty`] when none is left.
+    pub fn rest(mut self, observer: &dyn Observer) -> Result<ImageSet, LatentError> {
+        let left = self.left();
+        observer.stage("read", left as u64, "images");
+        let images = self.next_batch(left, observer)?;
+        let images = images.ok_or_else(|| LatentError::Empty {
+            path: self.reader.path().into(),
+        })?;
+        Ok(images.with_notes(self.notes()))
+    }
+}

@@ -1,0 +1,130 @@
+//! Latents as 64-bit words: by rows to compare latents, by columns to compare bits.
+
+use pulp::Arch;
+use rayon::prelude::*;
+
+use super::EvalError;
+use crate::base::memory;
+use crate::latent::LatentSet;
+
+/// One row of words for each latent.
+pub(super) struct Rows {
+    row_words: usize,
+    words: Vec<u64>,
+}
+
+impl Rows {
+    pub(super) fn of(set: &LatentSet) -> Result<Self, EvalError> {
+        let row_words = set.shape().bits().div_ceil(64);
+        check_memory("comparing latents", set.len() * row_words)?;
+        let mut words = Vec::with_capacity(set.len() * row_words);
+        for id in 0..set.len() {
+            let bytes = set.packed_latent(id);
+            words.extend(bytes.chunks(8).map(|chunk| {
+                let mut word = [0; 8];
+                word[..chunk.len()].copy_from_slice(chunk);
+                u64::from_le_bytes(word)
+            }));
+        }
+        Ok(Self { row_words, words })
+    }
+
+    /// The Hamming distances of latent `id` to all later ones, in order.
+    pub(super) fn distances_to_later(&self, id: usize, distances: &mut Vec<u32>) {
+        distances.clear();
+        let row = &self.words[id * self.row_words..(id + 1) * self.row_words];
+        let later = &self.words[(id + 1) * self.row_words..];
+        // POPCNT where the machine has it.
+        Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                distances.extend(later.chunks_exact(self.row_words).map(|other| {
+                    let differing = row.iter().zip(other).map(|(a, b)| (a ^ b).count_ones());
+                    differing.sum::<u32>()
+                }));
+            },
+        );
+    }
+}
+
+/// One row of words for each of some positions: bit j of a row is the bit of latent j.
+pub(super) struct Columns {
+    latents: usize,
+    column_words: usize,
+    words: Vec<u64>,
+}
+
+impl Columns {
+    pub(super) fn of(set: &LatentSet, positions: &[usize]) -> Result<Self, EvalError> {
+        let column_words = set.len().div_ceil(64).max(1);
+        check_memory("comparing bits", positions.len() * column_words)?;
+        let mut words = vec![0u64; positions.len() * column_words];
+        let (packed, row) = (set.packed(), set.shape().packed_bytes());
+        let columns = words.par_chunks_exact_mut(column_words);
+        columns.zip(positions).for_each(|(column, position)| {
+            let bytes = packed.iter().skip(position / 8).step_by(row);
+            for (latent, byte) in bytes.enumerate() {
+                column[latent / 64] |= u64::from(byte >> (position % 8) & 1) << (latent % 64);
+            }
+        });
+        Ok(Self {
+            latents: set.len(),
+            column_words,
+            words,
+        })
+    }
+
+    fn column(&self, number: usize) -> &[u64] {
+        &self.words[number * self.column_words..(number + 1) * self.column_words]
+    }
+
+    /// How many latents have a 1 there.
+    pub(super) fn ones(&self, number: usize) -> u64 {
+        let words = self.column(number).iter();
+        words.map(|word| u64::from(word.count_ones())).sum()
+    }
+
+    /// How many latents there are.
+    pub(super) fn latents(&self) -> usize {
+        self.latents
+    }
+
+    /// How many latents have a 1 both there and at each of the others, in their order.
+    pub(super) fn common(
+        &self,
+        number: usize,
+        others: std::ops::Range<usize>,
+        common: &mut Vec<u64>,
+    ) {
+        common.clear();
+        let column = self.column(number);
+        Arch::new().dispatch(
+            #[inline(always)]
+            || {
+                common.extend(others.map(|other| {
+                    let pairs = column.iter().zip(self.column(other));
+                    pairs
+                        .map(|(a, b)| u64::from((a & b).count_ones()))
+                        .sum::<u64>()
+                }));
+            },
+        );
+    }
+}
+
+fn check_memory(what: &'static str, words: usize) -> Result<(), EvalError> {
+    let needed = words as u64 * 8;
+    // A system call: only where it matters.
+    if needed < 1 << 26 {
+        return Ok(());
+    }
+    let available = memory::available_memory();
+    if needed <= available {
+        return Ok(());
+    }
+    Err(EvalError::Memory {
+        what,
+        needed,
+        available,
+    })
+}

@@ -1,0 +1,17 @@
+//! What a copy is measured by: the training latents in memory, where a window of a sample equals theirs, and how much
+//! information the bits of a region carry.
+
+mod board;
+mod components;
+mod corpus;
+mod error;
+mod footprint;
+mod information;
+
+pub(crate) use board::*;
+pub(crate) use components::{Components, Gain, Run, Weights};
+pub use corpus::{Corpus, Neighbour, Neighbours};
+pub(crate) use corpus::{Neighbourhood, planes_of};
+pub use error::ProvenanceError;
+pub(crate) use footprint::{Footprints, Overlay, length_of};
+pub use information::{Information, copy_line};

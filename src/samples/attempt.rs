@@ -1,0 +1,111 @@
+//! How the search for one sample went, as a samples file has it.
+
+use std::fmt;
+use std::time::Duration;
+
+/// In [`Attempt::answered`], a bit that the network answered.
+pub const INTERPOLATED: u8 = u8::MAX - 1;
+
+/// How the search for one sample went.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attempt {
+    /// Its number in the run, j.
+    pub index: u64,
+    /// How it ended.
+    pub status: Status,
+    /// What it did.
+    pub counters: Counters,
+    /// What it took. The one field that another run need not repeat.
+    pub elapsed: Duration,
+    /// The sample, packed as a row of a latent set, when the status is [`Status::Sample`].
+    pub packed: Option<Vec<u8>>,
+    /// For each of its bits, the number of the window that answered, or [`INTERPOLATED`](INTERPOLATED);
+    /// `None` for a forced one. Empty without a sample.
+    pub answered: Vec<Option<u8>>,
+}
+
+/// How a search ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Status {
+    /// With a sample.
+    Sample,
+    /// With a proof that there is none (or no further one).
+    NoneExists,
+    /// With its budget of backtracks or time spent.
+    BudgetSpent,
+    /// Because it was told to stop.
+    Stopped,
+    /// With more bits to be answered by the network than it may.
+    CapReached,
+}
+
+impl Status {
+    /// Every status, in the order of its number in a samples file.
+    pub const ALL: [Self; 5] = [
+        Self::Sample,
+        Self::NoneExists,
+        Self::BudgetSpent,
+        Self::Stopped,
+        Self::CapReached,
+    ];
+
+    /// Its number in a samples file: its place in [`Status::ALL`].
+    pub fn number(self) -> u64 {
+        match self {
+            Self::Sample => 0,
+            Self::NoneExists => 1,
+            Self::BudgetSpent => 2,
+            Self::Stopped => 3,
+            Self::CapReached => 4,
+        }
+    }
+}
+
+impl fmt::Display for Status {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Sample => "sample",
+            Self::NoneExists => "none exists",
+            Self::BudgetSpent => "budget spent",
+            Self::Stopped => "stopped",
+            Self::CapReached => "cap reached",
+        })
+    }
+}
+
+/// What a search did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counters {
+    /// Contexts looked up.
+    pub lookups: u64,
+    /// Dead ends from which it returned to an earlier bit.
+    pub backtracks: u64,
+    /// Most free bits that one return went back over.
+    pub longest_jump: u64,
+    /// Most bits that were decided at once: HWK for a sample.
+    pub deepest: u64,
+}
+
+/// Totals over the attempts of a run.
+pub fn totals(attempts: &[Attempt]) -> Counters {
+    attempts
+        .iter()
+        .fold(Counters::default(), |sum, attempt| Counters {
+            lookups: sum.lookups + attempt.counters.lookups,
+            backtracks: sum.backtracks + attempt.counters.backtracks,
+            longest_jump: sum.longest_jump.max(attempt.counters.longest_jump),
+            deepest: sum.deepest.max(attempt.counters.deepest),
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Status;
+
+    #[test]
+    fn a_status_has_its_place_as_its_number() {
+        for (place, status) in Status::ALL.into_iter().enumerate() {
+            assert_eq!(status.number(), place as u64);
+        }
+    }
+}

@@ -1,0 +1,338 @@
+//! The proof of promise P2 for samples: each bit that is not fixed is supported at the window that
+//! answered it; bits that the network answered are marked as such and counted. From the index, or from the
+//! training latents alone.
+
+use std::collections::{HashMap, HashSet};
+
+use rayon::prelude::*;
+
+use super::{ANSWERED_FIXED, ANSWERED_INTERPOLATED, SampleSet, SamplesError};
+use crate::base::Observer;
+use crate::index::{Histogram, Index, WindowIndex};
+use crate::latent::{Bits, LatentSet, Shape};
+use crate::window::{Anchor, Condition, Frame, Geometry, Window};
+
+/// A bit that nothing in the training set supports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Unsupported {
+    /// Row of the samples file.
+    pub sample: usize,
+    /// The bit.
+    pub position: usize,
+    /// The window that should support it.
+    pub window: Window,
+}
+
+/// What a verification of samples saw.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SupportReport {
+    /// Bits that were checked.
+    pub checked: u64,
+    /// Bits that the user fixed, which nothing needs to support.
+    pub fixed: u64,
+    /// Bits that the network answered, which are marked and not supported by anything.
+    pub interpolated: u64,
+    /// Bits without support, in order.
+    pub unsupported: Vec<Unsupported>,
+}
+
+/// Who answers for a bit of a sample.
+#[derive(Clone, Copy, PartialEq)]
+enum By {
+    User,
+    Network,
+    Window(Window),
+}
+
+/// Who answers for each bit of one sample.
+fn windows_of(samples: &SampleSet, sample: usize, otherwise: Window) -> Vec<By> {
+    let bits = samples.latents.shape().bits();
+    match &samples.answered_by {
+        None => vec![By::Window(otherwise); bits],
+        Some(answered) => answered[sample * bits..(sample + 1) * bits]
+            .iter()
+            .map(|by| match by {
+                &ANSWERED_FIXED => By::User,
+                &ANSWERED_INTERPOLATED => By::Network,
+                // `SampleSet::read` has seen to it that every number has its window.
+                by => By::Window(
+                    samples
+                        .windows
+                        .get(usize::from(*by) - 1)
+                        .copied()
+                        .unwrap_or(otherwise),
+                ),
+            })
+            .collect(),
+    }
+}
+
+/// The samples, in an error.
+const SAMPLES: &str = "the samples";
+
+/// The labels that contexts of a set are bound to: one for each latent, `None` without the condition.
+fn labels_of<'a>(
+    set: &'a LatentSet,
+    condition: Condition,
+    which: &'static str,
+) -> Result<Option<&'a [i64]>, SamplesError> {
+    match condition {
+        Condition::None => Ok(None),
+        Condition::Label => match set.labels() {
+            Some(labels) => Ok(Some(labels)),
+            None => Err(SamplesError::Unlabelled { which }),
+        },
+    }
+}
+
+/// Looks up every bit of every sample. Bits of a file without `answered_by` must be supported at
+/// `otherwise`. Where the index binds contexts to labels, a sample of a label that no training latent
+/// has is supported nowhere.
+///
+/// # Errors
+/// [`SamplesError::Unlabelled`] for samples without labels where contexts are bound to them,
+/// [`SamplesError::Index`] for a window that the index does not hold or that cannot be laid on the samples'
+/// grid.
+pub fn verify_from_index(
+    index: &Index,
+    samples: &SampleSet,
+    otherwise: Window,
+    observer: &dyn Observer,
+) -> Result<SupportReport, SamplesError> {
+    let shape = samples.latents.shape();
+    let labels = labels_of(&samples.latents, index.condition(), SAMPLES)?;
+    let mut windows: Vec<(WindowIndex<'_>, Geometry)> = Vec::new();
+    for window in samples.windows.iter().copied().chain([otherwise]) {
+        let used = window == otherwise || samples.answered_by.is_some();
+        if used && windows.iter().all(|(_, held)| held.window() != window) {
+            let held = index.window(window)?;
+            windows.push((held, held.geometry_on(shape)?));
+        }
+    }
+    let geometries: Vec<_> = windows.iter().map(|(_, geometry)| geometry).collect();
+    observer.stage("support", samples.latents.len() as u64, "samples");
+    let rows = 0..samples.latents.len();
+    let reports = rows.into_par_iter().map(|sample| {
+        let mut frame = Frame::new(shape, &geometries);
+        frame.load(samples.latents.packed_latent(sample));
+        // Without a number, contexts of the sample's label never occurred.
+        let number = match labels {
+            Some(labels) => index.label_number(labels[sample]).ok(),
+            None => Some(0),
+        };
+        frame.set_label(number.unwrap_or_default());
+        let mut report = SupportReport::default();
+        let asked = windows_of(samples, sample, otherwise);
+        for (position, window) in asked.into_iter().enumerate() {
+            let window = match window {
+                By::User => {
+                    report.fixed += 1;
+                    continue;
+                }
+                By::Network => {
+                    report.interpolated += 1;
+                    continue;
+                }
+                By::Window(window) => window,
+            };
+            let held = windows.iter().find(|(_, held)| held.window() == window);
+            let held = held.filter(|_| number.is_some());
+            let histogram = match held {
+                Some((held, geometry)) => held.lookup(&geometry.key(&mut frame, position))?,
+                None => None,
+            };
+            let count = histogram.unwrap_or_default().count(frame.get(position));
+            report.note(sample, position, window, count >= samples.min_count);
+        }
+        observer.advance(1);
+        Ok(report)
+    });
+    let reports: Vec<_> = reports.collect::<Result<_, SamplesError>>()?;
+    Ok(SupportReport::merged(reports))
+}
+
+/// Finds every bit's support by reading the training latents, bit by bit as the definition of a
+/// context has it: no key, no index, no code shared with either. Time O(training bits × context
+/// bits).
+///
+/// # Errors
+/// [`SamplesError::Shape`] for samples of another shape, [`SamplesError::Unlabelled`] for latents without
+/// labels with [`Condition::Label`], [`SamplesError::Index`] for a window that does not fit the grid.
+pub fn verify_from_latents(
+    training: &LatentSet,
+    anchor: Anchor,
+    condition: Condition,
+    samples: &SampleSet,
+    otherwise: Window,
+    observer: &dyn Observer,
+) -> Result<SupportReport, SamplesError> {
+    let (shape, on) = (training.shape(), samples.latents.shape());
+    let labels = labels_of(training, condition, "the training latents")?;
+    let sample_labels = labels_of(&samples.latents, condition, SAMPLES)?;
+    let label_of = |labels: Option<&[i64]>, id: usize| labels.map(|labels| labels[id]);
+    let mut reports = Vec::new();
+    let mut windows = samples.windows.clone();
+    if samples.answered_by.is_none() || windows.is_empty() {
+        windows = vec![otherwise];
+    }
+    // A file may name a window twice; its bits are counted once.
+    let mut named = HashSet::new();
+    windows.retain(|window| named.insert(*window));
+    for window in windows {
+        // Refuses a window that does not fit; nothing else of it is used.
+        for shape in [shape, on] {
+            Geometry::new(window, anchor, shape).map_err(crate::index::IndexError::from)?;
+        }
+        let placed = anchor == Anchor::Site || window == Window::Global;
+        if on != shape && (placed || on.channels() != shape.channels()) {
+            return Err(SamplesError::Shape {
+                expected: shape,
+                found: on,
+            });
+        }
+        let mut wanted: HashMap<(Option<i64>, PlainContext), Histogram> = HashMap::new();
+        let mut bits = Vec::new();
+        let mut report = SupportReport::default();
+        for sample in 0..samples.latents.len() {
+            let latent = samples.latents.latent(sample);
+            for (position, by) in windows_of(samples, sample, otherwise)
+                .into_iter()
+                .enumerate()
+            {
+                if by == By::Window(window) {
+                    let label = label_of(sample_labels, sample);
+                    let plain = plain_context(on, latent, window, anchor, position);
+                    let context = (label, plain);
+                    wanted.entry(context.clone()).or_default();
+                    bits.push((sample, position, context));
+                } else if by == By::User {
+                    report.fixed += 1;
+                } else if by == By::Network {
+                    report.interpolated += 1;
+                }
+            }
+        }
+        observer.stage(&format!("{window}: read"), training.len() as u64, "latents");
+        let counted = (0..training.len())
+            .into_par_iter()
+            .fold(HashMap::new, |mut counted: HashMap<_, Histogram>, id| {
+                let latent = training.latent(id);
+                let label = label_of(labels, id);
+                for position in 0..shape.bits() {
+                    let plain = plain_context(shape, latent, window, anchor, position);
+                    let context = (label, plain);
+                    if wanted.contains_key(&context) {
+                        let histogram = counted.entry(context).or_default();
+                        if latent[position] {
+                            histogram.n1 += 1;
+                        } else {
+                            histogram.n0 += 1;
+                        }
+                    }
+                }
+                observer.advance(1);
+                counted
+            })
+            .reduce(HashMap::new, |mut sum, part| {
+                for (context, histogram) in part {
+                    let entry: &mut Histogram = sum.entry(context).or_default();
+                    entry.n0 += histogram.n0;
+                    entry.n1 += histogram.n1;
+                }
+                sum
+            });
+        for (sample, position, context) in bits {
+            let histogram = counted.get(&context).copied().unwrap_or_default();
+            let count = histogram.count(samples.latents.latent(sample)[position]);
+            report.note(sample, position, window, count >= samples.min_count);
+        }
+        reports.push(report);
+    }
+    // Every window has counted the same fixed and interpolated bits.
+    let first = reports.first();
+    let (fixed, interpolated) = first.map_or((0, 0), |report| (report.fixed, report.interpolated));
+    let mut merged = SupportReport::merged(reports);
+    merged.fixed = fixed;
+    merged.interpolated = interpolated;
+    merged.unsupported.sort();
+    Ok(merged)
+}
+
+impl SupportReport {
+    fn note(&mut self, sample: usize, position: usize, window: Window, supported: bool) {
+        self.checked += 1;
+        if !supported {
+            self.unsupported.push(Unsupported {
+                sample,
+                position,
+                window,
+            });
+        }
+    }
+
+    fn merged(reports: Vec<Self>) -> Self {
+        reports
+            .into_iter()
+            .fold(Self::default(), |mut all, report| {
+                all.checked += report.checked;
+                all.fixed += report.fixed;
+                all.interpolated += report.interpolated;
+                all.unsupported.extend(report.unsupported);
+                all
+            })
+    }
+}
+
+/// A context as the definition has it: channel, border class and site as far as they are part of it,
+/// and its symbols in a fixed order: 0, 1, or 2 for absent.
+type PlainContext = (Vec<usize>, Vec<u8>);
+
+/// The context of `position`, one site at a time.
+fn plain_context(
+    shape: Shape,
+    latent: &Bits,
+    window: Window,
+    anchor: Anchor,
+    position: usize,
+) -> PlainContext {
+    let (row, col, channel) = shape.place(position);
+    let mut place = vec![channel];
+    if anchor == Anchor::Site {
+        place.extend([row, col]);
+    }
+    let symbols = match window {
+        Window::Sequence { length } => (1..=length)
+            .map(|back| {
+                position
+                    .checked_sub(back)
+                    .map_or(2, |p| u8::from(latent[p]))
+            })
+            .collect(),
+        Window::Global => (0..position).map(|p| u8::from(latent[p])).collect(),
+        Window::Square { radius } => {
+            let cut = [row, col, shape.width() - 1 - col];
+            place.extend(cut.map(|sites| sites.min(radius)));
+            let radius = radius as isize;
+            let mut symbols = Vec::new();
+            for down in -radius..=0 {
+                for right in -radius..=radius {
+                    let site = (row.checked_add_signed(down), col.checked_add_signed(right));
+                    let earlier = down < 0 || right < 0;
+                    for k in 0..shape.channels() {
+                        if !earlier && (right > 0 || k >= channel) {
+                            continue;
+                        }
+                        symbols.push(match site {
+                            (Some(r), Some(c)) if c < shape.width() => {
+                                u8::from(latent[shape.position(r, c, k)])
+                            }
+                            _ => 2,
+                        });
+                    }
+                }
+            }
+            symbols
+        }
+    };
+    (place, symbols)
+}
