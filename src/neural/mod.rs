@@ -9,45 +9,25 @@
 //! `tch` is used in this module only. Its tensors can be sent to another thread and not shared:
 //! parallelism is libtorch's own, within one operation.
 
-mod arvm;
-mod blae;
-mod blae_codes;
-mod blae_config;
-mod blae_training;
-mod chain;
-mod checkpoint;
-mod device;
+mod codec;
 mod error;
-mod layers;
-mod memory;
-mod noise;
-mod optimiser;
-mod parameters;
-mod pixelcnn;
-mod plain;
-mod predictor;
-mod predictor_config;
-mod predictor_training;
-mod quantizer;
-mod random;
-mod run;
-mod train;
-mod transformer;
+mod kit;
+mod predictors;
 
-pub use blae::Blae;
-pub use blae_config::BlaeConfig;
-pub use blae_training::{BlaeRecipe, SATURATED, blae_run, resume_blae, train_blae};
-pub use device::{Device, DeviceChoice, set_threads};
+pub use codec::blae::Blae;
+pub use codec::config::BlaeConfig;
+pub use codec::quantizer::Quantizer;
+pub use codec::training::{BlaeRecipe, SATURATED, blae_run, resume_blae, train_blae};
 pub use error::NeuralError;
-pub use optimiser::TrainOptions;
-pub use parameters::Parameters;
-pub use plain::PlainArvm;
-pub use predictor::Predictor;
-pub use predictor_config::{NetworkKind, PredictorConfig};
-pub use predictor_training::{
+pub use kit::device::{Device, DeviceChoice, set_threads};
+pub use kit::optimiser::TrainOptions;
+pub use kit::parameters::Parameters;
+pub use kit::run::RunFolder;
+pub use kit::train::{Moment, Outcome, Trainee, Validation};
+pub use predictors::config::{NetworkKind, PredictorConfig};
+pub use predictors::plain::PlainArvm;
+pub use predictors::predictor::Predictor;
+pub use predictors::training::{
     Numbered, PredictorData, PredictorRecipe, Weighting, check_predictor, predictor_run,
     resume_predictor, train_predictor,
 };
-pub use quantizer::Quantizer;
-pub use run::RunFolder;
-pub use train::{Moment, Outcome, Trainee, Validation};

@@ -4,12 +4,12 @@ use std::path::Path;
 
 use tch::{Kind, Tensor};
 
-use super::checkpoint::{self, Checkpoint, json_of};
-use super::layers::{Conv, Norm, Residual, Standard, Statistics};
-use super::parameters::{Builder, Parameters};
-use super::{BlaeConfig, Device, NeuralError};
 use crate::images::ImageSet;
 use crate::latent::{Codec, Shape};
+use crate::neural::kit::checkpoint::{self, Checkpoint, json_of};
+use crate::neural::kit::layers::{Conv, Norm, Residual, Standard, Statistics};
+use crate::neural::kit::parameters::{Builder, Parameters};
+use crate::neural::{BlaeConfig, Device, NeuralError};
 
 /// What a checkpoint of a BL-AE says it is, and how its codec begins.
 pub(crate) const KIND: &str = "blae";

@@ -6,16 +6,16 @@ use std::path::Path;
 use tch::{Kind, Tensor, no_grad_guard};
 
 use super::arvm::Arvm;
-use super::checkpoint::Checkpoint;
-use super::parameters::{Builder, Parameters, floats};
+use super::config::{NetworkKind, PredictorConfig};
 use super::pixelcnn::PixelCnn;
-use super::predictor_config::{NetworkKind, PredictorConfig};
-use super::random::{Purpose, Stream};
 use super::transformer::Transformer;
-use super::{Device, NeuralError};
 use crate::base::Observer;
 use crate::latent::LatentSet;
 use crate::model::bits_of_logits;
+use crate::neural::kit::checkpoint::Checkpoint;
+use crate::neural::kit::parameters::{Builder, Parameters, floats};
+use crate::neural::kit::random::{Purpose, Stream};
+use crate::neural::{Device, NeuralError};
 use crate::window::{Contexts, Frame, Geometry, Window};
 
 /// Latents whose bits are found in one go: 20 take up to a third longer, what they need no longer in the cache.
@@ -137,7 +137,7 @@ impl Predictor {
     }
 
     /// The ARVM, if it is one: the only kind that answers for single contexts.
-    pub(super) fn arvm(&self) -> Option<&Arvm> {
+    pub(in crate::neural) fn arvm(&self) -> Option<&Arvm> {
         match &self.network {
             Network::Arvm(arvm) => Some(arvm),
             Network::PixelCnn(_) | Network::Transformer(_) => None,
@@ -145,13 +145,13 @@ impl Predictor {
     }
 
     /// Contexts → logits of a 1, with their graph. For an ARVM only.
-    pub(super) fn of_contexts(&self, contexts: &Contexts) -> Option<Tensor> {
+    pub(in crate::neural) fn of_contexts(&self, contexts: &Contexts) -> Option<Tensor> {
         self.arvm().map(|arvm| arvm.forward(contexts, self.device))
     }
 
     /// Bits ±1 [N, K, H, W] with the numbers of their labels → logits of a 1 [N, K, H, W], with their
     /// graph: each given the bits that its window sees. For networks over whole grids.
-    pub(super) fn of_grids(&self, bits: &Tensor, labels: &Tensor) -> Option<Tensor> {
+    pub(in crate::neural) fn of_grids(&self, bits: &Tensor, labels: &Tensor) -> Option<Tensor> {
         match &self.network {
             Network::Arvm(_) => None,
             Network::PixelCnn(network) => Some(network.forward(bits, labels)),
@@ -160,7 +160,11 @@ impl Predictor {
     }
 
     /// Latents of a set as bits ±1 [N, K, H, W].
-    pub(super) fn tensor(&self, set: &LatentSet, ids: impl Iterator<Item = usize>) -> Tensor {
+    pub(in crate::neural) fn tensor(
+        &self,
+        set: &LatentSet,
+        ids: impl Iterator<Item = usize>,
+    ) -> Tensor {
         let shape = self.geometry.shape();
         let mut values = Vec::new();
         let mut count = 0;
@@ -256,7 +260,7 @@ impl Predictor {
     }
 
     /// [`Predictor::bits`] of latents `ids`.
-    pub(super) fn bits_of(
+    pub(in crate::neural) fn bits_of(
         &self,
         set: &LatentSet,
         labels: &[u64],
@@ -280,7 +284,7 @@ impl Predictor {
     }
 
     /// Latents drawn bit by bit from a network over whole grids, all in step, a function of the seed and the number
-    /// of latents. An ARVM is better asked through [`PlainArvm`](super::PlainArvm), which does not look at the
+    /// of latents. An ARVM is better asked through [`PlainArvm`](crate::neural::PlainArvm), which does not look at the
     /// whole grid for each bit.
     ///
     /// # Errors

@@ -2,8 +2,8 @@
 
 use tch::Tensor;
 
-use super::NeuralError;
 use super::parameters::{Builder, Start};
+use crate::neural::NeuralError;
 
 /// A two-dimensional convolution with bias.
 #[derive(Debug)]
@@ -57,8 +57,8 @@ impl Conv {
 #[derive(Debug)]
 pub(crate) struct Linear {
     /// [outputs, inputs]
-    pub(super) weight: Tensor,
-    pub(super) bias: Tensor,
+    pub(in crate::neural) weight: Tensor,
+    pub(in crate::neural) bias: Tensor,
 }
 
 impl Linear {
@@ -200,9 +200,9 @@ impl Residual {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Device;
     use super::super::parameters::{Parameters, floats};
     use super::super::random::{Purpose, Stream};
+    use super::crate::neural::Device;
     use super::*;
 
     const CHANNELS: usize = 3;

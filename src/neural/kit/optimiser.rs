@@ -6,7 +6,7 @@ use std::f64::consts::PI;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor, no_grad_guard};
 
-use super::NeuralError;
+use crate::neural::NeuralError;
 
 /// How a network is trained, whatever it is.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]

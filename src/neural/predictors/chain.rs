@@ -2,14 +2,14 @@
 
 use tch::{Kind, Tensor};
 
-use super::NeuralError;
-use super::layers::Conv;
-use super::parameters::{Builder, Start};
+use crate::neural::NeuralError;
+use crate::neural::kit::layers::Conv;
+use crate::neural::kit::parameters::{Builder, Start};
 
 /// Features [N, units, H, W] of sites, from bits before them, and all bits → logits [N, K, H, W]: channel k given
 /// the channels before k of its own site.
 #[derive(Debug)]
-pub(super) struct Chain {
+pub(in crate::neural) struct Chain {
     features: Conv,
     own: Tensor,
     mask: Tensor,
@@ -21,7 +21,7 @@ pub(super) struct Chain {
 }
 
 impl Chain {
-    pub(super) fn new(
+    pub(in crate::neural) fn new(
         builder: &mut Builder,
         units: i64,
         channels: i64,
@@ -73,7 +73,12 @@ impl Chain {
     }
 
     /// `labels` gives the number of each latent's label.
-    pub(super) fn forward(&self, features: Tensor, bits: &Tensor, labels: &Tensor) -> Tensor {
+    pub(in crate::neural) fn forward(
+        &self,
+        features: Tensor,
+        bits: &Tensor,
+        labels: &Tensor,
+    ) -> Tensor {
         let features = match &self.labels {
             Some(table) => {
                 let rows = table.index_select(0, &labels.to_kind(Kind::Int64));

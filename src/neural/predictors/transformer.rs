@@ -9,12 +9,12 @@ use std::ops::Range;
 
 use tch::{Device, Kind, Tensor};
 
-use super::NeuralError;
 use super::chain::Chain;
-use super::layers::Linear;
-use super::parameters::{Builder, Start};
-use super::predictor_config::{PredictorConfig, radius, transformer_heads};
+use super::config::{PredictorConfig, radius, transformer_heads};
 use crate::latent::Shape;
+use crate::neural::NeuralError;
+use crate::neural::kit::layers::Linear;
+use crate::neural::kit::parameters::{Builder, Start};
 use crate::window::{Geometry, Window};
 
 /// Standard deviation of a head's biases at the start: each then begins with 67 % of its weight on one site of the 24
@@ -23,7 +23,7 @@ use crate::window::{Geometry, Window};
 const FOCUS: f64 = 4.0;
 
 #[derive(Debug)]
-pub(super) struct Transformer {
+pub(in crate::neural) struct Transformer {
     /// What a site's bits are: [units, K].
     content: Linear,
     /// What a query is before it has asked: rows by border class or, under `global`, position.
@@ -77,7 +77,7 @@ struct RowSight {
 }
 
 impl Transformer {
-    pub(super) fn new(
+    pub(in crate::neural) fn new(
         b: &mut Builder,
         config: &PredictorConfig,
         geometry: &Geometry,
@@ -163,12 +163,17 @@ impl Transformer {
     }
 
     /// Bits ±1 [N, K, H, W] → logits [N, K, H, W].
-    pub(super) fn forward(&self, bits: &Tensor, labels: &Tensor) -> Tensor {
+    pub(in crate::neural) fn forward(&self, bits: &Tensor, labels: &Tensor) -> Tensor {
         self.rows(bits, labels, 0..bits.size()[2])
     }
 
     /// The logits of some rows [N, K, rows, W]. Rows below them are not looked at.
-    pub(super) fn rows(&self, bits: &Tensor, labels: &Tensor, rows: Range<i64>) -> Tensor {
+    pub(in crate::neural) fn rows(
+        &self,
+        bits: &Tensor,
+        labels: &Tensor,
+        rows: Range<i64>,
+    ) -> Tensor {
         let (count, width) = (bits.size()[0], bits.size()[3]);
         let seen = bits.narrow(2, 0, rows.end);
         // [N, S, units], S the sites of the rows that are seen

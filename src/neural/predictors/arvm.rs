@@ -2,10 +2,10 @@
 
 use tch::{Kind, Tensor};
 
-use super::layers::Linear;
-use super::parameters::{Builder, Start};
-use super::predictor_config::PredictorConfig;
-use super::{Device, NeuralError};
+use super::config::PredictorConfig;
+use crate::neural::kit::layers::Linear;
+use crate::neural::kit::parameters::{Builder, Start};
+use crate::neural::{Device, NeuralError};
 use crate::window::{Contexts, Geometry};
 
 /// One linear layer over all bits of the window, residual blocks of the site alone, one number.
@@ -13,19 +13,19 @@ use crate::window::{Contexts, Geometry};
 /// That is a masked C×C convolution followed by 1×1 convolutions, written for one site: nothing but the
 /// window is ever read. A site's channels are chained, each one's context ending with those before it.
 #[derive(Debug)]
-pub(super) struct Arvm {
-    pub(super) window: Linear,
+pub(in crate::neural) struct Arvm {
+    pub(in crate::neural) window: Linear,
     /// [places, units]: channels, or positions where they are part of the key.
-    pub(super) places: Tensor,
+    pub(in crate::neural) places: Tensor,
     /// [labels, units], where contexts are bound to labels.
-    pub(super) labels: Option<Tensor>,
-    pub(super) blocks: Vec<[Linear; 2]>,
-    pub(super) out: Linear,
+    pub(in crate::neural) labels: Option<Tensor>,
+    pub(in crate::neural) blocks: Vec<[Linear; 2]>,
+    pub(in crate::neural) out: Linear,
     symbols: i64,
 }
 
 impl Arvm {
-    pub(super) fn new(
+    pub(in crate::neural) fn new(
         b: &mut Builder,
         config: &PredictorConfig,
         geometry: &Geometry,
@@ -59,7 +59,7 @@ impl Arvm {
     }
 
     /// Contexts → logits of a 1.
-    pub(super) fn forward(&self, contexts: &Contexts, device: Device) -> Tensor {
+    pub(in crate::neural) fn forward(&self, contexts: &Contexts, device: Device) -> Tensor {
         let count = contexts.len() as i64;
         let symbols = Tensor::from_slice(&contexts.symbols)
             .view([count, self.symbols])

@@ -9,8 +9,8 @@ use super::checkpoint::{self, Checkpoint, State, Training};
 use super::optimiser::{self, AdamW};
 use super::parameters::Parameters;
 use super::random::{Purpose, Stream};
-use super::{NeuralError, RunFolder, TrainOptions};
 use crate::base::Observer;
+use crate::neural::{NeuralError, RunFolder, TrainOptions};
 use crate::picture::Picture;
 
 /// A point of a training. All its random numbers are a function of the seed and the step.

@@ -5,16 +5,16 @@ use serde_json::Value;
 use tch::{Kind, Tensor};
 use xxhash_rust::xxh3::Xxh3;
 
-use super::checkpoint::{Checkpoint, json_of};
+use super::config::{NetworkKind, PredictorConfig};
 use super::memory;
 use super::predictor::Predictor;
-use super::predictor_config::{NetworkKind, PredictorConfig};
-use super::random::{Purpose, Stream};
-use super::train::{self, Batches, Moment, Outcome, Resumed, Trainee, Validation};
-use super::{Device, NeuralError, Parameters, RunFolder, TrainOptions};
 use crate::base::{Observer, Unobserved};
 use crate::index::Counts;
 use crate::latent::LatentSet;
+use crate::neural::kit::checkpoint::{Checkpoint, json_of};
+use crate::neural::kit::random::{Purpose, Stream};
+use crate::neural::kit::train::{self, Batches, Moment, Outcome, Resumed, Trainee, Validation};
+use crate::neural::{Device, NeuralError, Parameters, RunFolder, TrainOptions};
 use crate::picture::Picture;
 use crate::window::{Contexts, Frame};
 

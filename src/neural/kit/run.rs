@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 
-use super::NeuralError;
 use crate::base::files;
+use crate::neural::NeuralError;
 
 /// The folder that one training writes into.
 ///

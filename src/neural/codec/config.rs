@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{NeuralError, Quantizer};
 use crate::latent::Shape;
 use crate::model::{NoiseForm, Triangular};
+use crate::neural::{NeuralError, Quantizer};
 
 /// Most channels of a layer and most residual blocks: far beyond use, and small enough to multiply.
 const MOST_WIDTH: usize = 1024;
@@ -119,7 +119,7 @@ impl BlaeConfig {
     }
 
     /// Refuses what no network can be made of.
-    pub(super) fn check(&self) -> Result<(), NeuralError> {
+    pub(in crate::neural) fn check(&self) -> Result<(), NeuralError> {
         self.stride()?;
         self.noise()?;
         if !(self.slope.is_finite() && self.slope > 0.0) {

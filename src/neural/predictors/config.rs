@@ -5,9 +5,9 @@ use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
-use super::NeuralError;
 use crate::index::Index;
 use crate::latent::Shape;
+use crate::neural::NeuralError;
 use crate::window::{Anchor, Geometry, Window, WindowError};
 
 /// Most units of a layer and most layers: far beyond use, and small enough to multiply.
@@ -122,7 +122,7 @@ impl PredictorConfig {
     }
 
     /// Refuses what no network can be made of.
-    pub(super) fn check(&self, kind: NetworkKind) -> Result<(), NeuralError> {
+    pub(in crate::neural) fn check(&self, kind: NetworkKind) -> Result<(), NeuralError> {
         let geometry = self.geometry()?;
         for (name, found, least, most) in [
             ("width", self.units, 1, MOST_WIDTH),
@@ -197,7 +197,7 @@ impl PredictorConfig {
 }
 
 /// How far a window reaches in sites; on a grid, `global` reaches its far corner.
-pub(super) fn radius(window: Window, shape: Shape) -> i64 {
+pub(in crate::neural) fn radius(window: Window, shape: Shape) -> i64 {
     match window {
         Window::Square { radius } => radius as i64,
         Window::Global | Window::Sequence { .. } => {
@@ -208,7 +208,7 @@ pub(super) fn radius(window: Window, shape: Shape) -> i64 {
 
 /// Heads of a transformer's attention: 16, or as many as leave each 4 units. What a site takes in of its window is
 /// one place or so for each head, and a window has dozens.
-pub(super) fn transformer_heads(units: usize) -> usize {
+pub(in crate::neural) fn transformer_heads(units: usize) -> usize {
     [16, 8, 4, 2]
         .into_iter()
         .find(|heads| units.is_multiple_of(*heads) && units / heads >= 4)

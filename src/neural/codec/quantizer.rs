@@ -7,7 +7,7 @@ use std::str::FromStr;
 use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use super::NeuralError;
+use crate::neural::NeuralError;
 
 /// How an encoder's numbers become bits. The bit is always the sign.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

@@ -2,9 +2,9 @@
 
 use tch::{Kind, Tensor};
 
-use super::Device;
-use super::random::Stream;
 use crate::model::Triangular;
+use crate::neural::Device;
+use crate::neural::kit::random::Stream;
 
 /// Independent values of the distribution, f32, drawn on the processor: the same on every device.
 pub(crate) fn sample(

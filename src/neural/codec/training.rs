@@ -7,16 +7,17 @@ use tch::{Kind, Tensor, no_grad_guard};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::blae::{Blae, KIND};
-use super::checkpoint::{Checkpoint, json_of};
-use super::layers::Statistics;
+use super::noise;
 use super::quantizer::OSCILLATION;
-use super::train::{self, Batches, Moment, Outcome, Resumed, Trainee, Validation};
-use super::{
-    BlaeConfig, Device, NeuralError, Parameters, Quantizer, RunFolder, TrainOptions, noise,
-};
 use crate::base::Observer;
 use crate::images::ImageSet;
 use crate::model::Triangular;
+use crate::neural::kit::checkpoint::{Checkpoint, json_of};
+use crate::neural::kit::layers::Statistics;
+use crate::neural::kit::train::{self, Batches, Moment, Outcome, Resumed, Trainee, Validation};
+use crate::neural::{
+    BlaeConfig, Device, NeuralError, Parameters, Quantizer, RunFolder, TrainOptions,
+};
 use crate::picture::{self, Picture};
 
 /// An activation beyond this is as good as its limit: binary.

@@ -3,11 +3,12 @@
 use tch::{Tensor, no_grad_guard};
 
 use super::quantizer::OSCILLATION;
-use super::random::{Purpose, Stream};
-use super::{Blae, NeuralError, parameters};
 use crate::base::Observer;
 use crate::images::{ImageSet, ImageStream};
 use crate::latent::LatentSet;
+use crate::neural::kit::parameters;
+use crate::neural::kit::random::{Purpose, Stream};
+use crate::neural::{Blae, NeuralError};
 
 impl Blae {
     /// The activations of images, N × H·W·K in position order: before rounding, without noise.

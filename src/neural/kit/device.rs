@@ -5,7 +5,7 @@ use std::path::Path;
 use std::str::FromStr;
 use std::sync::OnceLock;
 
-use super::NeuralError;
+use crate::neural::NeuralError;
 
 /// Which device is asked for.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -34,7 +34,7 @@ impl FromStr for DeviceChoice {
 
 /// A device that is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Device(pub(super) tch::Device);
+pub struct Device(pub(in crate::neural) tch::Device);
 
 impl Device {
     /// The processor.

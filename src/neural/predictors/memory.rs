@@ -2,21 +2,21 @@
 //! nothing is refused that would fit. Trainings of two updates took 1.4 to 2.9 times as much, beyond the 0.24 GB that
 //! any takes.
 
+use super::config::{NetworkKind, PredictorConfig, radius, transformer_heads};
 use super::pixelcnn::radii;
-use super::predictor_config::{NetworkKind, PredictorConfig, radius, transformer_heads};
-use super::{Device, NeuralError};
 use crate::base::memory;
+use crate::neural::{Device, NeuralError};
 use crate::window::Window;
 
 /// Bytes of a number.
 const FLOAT: f64 = 4.0;
 
 /// Refuses a training on the processor that the machine has too little memory for. `batch` is that of
-/// [`PredictorRecipe`](super::PredictorRecipe), of no more than there are.
+/// [`PredictorRecipe`](crate::neural::PredictorRecipe), of no more than there are.
 ///
 /// # Errors
 /// [`NeuralError::Setting`] with what it takes; as [`PredictorConfig::geometry`].
-pub(super) fn check(
+pub(in crate::neural) fn check(
     kind: NetworkKind,
     config: &PredictorConfig,
     batch: usize,

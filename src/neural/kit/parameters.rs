@@ -7,8 +7,8 @@ use safetensors::Dtype;
 use tch::{Kind, Tensor};
 
 use super::random::{Purpose, Stream};
-use super::{Device, NeuralError};
 use crate::latent::tensors::Tensor as FileTensor;
+use crate::neural::{Device, NeuralError};
 
 /// The tensors of a network, in the order in which they were made: those that are trained, and running
 /// statistics, which are not.

@@ -7,11 +7,11 @@
 use ndarray::{Array1, Array2, ArrayView2};
 use tch::Tensor;
 
-use super::NeuralError;
-use super::layers::Linear;
-use super::parameters::floats;
+use super::config::NetworkKind;
 use super::predictor::Predictor;
-use super::predictor_config::NetworkKind;
+use crate::neural::NeuralError;
+use crate::neural::kit::layers::Linear;
+use crate::neural::kit::parameters::floats;
 use crate::window::Interpolator;
 use crate::window::{Contexts, Geometry, Window};
 

@@ -12,9 +12,9 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::optimiser::AdamW;
 use super::parameters::{self, Parameters};
-use super::{NeuralError, TrainOptions};
 use crate::latent::LatentError;
 use crate::latent::tensors::{Tensor as FileTensor, TensorFile};
+use crate::neural::{NeuralError, TrainOptions};
 
 /// The value of the metadata key `format`.
 const FORMAT: &str = "bitquilt.model";

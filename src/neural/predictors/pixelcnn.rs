@@ -6,14 +6,14 @@
 
 use tch::Tensor;
 
-use super::NeuralError;
 use super::chain::Chain;
-use super::parameters::{Builder, Start};
-use super::predictor_config::{PredictorConfig, radius};
+use super::config::{PredictorConfig, radius};
+use crate::neural::NeuralError;
+use crate::neural::kit::parameters::{Builder, Start};
 use crate::window::Geometry;
 
 #[derive(Debug)]
-pub(super) struct PixelCnn {
+pub(in crate::neural) struct PixelCnn {
     layers: Vec<Gated>,
     chain: Chain,
 }
@@ -35,7 +35,7 @@ struct Gated {
 }
 
 impl PixelCnn {
-    pub(super) fn new(
+    pub(in crate::neural) fn new(
         b: &mut Builder,
         config: &PredictorConfig,
         geometry: &Geometry,
@@ -92,7 +92,7 @@ impl PixelCnn {
     }
 
     /// Bits ±1 [N, K, H, W] → logits [N, K, H, W].
-    pub(super) fn forward(&self, bits: &Tensor, labels: &Tensor) -> Tensor {
+    pub(in crate::neural) fn forward(&self, bits: &Tensor, labels: &Tensor) -> Tensor {
         let (height, width) = (bits.size()[2], bits.size()[3]);
         let (mut above, mut left) = (bits.shallow_clone(), bits.shallow_clone());
         for (number, layer) in self.layers.iter().enumerate() {
@@ -122,7 +122,7 @@ fn gate(x: &Tensor) -> Tensor {
 }
 
 /// `depth` parts of a radius, or fewer, each at least 1 and as equal as can be.
-pub(super) fn radii(radius: i64, depth: usize) -> Vec<i64> {
+pub(in crate::neural) fn radii(radius: i64, depth: usize) -> Vec<i64> {
     let layers = radius.min(depth as i64).max(1);
     (0..layers)
         .map(|layer| radius / layers + i64::from(layer < radius % layers))
