@@ -21,7 +21,7 @@ use bitquilt::model::{BitsReport, CountModel, Smoothing};
 use bitquilt::neural::{NetworkKind, Numbered, PlainArvm, Predictor};
 use bitquilt::samples::{SampleSet, verify_from_index};
 use bitquilt::search::{self, Fallback, Policy, Rung, SearchOptions, Taken, Task};
-use bitquilt::window::{Geometry, Window};
+use bitquilt::window::Geometry;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -271,13 +271,7 @@ fn windows_within<'a>(index: &'a Index, predictor: &Predictor) -> Vec<WindowInde
     let own: &Geometry = predictor.geometry();
     index
         .windows()
-        .filter(|held| {
-            let held = held.geometry();
-            let same_kind = std::mem::discriminant(&held.window())
-                == std::mem::discriminant(&own.window())
-                || own.window() == Window::Global;
-            same_kind && held.context_bits() <= own.context_bits()
-        })
+        .filter(|held| held.geometry().window().nests_in(own.window()))
         .collect()
 }
 

@@ -394,15 +394,8 @@ fn choose_windows(args: &GenerateArgs, index: &Index) -> anyhow::Result<Vec<Wind
     if args.window.is_empty() {
         return Ok(vec![choose_window(None, index)?]);
     }
-    let side = |window: &Window| match window {
-        Window::Square { radius } => *radius,
-        Window::Global => usize::MAX,
-        Window::Sequence { length } => *length,
-    };
     for pair in args.window.windows(2) {
-        let same_kind = matches!(pair[0], Window::Sequence { .. })
-            == matches!(pair[1], Window::Sequence { .. });
-        if pair[0] == pair[1] || same_kind && side(&pair[0]) < side(&pair[1]) {
+        if pair[0].nests_in(pair[1]) {
             anyhow::bail!(
                 "--window {} --window {}: windows are asked in turn: give the larger one first, each once",
                 pair[0],

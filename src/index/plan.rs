@@ -40,7 +40,10 @@ impl Plan {
             path: path.to_owned(),
             distinct: entry.distinct,
             occurrences: entry.contexts,
-            upper: matches!(entry.window.parse(), Ok(Window::Square { .. }))
+            upper: entry
+                .window
+                .parse()
+                .is_ok_and(|window: Window| window.radius().is_some())
                 && entry.key == KeyRule::Exact.name(),
         }
     }

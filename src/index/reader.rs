@@ -306,11 +306,14 @@ impl<'a> WindowIndex<'a> {
         if shape == own {
             return Ok(self.geometry.clone());
         }
-        let placed = match (self.geometry.window(), self.geometry.anchor()) {
-            (Window::Global, _) => Some("global sees all of a latent"),
-            (_, Anchor::Site) => Some("with --anchor site the place is part of every context"),
-            _ if shape.channels() != own.channels() => Some("a site keeps its channels"),
-            _ => None,
+        let placed = if self.geometry.window().sees_everything() {
+            Some("global sees all of a latent")
+        } else if self.geometry.is_placed() {
+            Some("the place is part of every context that is anchored to its site")
+        } else if shape.channels() != own.channels() {
+            Some("a site keeps its channels")
+        } else {
+            None
         };
         if let Some(why) = placed {
             return Err(IndexError::Grid {

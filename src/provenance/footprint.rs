@@ -70,12 +70,13 @@ impl<'a> Footprints<'a> {
         supported_at: &[Option<u8>],
     ) -> Self {
         let channels = shape.channels();
-        let radius = |window: &Window| match window {
-            Window::Square { radius } => *radius,
-            Window::Sequence { .. } | Window::Global => 0,
-        };
+        let radius = |window: &Window| window.radius().unwrap_or(0);
         // The bits that a sequence reaches back to lie in so many sites before.
-        let reach = |window: &Window| length_of(*window, shape).map_or(0, |n| n.div_ceil(channels));
+        let reach = |window: &Window| {
+            window
+                .line_length(shape)
+                .map_or(0, |n| n.div_ceil(channels))
+        };
         let layout = Layout {
             height: shape.height(),
             width: shape.width(),
@@ -93,7 +94,7 @@ impl<'a> Footprints<'a> {
         }
         let front = line.width - shape.height() * shape.width();
         let sights = windows.iter().enumerate().map(|(number, window)| {
-            let on_line = length_of(*window, shape);
+            let on_line = window.line_length(shape);
             let words = if on_line.is_some() {
                 line.words()
             } else {
@@ -372,15 +373,6 @@ fn compare(
     for ((offset, a), (_, b)) in pairs {
         let length = (n - offset).min(64);
         push(board, at + offset, !(a ^ b) & !0 >> (64 - length));
-    }
-}
-
-/// C of a window that reads bits in scan order: every earlier bit is at most HWK − 1 of them.
-pub(crate) fn length_of(window: Window, shape: Shape) -> Option<usize> {
-    match window {
-        Window::Square { .. } => None,
-        Window::Sequence { length } => Some(length),
-        Window::Global => Some(shape.bits() - 1),
     }
 }
 

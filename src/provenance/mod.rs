@@ -13,5 +13,5 @@ pub(crate) use components::{Components, Gain, Run, Weights};
 pub use corpus::{Corpus, Neighbour, Neighbours};
 pub(crate) use corpus::{Neighbourhood, planes_of};
 pub use error::ProvenanceError;
-pub(crate) use footprint::{Footprints, Overlay, length_of};
+pub(crate) use footprint::{Footprints, Overlay};
 pub use information::{Information, copy_line};

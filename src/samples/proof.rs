@@ -183,7 +183,7 @@ pub fn verify_from_latents(
         for shape in [shape, on] {
             Geometry::new(window, anchor, shape).map_err(crate::index::IndexError::from)?;
         }
-        let placed = anchor == Anchor::Site || window == Window::Global;
+        let placed = anchor == Anchor::Site || window.sees_everything();
         if on != shape && (placed || on.channels() != shape.channels()) {
             return Err(SamplesError::Shape {
                 expected: shape,

@@ -8,7 +8,7 @@ use super::options::{Backoff, SearchOptions};
 use crate::index::{Counts, Histogram};
 use crate::latent::Shape;
 use crate::samples::INTERPOLATED;
-use crate::window::{ContextKey, Contexts, Frame, Geometry, Window};
+use crate::window::{ContextKey, Contexts, Frame, Geometry};
 
 /// One window of a search.
 #[derive(Clone, Copy)]
@@ -80,10 +80,13 @@ impl<'a> Ladder<'a> {
             min_count: options.min_count.max(1),
             temperature: options.temperature,
             backoff: options.backoff,
-            nested: rungs.iter().map(|rung| radius(rung)).is_sorted_by(|a, b| {
-                let nested = a.zip(*b).is_some_and(|(a, b)| a >= b);
-                nested && options.backoff == Backoff::OnNoMatch
-            }),
+            nested: rungs
+                .iter()
+                .map(|rung| rung.geometry.window().radius())
+                .is_sorted_by(|a, b| {
+                    let nested = a.zip(*b).is_some_and(|(a, b)| a >= b);
+                    nested && options.backoff == Backoff::OnNoMatch
+                }),
             keys: Vec::new(),
             asked: Vec::new(),
             found: Vec::new(),
@@ -284,13 +287,5 @@ impl<'a> Ladder<'a> {
         });
         let sum = weights[0] + weights[1];
         weights.map(|weight| weight / sum)
-    }
-}
-
-/// R of a square window.
-fn radius(rung: &Rung<'_>) -> Option<usize> {
-    match rung.geometry.window() {
-        Window::Square { radius } => Some(radius),
-        Window::Sequence { .. } | Window::Global => None,
     }
 }

@@ -8,7 +8,6 @@ use super::TraceError;
 use crate::index::{Counts, Found, Histogram, IndexError, Posting, Resident, WindowIndex};
 use crate::latent::Shape;
 use crate::provenance::Information;
-use crate::provenance::length_of;
 use crate::window::{ContextKey, Frame, Geometry};
 
 /// Occurrences from which on a context is remembered: a few thousand contexts of blank background are
@@ -210,7 +209,7 @@ impl<'a, 'w> Asker<'a, 'w> {
         for position in own {
             let (key, bit) = (&memory.keys[position], self.frame.get(position));
             let (_, _, channel) = shape.place(position);
-            let reach = length_of(window, shape).unwrap_or(channel);
+            let reach = window.line_length(shape).unwrap_or(channel);
             support.own_site[position] = reach.min(channel);
             let listed = match memory.common.get(key) {
                 Some(known) => known.lists[usize::from(bit)].clone(),

@@ -8,9 +8,9 @@ use super::support::{Asked, Asker, Support};
 use crate::base::Observer;
 use crate::index::{Index, Resident};
 use crate::latent::{LatentSet, Shape};
+use crate::provenance::Footprints;
 use crate::provenance::copy_line;
 use crate::provenance::{Corpus, Neighbourhood, Neighbours, planes_of};
-use crate::provenance::{Footprints, length_of};
 use crate::window::Window;
 
 /// How samples are traced.
@@ -107,7 +107,7 @@ impl<'a> Tracer<'a> {
             .iter()
             .map(|n| windows[*n].geometry.window())
             .collect();
-        let on_line = |window: &&Window| length_of(**window, shape).is_some();
+        let on_line = |window: &&Window| window.line_length(shape).is_some();
         if let Some(window) = quilt_windows.iter().find(on_line)
             && shape != index.shape()
         {

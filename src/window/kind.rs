@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::WindowError;
+use crate::latent::Shape;
 
 /// The geometry of a context: which earlier bits it selects.
 ///
@@ -27,6 +28,41 @@ pub enum Window {
     },
     /// `global`: every earlier bit (Eqn 12).
     Global,
+}
+
+impl Window {
+    /// How many sites a square reaches to each side, R; `None` for a window that is no square.
+    pub fn radius(self) -> Option<usize> {
+        match self {
+            Self::Square { radius } => Some(radius),
+            Self::Sequence { .. } | Self::Global => None,
+        }
+    }
+
+    /// How many bits before its own a window reads in scan order, whatever rows they lie in, on latents of `shape`; `None`
+    /// for a window that is laid on the grid.
+    pub fn line_length(self, shape: Shape) -> Option<usize> {
+        match self {
+            Self::Square { .. } => None,
+            Self::Sequence { length } => Some(length),
+            Self::Global => Some(shape.bits() - 1),
+        }
+    }
+
+    /// Whether every earlier bit is part of a context, so that its place is too.
+    pub fn sees_everything(self) -> bool {
+        self == Self::Global
+    }
+
+    /// Whether each of its contexts is a part of `other`'s: then a match of `other` is one of it too.
+    pub fn nests_in(self, other: Self) -> bool {
+        match (self, other) {
+            (_, Self::Global) => true,
+            (Self::Square { radius: own }, Self::Square { radius }) => own <= radius,
+            (Self::Sequence { length: own }, Self::Sequence { length }) => own <= length,
+            _ => false,
+        }
+    }
 }
 
 impl fmt::Display for Window {
@@ -136,6 +172,32 @@ impl FromStr for Condition {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::window::{Anchor, Geometry};
+
+    /// By the bits that they select.
+    #[test]
+    fn a_window_nests_in_those_that_select_all_of_its_bits() {
+        let shape = Shape::new(5, 5, 1).unwrap();
+        let windows = ["3x3", "5x5", "7x7", "seq:1", "seq:4", "seq:19", "global"];
+        let selected = |window: Window, position| -> Vec<usize> {
+            let geometry = Geometry::new(window, Anchor::None, shape).unwrap();
+            geometry.context(position).flatten().collect()
+        };
+        for own in windows.map(|text| text.parse::<Window>().unwrap()) {
+            for other in windows.map(|text| text.parse::<Window>().unwrap()) {
+                let within = (0..25).all(|position| {
+                    let other = selected(other, position);
+                    selected(own, position)
+                        .iter()
+                        .all(|bit| other.contains(bit))
+                });
+                // A square and a sequence do not, though the bits of a small grid may.
+                let kinds = own.radius().is_some() == other.radius().is_some();
+                let comparable = kinds || other.sees_everything();
+                assert_eq!(own.nests_in(other), within && comparable, "{own} {other}");
+            }
+        }
+    }
 
     #[test]
     fn every_window_is_read_as_it_is_written() {

@@ -22,9 +22,9 @@ pub(crate) fn sample(
 
 #[cfg(test)]
 mod tests {
-    use super::super::random::Purpose;
     use super::*;
     use crate::model::NoiseForm;
+    use crate::neural::kit::random::Purpose;
 
     #[test]
     fn moments_support_and_tail_are_those_of_the_closed_forms() {

@@ -127,7 +127,7 @@ mod tests {
     use super::*;
 
     fn floats(tensor: &Tensor) -> Vec<f32> {
-        super::super::parameters::floats(tensor)
+        crate::neural::kit::parameters::floats(tensor)
     }
 
     /// [1, K, 1, W] from a list of sites.

@@ -202,8 +202,8 @@ impl Residual {
 mod tests {
     use super::super::parameters::{Parameters, floats};
     use super::super::random::{Purpose, Stream};
-    use super::crate::neural::Device;
     use super::*;
+    use crate::neural::Device;
 
     const CHANNELS: usize = 3;
 

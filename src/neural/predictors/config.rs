@@ -141,7 +141,8 @@ impl PredictorConfig {
             }
         }
         let invariant = geometry.anchor() == Anchor::None;
-        let square = !matches!(geometry.window(), Window::Sequence { .. });
+        let window = geometry.window();
+        let square = window.radius().is_some() || window.sees_everything();
         if kind != NetworkKind::Arvm && !(invariant && square) {
             return Err(NeuralError::setting(
                 format!("a square window or global, and contexts without their site, for a {kind}"),
@@ -198,12 +199,8 @@ impl PredictorConfig {
 
 /// How far a window reaches in sites; on a grid, `global` reaches its far corner.
 pub(in crate::neural) fn radius(window: Window, shape: Shape) -> i64 {
-    match window {
-        Window::Square { radius } => radius as i64,
-        Window::Global | Window::Sequence { .. } => {
-            (shape.height().max(shape.width()) - 1).max(1) as i64
-        }
-    }
+    let corner = (shape.height().max(shape.width()) - 1).max(1);
+    window.radius().unwrap_or(corner) as i64
 }
 
 /// Heads of a transformer's attention: 16, or as many as leave each 4 units. What a site takes in of its window is

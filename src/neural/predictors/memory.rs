@@ -6,7 +6,6 @@ use super::config::{NetworkKind, PredictorConfig, radius, transformer_heads};
 use super::pixelcnn::radii;
 use crate::base::memory;
 use crate::neural::{Device, NeuralError};
-use crate::window::Window;
 
 /// Bytes of a number.
 const FLOAT: f64 = 4.0;
@@ -93,10 +92,8 @@ fn needed(kind: NetworkKind, config: &PredictorConfig, batch: usize) -> Result<f
             let seen = rows * (rows + 1.0) / 2.0;
             let pairs = width * width * (seen + (height - rows) * (above + 1.0));
             // Of the queries; under `global` of the sites among themselves too.
-            let kinds = match geometry.window() {
-                Window::Global => 2.0,
-                Window::Square { .. } | Window::Sequence { .. } => 1.0,
-            };
+            let global = geometry.window().sees_everything();
+            let kinds = if global { 2.0 } else { 1.0 };
             let attentions = kinds * depth;
             let heads = transformer_heads(config.units) as f64;
             (

@@ -16,7 +16,7 @@ use crate::neural::kit::checkpoint::Checkpoint;
 use crate::neural::kit::parameters::{Builder, Parameters, floats};
 use crate::neural::kit::random::{Purpose, Stream};
 use crate::neural::{Device, NeuralError};
-use crate::window::{Contexts, Frame, Geometry, Window};
+use crate::window::{Contexts, Frame, Geometry};
 
 /// Latents whose bits are found in one go: 20 take up to a third longer, what they need no longer in the cache.
 const BATCH: usize = 4;
@@ -341,10 +341,8 @@ impl Predictor {
         match &self.network {
             Network::Arvm(_) => None,
             Network::PixelCnn(network) => {
-                let first = match self.geometry.window() {
-                    Window::Square { radius } => (row - radius as i64).max(0),
-                    Window::Global | Window::Sequence { .. } => 0,
-                };
+                let radius = self.geometry.window().radius();
+                let first = radius.map_or(0, |radius| (row - radius as i64).max(0));
                 let rows = row - first + 1;
                 let logits = network.forward(&bits.narrow(2, first, rows), labels);
                 Some(logits.narrow(2, rows - 1, 1))

@@ -15,7 +15,7 @@ use crate::latent::Shape;
 use crate::neural::NeuralError;
 use crate::neural::kit::layers::Linear;
 use crate::neural::kit::parameters::{Builder, Start};
-use crate::window::{Geometry, Window};
+use crate::window::Geometry;
 
 /// Standard deviation of a head's biases at the start: each then begins with 67 % of its weight on one site of the 24
 /// of a 7x7 window. From 0.5 (10 %) all heads begin alike, with the window's mean, and are slow to part: at 7x7 200
@@ -84,7 +84,7 @@ impl Transformer {
     ) -> Result<Self, NeuralError> {
         let (units, channels) = (config.units as i64, config.channels as i64);
         let heads = transformer_heads(config.units) as i64;
-        let global = geometry.window() == Window::Global;
+        let global = geometry.window().sees_everything();
         let shape = geometry.shape();
         let sites: Vec<_> = (0..shape.height() as i64)
             .flat_map(|row| (0..shape.width() as i64).map(move |col| (row, col)))
