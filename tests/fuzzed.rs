@@ -55,12 +55,15 @@ fn an_archive_that_announces_more_than_it_can_hold_is_refused_before_memory_is_t
         let words = ["codes.npz", "3600000", "can hold at most"];
         refuses(
             folder.path(),
-            &split("import codes.npz -o out --force"),
+            &split("import codes.npz -o out --force --layout nhw"),
             2,
             &words,
         );
         fs_err::write(folder.path().join("codes.npz"), boastful(2, method)).unwrap();
-        succeeds(folder.path(), &split("import codes.npz -o out --force"));
+        succeeds(
+            folder.path(),
+            &split("import codes.npz -o out --force --layout nhw"),
+        );
     }
 }
 

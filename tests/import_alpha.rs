@@ -2,6 +2,8 @@
 
 use std::io::Write;
 
+use bitquilt::Unobserved;
+use bitquilt::latent::import::{ImportOptions, import};
 use flate2::{Compression, Crc, write::ZlibEncoder};
 use image::{DynamicImage, ImageBuffer, LumaA, Rgba};
 
@@ -209,15 +211,21 @@ fn alpha_that_hides_nothing_changes_nothing() {
     desk.draw("plain.png", picture);
     desk.draw("alpha.png", opaque);
     // Every threshold of a byte: to the last bit.
-    for least in (1..=255).step_by(2) {
-        let threshold = f32::from(least as u8) / 255.0;
-        let (plain, _) = desk.import(&format!("plain.png --threshold {threshold}"));
-        let (alpha, outcome) = desk.import(&format!(
-            "alpha.png --background white --threshold {threshold}"
-        ));
-        assert_eq!(bits(&plain), bits(&alpha));
-        assert!(!outcome.stderr.contains("transparency"), "{outcome:?}");
+    for least in 1..=255u8 {
+        let options = ImportOptions {
+            threshold: Some(f32::from(least) / 255.0),
+            ..ImportOptions::default()
+        };
+        let read = |name| import(&[desk.path(name)], &options, &Unobserved).unwrap();
+        let (plain, alpha) = (read("plain.png"), read("alpha.png"));
+        assert_eq!(bits(&plain.set), bits(&alpha.set), "{least}");
+        assert!(alpha.notes.is_empty(), "{:?}", alpha.notes);
     }
+    assert_eq!(
+        desk.import("alpha.png --background white").1.stderr,
+        "",
+        "nothing of it is seen"
+    );
 }
 
 #[test]

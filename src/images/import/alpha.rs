@@ -65,36 +65,41 @@ pub(super) struct Composite {
     pub(super) transparent: bool,
 }
 
-/// Pixels of as many values as `behind` has, and alpha, each up to `white` → their values over `behind`.
-/// Where alpha is `white`, the value is the pixel's own to the last bit.
-pub(super) fn composite<S>(samples: &[S], white: S, behind: &[f64]) -> Composite
+/// Pixels of so many `colours` and alpha, each up to `white` → their colours over what is `behind`, which is
+/// asked for only where any of it is seen. Where alpha is `white`, a value is the pixel's own to the last bit.
+pub(super) fn composite<S>(
+    samples: &[S],
+    white: S,
+    colours: usize,
+    behind: impl FnOnce() -> Result<Vec<f64>, LatentError>,
+) -> Result<Composite, LatentError>
 where
     S: Copy + PartialEq + Into<f32> + Into<f64>,
 {
-    let most: f64 = white.into();
-    let mut values = Vec::with_capacity(samples.len() / (behind.len() + 1) * behind.len());
-    let mut transparent = false;
-    for pixel in samples.chunks_exact(behind.len() + 1) {
-        let (colours, alpha) = pixel.split_at(behind.len());
-        if alpha[0] == white {
-            let most: f32 = white.into();
-            values.extend(
-                colours
-                    .iter()
-                    .map(|&sample| Into::<f32>::into(sample) / most),
-            );
-            continue;
-        }
-        transparent = true;
-        let alpha: f64 = alpha[0].into();
-        for (&sample, behind) in colours.iter().zip(behind) {
+    let pixels = || samples.chunks_exact(colours + 1);
+    let transparent = pixels().any(|pixel| pixel[colours] != white);
+    let behind = if transparent {
+        behind()?
+    } else {
+        vec![0.0; colours]
+    };
+    let (most, most_single): (f64, f32) = (white.into(), white.into());
+    let mut values = Vec::with_capacity(samples.len() / (colours + 1) * colours);
+    for pixel in pixels() {
+        let alpha: f64 = pixel[colours].into();
+        for (&sample, behind) in pixel.iter().zip(&behind) {
+            if pixel[colours] == white {
+                let sample: f32 = sample.into();
+                values.push(sample / most_single);
+                continue;
+            }
             let sample: f64 = sample.into();
             let mixed = sample * alpha + behind * (most / 255.0) * (most - alpha);
             values.push((mixed / (most * most)) as f32);
         }
     }
-    Composite {
+    Ok(Composite {
         values,
         transparent,
-    }
+    })
 }

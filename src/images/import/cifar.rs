@@ -77,7 +77,12 @@ pub(super) fn flavour(
                 fits.push(flavour);
             }
         }
-        fitting = fits;
+        // Where none fits whole, the error is that of a CIFAR-10 batch: it names the record.
+        fitting = if fits.is_empty() {
+            vec![Flavour::Ten]
+        } else {
+            fits
+        };
     }
     let name = name_of(path);
     match fitting[..] {
@@ -128,7 +133,7 @@ pub(super) fn batches(folder: &Path) -> Result<Option<(Flavour, Vec<PathBuf>)>, 
     }
     let length = fs_err::metadata(&train)?.len();
     // The names of the labels come in the same archive.
-    let is_cifar = length.is_multiple_of(Flavour::Hundred.record() as u64)
+    let is_cifar = length > 0 && length.is_multiple_of(Flavour::Hundred.record() as u64)
         || folder.join("fine_label_names.txt").is_file();
     Ok(is_cifar.then(|| (Flavour::Hundred, vec![train])))
 }

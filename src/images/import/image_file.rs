@@ -87,24 +87,19 @@ fn pixels_of(image: DynamicImage, path: &Path, form: &Form) -> Result<(Pixels, b
     }
     let (width, height) = (image.width(), image.height());
     let channels = if image.color().has_color() { 3 } else { 1 };
-    let behind = || form.behind().behind(path, channels as usize, form.colour);
-    // Only a background that is seen can be one that does not fit.
-    let black = vec![0.0; channels as usize];
-    let over = |behind: &[f64]| match &image {
-        DynamicImage::ImageLumaA8(image) => composite(image.as_raw(), u8::MAX, behind),
-        DynamicImage::ImageRgba8(image) => composite(image.as_raw(), u8::MAX, behind),
-        DynamicImage::ImageLumaA16(image) => composite(image.as_raw(), u16::MAX, behind),
-        DynamicImage::ImageRgba16(image) => composite(image.as_raw(), u16::MAX, behind),
-        other if channels == 3 => composite(other.to_rgba16().as_raw(), u16::MAX, behind),
-        other => composite(other.to_luma_alpha16().as_raw(), u16::MAX, behind),
-    };
-    let mut made = over(&black);
-    if made.transparent {
-        let behind = behind()?;
-        if behind != black {
-            made = over(&behind);
+    let colours = channels as usize;
+    let behind = || form.behind().behind(path, colours, form.colour);
+    let made = match &image {
+        DynamicImage::ImageLumaA8(image) => composite(image.as_raw(), u8::MAX, colours, behind)?,
+        DynamicImage::ImageRgba8(image) => composite(image.as_raw(), u8::MAX, colours, behind)?,
+        DynamicImage::ImageLumaA16(image) => composite(image.as_raw(), u16::MAX, colours, behind)?,
+        DynamicImage::ImageRgba16(image) => composite(image.as_raw(), u16::MAX, colours, behind)?,
+        // Of floats, which no format that is read here has.
+        other if colours == 1 => {
+            composite(other.to_luma_alpha16().as_raw(), u16::MAX, colours, behind)?
         }
-    }
+        other => composite(other.to_rgba16().as_raw(), u16::MAX, colours, behind)?,
+    };
     let pixels = Pixels {
         height,
         width,
