@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use bitquilt::Unobserved;
-use bitquilt::latent::import::{ImportOptions, import};
+use bitquilt::images::import::{ImportOptions, import};
 use flate2::{Compression, Crc, write::ZlibEncoder};
 use image::{DynamicImage, ImageBuffer, LumaA, Rgba};
 
