@@ -7,6 +7,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 
 use super::drawer::{Drawer, ModelArgs};
+use super::limit::at_least_1;
 use super::ui::{Ui, check_output};
 use super::{print, print_json};
 use bitquilt::base::Observer;
@@ -204,9 +205,4 @@ fn first(set: LatentSet, count: usize) -> anyhow::Result<LatentSet> {
         LatentSet::from_packed(set.shape(), set.packed()[..bytes].to_vec())?
             .with_codec(set.codec().clone()),
     )
-}
-
-pub(super) fn at_least_1(text: &str) -> Result<usize, String> {
-    let number = text.parse().ok().filter(|number| *number >= 1);
-    number.ok_or_else(|| "expected a whole number of at least 1".to_owned())
 }

@@ -14,8 +14,8 @@ use bitquilt::base::Observer;
 use bitquilt::images::import::Labels;
 use bitquilt::images::{ImageOptions, ImageSet};
 use bitquilt::model::{
-    BlaeReport, BoundReport, CodeOverlap, FlipReport, NoiseReport, Reconstruction, Saturation,
-    SplitReport, bit_agreement, flip_bits, loss_bound,
+    BlaeReport, BoundReport, CodeOverlap, Correlation, FlipReport, NoiseReport, Reconstruction,
+    Saturation, SplitReport, bit_agreement, flip_bits, loss_bound,
 };
 use bitquilt::neural::{Blae, Quantizer};
 
@@ -193,94 +193,115 @@ impl BlaeArgs {
 }
 
 /// The figures for people, one column for each split.
+/// The splits of a report, side by side.
+struct Columns<'a>(Vec<(&'static str, &'a SplitReport)>);
+
+impl Columns<'_> {
+    /// One row, unless nothing is known for it.
+    fn row(&self, what: &str, of: &dyn Fn(&SplitReport) -> Option<String>) -> anyhow::Result<()> {
+        let cells: Vec<_> = self.0.iter().map(|(_, split)| of(split)).collect();
+        if cells.iter().all(Option::is_none) {
+            return Ok(());
+        }
+        let cells = cells.into_iter();
+        let cells = cells.map(|cell| format!("{:>14}", cell.unwrap_or_else(|| "-".to_owned())));
+        print(format!("{what:<46}{}", cells.collect::<String>()))
+    }
+}
+
 fn print_report(report: &BlaeReport) -> anyhow::Result<()> {
     print(format!(
         "{}: {}, latents {}x{}x{}, {} bits an image",
         report.model, report.quantizer, report.height, report.width, report.channels, report.bits
     ))?;
-    let splits = [("train", &report.train), ("test", &report.test)];
-    let splits: Vec<_> = splits
-        .into_iter()
-        .filter_map(|(name, split)| Some((name, split.as_ref()?)))
-        .collect();
-    let line = |what: &str, of: &dyn Fn(&SplitReport) -> Option<String>| {
-        let cells: Vec<_> = splits.iter().map(|(_, split)| of(split)).collect();
-        if cells.iter().all(Option::is_none) {
-            return Ok(());
-        }
-        let cells = cells
-            .into_iter()
-            .map(|cell| cell.unwrap_or_else(|| "-".to_owned()));
-        let cells: Vec<_> = cells.map(|cell| format!("{cell:>14}")).collect();
-        print(format!("{what:<46}{}", cells.concat()))
-    };
-    let heads: Vec<_> = splits
-        .iter()
-        .map(|(name, _)| format!("{name:>14}"))
-        .collect();
-    print(format!("{:<46}{}", "", heads.concat()))?;
-    let psnr = |of: &Reconstruction| of.psnr_of_mean_mse.map(|psnr| format!("{psnr:.2} dB"));
-    let percent = |share: f64| format!("{:.2} %", 100.0 * share);
-    line("images", &|s| Some(grouped(s.hard.images)))?;
-    line("PSNR through bits", &|s| psnr(&s.hard))?;
-    line("mean squared error through bits", &|s| {
+    let splits = [("train", &report.train), ("test", &report.test)].into_iter();
+    let columns = Columns(
+        splits
+            .filter_map(|(name, split)| Some((name, split.as_ref()?)))
+            .collect(),
+    );
+    let heads = columns.0.iter().map(|(name, _)| format!("{name:>14}"));
+    print(format!("{:<46}{}", "", heads.collect::<String>()))?;
+    print_reconstruction(&columns)?;
+    print_codes(&columns)?;
+    print_robustness(&columns)?;
+    match &report.noise {
+        Some(noise) => print_noise(noise),
+        None => Ok(()),
+    }
+}
+
+fn psnr(of: &Reconstruction) -> Option<String> {
+    of.psnr_of_mean_mse.map(|psnr| format!("{psnr:.2} dB"))
+}
+
+fn percent(share: f64) -> String {
+    format!("{:.2} %", 100.0 * share)
+}
+
+/// How well images come back.
+fn print_reconstruction(columns: &Columns<'_>) -> anyhow::Result<()> {
+    columns.row("images", &|s| Some(grouped(s.hard.images)))?;
+    columns.row("PSNR through bits", &|s| psnr(&s.hard))?;
+    columns.row("mean squared error through bits", &|s| {
         Some(format!("{:.5}", s.hard.mse))
     })?;
-    line("PSNR from activations", &|s| psnr(s.soft.as_ref()?))?;
-    line("  better than bits by", &|s| {
+    columns.row("PSNR from activations", &|s| psnr(s.soft.as_ref()?))?;
+    columns.row("  better than bits by", &|s| {
         Some(format!("{:.3} dB", s.soft_to_hard_gap?))
     })?;
-    line("saturated, |z| > 0.95", &|s| {
+    columns.row("saturated, |z| > 0.95", &|s| {
         Some(percent(s.saturation.as_ref()?.saturated?))
-    })?;
-    line("constant bits", &|s| {
+    })
+}
+
+/// What the bits are worth.
+fn print_codes(columns: &Columns<'_>) -> anyhow::Result<()> {
+    columns.row("constant bits", &|s| {
         Some(s.codes.constant_bits.to_string())
     })?;
-    line("dead bits, one value in over 99 %", &|s| {
+    columns.row("dead bits, one value in over 99 %", &|s| {
         Some(s.codes.dead_bits.to_string())
     })?;
-    line("entropy of the bits, summed", &|s| {
+    columns.row("entropy of the bits, summed", &|s| {
         Some(format!("{:.1} bits", s.codes.entropy_total))
     })?;
-    line("  of the least telling bit", &|s| {
+    columns.row("  of the least telling bit", &|s| {
         Some(format!("{:.3}", s.codes.entropy_least))
     })?;
-    line("correlation of bits, mean size", &|s| {
-        Some(format!(
-            "{:.3}",
-            s.correlations.as_ref()?.all.as_ref()?.mean
-        ))
+    let mean = |of: Option<&Correlation>| Some(format!("{:.3}", of?.mean));
+    columns.row("correlation of bits, mean size", &|s| {
+        mean(s.correlations.as_ref()?.all.as_ref())
     })?;
-    line("  within a site", &|s| {
-        Some(format!(
-            "{:.3}",
-            s.correlations.as_ref()?.within_site.as_ref()?.mean
-        ))
-    })?;
+    columns.row("  within a site", &|s| {
+        mean(s.correlations.as_ref()?.within_site.as_ref())
+    })
+}
+
+/// What flipped bits and noise do.
+fn print_robustness(columns: &Columns<'_>) -> anyhow::Result<()> {
     for (number, share) in FLIPS.iter().enumerate() {
-        line(
-            &format!("PSNR with {} of the bits flipped", percent(*share)),
-            &|s| psnr(&s.flips.get(number)?.reconstruction),
-        )?;
+        let what = format!("PSNR with {} of the bits flipped", percent(*share));
+        columns.row(&what, &|s| psnr(&s.flips.get(number)?.reconstruction))?;
     }
-    line("bits that come back when encoded again", &|s| {
+    columns.row("bits that come back when encoded again", &|s| {
         Some(percent(s.reencoded?))
     })?;
-    line("different images that share a code", &|s| {
+    columns.row("different images that share a code", &|s| {
         Some(s.collisions.colliding_images.to_string())
     })?;
-    line("loss with noise, as in training", &|s| {
+    columns.row("loss with noise, as in training", &|s| {
         Some(format!("{:.2e}", s.bound.as_ref()?.measured.mse))
     })?;
-    line("  least possible by overlap (Eqn 2)", &|s| {
+    columns.row("  least possible by overlap (Eqn 2)", &|s| {
         Some(format!("{:.2e}", s.bound.as_ref()?.bound.eqn2))
     })?;
-    line("  least possible, strongest bound", &|s| {
+    columns.row("  least possible, strongest bound", &|s| {
         Some(format!("{:.2e}", s.bound.as_ref()?.bound.strongest()))
-    })?;
-    let Some(noise) = &report.noise else {
-        return Ok(());
-    };
+    })
+}
+
+fn print_noise(noise: &NoiseReport) -> anyhow::Result<()> {
     print(format!(
         "noise Tri(sigma {}, kappa {}, {}): turns a bit with probability {:.2e}",
         noise.sigma, noise.kappa, noise.form, noise.bit_error

@@ -49,7 +49,7 @@ pub(super) struct BitsArgs {
     held_out: Option<PathBuf>,
 
     /// Latents of each kind, the first ones
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = super::decode::at_least_1)]
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = super::limit::at_least_1)]
     limit: usize,
 
     /// Samples to draw from each model alone; 0 for none

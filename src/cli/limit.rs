@@ -1,4 +1,4 @@
-//! A bound that may be none.
+//! Numbers of options: a bound that may be none, a number of at least 1.
 
 use std::str::FromStr;
 
@@ -18,4 +18,10 @@ impl FromStr for Limit {
             },
         }
     }
+}
+
+/// A number of at least 1.
+pub(super) fn at_least_1(text: &str) -> Result<usize, String> {
+    let number = text.parse().ok().filter(|number| *number >= 1);
+    number.ok_or_else(|| "expected a whole number of at least 1".to_owned())
 }

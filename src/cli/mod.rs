@@ -34,6 +34,8 @@ mod trace;
 mod train;
 #[cfg(feature = "neural")]
 mod train_bits;
+#[cfg(feature = "neural")]
+mod training_run;
 mod ui;
 mod verify;
 

@@ -49,7 +49,7 @@ pub(crate) struct ImagesArgs {
     pixels: PixelArgs,
 
     /// Only the first N images
-    #[arg(long, value_name = "N", value_parser = super::decode::at_least_1)]
+    #[arg(long, value_name = "N", value_parser = super::limit::at_least_1)]
     limit: Option<usize>,
 }
 

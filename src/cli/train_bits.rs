@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::ids::WithoutArgs;
 use super::neural::{DeviceArgs, NumberedSet};
-use super::train::{RunArgs, check_run, fields, refuse_changes, report, set, start};
+use super::training_run::{RunArgs, check_run, fields, refuse_changes, report, set, start};
 use super::ui::Ui;
 use bitquilt::engine::SessionOptions;
 use bitquilt::neural::{

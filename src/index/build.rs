@@ -276,7 +276,12 @@ impl Build<'_> {
                 windows: vec![resumed; geometries.len()],
             });
         }
-        let mut manifest = Manifest::new(self.set, self.ids.len(), self.labels, self.options);
+        let mut manifest = Manifest::new(
+            self.set,
+            self.ids.len(),
+            self.labels.as_slice(),
+            self.options,
+        );
         let mut reports = Vec::new();
         let mut families = vec![(Family::Latents, self.write_latents()?)];
         for geometry in geometries {

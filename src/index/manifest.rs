@@ -7,7 +7,6 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
-use super::labels::Labels;
 use super::{BuildOptions, IndexError};
 use crate::base::files;
 use crate::latent::Ids;
@@ -193,7 +192,7 @@ impl Manifest {
     pub(super) fn new(
         set: &LatentSet,
         latents: usize,
-        labels: &Labels,
+        label_values: &[i64],
         options: &BuildOptions,
     ) -> Self {
         let shape = set.shape();
@@ -209,7 +208,7 @@ impl Manifest {
             codec: set.codec().to_string(),
             anchor: options.anchor.to_string(),
             condition: options.condition.to_string(),
-            label_values: labels.as_slice().to_vec(),
+            label_values: label_values.to_vec(),
             excluded: options
                 .excluded
                 .ranges()
