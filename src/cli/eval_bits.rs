@@ -16,8 +16,7 @@ use super::{grouped, print, print_json};
 use bitquilt::base::{Observer, Unobserved};
 use bitquilt::engine::SessionOptions;
 use bitquilt::index::{Counts, Index, Resident, WindowIndex};
-use bitquilt::latent::Ids;
-use bitquilt::latent::LatentSet;
+use bitquilt::latent::{Codec, Ids, LatentSet};
 use bitquilt::model::{BitsReport, CountModel, Smoothing};
 use bitquilt::neural::{NetworkKind, Numbered, PlainArvm, Predictor};
 use bitquilt::samples::{SampleSet, verify_from_index};
@@ -134,58 +133,25 @@ impl BitsArgs {
             samples: Vec::new(),
             seconds: 0.0,
         };
-        let of = |model: &str, bits: &dyn Fn(Numbered<'_>) -> anyhow::Result<Vec<f64>>| {
-            let each = sets.iter().map(|set| bits(set.numbered()));
-            let each = each.collect::<anyhow::Result<Vec<_>>>()?;
-            let held_out = each.get(1).map(Vec::as_slice);
-            anyhow::Ok(BitsReport::new(model, &each[0], held_out))
+        let bench = Bench {
+            args: self,
+            index,
+            predictor: &predictor,
+            sets: &sets,
+            taken: match self.samples {
+                0 => None,
+                _ => Some(Taken::training(index, ui)?),
+            },
+            ui,
         };
-        let taken = match self.samples {
-            0 => None,
-            _ => Some(Taken::training(index, ui)?),
-        };
-        let name = predictor.kind().name();
         for (model, smoothing) in [
             ("count", Smoothing::Backoff),
             ("count, blended", Smoothing::Blend),
         ] {
             let counts = count_model(&windows, &tables, smoothing);
-            ui.stage(model, training.numbered().latents.len() as u64, "latents");
-            report.models.push(of(model, &|set| {
-                Ok(counts.bits(set.latents, set.labels, ui)?)
-            })?);
-            if let Some(taken) = &taken {
-                ui.stage(model, self.samples as u64, "samples");
-                let started = Instant::now();
-                let drawn = (0..self.samples as u64).into_par_iter().map(|number| {
-                    ui.advance(1);
-                    let seed = xxh3_64_with_seed(&number.to_le_bytes(), self.seed);
-                    counts.sample(0, seed)
-                });
-                let drawn: Vec<Vec<u8>> = drawn.collect::<Result<_, _>>()?;
-                let drawn = LatentSet::from_packed(index.shape(), drawn.concat())?;
-                let judged = judge(model, &drawn, taken, (index, &predictor), started)?;
-                report.samples.push(judged);
-            }
+            bench.counts(model, &counts, &mut report)?;
         }
-        ui.stage(name, training.numbered().latents.len() as u64, "latents");
-        report.models.push(of(name, &|set| {
-            Ok(predictor.bits(set.latents, set.labels, ui)?)
-        })?);
-        if let Some(taken) = &taken {
-            let started = Instant::now();
-            let drawn = self.sample_alone(&predictor, index, ui)?;
-            let judged = judge(name, &drawn, taken, (index, &predictor), started)?;
-            report.samples.push(judged);
-            if let Some(output) = &self.output {
-                let drawn = drawn
-                    .with_codec(bitquilt::latent::Codec::from(
-                        index.manifest().codec.as_str(),
-                    ))
-                    .with_source(format!("{name} {}", self.model.display()));
-                drawn.write(output)?;
-            }
-        }
+        bench.network(&mut report)?;
         ui.finish();
         report.seconds = ui.elapsed().as_secs_f64();
         if self.json {
@@ -266,6 +232,86 @@ fn judge(
         copies,
         unsupported: support.unsupported.len() as f64 / support.checked.max(1) as f64,
     })
+}
+
+/// What models are measured on.
+struct Bench<'a> {
+    args: &'a BitsArgs,
+    index: &'a Index,
+    predictor: &'a Predictor,
+    /// Training latents, then held-out ones where there are any.
+    sets: &'a [&'a NumberedSet],
+    /// The training latents, where samples are drawn.
+    taken: Option<Taken>,
+    ui: &'a Ui,
+}
+
+impl Bench<'_> {
+    /// Bits per latent of a model, by what `bits` says of each set.
+    fn bits(
+        &self,
+        model: &str,
+        bits: impl Fn(Numbered<'_>) -> anyhow::Result<Vec<f64>>,
+    ) -> anyhow::Result<BitsReport> {
+        let latents = self.sets[0].numbered().latents.len();
+        self.ui.stage(model, latents as u64, "latents");
+        let each = self.sets.iter().map(|set| bits(set.numbered()));
+        let each = each.collect::<anyhow::Result<Vec<_>>>()?;
+        let held_out = each.get(1).map(Vec::as_slice);
+        Ok(BitsReport::new(model, &each[0], held_out))
+    }
+
+    /// Measures the index as a model.
+    fn counts(
+        &self,
+        model: &str,
+        counts: &CountModel<'_>,
+        report: &mut Report,
+    ) -> anyhow::Result<()> {
+        let ui = self.ui;
+        let bits = self.bits(model, |set| Ok(counts.bits(set.latents, set.labels, ui)?))?;
+        report.models.push(bits);
+        let Some(taken) = &self.taken else {
+            return Ok(());
+        };
+        ui.stage(model, self.args.samples as u64, "samples");
+        let started = Instant::now();
+        let numbers = (0..self.args.samples as u64).into_par_iter();
+        let drawn = numbers.map(|number| {
+            ui.advance(1);
+            counts.sample(0, xxh3_64_with_seed(&number.to_le_bytes(), self.args.seed))
+        });
+        let drawn: Vec<Vec<u8>> = drawn.collect::<Result<_, _>>()?;
+        let drawn = LatentSet::from_packed(self.index.shape(), drawn.concat())?;
+        let both = (self.index, self.predictor);
+        report
+            .samples
+            .push(judge(model, &drawn, taken, both, started)?);
+        Ok(())
+    }
+
+    /// Measures the network.
+    fn network(&self, report: &mut Report) -> anyhow::Result<()> {
+        let (index, predictor, ui) = (self.index, self.predictor, self.ui);
+        let name = predictor.kind().name();
+        let bits = self.bits(name, |set| {
+            Ok(predictor.bits(set.latents, set.labels, ui)?)
+        })?;
+        report.models.push(bits);
+        let Some(taken) = &self.taken else {
+            return Ok(());
+        };
+        let started = Instant::now();
+        let drawn = self.args.sample_alone(predictor, index, ui)?;
+        let judged = judge(name, &drawn, taken, (index, predictor), started)?;
+        report.samples.push(judged);
+        if let Some(output) = &self.args.output {
+            let codec = Codec::from(index.manifest().codec.as_str());
+            let source = format!("{name} {}", self.args.model.display());
+            drawn.with_codec(codec).with_source(source).write(output)?;
+        }
+        Ok(())
+    }
 }
 
 /// The network's window and those of the index that lie within it.

@@ -96,6 +96,33 @@ pub struct WindowEntry {
     pub posting_bytes: u64,
 }
 
+impl WindowEntry {
+    /// Refuses numbers that cannot be those of a window with so many occurrences.
+    fn check(&self, occurrences: u64) -> Result<(), (&'static str, String)> {
+        let Self {
+            contexts,
+            distinct,
+            ambiguous,
+            ..
+        } = *self;
+        let sound = contexts == occurrences
+            && distinct <= contexts
+            && ambiguous <= distinct
+            && self.posting_bytes <= self.bytes;
+        if sound {
+            return Ok(());
+        }
+        Err((
+            "contexts for each bit of each latent, no more distinct ones than these, and no more ambiguous ones than \
+             distinct",
+            format!(
+                "{contexts} contexts, {distinct} distinct, {ambiguous} ambiguous at window {}",
+                self.window
+            ),
+        ))
+    }
+}
+
 /// One latents file that an index was built from.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Source {
@@ -350,34 +377,12 @@ impl Manifest {
         }
         let contexts = self.latents * shape.bits() as u64;
         for entry in &self.windows {
-            let WindowEntry {
-                distinct,
-                ambiguous,
-                bytes,
-                posting_bytes,
-                ..
-            } = entry;
-            let sound = entry.contexts == contexts
-                && *distinct <= contexts
-                && ambiguous <= distinct
-                && posting_bytes <= bytes;
-            if !sound {
-                return Err((
-                    "contexts for each bit of each latent, no more distinct ones than these, and no more ambiguous \
-                     ones than distinct",
-                    format!(
-                        "{} contexts, {distinct} distinct, {ambiguous} ambiguous at window {}",
-                        entry.contexts, entry.window
-                    ),
-                ));
-            }
+            entry.check(contexts)?;
         }
         // A text that is no window is refused where it is read.
+        let parsed = self.windows.iter();
+        let parsed = parsed.map_while(|entry| entry.window.parse::<Window>().ok());
         let mut windows = BTreeSet::new();
-        let parsed = self
-            .windows
-            .iter()
-            .map_while(|w| w.window.parse::<Window>().ok());
         for window in parsed {
             if !windows.insert(window) {
                 let found = format!("{window} more than once");
