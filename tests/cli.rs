@@ -190,7 +190,6 @@ fn every_verb_has_help_with_an_example() {
         "encode",
         #[cfg(feature = "neural")]
         "train",
-        #[cfg(feature = "neural")]
         "eval",
     ] {
         assert!(

@@ -10,10 +10,13 @@ mod decode;
 mod drawer;
 #[cfg(feature = "neural")]
 mod encode;
-#[cfg(feature = "neural")]
 mod eval;
 #[cfg(feature = "neural")]
 mod eval_bits;
+#[cfg(feature = "neural")]
+mod eval_blae;
+mod eval_codes;
+mod eval_counts;
 #[cfg(feature = "neural")]
 mod fallback;
 mod generate;
@@ -100,7 +103,6 @@ enum Verb {
     Encode(encode::EncodeArgs),
     #[cfg(feature = "neural")]
     Train(train::TrainArgs),
-    #[cfg(feature = "neural")]
     Eval(eval::EvalArgs),
     #[cfg(not(feature = "neural"))]
     #[command(hide = true, disable_help_flag = true)]
@@ -108,9 +110,6 @@ enum Verb {
     #[cfg(not(feature = "neural"))]
     #[command(hide = true, disable_help_flag = true)]
     Train(no_networks::AnyArgs),
-    #[cfg(not(feature = "neural"))]
-    #[command(hide = true, disable_help_flag = true)]
-    Eval(no_networks::AnyArgs),
 }
 
 impl Verb {
@@ -123,7 +122,6 @@ impl Verb {
             Self::Verify(_) => Some("nothing is proved"),
             #[cfg(feature = "neural")]
             Self::Encode(_) => Some("nothing is written"),
-            #[cfg(feature = "neural")]
             Self::Eval(_) => Some("nothing is measured"),
             _ => None,
         }
@@ -164,14 +162,11 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Encode(args) => encode::run(&args, cli.threads, &ui),
         #[cfg(feature = "neural")]
         Verb::Train(args) => train::run(&args, cli.threads, &ui),
-        #[cfg(feature = "neural")]
         Verb::Eval(args) => eval::run(&args, cli.threads, &ui),
         #[cfg(not(feature = "neural"))]
         Verb::Encode(_) => no_networks::refuse("encode"),
         #[cfg(not(feature = "neural"))]
         Verb::Train(_) => no_networks::refuse("train"),
-        #[cfg(not(feature = "neural"))]
-        Verb::Eval(_) => no_networks::refuse("eval"),
     };
     ui.finish();
     result
