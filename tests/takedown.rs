@@ -335,7 +335,7 @@ fn samples_and_traces_without_some_latents_are_those_of_an_index_of_the_others()
         document["index"].take();
     }
     assert_eq!(a, b);
-    let query = "--window 3x3 --latent 5 --at 4,4 --all --json";
+    let query = "--window 3x3 --latent 5 --at 4,4 --top all --json";
     assert_eq!(
         succeeds(
             path,

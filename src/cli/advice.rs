@@ -1,6 +1,7 @@
 //! What to do about an error, in the words of the command line: the library names things, this the options for them.
 
 use bitquilt::engine::EngineError;
+use bitquilt::search::SearchError;
 
 /// The message of an error, with the option that mends it where there is one.
 pub(super) fn with_advice(error: &anyhow::Error) -> String {
@@ -28,10 +29,13 @@ fn advice(error: &EngineError) -> Option<String> {
         EngineError::Memory { what, .. } if what.contains("samples") => {
             "generate fewer at a time (--samples), with another --seed for each run".to_owned()
         }
-        EngineError::Memory { .. } => "raise --memory, or leave it to --preload auto".to_owned(),
+        EngineError::Memory { .. } => {
+            "raise --preload-memory, or leave it to --preload auto".to_owned()
+        }
         EngineError::Request {
             part: "the window", ..
         } => "without --window".to_owned(),
+        EngineError::Search(SearchError::Count { .. }) => "--all does".to_owned(),
         _ => return None,
     })
 }

@@ -21,6 +21,7 @@ mod eval_counts;
 mod fallback;
 mod generate;
 mod given;
+mod headings;
 mod ids;
 mod import;
 mod import_options;
@@ -32,6 +33,7 @@ mod neural;
 mod no_networks;
 mod preload;
 mod query;
+mod shell;
 mod trace;
 #[cfg(feature = "neural")]
 mod train;
@@ -46,13 +48,13 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use bitquilt::index::IndexError;
 use bitquilt::model::EvalError;
 #[cfg(feature = "neural")]
 use bitquilt::neural::NeuralError;
-use ui::Ui;
+use ui::{Ui, Verbosity};
 
 /// Open files that the process asks to be allowed.
 const MAX_OPEN_FILES: u64 = 1 << 16;
@@ -87,6 +89,14 @@ struct Cli {
     /// Threads to work with [default: one for each core]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
+
+    /// No progress and no notes, only results and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+
+    /// Say on stderr what each stage took
+    #[arg(short, long, global = true)]
+    verbose: bool,
 }
 
 #[derive(Subcommand)]
@@ -104,6 +114,8 @@ enum Verb {
     #[cfg(feature = "neural")]
     Train(train::TrainArgs),
     Eval(eval::EvalArgs),
+    Completions(shell::CompletionsArgs),
+    Man(shell::ManArgs),
     #[cfg(not(feature = "neural"))]
     #[command(hide = true, disable_help_flag = true)]
     Encode(no_networks::AnyArgs),
@@ -130,7 +142,11 @@ impl Verb {
 
 /// Parses the command line, runs the verb and reports how it went.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = headings::with_headings(Cli::command()).get_matches();
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
     let when_stopped = cli.verb.when_stopped();
     match run(cli) {
         Ok(code) => code,
@@ -148,7 +164,11 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     // RocksDB holds every file of an index open. Shells often start with 1,024; what the system allows beyond that is for
     // programs that need it. Refused, the limit is as it was, and an index that needs more says so.
     let _ = rlimit::increase_nofile_limit(MAX_OPEN_FILES);
-    let ui = Ui::new();
+    let ui = Ui::new(match (cli.quiet, cli.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (_, true) => Verbosity::Verbose,
+        _ => Verbosity::Usual,
+    });
     let result = match cli.verb {
         Verb::Import(args) => import::run(args, &ui),
         Verb::Build(args) => build::run(&args, &ui),
@@ -158,6 +178,10 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Trace(args) => trace::run(&args, &ui),
         Verb::Verify(args) => verify::run(&args, &ui),
         Verb::Decode(args) => decode::run(args, &ui),
+        Verb::Completions(args) => {
+            shell::completions(&args, headings::with_headings(Cli::command()))
+        }
+        Verb::Man(args) => shell::man(&args, headings::with_headings(Cli::command())),
         #[cfg(feature = "neural")]
         Verb::Encode(args) => encode::run(&args, cli.threads, &ui),
         #[cfg(feature = "neural")]

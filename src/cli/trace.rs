@@ -9,7 +9,7 @@ use clap::Args;
 
 use super::drawer::{Drawer, ModelArgs};
 use super::ids::WithoutArgs;
-use super::limit::at_least_1;
+use super::limit::{Top, at_least_1};
 use super::preload::PreloadArgs;
 use super::ui::{Ui, check_output};
 use super::{grouped, print};
@@ -68,16 +68,12 @@ pub(super) struct TraceArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
 
-    /// Postings to tell of each bit
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    top: usize,
-
-    /// Tell every posting of each bit
-    #[arg(long, conflicts_with = "top")]
-    all: bool,
+    /// Postings to tell of each bit, or all
+    #[arg(long, value_name = "N|all", default_value = "10")]
+    top: Top,
 
     /// Leave single bits out of the trace file: regions and figures only
-    #[arg(long, conflicts_with_all = ["top", "all"])]
+    #[arg(long, conflicts_with = "top")]
     brief: bool,
 
     /// Occurrences of each bit to follow; contexts that occur more often count as background
@@ -138,7 +134,7 @@ impl TraceArgs {
     /// Postings of each bit that somebody will read; `None` when nothing of single bits is told.
     fn told(&self) -> Option<usize> {
         let document = self.json || self.output.is_some();
-        let top = if self.all { usize::MAX } else { self.top };
+        let top = self.top.0.unwrap_or(usize::MAX);
         (document && !self.brief).then_some(top)
     }
 

@@ -308,17 +308,18 @@ impl Session {
         Ok(generated)
     }
 
-    /// Counts the samples that there are, without finding them. The bound on backtracks bounds the states kept.
+    /// Counts the samples that there are, without finding them, keeping at most so many states; `None` for any number.
     ///
     /// # Errors
     /// As [`Session::generate`].
     pub fn count(
         &self,
         request: &GenerateRequest,
+        max_states: Option<u64>,
         observer: &dyn Observer,
     ) -> Result<CountReport, EngineError> {
         let (_, count) = self.with_task(request, None, 1, observer, |task| {
-            Ok(search::count(task, observer)?)
+            Ok(search::count(task, max_states, observer)?)
         })?;
         Ok(CountReport {
             count: count.samples.to_string(),
