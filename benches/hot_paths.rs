@@ -5,8 +5,8 @@
 use std::hint::black_box;
 
 use bitquilt::{
-    Anchor, BuildOptions, Counts, Frame, Geometry, Index, LatentSet, Resident, Shape, Unobserved,
-    Window, build,
+    Anchor, Budget, BuildOptions, Counts, Frame, Geometry, Index, LatentSet, Resident, Shape,
+    Unobserved, Window, build,
 };
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -93,7 +93,8 @@ fn look_up(c: &mut Criterion) {
             .push(key);
         }
     }
-    let resident = Resident::load(&window, &Unobserved).expect("its contexts");
+    let resident =
+        Resident::load(&window, Budget::of_machine(), &Unobserved).expect("its contexts");
     for (way, counts) in [("index", &window as &dyn Counts), ("memory", &resident)] {
         let mut group = c.benchmark_group(format!("look up a context: {way}"));
         group.throughput(Throughput::Elements(1));

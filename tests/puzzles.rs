@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bitquilt::{
-    Anchor, Constraint, Counters, FixedBits, Index, Method, Rung, Search, SearchOptions, Status,
-    Taken, Task, Unobserved, Window, WindowIndex,
+    Anchor, Budget, Constraint, Counters, FixedBits, Index, Method, Rung, Search, SearchOptions,
+    Status, Taken, Task, Unobserved, Window, WindowIndex,
 };
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -133,7 +133,7 @@ impl Puzzle {
         let label = self.label.map(|label| index.label_number(label).unwrap());
         let training = self
             .novel
-            .then(|| Taken::training(&index, &Unobserved).unwrap());
+            .then(|| Taken::training(&index, Budget::of_machine(), &Unobserved).unwrap());
         Board {
             _folder: folder,
             index,

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use bitquilt::{
-    Anchor, BuildOptions, Condition, Counts, Ids, Index, IndexError, LatentSet, Resident,
+    Anchor, Budget, BuildOptions, Condition, Counts, Ids, Index, IndexError, LatentSet, Resident,
     Unobserved, Window,
 };
 use proptest::prelude::*;
@@ -137,7 +137,7 @@ proptest! {
             oracle.occurrences.retain(|_, lists| !lists.iter().all(Vec::is_empty));
             for index in [&without, &excluded] {
                 let held = index.window(*window).unwrap();
-                let table = Resident::load(&held, &Unobserved).unwrap();
+                let table = Resident::load(&held, Budget::of_machine(), &Unobserved).unwrap();
                 prop_assert_eq!(table.contexts(), oracle.occurrences.len() as u64);
                 prop_assert_eq!(held.entry().distinct, oracle.occurrences.len() as u64);
                 prop_assert_eq!(held.entry().ambiguous, oracle.ambiguous());
@@ -179,7 +179,7 @@ proptest! {
             // What the rows above tell is of the contexts that remain.
             let (a, b) = (without.window(*window).unwrap(), excluded.window(*window).unwrap());
             if labels.is_none() {
-                let table = Resident::load(&a, &Unobserved).unwrap();
+                let table = Resident::load(&a, Budget::of_machine(), &Unobserved).unwrap();
                 let mut frame = bitquilt::Frame::new(case.set().shape(), &[a.geometry()]);
                 for id in 0..training.latents.len() {
                     frame.load(case.set().packed_latent(id));

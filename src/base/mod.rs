@@ -5,4 +5,5 @@ pub mod files;
 pub mod memory;
 mod progress;
 
+pub use memory::{Budget, OutOfMemory};
 pub use progress::{Observer, Unobserved};

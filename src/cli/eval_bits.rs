@@ -13,7 +13,7 @@ use super::ids::WithoutArgs;
 use super::neural::{DeviceArgs, NumberedSet, load_predictor};
 use super::ui::Ui;
 use super::{grouped, print, print_json};
-use bitquilt::base::{Observer, Unobserved};
+use bitquilt::base::{Budget, Observer, Unobserved};
 use bitquilt::index::{Counts, Index, Resident, WindowIndex};
 use bitquilt::latent::Ids;
 use bitquilt::latent::LatentSet;
@@ -113,7 +113,9 @@ impl BitsArgs {
         predictor.config().check_index(&index)?;
         let mut windows = windows_within(&index, &predictor);
         windows.sort_by_key(|held| std::cmp::Reverse(held.geometry().context_bits()));
-        let tables = windows.iter().map(|held| Resident::load(held, ui));
+        let tables = windows
+            .iter()
+            .map(|held| Resident::load(held, Budget::of_machine(), ui));
         let tables: Vec<Resident> = tables.collect::<Result<_, _>>()?;
         let training = NumberedSet::of_index(&index, ui)?;
         let training = training.first(self.limit)?;
@@ -140,7 +142,7 @@ impl BitsArgs {
         };
         let taken = match self.samples {
             0 => None,
-            _ => Some(Taken::training(&index, ui)?),
+            _ => Some(Taken::training(&index, Budget::of_machine(), ui)?),
         };
         let name = predictor.kind().name();
         for (model, smoothing) in [

@@ -19,8 +19,7 @@ use super::no_networks::FallbackArgs;
 use super::preload::PreloadArgs;
 use super::ui::{Ui, check_output};
 use super::{NO, STOPPED, choose_window, grouped, print, print_json};
-use bitquilt::base::Observer;
-use bitquilt::base::memory;
+use bitquilt::base::{Budget, Observer, memory};
 use bitquilt::index::{Index, WindowIndex};
 use bitquilt::latent::{Codec, Shape};
 use bitquilt::picture::GridOptions;
@@ -227,7 +226,7 @@ pub(super) fn run(args: &GenerateArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     };
     check_memory(samples, shape)?;
     let training = match args.novel {
-        true => Some(Taken::training(&index, ui)?),
+        true => Some(Taken::training(&index, Budget::of_machine(), ui)?),
         false => None,
     };
     let searches = if args.all || args.count { 1 } else { samples };

@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::build::parse_size;
 use super::ui::Ui;
-use bitquilt::base::memory;
+use bitquilt::base::{Budget, memory};
 use bitquilt::index::{Resident, WindowIndex};
 
 /// Windows held in memory
@@ -54,7 +54,9 @@ impl PreloadArgs {
                 ),
                 PreloadArg::All => true,
             };
-            let table = wanted.then(|| Resident::load(window, ui)).transpose()?;
+            let table = wanted
+                .then(|| Resident::load(window, Budget::of_machine(), ui))
+                .transpose()?;
             left = left.saturating_sub(table.as_ref().map_or(0, Resident::bytes));
             tables.push(table);
         }

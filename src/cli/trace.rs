@@ -12,8 +12,8 @@ use super::ids::{WithoutArgs, without_as_generated};
 use super::preload::PreloadArgs;
 use super::ui::{Ui, check_output};
 use super::{grouped, print};
-use bitquilt::base::Observer;
 use bitquilt::base::files;
+use bitquilt::base::{Budget, Observer};
 use bitquilt::index::Index;
 use bitquilt::latent::{Codec, Shape};
 use bitquilt::provenance::Corpus;
@@ -185,7 +185,7 @@ pub(super) fn run(args: &TraceArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     let windows: Vec<_> = index.windows().collect();
     let lookups = count as u64 * shape.bits() as u64;
     let tables = args.preload.load(&windows, lookups, ui)?;
-    let training = Corpus::load(&index, ui)?;
+    let training = Corpus::load(&index, Budget::share(0.5), ui)?;
     let of_samples = || args.samples.display().to_string();
     let tracer =
         Tracer::new(&index, &training, &tables, shape, options).with_context(of_samples)?;

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::base::OutOfMemory;
 use crate::latent::LatentError;
 use crate::window::WindowError;
 
@@ -117,11 +118,11 @@ pub enum IndexError {
     #[error("{0}")]
     Input(String),
 
-    /// A memory limit that is too small for the input.
+    /// A memory limit that is too small for a build.
     #[error(
         "a memory limit of {limit} bytes is too small: at least {needed} are needed, for {reason}"
     )]
-    Memory {
+    MemoryLimit {
         /// The limit, bytes.
         limit: u64,
         /// The least that would do, bytes.
@@ -129,6 +130,10 @@ pub enum IndexError {
         /// What needs it.
         reason: String,
     },
+
+    /// More memory than may be taken; `what` names the index and what of it.
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
 
     /// The work was told to stop; a build keeps its finished windows for the next one.
     #[error("stopped on request")]

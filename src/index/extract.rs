@@ -45,7 +45,7 @@ impl Memory {
         let batches = (latents as u64).div_ceil(batch.max(1));
         if batch == 0 || batches > MAX_SPILLS {
             let least = (latents as u64).div_ceil(MAX_SPILLS) * latent_bytes;
-            return Err(IndexError::Memory {
+            return Err(IndexError::MemoryLimit {
                 limit,
                 needed: fixed + least,
                 reason: format!(

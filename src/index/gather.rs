@@ -195,9 +195,11 @@ impl<'a> Gatherer<'a> {
             let room = plan.part_entries() * plan.width();
             gathered
                 .try_reserve_exact(room)
-                .map_err(|_| plan.memory())?;
+                .map_err(|_| plan.out_of_memory())?;
         }
-        gathered.try_reserve(bytes).map_err(|_| plan.memory())?;
+        gathered
+            .try_reserve(bytes)
+            .map_err(|_| plan.out_of_memory())?;
         gathered.extend_from_slice(&self.pending[at..at + bytes]);
         Ok(())
     }

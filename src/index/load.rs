@@ -11,18 +11,21 @@ use super::layout::{BUCKET, PART_BUCKETS, STARTS_BYTES};
 use super::pages::Pages;
 use super::plan::{BUCKET_BYTES, CODE_BYTES, Plan};
 use super::{Histogram, IndexError, Resident, WindowEntry, WindowIndex};
-use crate::base::Observer;
-use crate::base::memory;
+use crate::base::{Budget, Observer};
 use crate::window::{ContextKey, UpperKey};
 
 impl Resident {
     /// Reads all contexts of a window, in parallel. Takes at most [`Resident::bytes_needed`].
     ///
     /// # Errors
-    /// [`IndexError::Memory`] when that is more than the machine has left; [`IndexError::Stopped`];
+    /// [`IndexError::Memory`] when that is more than the budget; [`IndexError::Stopped`];
     /// [`IndexError::Damaged`] when the contexts are not those that the manifest counts, and as
     /// [`WindowIndex::lookup`].
-    pub fn load(window: &WindowIndex<'_>, observer: &dyn Observer) -> Result<Self, IndexError> {
+    pub fn load(
+        window: &WindowIndex<'_>,
+        budget: Budget,
+        observer: &dyn Observer,
+    ) -> Result<Self, IndexError> {
         let plan = Plan::new(window.entry(), window.index().path());
         let mut ranges = window.ranges()?;
         // The largest first: none is left to one thread at the end.
@@ -32,6 +35,7 @@ impl Resident {
             &ranges,
             |key| window.geometry().upper_of(key),
             |range, take| window.visit(range, take),
+            budget,
             observer,
         )
     }
@@ -53,11 +57,10 @@ fn load<R: Sync>(
         &mut dyn FnMut(&ContextKey, Histogram) -> Result<(), IndexError>,
     ) -> Result<(), IndexError>
     + Sync,
+    budget: Budget,
     observer: &dyn Observer,
 ) -> Result<Resident, IndexError> {
-    if plan.bytes_needed() > memory::available_memory() {
-        return Err(plan.memory());
-    }
+    plan.check_memory(budget)?;
     observer.stage(&format!("{}: load", plan.window), plan.distinct, "contexts");
     let gathered = Gathered::new(plan, observer);
     ranges.par_iter().with_max_len(1).try_for_each(|range| {
@@ -89,7 +92,7 @@ fn load<R: Sync>(
     }
     Ok(Resident {
         layout: plan.layout,
-        pages: Pages::of(parts).map_err(|_| plan.memory())?,
+        pages: Pages::of(parts).map_err(|_| plan.out_of_memory())?,
         blocks: blocks.into(),
         histograms: histograms.into(),
         code_bytes,
@@ -150,7 +153,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::base::Unobserved;
+    use crate::base::{OutOfMemory, Unobserved};
     use crate::index::Counts;
     use crate::window::MAX_KEY_BYTES;
 
@@ -184,6 +187,7 @@ mod tests {
                 let mut contexts = range.iter();
                 contexts.try_for_each(|(bytes, histogram)| take(&key(bytes), *histogram))
             },
+            Budget::of_machine(),
             &Unobserved,
         )
     }
@@ -318,11 +322,21 @@ mod tests {
         for distinct in [1 << 45, u64::MAX] {
             let plan = plan(9, distinct, u64::MAX);
             let never = |_: &(), _: &mut dyn FnMut(&ContextKey, Histogram) -> _| unreachable!();
-            let result = super::load(&plan, &[()], |_| None, never, &Unobserved);
-            let Err(IndexError::Memory { needed, limit, .. }) = result else {
+            let result = super::load(
+                &plan,
+                &[()],
+                |_| None,
+                never,
+                Budget::of_machine(),
+                &Unobserved,
+            );
+            let Err(IndexError::Memory(OutOfMemory {
+                needed, available, ..
+            })) = result
+            else {
                 unreachable!("{distinct} contexts fit");
             };
-            assert!(needed > limit && needed >= 1 << 45);
+            assert!(needed > available && needed >= 1 << 45);
         }
     }
 

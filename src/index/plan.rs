@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use super::layout::{Layout, STARTS_BYTES};
 use super::{Histogram, IndexError, WindowEntry};
-use crate::base::memory;
+use crate::base::{Budget, OutOfMemory};
 use crate::window::{KeyRule, Window};
 
 /// Contexts that a thread gathers for one part before it locks it.
@@ -100,11 +100,21 @@ impl Plan {
         }
     }
 
-    pub(super) fn memory(&self) -> IndexError {
-        IndexError::Memory {
-            limit: memory::available_memory(),
+    /// Refuses a table that may take more than the budget.
+    pub(super) fn check_memory(&self, budget: Budget) -> Result<(), OutOfMemory> {
+        budget.check(self.bytes_needed(), self.what())
+    }
+
+    /// The refusal of a table that the budget allowed and the machine did not.
+    pub(super) fn out_of_memory(&self) -> OutOfMemory {
+        OutOfMemory {
+            what: self.what(),
             needed: self.bytes_needed(),
-            reason: format!("the contexts of window {}", self.window),
+            available: Budget::of_machine().available(),
         }
+    }
+
+    fn what(&self) -> String {
+        format!("{}: a table of window {}", self.path.display(), self.window)
     }
 }

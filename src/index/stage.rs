@@ -14,8 +14,7 @@ use super::manifest::{
 use super::store::{self, Family};
 use super::write::Written;
 use super::{BuildOptions, IndexError};
-use crate::base::Observer;
-use crate::base::files;
+use crate::base::{Observer, files};
 use crate::latent::LatentSet;
 use crate::window::Window;
 

@@ -13,8 +13,7 @@ use rayon::prelude::*;
 use super::labels::Labels;
 use super::manifest::Source;
 use super::{Histogram, Index, IndexError, Postings, WindowIndex};
-use crate::base::Observer;
-use crate::base::memory;
+use crate::base::{Budget, Observer};
 use crate::latent::LatentSet;
 use crate::window::{Condition, ContextKey, Frame};
 
@@ -89,14 +88,8 @@ impl Index {
         let end = self.ids_end();
         // Packed rows, labels and ids; rows once more when they become a set.
         let row = 2 * self.shape().packed_bytes() as u64 + 12;
-        let (needed, limit) = (end.saturating_mul(row), memory::available_memory());
-        if needed > limit {
-            return Err(IndexError::Memory {
-                limit,
-                needed,
-                reason: format!("{end} latents"),
-            });
-        }
+        let what = format!("{}: {end} latents", self.path().display());
+        Budget::of_machine().check(end.saturating_mul(row), what)?;
         let mut expected = (0..end).filter(|id| !excluded.contains(*id));
         for entry in self.stored_latents()? {
             let (id, latent) = entry?;

@@ -4,7 +4,7 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use super::EvalError;
-use crate::base::memory;
+use crate::base::Budget;
 use crate::latent::LatentSet;
 
 /// One row of words for each latent.
@@ -118,13 +118,5 @@ fn check_memory(what: &'static str, words: usize) -> Result<(), EvalError> {
     if needed < 1 << 26 {
         return Ok(());
     }
-    let available = memory::available_memory();
-    if needed <= available {
-        return Ok(());
-    }
-    Err(EvalError::Memory {
-        what,
-        needed,
-        available,
-    })
+    Ok(Budget::of_machine().check(needed, what)?)
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::base::OutOfMemory;
 use crate::index::IndexError;
 use crate::latent::LatentError;
 use crate::model::NoiseError;
@@ -54,6 +55,10 @@ pub enum NeuralError {
         /// Which checkpoint still stands, in words.
         kept: String,
     },
+
+    /// A network whose updates take more memory than the machine has to give.
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
 
     /// Asked to stop.
     #[error("stopped")]

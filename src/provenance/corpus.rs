@@ -7,9 +7,8 @@ use pulp::Arch;
 use serde::Serialize;
 
 use super::ProvenanceError;
-use crate::base::Observer;
 use crate::base::bits::{push, read};
-use crate::base::memory;
+use crate::base::{Budget, Observer};
 use crate::index::Index;
 use crate::latent::Shape;
 
@@ -80,22 +79,23 @@ impl Corpus {
     /// Loads every latent of an index.
     ///
     /// # Errors
-    /// [`ProvenanceError::Memory`] when they would take more than half of the memory that can be had,
-    /// [`ProvenanceError::Empty`], [`ProvenanceError::Index`].
-    pub fn load(index: &Index, observer: &dyn Observer) -> Result<Self, ProvenanceError> {
+    /// [`ProvenanceError::Memory`] when they would take more than the budget, [`ProvenanceError::Empty`],
+    /// [`ProvenanceError::Index`].
+    pub fn load(
+        index: &Index,
+        budget: Budget,
+        observer: &dyn Observer,
+    ) -> Result<Self, ProvenanceError> {
         let shape = index.shape();
         let row_words = shape.bits().div_ceil(64);
         // Words, an id and at most a label.
         let needed = index.latents() * (8 * row_words as u64 + 12);
-        let available = memory::available_memory();
-        if needed > available / 2 {
-            return Err(ProvenanceError::Memory {
-                path: index.path().to_owned(),
-                latents: index.latents(),
-                needed,
-                available: available / 2,
-            });
-        }
+        let what = format!(
+            "{}: its {} latents",
+            index.path().display(),
+            index.latents()
+        );
+        budget.check(needed, what)?;
         observer.stage("latents", index.latents(), "latents");
         let mut training = Self {
             shape,

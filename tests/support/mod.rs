@@ -208,7 +208,7 @@ pub fn least_memory(set: &LatentSet, options: &BuildOptions) -> u64 {
             ..options.clone()
         };
         match build(set, &folder.path().join("index"), &options, &Unobserved) {
-            Err(IndexError::Memory { needed, .. }) => memory = needed,
+            Err(IndexError::MemoryLimit { needed, .. }) => memory = needed,
             Ok(_) => return memory,
             Err(error) => panic!("{error}"),
         }

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::Path;
 
-use crate::base::Observer;
+use crate::base::{Budget, Observer};
 use crate::latent::{LatentError, MAX_BITS, Shape};
 
 /// The shape, or an error that names the file and what to do.
@@ -29,7 +29,8 @@ pub(super) fn check_memory(path: &Path, latents: u64, shape: Shape) -> Result<()
     // A label takes 8 bytes, held as often.
     let row = shape.packed_bytes() as u64 + 8;
     let needed = latents.saturating_mul(row).saturating_mul(4);
-    LatentError::check_memory(path, needed)
+    let what = format!("{}: {latents} latents of {shape}", path.display());
+    Ok(Budget::of_machine().check(needed, what)?)
 }
 
 /// The error of labels that do not belong to the latents.
