@@ -99,7 +99,7 @@ pub mod search;
 pub mod trace;
 pub mod window;
 
-pub use base::{Budget, Observer, OutOfMemory, Unobserved};
+pub use base::{Budget, Observer, OutOfMemory, Stopped, Unobserved};
 pub use index::{
     BuildOptions, BuildReport, Counts, Histogram, Index, IndexError, Manifest, Posting, Postings,
     Resident, Source, WindowIndex, build,

@@ -358,7 +358,7 @@ fn loading_reports_itself_and_stops_when_told() {
         };
         let result = Resident::load(&held, Budget::of_machine(), &watch);
         assert!(
-            matches!(result, Err(IndexError::Stopped)),
+            matches!(result, Err(IndexError::Stopped(_))),
             "not stopped at {stop_at}"
         );
     }

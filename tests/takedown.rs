@@ -268,7 +268,7 @@ fn a_build_that_was_stopped_does_not_go_on_with_other_latents() {
     }
     let stop = StopAt("5x5", false.into());
     let stopped = bitquilt::build(&training.set(), &path, &options("7"), &stop);
-    assert!(matches!(stopped, Err(IndexError::Stopped)));
+    assert!(matches!(stopped, Err(IndexError::Stopped(_))));
     let other = bitquilt::build(&training.set(), &path, &options("8"), &Unobserved).unwrap();
     assert!(other.windows.iter().all(|window| !window.resumed));
     let index = open(&path);

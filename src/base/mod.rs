@@ -6,4 +6,4 @@ pub mod memory;
 mod progress;
 
 pub use memory::{Budget, OutOfMemory};
-pub use progress::{Observer, Unobserved};
+pub use progress::{Observer, Stopped, Unobserved};

@@ -13,7 +13,7 @@ use super::preload::PreloadArgs;
 use super::ui::{Ui, check_output};
 use super::{grouped, print};
 use bitquilt::base::files;
-use bitquilt::base::{Budget, Observer};
+use bitquilt::base::{Budget, Observer, Stopped};
 use bitquilt::index::Index;
 use bitquilt::latent::{Codec, Shape};
 use bitquilt::provenance::Corpus;
@@ -312,8 +312,7 @@ impl Job<'_> {
             .with_context(|| self.args.samples.display().to_string())?;
         if self.ui.stop_requested() {
             self.ui.finish();
-            let message = self.args.when_stopped();
-            return Err(io::Error::new(io::ErrorKind::Interrupted, message).into());
+            return Err(Stopped.into());
         }
         let summary = summaries.finish(self.tracer, self.background, self.args.credits);
         writer.finish(&summary)?;

@@ -1,6 +1,5 @@
 //! `bitquilt train`: networks.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::str::FromStr;
@@ -14,6 +13,7 @@ use super::neural::{DeviceArgs, ImagesArgs, tell_notes};
 use super::train_bits::BitsArgs;
 use super::ui::{Ui, check_output};
 use super::{grouped, print, print_json};
+use bitquilt::base::Stopped;
 use bitquilt::images::import::Labels;
 use bitquilt::images::{ImageOptions, ImageSet};
 use bitquilt::latent::Shape;
@@ -272,7 +272,7 @@ pub(super) fn report(
             grouped(outcome.step),
             grouped(steps)
         );
-        return Err(io::Error::new(io::ErrorKind::Interrupted, message).into());
+        return Err(anyhow::Error::new(Stopped).context(message));
     }
     let figures = outcome
         .validation

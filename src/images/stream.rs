@@ -116,8 +116,7 @@ impl ImageStream {
     ///
     /// # Errors
     /// [`LatentError`]: a file that is not what its header said, images that do not fit the first one, a
-    /// batch that does not fit the memory; [`LatentError::Io`] of kind
-    /// [`Interrupted`](std::io::ErrorKind::Interrupted) when `observer` asked to stop.
+    /// batch that does not fit the memory; [`LatentError::Stopped`].
     pub fn next_batch(
         &mut self,
         most: usize,

@@ -115,7 +115,7 @@ pub fn build(
         let result = work.run(&geometries);
         match &result {
             Ok(_) => {}
-            Err(IndexError::Stopped) => stage.drop_spills(),
+            Err(IndexError::Stopped(_)) => stage.drop_spills(),
             Err(_) => stage.remove(),
         }
         result
@@ -305,9 +305,7 @@ impl Build<'_> {
                 resumed,
             });
         }
-        if self.observer.stop_requested() {
-            return Err(IndexError::Stopped);
-        }
+        self.observer.check()?;
         Ok(BuildReport {
             manifest: self
                 .stage

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::base::OutOfMemory;
+use crate::base::{OutOfMemory, Stopped};
 use crate::latent::LatentError;
 use crate::window::WindowError;
 
@@ -136,8 +136,8 @@ pub enum IndexError {
     Memory(#[from] OutOfMemory),
 
     /// The work was told to stop; a build keeps its finished windows for the next one.
-    #[error("stopped on request")]
-    Stopped,
+    #[error("{0}")]
+    Stopped(#[from] Stopped),
 
     /// The operating system lets the process open no more files.
     #[error(

@@ -82,9 +82,7 @@ pub(super) fn extract<const W: usize>(
         .try_for_each_init(
             || Frame::new(set.shape(), &[geometry]),
             |frame, (out, ids)| {
-                if observer.stop_requested() {
-                    return Err(IndexError::Stopped);
-                }
+                observer.check()?;
                 for (out, id) in out.chunks_mut(bits).zip(ids) {
                     let id = *id as usize;
                     labels.load(frame, set, id);

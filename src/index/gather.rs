@@ -216,9 +216,7 @@ impl<'a> Gatherer<'a> {
             let expected = format!("{} contexts", to.plan.distinct);
             return Err(to.plan.damaged(expected, format!("at least {found}")));
         }
-        if to.observer.stop_requested() {
-            return Err(IndexError::Stopped);
-        }
+        to.observer.check()?;
         Ok(())
     }
 

@@ -79,9 +79,7 @@ fn load<R: Sync>(
     let (parts, histograms) = gathered.finish()?;
     let code_bytes = code_bytes(histograms.len());
     let blocks = parts.into_par_iter().map(|part| {
-        if observer.stop_requested() {
-            return Err(IndexError::Stopped);
-        }
+        observer.check()?;
         let part = part.into_inner().unwrap_or_else(PoisonError::into_inner);
         in_order(plan, &part, code_bytes)
     });

@@ -181,10 +181,8 @@ impl WindowIndex<'_> {
             }
             batch.par_iter().try_for_each_init(
                 || Frame::new(stored.set.shape(), &[self.geometry()]),
-                |frame, (key, record)| {
-                    if observer.stop_requested() {
-                        return Err(IndexError::Stopped);
-                    }
+                |frame, (key, record)| -> Result<(), IndexError> {
+                    observer.check()?;
                     let Some(histogram) = self.answer(key, record) else {
                         return Ok(());
                     };
@@ -269,9 +267,7 @@ impl WindowIndex<'_> {
         for pass in 0..passes {
             let mut counts: HashMap<ContextKey, Histogram> = HashMap::new();
             for id in ids {
-                if observer.stop_requested() {
-                    return Err(IndexError::Stopped);
-                }
+                observer.check()?;
                 self.index()
                     .held_labels()
                     .load(&mut frame, set, *id as usize);

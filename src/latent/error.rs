@@ -4,7 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use super::shape::{MAX_BITS, Shape};
-use crate::base::OutOfMemory;
+use crate::base::{OutOfMemory, Stopped};
 
 /// An error of the `latent` module. Every variant about a file names it, what was expected and
 /// what was found.
@@ -81,6 +81,10 @@ pub enum LatentError {
     /// The file's own header asks for more memory than the machine has to give; `what` names the file.
     #[error(transparent)]
     Memory(#[from] OutOfMemory),
+
+    /// The observer asked to stop.
+    #[error("{0}")]
+    Stopped(#[from] Stopped),
 
     /// The operating system refused; its message names the path.
     #[error(transparent)]

@@ -1,7 +1,7 @@
 //! What can go wrong in a metric.
 
 use super::NoiseError;
-use crate::base::OutOfMemory;
+use crate::base::{OutOfMemory, Stopped};
 use crate::latent::LatentError;
 
 /// An error of the `eval` module.
@@ -53,8 +53,8 @@ pub enum EvalError {
     Memory(#[from] OutOfMemory),
 
     /// The observer asked to stop.
-    #[error("stopped")]
-    Stopped,
+    #[error("{0}")]
+    Stopped(#[from] Stopped),
 
     /// A distribution that cannot be.
     #[error(transparent)]

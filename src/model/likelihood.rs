@@ -100,9 +100,7 @@ impl CountModel<'_> {
             )));
         }
         let each = (0..latents.len()).into_par_iter().map(|id| {
-            if observer.stop_requested() {
-                return Err(IndexError::Stopped);
-            }
+            observer.check()?;
             let mut frame = Frame::new(shape, &geometries);
             frame.load(latents.packed_latent(id));
             if let Some(label) = labels.get(id) {

@@ -52,9 +52,7 @@ impl Taken {
             let (id, latent) = latent?;
             taken.add(latent.packed());
             if id % 4096 == 0 {
-                if observer.stop_requested() {
-                    return Err(IndexError::Stopped);
-                }
+                observer.check()?;
                 observer.advance(4096);
             }
         }

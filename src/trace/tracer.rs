@@ -185,7 +185,8 @@ impl<'a> Tracer<'a> {
         let threads = rayon::current_num_threads();
         let mut workers: Vec<_> = (0..threads).map(|_| self.worker()).collect();
         let mut next = range.start;
-        while next < range.end && !observer.stop_requested() {
+        while next < range.end {
+            observer.check().map_err(TraceError::from)?;
             let many = (threads * PER_THREAD).min(range.end - next);
             let share = many.div_ceil(threads);
             let batch = workers.par_iter_mut().enumerate().map(|(number, worker)| {

@@ -1,9 +1,8 @@
 //! What every importer asks before it goes on, and how a file is named.
 
-use std::io;
 use std::path::Path;
 
-use crate::base::{Budget, Observer};
+use crate::base::Budget;
 use crate::latent::{LatentError, MAX_BITS, Shape};
 
 /// The shape, or an error that names the file and what to do.
@@ -42,15 +41,6 @@ pub(super) fn wrong_count(path: &Path, count: usize, found: &str) -> LatentError
         ),
         found,
     )
-}
-
-/// The error of work that was asked to stop.
-pub(super) fn stop_if_asked(observer: &dyn Observer) -> Result<(), LatentError> {
-    if observer.stop_requested() {
-        let stopped = io::Error::new(io::ErrorKind::Interrupted, "stopped");
-        return Err(LatentError::Io(stopped));
-    }
-    Ok(())
 }
 
 /// The last part of a path, for `source` texts and notes.

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::checks::{name_of, stop_if_asked};
+use super::checks::name_of;
 use super::{ImportOptions, Labels};
 use crate::base::files::TEMPORARY_PREFIX;
 use crate::base::{Observer, OutOfMemory};
@@ -170,7 +170,7 @@ fn copy(
     let source = input.to_owned();
     std::thread::spawn(move || send_all(&source, &sender));
     loop {
-        stop_if_asked(observer)?;
+        observer.check()?;
         match receiver.recv_timeout(POLL) {
             Ok(Ok(chunk)) if chunk.is_empty() => return Ok(()),
             Ok(Ok(chunk)) => {

@@ -271,9 +271,7 @@ impl Predictor {
         let bits = set.shape().bits();
         let mut found = Vec::with_capacity(ids.len());
         for ids in batches(ids, BATCH) {
-            if observer.stop_requested() {
-                return Err(NeuralError::Stopped);
-            }
+            observer.check()?;
             let logits = self.logits_of(set, labels, ids.clone());
             for (id, own) in ids.clone().zip(logits.chunks_exact(bits)) {
                 found.push(bits_of_logits(own, set.latent(id).iter().by_vals()));
@@ -303,9 +301,7 @@ impl Predictor {
         let labels = Tensor::full([count as i64], label as i64, (Kind::Int64, self.device.0));
         let mut drawn = vec![vec![false; shape.bits()]; count];
         for position in 0..shape.bits() {
-            if observer.stop_requested() {
-                return Err(NeuralError::Stopped);
-            }
+            observer.check()?;
             let (row, col, channel) = shape.place(position);
             let logits = self.of_row(&bits, &labels, row as i64).ok_or_else(|| {
                 NeuralError::setting("a network over whole grids", self.kind.name())
