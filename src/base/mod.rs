@@ -4,6 +4,7 @@ pub(crate) mod bits;
 pub mod files;
 pub mod memory;
 mod progress;
+pub(crate) mod random;
 
 pub use memory::{Budget, OutOfMemory};
 pub use progress::{Observer, Stopped, Unobserved};

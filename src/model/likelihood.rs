@@ -3,9 +3,9 @@
 
 use rayon::prelude::*;
 use serde::Serialize;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::base::Observer;
+use crate::base::random::uniform_at;
 use crate::index::{Counts, Histogram, IndexError};
 use crate::latent::LatentSet;
 use crate::window::{ContextKey, Frame, Geometry};
@@ -71,9 +71,7 @@ impl CountModel<'_> {
         frame.set_label(label);
         for position in 0..shape.bits() {
             let one = self.of_position(&mut frame, position)?;
-            // 53 bits: as many as a float in [0, 1) has.
-            let draw = xxh3_64_with_seed(&(position as u64).to_le_bytes(), seed) >> 11;
-            frame.set(position, (draw as f64) < one * (1u64 << 53) as f64);
+            frame.set(position, uniform_at(position as u64, seed) < one);
         }
         Ok(frame.to_packed())
     }
