@@ -2,6 +2,7 @@
 
 pub(crate) mod bits;
 pub mod files;
+pub(crate) mod hamming;
 pub mod memory;
 mod progress;
 pub(crate) mod random;

@@ -2,7 +2,7 @@
 //! row that a window sees is one shift and mask, without a branch at the edges.
 
 use super::Geometry;
-use crate::base::bits::{push, read, replace};
+use crate::base::bits::{push, read, replace, words};
 use crate::latent::Shape;
 
 /// One latent under work. Bits can be set in any order; a context reads only earlier ones.
@@ -62,10 +62,8 @@ impl Frame {
     /// `packed` is one row of a latent set of this shape.
     pub fn load(&mut self, packed: &[u8]) {
         self.scan.fill(0);
-        for (word, bytes) in self.scan.iter_mut().zip(packed.chunks(8)) {
-            let mut buffer = [0; 8];
-            buffer[..bytes.len()].copy_from_slice(bytes);
-            *word = u64::from_le_bytes(buffer);
+        for (word, packed) in self.scan.iter_mut().zip(words(packed)) {
+            *word = packed;
         }
         self.rows.fill(0);
         let row_bits = self.shape.width() * self.shape.channels();
