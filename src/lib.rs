@@ -113,6 +113,6 @@ pub use search::{
     SearchOptions, Taken, Task, count, enumerate, generate,
 };
 pub use window::{
-    Anchor, Condition, ContextKey, Contexts, Frame, Geometry, Interpolator, UpperKey, Window,
-    WindowError,
+    Anchor, Condition, ContextKey, Contexts, Frame, Geometry, Given, Interpolator, UpperKey,
+    Window, WindowError,
 };

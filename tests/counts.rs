@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bitquilt::{
-    Anchor, BuildOptions, Condition, ContextKey, Geometry, Histogram, Index, Posting, Unobserved,
-    Window, build,
+    Anchor, BuildOptions, Condition, ContextKey, Geometry, Given, Histogram, Index, Posting,
+    Unobserved, Window, build,
 };
 use proptest::prelude::*;
 
@@ -252,7 +252,7 @@ proptest! {
         let (mut there, mut back) = (HashMap::new(), HashMap::new());
         for id in 0..everyone.len() {
             let mut frame = bitquilt::Frame::new(shape, &[&square, &global]);
-            frame.load(everyone.packed_latent(id));
+            frame.load(everyone.packed_latent(id), Given::NOTHING);
             for position in 0..shape.bits() {
                 let a = square.key(&mut frame, position);
                 let b = global.key(&mut frame, position);

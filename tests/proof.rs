@@ -197,7 +197,7 @@ proptest! {
         let label = labels[random.below(labels.len() as u64) as usize];
         let (held, none) = (index.window(windows[0]).unwrap(), FixedBits::none());
         let mut task = task(&held, &none, options);
-        task.label = index.label_number(label).unwrap();
+        task.given = index.given(Some(label)).unwrap();
         let attempts = generate(&task, 4, false, &Unobserved).unwrap();
         let bits = training.grid.bits();
         let found: Vec<_> = attempts.iter().filter_map(|a| a.packed.as_deref()).collect();

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bitquilt::{
-    Anchor, Budget, ContextKey, Counts, Frame, Histogram, IndexError, Observer, Resident,
+    Anchor, Budget, ContextKey, Counts, Frame, Given, Histogram, IndexError, Observer, Resident,
     Unobserved, Window, WindowIndex,
 };
 use proptest::prelude::*;
@@ -74,7 +74,7 @@ fn check_upper_parts(
     let mut answers = [0; 3];
     for latent in asked {
         let set = set_of(oracle.grid, std::slice::from_ref(latent));
-        frame.load(set.packed_latent(0));
+        frame.load(set.packed_latent(0), Given::NOTHING);
         for position in first_channels(oracle.grid) {
             let Some(upper) = held.geometry().upper_key(&mut frame, position) else {
                 continue;

@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use bitquilt::{
-    Anchor, Budget, BuildOptions, Condition, Counts, Ids, Index, IndexError, LatentSet, Resident,
-    Unobserved, Window,
+    Anchor, Budget, BuildOptions, Condition, Counts, Given, Ids, Index, IndexError, LatentSet,
+    Resident, Unobserved, Window,
 };
 use proptest::prelude::*;
 
@@ -182,7 +182,7 @@ proptest! {
                 let table = Resident::load(&a, Budget::of_machine(), &Unobserved).unwrap();
                 let mut frame = bitquilt::Frame::new(case.set().shape(), &[a.geometry()]);
                 for id in 0..training.latents.len() {
-                    frame.load(case.set().packed_latent(id));
+                    frame.load(case.set().packed_latent(id), Given::NOTHING);
                     for position in 0..training.grid.bits() {
                         if let Some(upper) = a.geometry().upper_key(&mut frame, position) {
                             let expected = b.has_upper(&upper).unwrap();

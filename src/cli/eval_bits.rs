@@ -21,7 +21,7 @@ use bitquilt::model::{BitsReport, CountModel, Smoothing};
 use bitquilt::neural::{NetworkKind, Numbered, PlainArvm, Predictor};
 use bitquilt::samples::{SampleSet, verify_from_index};
 use bitquilt::search::{self, Fallback, Policy, Rung, SearchOptions, Taken, Task};
-use bitquilt::window::Geometry;
+use bitquilt::window::{Geometry, Given};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -144,6 +144,8 @@ impl BitsArgs {
             0 => None,
             _ => Some(Taken::training(&index, Budget::of_machine(), ui)?),
         };
+        // Samples are drawn under the first label, where contexts are bound to any.
+        let given = index.given(index.labels().first().copied())?;
         let name = predictor.kind().name();
         for (model, smoothing) in [
             ("count", Smoothing::Backoff),
@@ -160,7 +162,7 @@ impl BitsArgs {
                 let drawn = (0..self.samples as u64).into_par_iter().map(|number| {
                     ui.advance(1);
                     let seed = xxh3_64_with_seed(&number.to_le_bytes(), self.seed);
-                    counts.sample(0, seed)
+                    counts.sample(given, seed)
                 });
                 let drawn: Vec<Vec<u8>> = drawn.collect::<Result<_, _>>()?;
                 let drawn = LatentSet::from_packed(index.shape(), drawn.concat())?;
@@ -174,7 +176,7 @@ impl BitsArgs {
         })?);
         if let Some(taken) = &taken {
             let started = Instant::now();
-            let drawn = self.sample_alone(&predictor, &index, ui)?;
+            let drawn = self.sample_alone(&predictor, &index, given, ui)?;
             let judged = judge(name, &drawn, taken, (&index, &predictor), started)?;
             report.samples.push(judged);
             if let Some(output) = &self.output {
@@ -201,12 +203,13 @@ impl BitsArgs {
         &self,
         predictor: &Predictor,
         index: &Index,
+        given: Given,
         ui: &Ui,
     ) -> anyhow::Result<LatentSet> {
         let shape = predictor.geometry().shape();
         if predictor.kind() != NetworkKind::Arvm {
             ui.stage("samples", shape.bits() as u64, "bits");
-            return Ok(predictor.sample(self.samples, 0, self.seed, ui)?);
+            return Ok(predictor.sample(self.samples, given.label.unwrap_or(0), self.seed, ui)?);
         }
         let network = PlainArvm::new(predictor)?;
         let window = index.window(predictor.geometry().window())?;
@@ -218,12 +221,13 @@ impl BitsArgs {
             seed: self.seed,
             ..SearchOptions::default()
         };
-        let task = Task::new(rung, options).falling_back(Fallback {
+        let mut task = Task::new(rung, options).falling_back(Fallback {
             geometry: window.geometry(),
             network: &network,
             policy: Policy::Always,
             most: None,
         });
+        task.given = given;
         let attempts = search::generate(&task, self.samples as u64, false, ui)?;
         let packed = attempts.iter().filter_map(|a| a.packed.as_deref());
         Ok(LatentSet::from_packed(
@@ -246,7 +250,6 @@ fn judge(
     let copies = (0..drawn.len()).filter(|id| taken.contains(drawn.packed_latent(*id)));
     let copies = copies.count() as f64 / count;
     let mut latents = drawn.clone();
-    // All were drawn under the first label, where contexts are bound to any.
     if let Some(label) = index.labels().first() {
         latents = latents.with_labels(vec![*label; drawn.len()])?;
     }

@@ -25,7 +25,7 @@ use bitquilt::latent::{Codec, Shape};
 use bitquilt::picture::GridOptions;
 use bitquilt::samples::{Run, Status};
 use bitquilt::search::{self, Backoff, Method, Rung, SearchOptions, Taken, Task};
-use bitquilt::window::{Condition, Geometry, Window};
+use bitquilt::window::{Condition, Geometry, Given, Window};
 
 /// Generate latents in which every local window was seen in training
 #[derive(Args)]
@@ -245,7 +245,7 @@ pub(super) fn run(args: &GenerateArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
             })
             .collect(),
         constraints: vec![&fixed],
-        label: label_number(args.label, &index)?,
+        given: given(args.label, &index)?,
         options: args.options(),
         fallback,
     };
@@ -375,11 +375,11 @@ impl GenerateArgs {
     }
 }
 
-/// The number of the label that contexts are bound to.
-fn label_number(label: Option<i64>, index: &Index) -> anyhow::Result<u64> {
+/// The label that contexts are bound to.
+fn given(label: Option<i64>, index: &Index) -> anyhow::Result<Given> {
     match label {
-        Some(label) => Ok(index.label_number(label)?),
-        None if index.condition() == Condition::None => Ok(0),
+        Some(label) => Ok(Given::label(index.label_number(label)?)),
+        None if index.condition() == Condition::None => Ok(Given::NOTHING),
         None => anyhow::bail!(
             "{}: every context is bound to a label: say which one, as --label {}",
             index.path().display(),

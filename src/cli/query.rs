@@ -68,12 +68,9 @@ pub(super) fn run(args: &QueryArgs) -> anyhow::Result<ExitCode> {
         }
         Some(path) => latent_of(path, args.latent, &index)?,
     };
-    frame.load(&packed);
     // What a latent's label is does not matter where contexts are of any label.
     let label = label.filter(|_| index.condition() == Condition::Label);
-    if let Some(label) = label {
-        frame.set_label(index.label_number(label)?);
-    }
+    frame.load(&packed, index.given(label)?);
     let key = window.geometry().key(&mut frame, position);
     let histogram = window.lookup(&key)?;
     let top = if args.all { usize::MAX } else { args.top };

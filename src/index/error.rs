@@ -105,6 +105,13 @@ pub enum IndexError {
         asked: i64,
     },
 
+    /// A latent without a label where contexts are bound to labels.
+    #[error("{path}: contexts of this index are bound to labels: expected the label of the latent, found none", path = path.display())]
+    Unlabelled {
+        /// The index.
+        path: PathBuf,
+    },
+
     /// An output directory that may not be written into.
     #[error("{path}: {found}", path = path.display())]
     Output {

@@ -180,10 +180,7 @@ impl Index {
         let mut frame = Frame::new(self.shape(), &[geometry]);
         let mut counts = Rest::new();
         for latent in latents {
-            frame.load(latent.packed());
-            if let Some(label) = latent.label().filter(|_| !self.labels().is_empty()) {
-                frame.set_label(self.label_number(label)?);
-            }
+            frame.load(latent.packed(), self.given(latent.label())?);
             for position in 0..self.shape().bits() {
                 let key = geometry.key(&mut frame, position);
                 let histogram = counts.entry(key).or_default();

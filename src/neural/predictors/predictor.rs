@@ -16,7 +16,7 @@ use crate::neural::kit::checkpoint::Checkpoint;
 use crate::neural::kit::parameters::{Builder, Parameters, floats};
 use crate::neural::kit::random::{Purpose, Stream};
 use crate::neural::{Device, NeuralError};
-use crate::window::{Contexts, Frame, Geometry};
+use crate::window::{Contexts, Frame, Geometry, Given};
 
 /// Latents whose bits are found in one go: 20 take up to a third longer, what they need no longer in the cache.
 const BATCH: usize = 4;
@@ -232,8 +232,7 @@ impl Predictor {
             let mut frame = Frame::new(shape, &[&self.geometry]);
             let mut contexts = Contexts::default();
             for id in ids {
-                frame.load(set.packed_latent(id));
-                frame.set_label(label(id));
+                frame.load(set.packed_latent(id), Given::label(label(id)));
                 for position in 0..shape.bits() {
                     contexts.push(&self.geometry, &frame, position);
                 }
