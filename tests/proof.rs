@@ -76,7 +76,7 @@ fn proofs_of(
     samples: &SampleSet,
     window: Window,
 ) -> [SupportReport; 2] {
-    let (anchor, condition) = (index.manifest().anchor().unwrap(), index.condition());
+    let (anchor, condition) = (index.manifest().anchor, index.condition());
     [
         verify_from_index(index, samples, window, &Unobserved).unwrap(),
         verify_from_latents(training, anchor, condition, samples, window, &Unobserved).unwrap(),

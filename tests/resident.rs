@@ -147,7 +147,7 @@ fn check(
             &sample.latents,
         );
         let held = index.window(*window).unwrap();
-        rules.insert(held.entry().key.clone());
+        rules.insert(held.entry().key.to_string());
         let resident = Resident::load(&held, Budget::of_machine(), &Unobserved).unwrap();
         assert_eq!(resident.contexts(), held.entry().distinct);
         assert!(resident.bytes() <= Resident::bytes_needed(held.entry()));

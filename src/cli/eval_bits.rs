@@ -126,7 +126,7 @@ impl BitsArgs {
 
         let mut report = Report {
             network: predictor.kind().to_string(),
-            window: predictor.config().window.clone(),
+            window: predictor.config().window.to_string(),
             parameters: predictor.parameters().count(),
             latents_train: training.numbered().latents.len(),
             latents_held_out: held_out.as_ref().map(|set| set.numbered().latents.len()),
@@ -181,9 +181,7 @@ impl BitsArgs {
             report.samples.push(judged);
             if let Some(output) = &self.output {
                 let drawn = drawn
-                    .with_codec(bitquilt::latent::Codec::from(
-                        index.manifest().codec.as_str(),
-                    ))
+                    .with_codec(index.manifest().codec.clone())
                     .with_source(format!("{name} {}", self.model.display()));
                 drawn.write(output)?;
             }

@@ -190,7 +190,7 @@ pub(super) fn run(args: &GenerateArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
         check_output(output, args.force)?;
     }
     let index = args.without.apply(Index::open(&args.index)?)?;
-    let codec = Codec::from(index.manifest().codec.as_str());
+    let codec = index.manifest().codec.clone();
     let shape = match args.size {
         Some((height, width)) => Shape::new(height, width, index.shape().channels())?,
         None => index.shape(),

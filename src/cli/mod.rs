@@ -220,15 +220,15 @@ fn choose_window(asked: Option<Window>, index: &Index) -> anyhow::Result<Window>
     if let Some(window) = asked {
         return Ok(window);
     }
-    match index.manifest().windows()?[..] {
+    match index.manifest().windows()[..] {
         [only] => Ok(only),
         _ => {
-            let windows = index.manifest().windows.iter();
-            let names: Vec<_> = windows.map(|entry| entry.window.as_str()).collect();
+            let windows = index.manifest().windows();
+            let names: Vec<_> = windows.iter().map(Window::to_string).collect();
             anyhow::bail!(
                 "{}: holds several windows: say which one, as --window {} ({})",
                 index.path().display(),
-                names.last().unwrap_or(&"7x7"),
+                names.last().map_or("7x7", String::as_str),
                 names.join(", ")
             )
         }

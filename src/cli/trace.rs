@@ -15,7 +15,7 @@ use super::{grouped, print};
 use bitquilt::base::files;
 use bitquilt::base::{Budget, Observer, Stopped};
 use bitquilt::index::Index;
-use bitquilt::latent::{Codec, Shape};
+use bitquilt::latent::Shape;
 use bitquilt::provenance::Corpus;
 use bitquilt::samples::{ANSWERED_INTERPOLATED, SampleSet};
 use bitquilt::trace::{
@@ -158,7 +158,7 @@ pub(super) fn run(args: &TraceArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     // Before anything is traced: another model's codes are refused.
     let drawer = match &args.png {
         Some(_) => {
-            let codec = Codec::from(index.manifest().codec.as_str());
+            let codec = index.manifest().codec.clone();
             let drawer = args.model.drawer(&args.index, index.shape(), &codec);
             Some(drawer?)
         }

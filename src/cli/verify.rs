@@ -122,7 +122,7 @@ fn verify_samples(args: &VerifyArgs, path: &Path, ui: &Ui) -> anyhow::Result<Exi
     };
     let report = if args.brute_force {
         let training = training_of(&index, &Unobserved)?;
-        let (anchor, condition) = (index.manifest().anchor()?, index.condition());
+        let (anchor, condition) = (index.manifest().anchor, index.condition());
         verify_from_latents(&training, anchor, condition, &samples, otherwise, ui)
     } else {
         verify_from_index(&index, &samples, otherwise, ui)

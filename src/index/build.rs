@@ -289,8 +289,8 @@ impl Build<'_> {
                 }
             };
             manifest.windows.push(WindowEntry {
-                window: window.to_string(),
-                key: geometry.key_rule().name().to_owned(),
+                window,
+                key: geometry.key_rule(),
                 key_bytes: geometry.key_bytes(),
                 contexts: self.ids.len() as u64 * self.set.shape().bits() as u64,
                 distinct: finished.distinct,

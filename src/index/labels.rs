@@ -42,7 +42,7 @@ impl Labels {
 
     /// The labels of the index in `folder`, as its manifest has them.
     pub(super) fn written(manifest: &Manifest, folder: &Path) -> Result<Self, IndexError> {
-        let condition = manifest.condition()?;
+        let condition = manifest.condition;
         let bound = condition == Condition::Label && manifest.labels;
         let values = &manifest.label_values;
         if values.is_sorted_by(|a, b| a < b) && bound != values.is_empty() {

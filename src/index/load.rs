@@ -153,14 +153,14 @@ mod tests {
     use super::*;
     use crate::base::{OutOfMemory, Unobserved};
     use crate::index::Counts;
-    use crate::window::MAX_KEY_BYTES;
+    use crate::window::{KeyRule, MAX_KEY_BYTES, Window};
 
     type Contexts = BTreeMap<Vec<u8>, Histogram>;
 
     fn plan(key_bytes: usize, distinct: u64, occurrences: u64) -> Plan {
         let entry = WindowEntry {
-            window: "seq:3".to_owned(),
-            key: "exact".to_owned(),
+            window: Window::Sequence { length: 3 },
+            key: KeyRule::Exact,
             key_bytes,
             contexts: occurrences,
             distinct,

@@ -23,7 +23,7 @@ pub(super) const CODE_BYTES: usize = 4;
 /// What the manifest says of the table to be.
 pub(super) struct Plan {
     pub(super) layout: Layout,
-    pub(super) window: String,
+    pub(super) window: Window,
     path: PathBuf,
     pub(super) distinct: u64,
     pub(super) occurrences: u64,
@@ -36,15 +36,11 @@ impl Plan {
     pub(super) fn new(entry: &WindowEntry, path: &Path) -> Self {
         Self {
             layout: Layout::new(entry.key_bytes, entry.distinct),
-            window: entry.window.clone(),
+            window: entry.window,
             path: path.to_owned(),
             distinct: entry.distinct,
             occurrences: entry.contexts,
-            upper: entry
-                .window
-                .parse()
-                .is_ok_and(|window: Window| window.radius().is_some())
-                && entry.key == KeyRule::Exact.name(),
+            upper: entry.window.radius().is_some() && entry.key == KeyRule::Exact,
         }
     }
 

@@ -160,7 +160,7 @@ impl Stage {
         };
         let mut files = manifest.files.iter();
         let whole = files.all(|file| file.check_length(made).is_ok());
-        let same = manifest.windows().is_ok_and(|made| made == windows);
+        let same = manifest.windows() == windows;
         (whole && same).then_some(manifest)
     }
 

@@ -358,6 +358,7 @@ fn batches(ids: Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>>
 mod tests {
     use super::*;
     use crate::latent::Shape;
+    use crate::window::Anchor;
 
     #[test]
     fn a_row_alone_is_answered_as_in_the_whole_grid() {
@@ -375,8 +376,8 @@ mod tests {
                     height: 5,
                     width: 4,
                     channels: 2,
-                    window: window.to_owned(),
-                    anchor: "none".to_owned(),
+                    window: window.parse().unwrap(),
+                    anchor: Anchor::None,
                     labels: vec![3, 7],
                     index: String::new(),
                     units: 8,
