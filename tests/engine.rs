@@ -217,7 +217,7 @@ fn tables_stay_within_the_memory_that_they_may_take() {
     };
     let error = session.generate(&all, None, &Unobserved).unwrap_err();
     assert!(
-        matches!(error, EngineError::Memory { available: 1, .. }),
+        matches!(&error, EngineError::Memory(memory) if memory.available == 1),
         "{error}"
     );
     let auto = GenerateRequest {

@@ -26,10 +26,10 @@ fn advice(error: &EngineError) -> Option<String> {
             format!("as --window {second} --window {first}")
         }
         EngineError::LabelNeeded { .. } => "say which one, as --label L".to_owned(),
-        EngineError::Memory { what, .. } if what.contains("samples") => {
+        EngineError::Memory(memory) if memory.what.ends_with("samples") => {
             "generate fewer at a time (--samples), with another --seed for each run".to_owned()
         }
-        EngineError::Memory { .. } => {
+        EngineError::Memory(_) => {
             "raise --preload-memory, or leave it to --preload auto".to_owned()
         }
         EngineError::Request {

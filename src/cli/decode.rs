@@ -1,6 +1,5 @@
 //! `bitquilt decode`: latents or samples → pictures.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -10,7 +9,7 @@ use super::drawer::{Drawer, ModelArgs};
 use super::limit::at_least_1;
 use super::ui::{Ui, check_output};
 use super::{print, print_json};
-use bitquilt::base::Observer;
+use bitquilt::base::{Observer, Stopped};
 use bitquilt::latent::LatentSet;
 use bitquilt::picture::{self, GridOptions, Picture};
 
@@ -170,7 +169,7 @@ fn write_folder(
         if ui.stop_requested() {
             ui.finish();
             let message = format!("stopped after {id} of {} pictures", set.len());
-            return Err(io::Error::new(io::ErrorKind::Interrupted, message).into());
+            return Err(anyhow::Error::new(Stopped).context(message));
         }
         let path = args.output.join(format!("{id:05}.png"));
         let picture = match drawer.decoded(&single(set, id)?)? {

@@ -13,15 +13,15 @@ use super::ids::WithoutArgs;
 use super::neural::{DeviceArgs, NumberedSet, load_predictor};
 use super::ui::Ui;
 use super::{grouped, print, print_json};
-use bitquilt::base::{Observer, Unobserved};
+use bitquilt::base::{Budget, Observer, Unobserved};
 use bitquilt::engine::SessionOptions;
 use bitquilt::index::{Counts, Index, Resident, WindowIndex};
-use bitquilt::latent::{Codec, Ids, LatentSet};
+use bitquilt::latent::{Ids, LatentSet};
 use bitquilt::model::{BitsReport, CountModel, Smoothing};
 use bitquilt::neural::{NetworkKind, Numbered, PlainArvm, Predictor};
 use bitquilt::samples::{SampleSet, verify_from_index};
 use bitquilt::search::{self, Fallback, Policy, Rung, SearchOptions, Taken, Task};
-use bitquilt::window::Geometry;
+use bitquilt::window::{Geometry, Given};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -114,7 +114,9 @@ impl BitsArgs {
         predictor.config().check_index(index)?;
         let mut windows = windows_within(index, &predictor);
         windows.sort_by_key(|held| std::cmp::Reverse(held.geometry().context_bits()));
-        let tables = windows.iter().map(|held| Resident::load(held, ui));
+        let tables = windows
+            .iter()
+            .map(|held| Resident::load(held, Budget::of_machine(), ui));
         let tables: Vec<Resident> = tables.collect::<Result<_, _>>()?;
         let training = NumberedSet::of_index(&session, ui)?;
         let training = training.first(self.limit)?;
@@ -125,7 +127,7 @@ impl BitsArgs {
 
         let mut report = Report {
             network: predictor.kind().to_string(),
-            window: predictor.config().window.clone(),
+            window: predictor.config().window.to_string(),
             parameters: predictor.parameters().count(),
             latents_train: training.numbered().latents.len(),
             latents_held_out: held_out.as_ref().map(|set| set.numbered().latents.len()),
@@ -137,10 +139,11 @@ impl BitsArgs {
             args: self,
             index,
             predictor: &predictor,
+            given: index.given(index.labels().first().copied())?,
             sets: &sets,
             taken: match self.samples {
                 0 => None,
-                _ => Some(Taken::training(index, ui)?),
+                _ => Some(Taken::training(index, Budget::of_machine(), ui)?),
             },
             ui,
         };
@@ -167,12 +170,13 @@ impl BitsArgs {
         &self,
         predictor: &Predictor,
         index: &Index,
+        given: Given,
         ui: &Ui,
     ) -> anyhow::Result<LatentSet> {
         let shape = predictor.geometry().shape();
         if predictor.kind() != NetworkKind::Arvm {
             ui.stage("samples", shape.bits() as u64, "bits");
-            return Ok(predictor.sample(self.samples, 0, self.seed, ui)?);
+            return Ok(predictor.sample(self.samples, given.label.unwrap_or(0), self.seed, ui)?);
         }
         let network = PlainArvm::new(predictor)?;
         let window = index.window(predictor.geometry().window())?;
@@ -184,12 +188,13 @@ impl BitsArgs {
             seed: self.seed,
             ..SearchOptions::default()
         };
-        let task = Task::new(rung, options).falling_back(Fallback {
+        let mut task = Task::new(rung, options).falling_back(Fallback {
             geometry: window.geometry(),
             network: &network,
             policy: Policy::Always,
             most: None,
         });
+        task.given = given;
         let attempts = search::generate(&task, self.samples as u64, false, ui)?;
         let packed = attempts.iter().filter_map(|a| a.packed.as_deref());
         Ok(LatentSet::from_packed(
@@ -212,7 +217,6 @@ fn judge(
     let copies = (0..drawn.len()).filter(|id| taken.contains(drawn.packed_latent(*id)));
     let copies = copies.count() as f64 / count;
     let mut latents = drawn.clone();
-    // All were drawn under the first label, where contexts are bound to any.
     if let Some(label) = index.labels().first() {
         latents = latents.with_labels(vec![*label; drawn.len()])?;
     }
@@ -239,6 +243,8 @@ struct Bench<'a> {
     args: &'a BitsArgs,
     index: &'a Index,
     predictor: &'a Predictor,
+    /// Samples are drawn under the first label, where contexts are bound to any.
+    given: Given,
     /// Training latents, then held-out ones where there are any.
     sets: &'a [&'a NumberedSet],
     /// The training latents, where samples are drawn.
@@ -276,10 +282,11 @@ impl Bench<'_> {
         };
         ui.stage(model, self.args.samples as u64, "samples");
         let started = Instant::now();
+        let (given, seed) = (self.given, self.args.seed);
         let numbers = (0..self.args.samples as u64).into_par_iter();
         let drawn = numbers.map(|number| {
             ui.advance(1);
-            counts.sample(0, xxh3_64_with_seed(&number.to_le_bytes(), self.args.seed))
+            counts.sample(given, xxh3_64_with_seed(&number.to_le_bytes(), seed))
         });
         let drawn: Vec<Vec<u8>> = drawn.collect::<Result<_, _>>()?;
         let drawn = LatentSet::from_packed(self.index.shape(), drawn.concat())?;
@@ -302,11 +309,11 @@ impl Bench<'_> {
             return Ok(());
         };
         let started = Instant::now();
-        let drawn = self.args.sample_alone(predictor, index, ui)?;
+        let drawn = self.args.sample_alone(predictor, index, self.given, ui)?;
         let judged = judge(name, &drawn, taken, (index, predictor), started)?;
         report.samples.push(judged);
         if let Some(output) = &self.args.output {
-            let codec = Codec::from(index.manifest().codec.as_str());
+            let codec = index.manifest().codec.clone();
             let source = format!("{name} {}", self.args.model.display());
             drawn.with_codec(codec).with_source(source).write(output)?;
         }

@@ -201,7 +201,7 @@ pub(super) fn run(args: &GenerateArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     let session = args.without.open(&args.index, args.preload.options())?;
     let mut request = args.request();
     let shape = request.shape(&session)?;
-    let codec = Codec::from(session.index().manifest().codec.as_str());
+    let codec = session.index().manifest().codec.clone();
     let drawer = args.drawer(shape, &codec)?;
     request.fixed = args.given.fixed(shape)?;
     let network = args.fallback.load(&session, shape)?;

@@ -50,10 +50,7 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use bitquilt::index::IndexError;
-use bitquilt::model::EvalError;
-#[cfg(feature = "neural")]
-use bitquilt::neural::NeuralError;
+use bitquilt::base::Stopped;
 use ui::{Ui, Verbosity};
 
 /// Open files that the process asks to be allowed.
@@ -198,29 +195,18 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 
 /// Says once what went wrong and gives the exit code. A reader that closed the pipe has seen enough.
 fn report(error: &anyhow::Error, when_stopped: Option<&str>) -> ExitCode {
-    let mut code = BAD;
-    for cause in error.chain() {
-        if let Some(io) = cause.downcast_ref::<io::Error>() {
-            match io.kind() {
-                io::ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
-                io::ErrorKind::Interrupted => code = STOPPED,
-                _ => {}
-            }
-        }
-        if let Some(IndexError::Stopped) = cause.downcast_ref() {
-            code = STOPPED;
-        }
-        if let Some(EvalError::Stopped) = cause.downcast_ref() {
-            code = STOPPED;
-        }
-        #[cfg(feature = "neural")]
-        if cause.downcast_ref().is_some_and(NeuralError::is_stop) {
-            code = STOPPED;
-        }
+    let broken_pipe = |cause: &(dyn std::error::Error + 'static)| {
+        let io = cause.downcast_ref::<io::Error>();
+        io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    };
+    if error.chain().any(broken_pipe) {
+        return ExitCode::SUCCESS;
     }
-    let message = match when_stopped.filter(|_| code == STOPPED) {
-        Some(consequence) => format!("stopped: {consequence}"),
-        None => advice::with_advice(error),
+    let (code, message) = match (Stopped::caused(error.as_ref()), when_stopped) {
+        (false, _) => (BAD, advice::with_advice(error)),
+        (true, Some(consequence)) => (STOPPED, format!("stopped: {consequence}")),
+        // The error's own words: those of what caused it say no more than that it was stopped.
+        (true, None) => (STOPPED, error.to_string()),
     };
     // Nothing is left to report to when stderr is closed.
     let _ = writeln!(io::stderr(), "bitquilt: {message}");

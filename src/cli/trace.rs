@@ -14,9 +14,9 @@ use super::preload::PreloadArgs;
 use super::ui::{Ui, check_output};
 use super::{grouped, print};
 use bitquilt::Observer;
-use bitquilt::base::files;
+use bitquilt::base::{Stopped, files};
 use bitquilt::engine::{TraceRequest, TracedSample, Tracing};
-use bitquilt::latent::{Codec, Shape};
+use bitquilt::latent::Shape;
 use bitquilt::samples::SampleSet;
 use bitquilt::trace::{
     Header, MapRow, SetSummary, Spread, TraceOptions, TraceWriter, Traced, Tracer, draw_map,
@@ -164,7 +164,7 @@ pub(super) fn run(args: &TraceArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     let drawer = match &args.png {
         Some(_) => {
             let index = session.index();
-            let codec = Codec::from(index.manifest().codec.as_str());
+            let codec = index.manifest().codec.clone();
             Some(args.model.drawer(&args.index, index.shape(), &codec)?)
         }
         None => None,
@@ -243,8 +243,7 @@ impl Job<'_> {
         let summary = summary.with_context(|| self.args.samples.display().to_string())?;
         if self.ui.stop_requested() {
             self.ui.finish();
-            let message = self.args.when_stopped();
-            return Err(io::Error::new(io::ErrorKind::Interrupted, message).into());
+            return Err(Stopped.into());
         }
         writer.finish(&summary)?;
         Ok(summary)

@@ -1,6 +1,5 @@
 //! What every training shares on the command line: its options, its folder, how it ended.
 
-use std::io;
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -11,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::ui::{Ui, check_output};
 use super::{grouped, print, print_json};
+use bitquilt::base::Stopped;
 use bitquilt::neural::{Outcome, RunFolder, TrainOptions};
 
 /// What every training takes
@@ -71,7 +71,7 @@ pub(super) fn report(
             grouped(outcome.step),
             grouped(steps)
         );
-        return Err(io::Error::new(io::ErrorKind::Interrupted, message).into());
+        return Err(anyhow::Error::new(Stopped).context(message));
     }
     let figures = outcome
         .validation

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::base::OutOfMemory;
 use crate::index::IndexError;
 use crate::latent::LatentError;
 use crate::provenance::ProvenanceError;
@@ -62,15 +63,8 @@ pub enum EngineError {
     },
 
     /// Windows or samples that do not fit into the memory that they may take.
-    #[error("{what} take {needed} bytes of memory, {available} may be used")]
-    Memory {
-        /// What takes it.
-        what: String,
-        /// Bytes that it takes.
-        needed: u64,
-        /// Bytes that it may take.
-        available: u64,
-    },
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
 
     /// A samples file without samples.
     #[error("expected at least one sample, found none")]

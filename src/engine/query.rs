@@ -97,12 +97,9 @@ impl Session {
         };
         let geometry = window.geometry();
         let mut frame = Frame::new(shape, &[geometry]);
-        frame.load(&packed);
         // What a latent's label is does not matter where contexts are of any label.
         let label = label.filter(|_| index.condition() == Condition::Label);
-        if let Some(label) = label {
-            frame.set_label(index.label_number(label)?);
-        }
+        frame.load(&packed, index.given(label)?);
         let key = geometry.key(&mut frame, position);
         let counts = window.lookup(&key)?.unwrap_or_default();
         let top = request.top.unwrap_or(usize::MAX);

@@ -89,11 +89,10 @@ impl Index {
             }
         }
         let shape = manifest.shape()?;
-        let windows = manifest.windows()?;
-        let anchor = manifest.anchor()?;
+        let windows = manifest.windows();
         let labels = Labels::written(&manifest, path)?;
         let geometries = windows.iter().map(|window| {
-            let geometry = Geometry::new(*window, anchor, shape)?;
+            let geometry = Geometry::new(*window, manifest.anchor, shape)?;
             Ok(geometry.with_labels(labels.count())?)
         });
         let geometries = geometries.collect::<Result<_, IndexError>>()?;
@@ -154,7 +153,7 @@ impl Index {
                     .manifest
                     .windows
                     .iter()
-                    .map(|entry| entry.window.as_str())
+                    .map(|entry| entry.window.to_string())
                     .collect::<Vec<_>>()
                     .join(", "),
             })

@@ -114,13 +114,11 @@ pub fn verify_from_index(
     let rows = 0..samples.latents.len();
     let reports = rows.into_par_iter().map(|sample| {
         let mut frame = Frame::new(shape, &geometries);
-        frame.load(samples.latents.packed_latent(sample));
-        // Without a number, contexts of the sample's label never occurred.
-        let number = match labels {
-            Some(labels) => index.label_number(labels[sample]).ok(),
-            None => Some(0),
-        };
-        frame.set_label(number.unwrap_or_default());
+        let given = index.given_if_seen(labels.map(|labels| labels[sample]))?;
+        frame.load(
+            samples.latents.packed_latent(sample),
+            given.unwrap_or_default(),
+        );
         let mut report = SupportReport::default();
         let asked = windows_of(samples, sample, otherwise);
         for (position, window) in asked.into_iter().enumerate() {
@@ -136,7 +134,8 @@ pub fn verify_from_index(
                 By::Window(window) => window,
             };
             let held = windows.iter().find(|(_, held)| held.window() == window);
-            let held = held.filter(|_| number.is_some());
+            // Contexts of a label that no training latent has never occurred.
+            let held = held.filter(|_| given.is_some());
             let histogram = match held {
                 Some((held, geometry)) => held.lookup(&geometry.key(&mut frame, position))?,
                 None => None,
