@@ -52,7 +52,13 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
     let mut ways = Vec::new();
     for (way, tables) in [("index", &[][..]), ("tables in memory", &tables[..])] {
-        let tracer = Tracer::new(&index, &training, tables, set.shape(), options.clone())?;
+        let tracer = Tracer::new(
+            &index,
+            &training,
+            tables.iter().map(Option::as_ref).collect(),
+            set.shape(),
+            options.clone(),
+        )?;
         let mut measured = measure(&tracer, &set)?;
         measured["way"] = way.into();
         ways.push(measured);

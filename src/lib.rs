@@ -86,6 +86,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod base;
+pub mod engine;
 pub mod images;
 pub mod index;
 pub mod latent;

@@ -27,6 +27,8 @@ mod counts;
 mod documents;
 /// Rows follow their exact distribution under temperature and a least count, and below each other.
 mod draws;
+/// Sessions, requests and reports: what the command, Python and a server share.
+mod engine;
 /// Metrics put together: the report of an encoder and its schema.
 mod eval;
 /// P8, P4 with a network: whose bits it answers, that they are marked and no others are.

@@ -139,7 +139,14 @@ fn traces(
         .filter(|_| in_memory)
         .map(|window| Some(Resident::load(&window, &Unobserved).unwrap()))
         .collect();
-    let tracer = Tracer::new(index, &training, &tables, samples.shape(), options).unwrap();
+    let tracer = Tracer::new(
+        index,
+        &training,
+        tables.iter().map(Option::as_ref).collect(),
+        samples.shape(),
+        options,
+    )
+    .unwrap();
     let mut all = Vec::new();
     let take = |number: usize, trace| {
         assert_eq!(number, all.len());
@@ -313,7 +320,7 @@ proptest! {
         let set = set_of(case.grid, samples);
         let options = TraceOptions { nearest: most, ..TraceOptions::default() };
         let held = Corpus::load(&index, &Unobserved).unwrap();
-        let tracer = Tracer::new(&index, &held, &[], set.shape(), options.clone()).unwrap();
+        let tracer = Tracer::new(&index, &held, Vec::new(), set.shape(), options.clone()).unwrap();
         let background = Background::of(&held, 1000, &Unobserved);
         let least = |latent: &Latent, others: &[Latent]| {
             let others = others.iter().filter(|other| *other != latent);
@@ -477,7 +484,7 @@ fn figures_of_a_set_are_sums_over_its_samples() {
     let samples = set_of(EIGHT, &latents);
     let held = Corpus::load(&index, &Unobserved).unwrap();
     let options = TraceOptions::default();
-    let tracer = Tracer::new(&index, &held, &[], samples.shape(), options.clone()).unwrap();
+    let tracer = Tracer::new(&index, &held, Vec::new(), samples.shape(), options.clone()).unwrap();
     let background = Background::of(&held, 10, &Unobserved);
     let traces = traces(&index, &samples, options, false);
     let mut set = SetSummaries::default();

@@ -14,6 +14,7 @@ use super::neural::{DeviceArgs, NumberedSet, load_predictor};
 use super::ui::Ui;
 use super::{grouped, print, print_json};
 use bitquilt::base::{Observer, Unobserved};
+use bitquilt::engine::SessionOptions;
 use bitquilt::index::{Counts, Index, Resident, WindowIndex};
 use bitquilt::latent::Ids;
 use bitquilt::latent::LatentSet;
@@ -109,16 +110,17 @@ impl BitsArgs {
             super::ui::check_output(output, self.force)?;
         }
         let predictor = load_predictor(&self.model, self.device.device(threads)?)?;
-        let index = self.without.apply(Index::open(&self.index)?)?;
-        predictor.config().check_index(&index)?;
-        let mut windows = windows_within(&index, &predictor);
+        let session = self.without.open(&self.index, SessionOptions::default())?;
+        let index = session.index();
+        predictor.config().check_index(index)?;
+        let mut windows = windows_within(index, &predictor);
         windows.sort_by_key(|held| std::cmp::Reverse(held.geometry().context_bits()));
         let tables = windows.iter().map(|held| Resident::load(held, ui));
         let tables: Vec<Resident> = tables.collect::<Result<_, _>>()?;
-        let training = NumberedSet::of_index(&index, ui)?;
+        let training = NumberedSet::of_index(&session, ui)?;
         let training = training.first(self.limit)?;
         let held_out = self.held_out.as_deref();
-        let held_out = held_out.map(|path| NumberedSet::read(path, &index)?.first(self.limit));
+        let held_out = held_out.map(|path| NumberedSet::read(path, index)?.first(self.limit));
         let held_out = held_out.transpose()?;
         let sets: Vec<_> = std::iter::once(&training).chain(&held_out).collect();
 
@@ -140,7 +142,7 @@ impl BitsArgs {
         };
         let taken = match self.samples {
             0 => None,
-            _ => Some(Taken::training(&index, ui)?),
+            _ => Some(Taken::training(index, ui)?),
         };
         let name = predictor.kind().name();
         for (model, smoothing) in [
@@ -162,7 +164,7 @@ impl BitsArgs {
                 });
                 let drawn: Vec<Vec<u8>> = drawn.collect::<Result<_, _>>()?;
                 let drawn = LatentSet::from_packed(index.shape(), drawn.concat())?;
-                let judged = judge(model, &drawn, taken, (&index, &predictor), started)?;
+                let judged = judge(model, &drawn, taken, (index, &predictor), started)?;
                 report.samples.push(judged);
             }
         }
@@ -172,8 +174,8 @@ impl BitsArgs {
         })?);
         if let Some(taken) = &taken {
             let started = Instant::now();
-            let drawn = self.sample_alone(&predictor, &index, ui)?;
-            let judged = judge(name, &drawn, taken, (&index, &predictor), started)?;
+            let drawn = self.sample_alone(&predictor, index, ui)?;
+            let judged = judge(name, &drawn, taken, (index, &predictor), started)?;
             report.samples.push(judged);
             if let Some(output) = &self.output {
                 let drawn = drawn

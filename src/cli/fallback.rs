@@ -7,11 +7,10 @@ use clap::{Args, ValueEnum};
 
 use super::limit::Limit;
 use super::neural::load_predictor;
-use bitquilt::index::Index;
+use bitquilt::engine::{GenerateRequest, Network, Session};
 use bitquilt::latent::Shape;
 use bitquilt::neural::{Device, PlainArvm};
-use bitquilt::search::{Fallback, Policy};
-use bitquilt::window::Geometry;
+use bitquilt::search::Policy;
 
 /// A network that may answer
 #[derive(Args)]
@@ -49,7 +48,7 @@ enum PolicyArg {
 
 impl FallbackArgs {
     /// The network on the grid of the samples; `None` where none may answer.
-    pub(super) fn load(&self, index: &Index, shape: Shape) -> anyhow::Result<Option<Loaded>> {
+    pub(super) fn load(&self, session: &Session, shape: Shape) -> anyhow::Result<Option<Loaded>> {
         let policy = match self.policy {
             PolicyArg::Never => None,
             PolicyArg::OnNoMatch => Some(Policy::OnNoMatch),
@@ -59,6 +58,7 @@ impl FallbackArgs {
         let (Some(path), Some(policy)) = (&self.fallback, policy) else {
             return Ok(None);
         };
+        let index = session.index();
         let predictor = load_predictor(path, Device::CPU)?;
         let named = |error: anyhow::Error| error.context(format!("--fallback {}", path.display()));
         predictor
@@ -77,9 +77,8 @@ impl FallbackArgs {
             );
         }
         Ok(Some(Loaded {
-            name: path.display().to_string(),
+            name: format!("{} (arvm {})", path.display(), geometry.window()),
             network,
-            geometry,
             policy,
             most: self.max_interpolated.0,
         }))
@@ -90,23 +89,21 @@ impl FallbackArgs {
 pub(super) struct Loaded {
     name: String,
     network: PlainArvm,
-    geometry: Geometry,
     policy: Policy,
     most: Option<u64>,
 }
 
 impl Loaded {
-    pub(super) fn fallback(&self) -> Fallback<'_> {
-        Fallback {
-            geometry: &self.geometry,
-            network: &self.network,
-            policy: self.policy,
-            most: self.most,
-        }
+    /// Says in a request when it may answer.
+    pub(super) fn put_into(&self, request: &mut GenerateRequest) {
+        request.policy = self.policy;
+        request.max_interpolated = self.most;
     }
 
-    /// As the samples file has it.
-    pub(super) fn described(&self) -> String {
-        format!("{} (arvm {})", self.name, self.geometry.window())
+    pub(super) fn network(&self) -> Network<'_> {
+        Network {
+            name: &self.name,
+            network: &self.network,
+        }
     }
 }

@@ -18,15 +18,14 @@ use super::limit::Limit;
 use super::no_networks::FallbackArgs;
 use super::preload::PreloadArgs;
 use super::ui::{Ui, check_output};
-use super::{NO, STOPPED, choose_window, grouped, print, print_json};
-use bitquilt::base::Observer;
-use bitquilt::base::memory;
-use bitquilt::index::{Index, WindowIndex};
+use super::{NO, STOPPED, grouped, print, print_json};
+use bitquilt::Observer;
+use bitquilt::engine::{GenerateRequest, Generated, Session};
 use bitquilt::latent::{Codec, Shape};
 use bitquilt::picture::GridOptions;
-use bitquilt::samples::{Run, Status};
-use bitquilt::search::{self, Backoff, Method, Rung, SearchOptions, Taken, Task};
-use bitquilt::window::{Condition, Geometry, Window};
+use bitquilt::samples::Status;
+use bitquilt::search::{Backoff, Method};
+use bitquilt::window::Window;
 
 /// Generate latents in which every local window was seen in training
 #[derive(Args)]
@@ -190,130 +189,76 @@ pub(super) fn run(args: &GenerateArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     for output in args.output.iter().chain(&args.png) {
         check_output(output, args.force)?;
     }
-    let index = args.without.apply(Index::open(&args.index)?)?;
-    let codec = Codec::from(index.manifest().codec.as_str());
-    let shape = match args.size {
-        Some((height, width)) => Shape::new(height, width, index.shape().channels())?,
-        None => index.shape(),
-    };
+    let session = args.without.open(&args.index, args.preload.options())?;
+    let mut request = args.request();
+    let shape = request.shape(&session)?;
+    let codec = Codec::from(session.index().manifest().codec.as_str());
     let drawer = args.drawer(shape, &codec)?;
-    let windows = choose_windows(args, &index)?;
-    let held = windows.iter().map(|window| index.window(*window));
-    let held: Vec<WindowIndex<'_>> = held.collect::<Result<_, _>>()?;
-    let geometries = held.iter().map(|held| held.geometry_on(shape));
-    let geometries: Vec<Geometry> = geometries.collect::<Result<_, _>>()?;
-    let fixed = args.given.fixed(shape)?;
-    #[cfg(feature = "neural")]
-    let network = args.fallback.load(&index, shape)?;
-    #[cfg(feature = "neural")]
-    let (fallback, described) = (
-        network.as_ref().map(|network| network.fallback()),
-        network
-            .as_ref()
-            .map(|network| network.described())
-            .unwrap_or_default(),
-    );
-    #[cfg(not(feature = "neural"))]
-    let (fallback, described) = (None, String::new());
-    if fallback.is_some() && (args.all || args.count) {
+    request.fixed = args.given.fixed(shape)?;
+    let network = args.fallback.load(&session, shape)?;
+    if network.is_some() && (args.all || args.count) {
         anyhow::bail!(
             "--fallback: --all and --count are about samples that the index supports: leave one of them out"
         );
     }
-    let samples = match (args.samples, args.all) {
-        (Some(samples), _) => samples,
-        (None, false) => 64,
-        (None, true) => most_in_memory(shape),
-    };
-    check_memory(samples, shape)?;
-    let training = match args.novel {
-        true => Some(Taken::training(&index, ui)?),
-        false => None,
-    };
-    let searches = if args.all || args.count { 1 } else { samples };
-    // Some ten for each bit, without dead ends.
-    let lookups = searches.saturating_mul(10 * shape.bits() as u64);
-    let tables = args.preload.load(&held, lookups, ui)?;
-    let rungs = geometries.iter().zip(held.iter().zip(&tables));
-    let mut task = Task {
-        rungs: rungs
-            .map(|(geometry, (window, table))| Rung {
-                geometry,
-                counts: match table {
-                    Some(table) => table,
-                    None => window,
-                },
-            })
-            .collect(),
-        constraints: vec![&fixed],
-        label: label_number(args.label, &index)?,
-        options: args.options(),
-        fallback,
-    };
-    if let Some(training) = &training {
-        task = task.with(training);
+    if let Some(network) = &network {
+        network.put_into(&mut request);
     }
     if args.count {
-        return count(args, &task, ui);
+        return count(args, &session, &request, ui);
     }
-    let attempts = if args.all {
-        search::enumerate(&task, samples, ui)?
+    let generated = if args.all {
+        session.enumerate(&request, args.samples, ui)?
     } else {
-        search::generate(&task, samples, args.distinct, ui)?
+        let network = network.as_ref().map(|network| network.network());
+        session.generate(&request, network, ui)?
     };
     ui.finish();
-    let constraints = args.constraints();
-    let settings = task.settings(&constraints, &described);
-    let run = Run {
-        shape,
-        codec,
-        source: format!(
-            "generated from {}",
-            args.index.file_name().unwrap_or_default().to_string_lossy()
-        ),
-        windows: &windows,
-        label: args.label,
-        without: index.left_out(),
-        settings: &settings,
-        attempts: &attempts,
-    };
-    let latents = run.latents()?;
-    let stopped = ui.stop_requested();
+    let latents = generated.latents()?;
     if let Some(output) = args.output.as_ref().filter(|_| !latents.is_empty()) {
-        run.write(output)?;
+        generated.write(output)?;
         if let (Some(png), Some(drawer)) = (&args.png, &drawer) {
             let options = GridOptions::default();
             drawer.grid(&latents, &options, png)?.write_png(png)?;
         }
     }
+    show(args, &generated, ui)?;
+    Ok(ExitCode::from(ended(args, &generated, latents.len(), ui)))
+}
+
+/// Prints how the run went.
+fn show(args: &GenerateArgs, generated: &Generated, ui: &Ui) -> anyhow::Result<()> {
+    let (attempts, windows) = (&generated.attempts, &generated.windows);
     if args.json {
         let attempts = attempts
             .iter()
-            .map(|attempt| attempt_json(attempt, &windows));
-        print_json(&json!(attempts.collect::<Vec<_>>()))?;
-    } else {
-        summarize(args.output.as_deref(), args.all, ui, &attempts, &windows)?;
+            .map(|attempt| attempt_json(attempt, windows));
+        return print_json(&json!(attempts.collect::<Vec<_>>()));
     }
-    if latents.is_empty() {
-        ui.note(no_sample(&attempts));
-        return Ok(ExitCode::from(if stopped { STOPPED } else { NO }));
+    summarize(args.output.as_deref(), args.all, ui, attempts, windows)
+}
+
+/// The exit code; a note says what it means where it is not 0.
+fn ended(args: &GenerateArgs, generated: &Generated, found: usize, ui: &Ui) -> u8 {
+    let stopped = ui.stop_requested();
+    if found == 0 {
+        ui.note(no_sample(&generated.attempts));
+        return if stopped { STOPPED } else { NO };
     }
     if stopped {
-        let found = latents.len();
         ui.note(format!(
             "stopped: the {found} samples found so far were kept"
         ));
-        return Ok(ExitCode::from(STOPPED));
+        return STOPPED;
     }
-    let last = attempts.last().map(|attempt| attempt.status);
+    let last = generated.attempts.last().map(|attempt| attempt.status);
     if args.all && last != Some(Status::NoneExists) {
-        let found = latents.len();
         ui.note(format!(
             "there may be more than these {found}: raise -n, --max-backtracks or --timeout"
         ));
-        return Ok(ExitCode::from(NO));
+        return NO;
     }
-    Ok(ExitCode::SUCCESS)
+    0
 }
 
 impl GenerateArgs {
@@ -343,113 +288,60 @@ impl GenerateArgs {
         Ok(Some(drawer))
     }
 
-    fn options(&self) -> SearchOptions {
-        SearchOptions {
+    /// The request, but for the bits that are fixed and the network.
+    fn request(&self) -> GenerateRequest {
+        GenerateRequest {
+            windows: self.window.clone(),
+            samples: 0..self.samples.unwrap_or(64),
+            size: self.size,
+            seed: self.seed,
+            fixed_words: self.given.words(),
+            label: self.label,
+            novel: self.novel,
+            distinct: self.distinct,
+            min_count: self.min_count,
+            temperature: self.temperature,
             method: match self.search {
                 MethodArg::Chronological => Method::Chronological,
                 MethodArg::Backjump => Method::Backjump,
                 MethodArg::Row => Method::Row,
             },
-            seed: self.seed,
-            max_backtracks: self.max_backtracks.0,
-            restart: self.restart.0,
-            timeout: self.timeout,
-            max_states: self.max_states as usize,
-            min_count: self.min_count,
-            temperature: self.temperature,
             backoff: match self.backoff {
                 BackoffArg::OnNoMatch => Backoff::OnNoMatch,
                 BackoffArg::OnDeadEnd => Backoff::OnDeadEnd,
             },
+            max_backtracks: self.max_backtracks.0,
+            restart: self.restart.0,
+            timeout_seconds: self.timeout.map(|timeout| timeout.as_secs_f64()),
+            max_states: self.max_states as usize,
+            preload: self.preload.preload(),
+            ..GenerateRequest::default()
         }
     }
-
-    /// What the samples had to satisfy, for their file.
-    fn constraints(&self) -> String {
-        let mut constraints = self.given.words();
-        for (name, given) in [("novel", self.novel), ("distinct", self.distinct)] {
-            if given {
-                constraints.push(name.to_owned());
-            }
-        }
-        constraints.join("; ")
-    }
-}
-
-/// The number of the label that contexts are bound to.
-fn label_number(label: Option<i64>, index: &Index) -> anyhow::Result<u64> {
-    match label {
-        Some(label) => Ok(index.label_number(label)?),
-        None if index.condition() == Condition::None => Ok(0),
-        None => anyhow::bail!(
-            "{}: every context is bound to a label: say which one, as --label {}",
-            index.path().display(),
-            index.labels().first().unwrap_or(&0)
-        ),
-    }
-}
-
-/// The windows asked for, largest first; or the only one there is.
-fn choose_windows(args: &GenerateArgs, index: &Index) -> anyhow::Result<Vec<Window>> {
-    if args.window.is_empty() {
-        return Ok(vec![choose_window(None, index)?]);
-    }
-    for pair in args.window.windows(2) {
-        if pair[0].nests_in(pair[1]) {
-            anyhow::bail!(
-                "--window {} --window {}: windows are asked in turn: give the larger one first, each once",
-                pair[0],
-                pair[1]
-            );
-        }
-    }
-    Ok(args.window.clone())
-}
-
-/// Bytes of memory that a sample takes until it is written: packed bits twice, in the attempt and in the
-/// file; how each was answered, in both; counters.
-fn sample_bytes(shape: Shape) -> u64 {
-    (2 * shape.packed_bytes() + 3 * shape.bits() + 256) as u64
-}
-
-/// Samples that fit in half of the memory there is.
-fn most_in_memory(shape: Shape) -> u64 {
-    (memory::available_memory() / 2 / sample_bytes(shape)).max(1)
-}
-
-/// Refuses a run whose samples would not fit in memory together.
-fn check_memory(samples: u64, shape: Shape) -> anyhow::Result<()> {
-    let needed = samples.saturating_mul(sample_bytes(shape));
-    let available = memory::available_memory();
-    if needed > available {
-        anyhow::bail!(
-            "--samples {samples}: needs {} of memory, {} are available: generate fewer at a time, with \
-             another --seed for each run",
-            indicatif::BinaryBytes(needed),
-            indicatif::BinaryBytes(available)
-        );
-    }
-    Ok(())
 }
 
 /// `--count`
-fn count(args: &GenerateArgs, task: &Task<'_>, ui: &Ui) -> anyhow::Result<ExitCode> {
-    let count = search::count(task, ui)?;
+fn count(
+    args: &GenerateArgs,
+    session: &Session,
+    request: &GenerateRequest,
+    ui: &Ui,
+) -> anyhow::Result<ExitCode> {
+    let count = session.count(request, ui)?;
     ui.finish();
-    let complete = count.status == Status::NoneExists;
     if args.json {
         print_json(&json!({
-            "count": count.samples.to_string(),
-            "complete": complete,
+            "count": count.count,
+            "complete": count.complete,
             "lookups": count.lookups,
             "states": count.states,
             "seconds": ui.elapsed().as_secs_f64(),
         }))?;
     } else {
-        let at_least = if complete { "" } else { "at least " };
-        print(format!("{at_least}{} samples", count.samples))?;
+        let at_least = if count.complete { "" } else { "at least " };
+        print(format!("{at_least}{} samples", count.count))?;
     }
-    if complete {
+    if count.complete {
         return Ok(ExitCode::SUCCESS);
     }
     ui.note(format!(

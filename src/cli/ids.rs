@@ -6,9 +6,8 @@ use std::str::FromStr;
 use anyhow::Context;
 use clap::Args;
 
-use bitquilt::index::Index;
+use bitquilt::engine::{Session, SessionOptions};
 use bitquilt::latent::Ids;
-use bitquilt::samples::SampleSet;
 
 /// Ids as they are given: a list, or a file of lists.
 #[derive(Clone, Debug)]
@@ -57,26 +56,21 @@ impl WithoutArgs {
         self.without.is_some()
     }
 
-    /// The index without them.
-    pub(super) fn apply(&self, index: Index) -> anyhow::Result<Index> {
-        let Some(without) = &self.without else {
-            return Ok(index);
-        };
-        let ids = without.read("--without")?;
-        index.without(&ids).context("--without")
+    /// The ids; none where none were given.
+    pub(super) fn ids(&self) -> anyhow::Result<Ids> {
+        match &self.without {
+            Some(without) => without.read("--without"),
+            None => Ok(Ids::default()),
+        }
     }
-}
 
-/// The index without what the samples of the file `path` were generated without: these latents take no part in what is
-/// said of them.
-pub(super) fn without_as_generated(
-    index: Index,
-    samples: &SampleSet,
-    path: &Path,
-) -> anyhow::Result<Index> {
-    let excluded = index.manifest().excluded().union(&index.left_out());
-    let left = samples.without.difference(&excluded);
-    index
-        .without(&left)
-        .with_context(|| format!("{}: generated without {}", path.display(), samples.without))
+    /// A session of an index without them.
+    pub(super) fn open(&self, index: &Path, options: SessionOptions) -> anyhow::Result<Session> {
+        let options = options.without(self.ids()?);
+        let session = Session::open(index, &options);
+        match self.without {
+            Some(_) => session.context("--without"),
+            None => Ok(session?),
+        }
+    }
 }

@@ -4,10 +4,9 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
-use serde_json::json;
 
 use super::{grouped, print, print_json};
-use bitquilt::index::Index;
+use bitquilt::engine::{Session, SessionOptions};
 use bitquilt::window::Condition;
 
 /// Show what an index holds
@@ -23,42 +22,13 @@ pub(super) struct InfoArgs {
 }
 
 pub(super) fn run(args: &InfoArgs) -> anyhow::Result<ExitCode> {
-    let index = Index::open(&args.index)?;
-    let manifest = index.manifest();
+    let session = Session::open(&args.index, &SessionOptions::default())?;
     if args.json {
-        let windows: Vec<_> = manifest
-            .windows
-            .iter()
-            .map(|entry| {
-                json!({
-                    "window": entry.window,
-                    "key": entry.key,
-                    "key_bytes": entry.key_bytes,
-                    "contexts": entry.contexts,
-                    "distinct": entry.distinct,
-                    "ambiguous": entry.ambiguous,
-                    "bytes": entry.bytes,
-                    "posting_bytes": entry.posting_bytes,
-                })
-            })
-            .collect();
-        print_json(&json!({
-            "latents": manifest.latents,
-            "height": manifest.height,
-            "width": manifest.width,
-            "channels": manifest.channels,
-            "labels": manifest.labels,
-            "codec": manifest.codec,
-            "anchor": manifest.anchor,
-            "condition": manifest.condition,
-            "label_values": manifest.label_values,
-            "tool": manifest.tool,
-            "windows": windows,
-            "sources": manifest.sources,
-            "excluded": manifest.excluded,
-        }))?;
+        print_json(&session.info())?;
         return Ok(ExitCode::SUCCESS);
     }
+    let index = session.index();
+    let manifest = index.manifest();
     let labels = if manifest.labels {
         "with labels"
     } else {

@@ -3,6 +3,7 @@
 //! Results go to stdout or the named file, messages to stderr. Exit code 0: done. 1: the answer is no
 //! (nothing generated, verification failed). 2: usage or bad input. 130: stopped by Ctrl-C.
 
+mod advice;
 mod attempts;
 mod build;
 mod decode;
@@ -42,13 +43,10 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::{Parser, Subcommand};
 
-use bitquilt::base::Observer;
-use bitquilt::index::{Index, IndexError};
-use bitquilt::latent::LatentSet;
+use bitquilt::index::IndexError;
 use bitquilt::model::EvalError;
 #[cfg(feature = "neural")]
 use bitquilt::neural::NeuralError;
-use bitquilt::window::Window;
 use ui::Ui;
 
 /// Open files that the process asks to be allowed.
@@ -201,19 +199,11 @@ fn report(error: &anyhow::Error, when_stopped: Option<&str>) -> ExitCode {
     }
     let message = match when_stopped.filter(|_| code == STOPPED) {
         Some(consequence) => format!("stopped: {consequence}"),
-        None => with_hint(format!("{error:#}")),
+        None => advice::with_advice(error),
     };
     // Nothing is left to report to when stderr is closed.
     let _ = writeln!(io::stderr(), "bitquilt: {message}");
     ExitCode::from(code)
-}
-
-/// A message with what to do, where it is the operating system's own and does not say.
-fn with_hint(message: String) -> String {
-    if message.contains("Too many open files") && !message.contains("ulimit") {
-        return format!("{message}: raise the limit of open files (`ulimit -n 1024` in a shell)");
-    }
-    message
 }
 
 /// Writes to stdout, so that a closed pipe is an error and not a panic.
@@ -227,43 +217,6 @@ fn print(text: impl AsRef<str>) -> anyhow::Result<()> {
 /// Writes a JSON document to stdout.
 fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     print(serde_json::to_string_pretty(value)?)
-}
-
-/// The window that was asked for, or the only one that there is.
-fn choose_window(asked: Option<Window>, index: &Index) -> anyhow::Result<Window> {
-    if let Some(window) = asked {
-        return Ok(window);
-    }
-    match index.manifest().windows()?[..] {
-        [only] => Ok(only),
-        _ => {
-            let windows = index.manifest().windows.iter();
-            let names: Vec<_> = windows.map(|entry| entry.window.as_str()).collect();
-            anyhow::bail!(
-                "{}: holds several windows: say which one, as --window {} ({})",
-                index.path().display(),
-                names.last().unwrap_or(&"7x7"),
-                names.join(", ")
-            )
-        }
-    }
-}
-
-/// The latents that an index was built from, without those that are left out. Each is one step of progress.
-fn training_of(index: &Index, observer: &dyn Observer) -> anyhow::Result<LatentSet> {
-    let (mut packed, mut labels) = (Vec::new(), Vec::new());
-    for entry in index.scan_latents()? {
-        let (_, latent) = entry?;
-        packed.extend_from_slice(latent.packed());
-        labels.extend(latent.label());
-        observer.advance(1);
-    }
-    let set = LatentSet::from_packed(index.shape(), packed)?;
-    Ok(if index.manifest().labels {
-        set.with_labels(labels)?
-    } else {
-        set
-    })
 }
 
 /// "1,234,567".

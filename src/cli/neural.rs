@@ -5,10 +5,10 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::import_options::PixelArgs;
-use super::training_of;
 use super::ui::Ui;
 use bitquilt::base::Observer;
 use bitquilt::base::memory;
+use bitquilt::engine::Session;
 use bitquilt::images::import::{Colour, Labels};
 use bitquilt::images::{ImageOptions, ImageSet};
 use bitquilt::index::Index;
@@ -100,7 +100,8 @@ pub(crate) struct NumberedSet {
 
 impl NumberedSet {
     /// The latents of an index, without those that are left out.
-    pub(crate) fn of_index(index: &Index, ui: &dyn Observer) -> anyhow::Result<Self> {
+    pub(crate) fn of_index(session: &Session, ui: &dyn Observer) -> anyhow::Result<Self> {
+        let index = session.index();
         let row = index.shape().packed_bytes() as u64 + 16;
         let (needed, available) = (
             index.latents().saturating_mul(row),
@@ -115,7 +116,7 @@ impl NumberedSet {
             );
         }
         ui.stage("training latents", index.latents(), "latents");
-        Self::numbered_by(index, training_of(index, ui)?)
+        Self::numbered_by(index, session.training(ui)?)
     }
 
     /// The latents of a file, of the shape of an index's and with labels where its contexts are bound to them.

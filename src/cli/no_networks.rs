@@ -7,6 +7,9 @@ use std::process::ExitCode;
 
 use clap::Args;
 
+use bitquilt::engine::{GenerateRequest, Network, Session};
+use bitquilt::latent::Shape;
+
 /// Whatever follows the verb
 #[derive(Args)]
 pub(super) struct AnyArgs {
@@ -25,6 +28,26 @@ pub(super) struct FallbackArgs {
 
     #[arg(long, hide = true, value_parser = refused)]
     max_interpolated: Option<Infallible>,
+}
+
+impl FallbackArgs {
+    /// No network: an option that names one is refused when it is read.
+    pub(super) fn load(&self, _: &Session, _: Shape) -> anyhow::Result<Option<Loaded>> {
+        Ok(None)
+    }
+}
+
+/// A network ready to answer: there is none.
+pub(super) enum Loaded {}
+
+impl Loaded {
+    pub(super) fn put_into(&self, _: &mut GenerateRequest) {
+        match *self {}
+    }
+
+    pub(super) fn network(&self) -> Network<'_> {
+        match *self {}
+    }
 }
 
 /// How to get a program with the networks.

@@ -3,9 +3,7 @@
 use clap::{Args, ValueEnum};
 
 use super::build::parse_size;
-use super::ui::Ui;
-use bitquilt::base::memory;
-use bitquilt::index::{Resident, WindowIndex};
+use bitquilt::engine::{Preload, SessionOptions};
 
 /// Windows held in memory
 #[derive(Args)]
@@ -14,7 +12,7 @@ pub(super) struct PreloadArgs {
     #[arg(long, value_enum, default_value_t = PreloadArg::Auto)]
     preload: PreloadArg,
 
-    /// Memory for them, as 512MiB or 4GiB [default: half of what is available]
+    /// Memory for windows that are held in it, as 512MiB or 4GiB [default: half of what is available]
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     memory: Option<u64>,
 }
@@ -30,34 +28,16 @@ enum PreloadArg {
 }
 
 impl PreloadArgs {
-    /// Loads windows that a run of about so many lookups should have in memory; `None` for the others.
-    pub(super) fn load(
-        &self,
-        windows: &[WindowIndex<'_>],
-        lookups: u64,
-        ui: &Ui,
-    ) -> anyhow::Result<Vec<Option<Resident>>> {
-        let mut left = self.memory.unwrap_or(memory::available_memory() / 2);
-        let mut tables = Vec::new();
-        for window in windows {
-            let needed = Resident::bytes_needed(window.entry());
-            let wanted = match self.preload {
-                PreloadArg::None => false,
-                // A context is loaded in about a third of the time that looking it up in the index takes.
-                PreloadArg::Auto => needed <= left && window.entry().distinct / 3 <= lookups,
-                PreloadArg::All if needed > left => anyhow::bail!(
-                    "--preload all: window {} may take {} of memory, {} are left: raise --memory, or leave \
-                     it to --preload auto",
-                    window.geometry().window(),
-                    indicatif::BinaryBytes(needed),
-                    indicatif::BinaryBytes(left)
-                ),
-                PreloadArg::All => true,
-            };
-            let table = wanted.then(|| Resident::load(window, ui)).transpose()?;
-            left = left.saturating_sub(table.as_ref().map_or(0, Resident::bytes));
-            tables.push(table);
+    pub(super) fn preload(&self) -> Preload {
+        match self.preload {
+            PreloadArg::Auto => Preload::Auto,
+            PreloadArg::All => Preload::All,
+            PreloadArg::None => Preload::None,
         }
-        Ok(tables)
+    }
+
+    /// Options of a session that may take so much memory for them.
+    pub(super) fn options(&self) -> SessionOptions {
+        SessionOptions::default().table_bytes(self.memory)
     }
 }

@@ -1,17 +1,16 @@
 //! `bitquilt query`
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 use clap::Args;
-use serde_json::json;
 
 use super::ids::WithoutArgs;
-use super::{NO, choose_window, grouped, print, print_json};
-use bitquilt::index::Index;
+use super::{NO, grouped, print, print_json};
+use bitquilt::engine::{QueryReport, QueryRequest, SessionOptions};
 use bitquilt::latent::{LatentSet, Shape};
-use bitquilt::window::{Condition, Frame, Window};
+use bitquilt::window::Window;
 
 /// Show what followed a context, and where
 #[derive(Args)]
@@ -56,118 +55,56 @@ pub(super) struct QueryArgs {
 }
 
 pub(super) fn run(args: &QueryArgs) -> anyhow::Result<ExitCode> {
-    let index = args.without.apply(Index::open(&args.index)?)?;
-    let window = index.window(choose_window(args.window, &index)?)?;
-    let shape = index.shape();
-    let position = parse_place(&args.at, shape)?;
-    let mut frame = Frame::new(shape, &[window.geometry()]);
-    let (packed, label) = match &args.of {
-        None => {
-            let latent = index.held_latent(args.latent)?;
-            (latent.packed().to_vec(), latent.label())
-        }
-        Some(path) => latent_of(path, args.latent, &index)?,
+    let session = args.without.open(&args.index, SessionOptions::default())?;
+    let shape = session.index().shape();
+    let request = QueryRequest {
+        window: args.window,
+        latent: args.latent,
+        position: parse_place(&args.at, shape)?,
+        top: (!args.all).then_some(args.top),
     };
-    frame.load(&packed);
-    // What a latent's label is does not matter where contexts are of any label.
-    let label = label.filter(|_| index.condition() == Condition::Label);
-    if let Some(label) = label {
-        frame.set_label(index.label_number(label)?);
-    }
-    let key = window.geometry().key(&mut frame, position);
-    let histogram = window.lookup(&key)?;
-    let top = if args.all { usize::MAX } else { args.top };
-    let mut postings = Vec::new();
-    for bit in [false, true] {
-        let found = window.postings(&key, bit)?.take(top);
-        postings.push(found.collect::<Result<Vec<_>, _>>()?);
-    }
-    let border = window.geometry().border(position);
-    let (_, _, channel) = shape.place(position);
-    let counts = histogram.unwrap_or_default();
-    let code = match histogram {
-        Some(_) => ExitCode::SUCCESS,
-        None => ExitCode::from(NO),
+    let of = args.of.as_ref().map(|path| LatentSet::read(path));
+    let report = session.query(&request, of.transpose()?.as_ref());
+    let report = match &args.of {
+        Some(path) => report.with_context(|| path.display().to_string())?,
+        None => report?,
     };
     if args.json {
-        let pairs: Vec<_> = postings
-            .iter()
-            .map(|found| {
-                found
-                    .iter()
-                    .map(|p| (p.latent, p.position))
-                    .collect::<Vec<_>>()
-            })
-            .collect();
-        let mut document = json!({
-            "window": window.geometry().window().to_string(),
-            "latent": args.latent,
-            "position": position,
-            "channel": channel,
-            "border": border,
-            "bit": u8::from(frame.get(position)),
-            "n0": counts.n0,
-            "n1": counts.n1,
-            "postings": pairs.concat(),
-            "postings0": pairs[0],
-            "postings1": pairs[1],
-        });
-        if let Some(label) = label {
-            document["label"] = label.into();
-        }
-        print_json(&document)?;
-        return Ok(code);
+        print_json(&report)?;
+    } else {
+        show(&report, shape)?;
     }
-    let bound = label.map_or_else(String::new, |label| format!(" label {label},"));
+    let code = if report.is_match() { 0 } else { NO };
+    Ok(ExitCode::from(code))
+}
+
+/// Prints what followed a context.
+fn show(report: &QueryReport, shape: Shape) -> anyhow::Result<()> {
+    let bound = report
+        .label
+        .map_or_else(String::new, |label| format!(" label {label},"));
     print(format!(
-        "window {},{bound} channel {channel}, border {border:?}, next bit here {}",
-        window.geometry().window(),
-        u8::from(frame.get(position))
+        "window {},{bound} channel {}, border {:?}, next bit here {}",
+        report.window, report.channel, report.border, report.bit
     ))?;
-    if histogram.is_none() {
-        print("no match: this context never occurred")?;
-        return Ok(code);
+    if !report.is_match() {
+        return print("no match: this context never occurred");
     }
-    for (bit, found) in postings.iter().enumerate() {
-        let count = counts.count(bit == 1);
+    for (bit, count, found) in [
+        (0, report.n0, &report.postings0),
+        (1, report.n1, &report.postings1),
+    ] {
         print(format!("{bit} followed {} times", grouped(count)))?;
-        for posting in found {
-            let (row, col, channel) = shape.place(posting.position);
-            print(format!(
-                "    latent {}, at {row},{col},{channel}",
-                posting.latent
-            ))?;
+        for (latent, position) in found {
+            let (row, col, channel) = shape.place(*position);
+            print(format!("    latent {latent}, at {row},{col},{channel}"))?;
         }
         if count > found.len() as u64 {
             let more = grouped(count - found.len() as u64);
             print(format!("    and {more} more (--top N, --all)"))?;
         }
     }
-    Ok(code)
-}
-
-/// A latent of a file, packed, and its label.
-fn latent_of(path: &Path, id: u64, index: &Index) -> anyhow::Result<(Vec<u8>, Option<i64>)> {
-    let set = LatentSet::read(path)?;
-    if set.shape() != index.shape() {
-        bail!(
-            "{}: expected {} latents, as the index holds, found {}",
-            path.display(),
-            index.shape(),
-            set.shape()
-        );
-    }
-    if index.condition() == Condition::Label && set.labels().is_none() {
-        bail!(
-            "{}: holds no labels: expected one for each latent, since contexts of {} are bound to labels",
-            path.display(),
-            index.path().display()
-        );
-    }
-    let id = usize::try_from(id).ok().filter(|id| *id < set.len());
-    let id = id.with_context(|| format!("{}: holds {} latents", path.display(), set.len()))?;
-    let label = set.labels().map(|labels| labels[id]);
-    Ok((set.packed_latent(id).to_vec(), label))
+    Ok(())
 }
 
 fn parse_place(text: &str, shape: Shape) -> anyhow::Result<usize> {

@@ -8,24 +8,19 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use super::drawer::{Drawer, ModelArgs};
-use super::ids::{WithoutArgs, without_as_generated};
+use super::ids::WithoutArgs;
 use super::preload::PreloadArgs;
 use super::ui::{Ui, check_output};
 use super::{grouped, print};
-use bitquilt::base::Observer;
+use bitquilt::Observer;
 use bitquilt::base::files;
-use bitquilt::index::Index;
+use bitquilt::engine::{TraceRequest, TracedSample, Tracing};
 use bitquilt::latent::{Codec, Shape};
-use bitquilt::provenance::Corpus;
-use bitquilt::samples::{ANSWERED_INTERPOLATED, SampleSet};
+use bitquilt::samples::SampleSet;
 use bitquilt::trace::{
-    Background, Header, MapRow, SetSummaries, SetSummary, Spread, Trace, TraceOptions, TraceWriter,
-    Traced, Tracer, draw_map, summarize,
+    Header, MapRow, SetSummary, Spread, TraceOptions, TraceWriter, Traced, draw_map,
 };
 use bitquilt::window::Window;
-
-/// Most training latents whose distances to their own nearest are the background.
-const BACKGROUND: usize = 1000;
 
 /// Tell which training patches samples reuse
 #[derive(Args)]
@@ -121,6 +116,24 @@ pub(super) struct TraceArgs {
 }
 
 impl TraceArgs {
+    /// The request.
+    fn request(&self) -> TraceRequest {
+        // A limit above what memory can count is no limit.
+        let limit = self.limit.map_or(usize::MAX, |limit| {
+            usize::try_from(limit).unwrap_or(usize::MAX)
+        });
+        TraceRequest {
+            windows: self.windows.clone(),
+            samples: 0..limit,
+            top: self.told().unwrap_or(0),
+            reach: self.reach,
+            nearest: self.nearest,
+            credits: self.credits,
+            all_latents: self.all_latents,
+            preload: self.preload.preload(),
+        }
+    }
+
     /// Postings of each bit that somebody will read; `None` when nothing of single bits is told.
     fn told(&self) -> Option<usize> {
         let document = self.json || self.output.is_some();
@@ -148,54 +161,24 @@ pub(super) fn run(args: &TraceArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     if args.output.is_some() && args.output == args.png {
         bail!("--png: names the trace file too: choose another name");
     }
-    let index = args.without.apply(Index::open(&args.index)?)?;
     let samples = SampleSet::read(&args.samples)?;
-    let index = if args.all_latents {
-        index
-    } else {
-        without_as_generated(index, &samples, &args.samples)?
-    };
+    let session = args.without.open(&args.index, args.preload.options())?;
     // Before anything is traced: another model's codes are refused.
     let drawer = match &args.png {
         Some(_) => {
+            let index = session.index();
             let codec = Codec::from(index.manifest().codec.as_str());
-            let drawer = args.model.drawer(&args.index, index.shape(), &codec);
-            Some(drawer?)
+            Some(args.model.drawer(&args.index, index.shape(), &codec)?)
         }
         None => None,
     };
-    if samples.latents.is_empty() {
-        bail!(
-            "{}: expected at least one sample, found none",
-            args.samples.display()
-        );
-    }
-    let shape = samples.latents.shape();
-    // A limit above what memory can count is no limit.
-    let limit = args.limit.map_or(usize::MAX, |limit| {
-        usize::try_from(limit).unwrap_or(usize::MAX)
-    });
-    let count = samples.latents.len().min(limit);
-    let options = TraceOptions {
-        windows: quilt_windows(args, &index, &samples)?,
-        top: args.told().unwrap_or(0),
-        reach: args.reach,
-        nearest: args.nearest,
-    };
-    let windows: Vec<_> = index.windows().collect();
-    let lookups = count as u64 * shape.bits() as u64;
-    let tables = args.preload.load(&windows, lookups, ui)?;
-    let training = Corpus::load(&index, ui)?;
-    let of_samples = || args.samples.display().to_string();
-    let tracer =
-        Tracer::new(&index, &training, &tables, shape, options).with_context(of_samples)?;
-    let background = Background::of(&training, BACKGROUND, ui);
+    let tracing = session
+        .tracing(&samples, &args.request(), ui)
+        .with_context(|| args.samples.display().to_string())?;
     let job = Job {
         args,
         samples: &samples,
-        count,
-        tracer: &tracer,
-        background: &background,
+        tracing: &tracing,
         ui,
     };
     let mut drawn = Vec::new();
@@ -219,103 +202,53 @@ pub(super) fn run(args: &TraceArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// The windows that were asked for; else those that answered for the samples, if the index holds them.
-fn quilt_windows(
-    args: &TraceArgs,
-    index: &Index,
-    samples: &SampleSet,
-) -> anyhow::Result<Vec<Window>> {
-    for (number, window) in args.windows.iter().enumerate() {
-        if args.windows[..number].contains(window) {
-            bail!("--window {window}: is named twice");
-        }
-    }
-    if !args.windows.is_empty() {
-        return Ok(args.windows.clone());
-    }
-    let held = samples
-        .windows
-        .iter()
-        .all(|window| index.window(*window).is_ok());
-    Ok(if held {
-        samples.windows.clone()
-    } else {
-        Vec::new()
-    })
-}
-
 struct Job<'a> {
     args: &'a TraceArgs,
     samples: &'a SampleSet,
-    count: usize,
-    tracer: &'a Tracer<'a>,
-    background: &'a Background,
+    tracing: &'a Tracing<'a>,
     ui: &'a Ui,
 }
 
 impl Job<'_> {
-    fn header(&self) -> Header {
-        let windows = self.samples.windows.iter();
-        let without = self.tracer.index().left_out();
-        Header {
-            without: (!without.is_empty()).then(|| without.to_string()),
-            index: self.args.index.display().to_string(),
-            samples_file: self.args.samples.display().to_string(),
-            answered_windows: windows.map(Window::to_string).collect(),
-            ..Header::of(self.tracer)
-        }
-    }
-
     /// Writes the trace file; the samples that a map is of come back in `drawn`.
     fn trace_into(&self, out: impl Write, drawn: &mut Vec<MapRow>) -> anyhow::Result<SetSummary> {
-        let top = self.args.told();
+        let header = Header {
+            index: self.args.index.display().to_string(),
+            samples_file: self.args.samples.display().to_string(),
+            ..self.tracing.header()?
+        };
         let out = io::BufWriter::new(out);
-        let mut writer = TraceWriter::new(out, &self.header(), self.tracer, top)?;
-        let mut summaries = SetSummaries::default();
-        let latents = &self.samples.latents;
-        let bits = latents.shape().bits();
+        let mut writer = TraceWriter::new(out, &header, &self.tracing.tracer()?, self.args.told())?;
         let most_drawn = self.args.png.as_ref().map_or(0, |_| self.args.png_limit);
-        let take = |sample: usize, trace: Trace| {
-            let summary = summarize(&trace, self.tracer, self.background);
-            let answered_by = self.samples.answered_by.as_deref();
-            let answered_by = answered_by.map(|all| &all[sample * bits..(sample + 1) * bits]);
-            let interpolated = answered_by.map(|by| {
-                let marks = by.iter().map(|by| *by == ANSWERED_INTERPOLATED);
-                marks.collect::<Vec<_>>()
-            });
-            let count = |marks: &Vec<bool>| marks.iter().filter(|marked| **marked).count();
-            let count = interpolated.as_ref().map(count);
-            let label = latents.labels().map(|labels| labels[sample]);
+        let take = |traced: TracedSample<'_>| {
+            let marked = traced.interpolated.iter().filter(|marked| **marked);
+            writer.add(&Traced {
+                sample: traced.sample,
+                label: traced.label,
+                summary: &traced.summary,
+                trace: &traced.trace,
+                answered_by: traced.answered_by,
+                interpolated: traced.answered_by.map(|_| marked.count()),
+            })?;
             if drawn.len() < most_drawn {
                 drawn.push(MapRow {
-                    sample,
-                    label,
-                    packed: latents.packed_latent(sample).to_vec(),
-                    trace: trace.clone(),
-                    summary: summary.clone(),
-                    interpolated: interpolated.unwrap_or_default(),
+                    sample: traced.sample,
+                    label: traced.label,
+                    packed: traced.packed.to_vec(),
+                    trace: traced.trace,
+                    summary: traced.summary,
+                    interpolated: traced.interpolated,
                 });
             }
-            writer.add(&Traced {
-                sample,
-                label,
-                summary: &summary,
-                trace: &trace,
-                answered_by,
-                interpolated: count,
-            })?;
-            summaries.add(&trace, summary);
-            anyhow::Ok(())
+            Ok(())
         };
-        self.tracer
-            .trace_all(latents, 0..self.count, self.ui, take)
-            .with_context(|| self.args.samples.display().to_string())?;
+        let summary = self.tracing.trace(self.ui, take);
+        let summary = summary.with_context(|| self.args.samples.display().to_string())?;
         if self.ui.stop_requested() {
             self.ui.finish();
             let message = self.args.when_stopped();
             return Err(io::Error::new(io::ErrorKind::Interrupted, message).into());
         }
-        let summary = summaries.finish(self.tracer, self.background, self.args.credits);
         writer.finish(&summary)?;
         Ok(summary)
     }
@@ -323,7 +256,7 @@ impl Job<'_> {
     fn draw(&self, rows: &[MapRow], drawer: &Drawer, png: &Path) -> anyhow::Result<()> {
         self.ui.stage("draw", rows.len() as u64, "samples");
         let image = |shape: Shape, packed: &[u8]| drawer.one(shape, packed, png);
-        let map = draw_map(self.tracer, rows, self.args.png_sources, image);
+        let map = draw_map(&self.tracing.tracer()?, rows, self.args.png_sources, image);
         map.with_context(|| format!("--png {}", png.display()))?
             .write_png(png)?;
         Ok(())
@@ -332,7 +265,8 @@ impl Job<'_> {
 
 /// The figures of the set, for people.
 fn report(job: &Job<'_>, summary: &SetSummary) -> anyhow::Result<()> {
-    let Job { tracer, args, .. } = job;
+    let args = job.args;
+    let tracer = &job.tracing.tracer()?;
     let names: Vec<_> = tracer
         .quilt_windows()
         .iter()
@@ -358,12 +292,7 @@ fn report(job: &Job<'_>, summary: &SetSummary) -> anyhow::Result<()> {
         percent(summary.supported),
         &format!("(by window: {})", at.join(", ")),
     )?;
-    let answered = job.samples.answered_by.as_deref().unwrap_or_default();
-    let answered = &answered[..answered.len().min(job.count * tracer.shape().bits())];
-    let interpolated = answered.iter().filter(|by| **by == ANSWERED_INTERPOLATED);
-    let interpolated = interpolated.count();
-    if interpolated > 0 {
-        let share = interpolated as f64 / answered.len() as f64;
+    if let Some(share) = job.tracing.interpolated() {
         line("interpolated", percent(share), "of the bits, by a network")?;
     }
     let of = |name: &str| {

@@ -5,12 +5,11 @@ use std::process::ExitCode;
 
 use clap::{Args, ValueEnum};
 
-use super::choose_window;
 use super::ids::WithoutArgs;
 use super::neural::{DeviceArgs, NumberedSet};
 use super::train::{RunArgs, check_run, fields, refuse_changes, report, set, start};
 use super::ui::Ui;
-use bitquilt::index::Index;
+use bitquilt::engine::SessionOptions;
 use bitquilt::neural::{
     NetworkKind, PredictorConfig, PredictorData, PredictorRecipe, RunFolder, TrainOptions,
     Weighting, predictor_run, resume_predictor, train_predictor,
@@ -103,20 +102,21 @@ impl BitsArgs {
         let device = self.device.device(threads)?;
         let folder = RunFolder::new(&self.output);
         check_run(&folder, self.run.resume, self.run.force)?;
-        let index = self.without.apply(Index::open(&self.index)?)?;
+        let session = self.without.open(&self.index, SessionOptions::default())?;
+        let index = session.index();
         let begun = match self.run.resume {
             true => Some(predictor_run(&folder, kind)?),
             false => None,
         };
         let window = match &begun {
             Some(begun) if self.window.is_none() => begun.0.window.parse()?,
-            _ => choose_window(self.window, &index)?,
+            _ => session.window(self.window)?,
         };
         let held = index.window(window)?;
         let mut asked = match &begun {
             Some(begun) => begun.clone(),
             None => (
-                PredictorConfig::new(kind, &index, window),
+                PredictorConfig::new(kind, index, window),
                 PredictorRecipe::new(kind),
                 TrainOptions::predictor(),
             ),
@@ -124,11 +124,11 @@ impl BitsArgs {
         self.change(&mut asked, window);
         if let Some(begun) = &begun {
             refuse_changes(&folder, &fields(begun)?, &fields(&asked)?)?;
-            begun.0.check_index(&index)?;
+            begun.0.check_index(index)?;
         }
-        let training = NumberedSet::of_index(&index, ui)?;
+        let training = NumberedSet::of_index(&session, ui)?;
         let held_out = self.held_out.as_deref();
-        let held_out = held_out.map(|path| NumberedSet::read(path, &index));
+        let held_out = held_out.map(|path| NumberedSet::read(path, index));
         let held_out = held_out.transpose()?;
         let data = PredictorData {
             training: training.numbered(),

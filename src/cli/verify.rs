@@ -7,12 +7,13 @@ use anyhow::{Context, bail};
 use clap::Args;
 use serde_json::json;
 
-use super::ids::{WithoutArgs, without_as_generated};
+use super::ids::WithoutArgs;
 use super::ui::Ui;
-use super::{NO, choose_window, grouped, print, print_json, training_of};
-use bitquilt::base::Unobserved;
-use bitquilt::index::{Index, IndexError};
-use bitquilt::samples::{SampleSet, verify_from_index, verify_from_latents};
+use super::{NO, grouped, print, print_json};
+use bitquilt::engine::{EngineError, Session, SessionOptions, VerifyReport, VerifyRequest};
+use bitquilt::index::IndexError;
+use bitquilt::latent::Shape;
+use bitquilt::samples::SampleSet;
 use bitquilt::window::Window;
 
 /// Prove an index, or that every bit of some samples is supported
@@ -62,22 +63,15 @@ fn verify_index(args: &VerifyArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
             "--without: an index is verified with all that it holds: name samples, or leave it out"
         );
     }
-    let verified = Index::open(&args.index).and_then(|index| {
-        index.verify(ui)?;
-        if args.brute_force {
-            index.verify_by_recount(ui)?;
-        }
-        Ok(index)
-    });
-    ui.finish();
-    let found = match verified {
-        Ok(_) => None,
+    let found = match Session::open(&args.index, &SessionOptions::default()) {
+        Ok(session) => session.verify_index(args.brute_force, ui)?,
         // What is wrong with the index is the answer here, not a failure to answer.
-        Err(error @ (IndexError::Damaged { .. } | IndexError::Store { .. })) => {
-            Some(error.to_string())
-        }
+        Err(EngineError::Index(
+            error @ (IndexError::Damaged { .. } | IndexError::Store { .. }),
+        )) => Some(error.to_string()),
         Err(error) => return Err(error.into()),
     };
+    ui.finish();
     let seconds = ui.elapsed().as_secs_f64();
     if args.json {
         print_json(&json!({
@@ -98,81 +92,50 @@ fn verify_index(args: &VerifyArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
 
 fn verify_samples(args: &VerifyArgs, path: &Path, ui: &Ui) -> anyhow::Result<ExitCode> {
     let samples = SampleSet::read(path)?;
-    let index = args.without.apply(Index::open(&args.index)?)?;
-    // What the samples were generated without must not be needed to support them.
-    let index = without_as_generated(index, &samples, path)?;
-    if samples.latents.is_empty() {
-        bail!(
-            "{}: expected at least one sample, found none",
-            path.display()
-        );
-    }
-    let otherwise = match (args.window, samples.answered_by.is_some()) {
-        (Some(_), true) => bail!(
-            "--window: {} says itself which window answered for each bit: leave it out",
-            path.display()
-        ),
-        (None, true) => samples.windows.first().copied(),
-        (asked, false) => Some(choose_window(asked, &index)?),
+    let session = args.without.open(&args.index, SessionOptions::default())?;
+    let request = VerifyRequest {
+        window: args.window,
+        brute_force: args.brute_force,
     };
-    let otherwise = match otherwise {
-        Some(window) => window,
-        // Every bit is fixed, or `SampleSet::read` would have refused.
-        None => choose_window(None, &index)?,
-    };
-    let report = if args.brute_force {
-        let training = training_of(&index, &Unobserved)?;
-        let (anchor, condition) = (index.manifest().anchor()?, index.condition());
-        verify_from_latents(&training, anchor, condition, &samples, otherwise, ui)
-    } else {
-        verify_from_index(&index, &samples, otherwise, ui)
-    };
+    let report = session.verify(&samples, &request, ui);
     let report = report.with_context(|| path.display().to_string())?;
     ui.finish();
-    let shape = index.shape();
     if args.json {
-        let unsupported: Vec<_> = report
-            .unsupported
-            .iter()
-            .map(|u| json!({"sample": u.sample, "position": u.position, "window": u.window.to_string()}))
-            .collect();
-        print_json(&json!({
-            "verified": report.unsupported.is_empty(),
-            "samples": samples.latents.len(),
-            "checked": report.checked,
-            "fixed": report.fixed,
-            "interpolated": report.interpolated,
-            "unsupported": unsupported,
-        }))?;
+        print_json(&report)?;
     } else {
-        let how = if args.brute_force {
-            "training latents alone"
-        } else {
-            "index"
-        };
-        let interpolated = match report.interpolated {
-            0 => String::new(),
-            bits => format!(", {} interpolated by a network", grouped(bits)),
-        };
-        print(format!(
-            "{} of {} bits of {} samples are supported, {} fixed{interpolated} (by the {how}, {:.1} s)",
-            grouped(report.checked - report.unsupported.len() as u64),
-            grouped(report.checked),
-            grouped(samples.latents.len() as u64),
-            grouped(report.fixed),
-            ui.elapsed().as_secs_f64()
-        ))?;
-        for unsupported in report.unsupported.iter().take(10) {
-            let (row, col, channel) = shape.place(unsupported.position);
-            print(format!(
-                "    not supported: sample {}, at {row},{col},{channel}, window {}",
-                unsupported.sample, unsupported.window
-            ))?;
-        }
-        if report.unsupported.len() > 10 {
-            print(format!("    and {} more", report.unsupported.len() - 10))?;
-        }
+        show(&report, args, samples.latents.shape(), ui)?;
     }
-    let proved = report.unsupported.is_empty();
-    Ok(ExitCode::from(if proved { 0 } else { NO }))
+    Ok(ExitCode::from(if report.verified { 0 } else { NO }))
+}
+
+/// Prints which bits are supported.
+fn show(report: &VerifyReport, args: &VerifyArgs, shape: Shape, ui: &Ui) -> anyhow::Result<()> {
+    let how = if args.brute_force {
+        "training latents alone"
+    } else {
+        "index"
+    };
+    let interpolated = match report.interpolated {
+        0 => String::new(),
+        bits => format!(", {} interpolated by a network", grouped(bits)),
+    };
+    print(format!(
+        "{} of {} bits of {} samples are supported, {} fixed{interpolated} (by the {how}, {:.1} s)",
+        grouped(report.checked - report.unsupported.len() as u64),
+        grouped(report.checked),
+        grouped(report.samples as u64),
+        grouped(report.fixed),
+        ui.elapsed().as_secs_f64()
+    ))?;
+    for unsupported in report.unsupported.iter().take(10) {
+        let (row, col, channel) = shape.place(unsupported.position);
+        print(format!(
+            "    not supported: sample {}, at {row},{col},{channel}, window {}",
+            unsupported.sample, unsupported.window
+        ))?;
+    }
+    if report.unsupported.len() > 10 {
+        print(format!("    and {} more", report.unsupported.len() - 10))?;
+    }
+    Ok(())
 }

@@ -17,7 +17,7 @@ pub enum ProvenanceError {
     Memory {
         /// The index.
         path: PathBuf,
-        /// Corpus latents.
+        /// Training latents.
         latents: u64,
         /// Bytes that they take.
         needed: u64,

@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 use super::SearchError;
 use crate::window::Interpolator;
 use crate::window::{Contexts, Frame, Geometry};
@@ -11,7 +13,8 @@ use crate::window::{Contexts, Frame, Geometry};
 pub const LEAST_PROBABILITY: f64 = 1.0 / (1 << 20) as f64;
 
 /// When the network answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
 pub enum Policy {
     /// For every bit whose context no window has a match for, instead of a dead end; found bit by bit.
     OnNoMatch,

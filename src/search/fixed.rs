@@ -4,13 +4,36 @@ use std::collections::BTreeMap;
 use std::ops::Range;
 use std::str::FromStr;
 
+use serde::{Deserialize, Serialize};
+
 use super::SearchError;
 use super::constraint::Constraint;
 use crate::latent::{Bits, Shape};
 
 /// Bits that a sample must have, whatever the index says of them.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(try_from = "Vec<(usize, bool)>", into = "Vec<(usize, bool)>")]
 pub struct FixedBits(BTreeMap<usize, bool>);
+
+impl TryFrom<Vec<(usize, bool)>> for FixedBits {
+    type Error = SearchError;
+
+    /// # Errors
+    /// [`SearchError::Contradiction`] for a position with both values.
+    fn try_from(bits: Vec<(usize, bool)>) -> Result<Self, SearchError> {
+        let mut fixed = Self::none();
+        for (position, bit) in bits {
+            fixed.fix(position, bit)?;
+        }
+        Ok(fixed)
+    }
+}
+
+impl From<FixedBits> for Vec<(usize, bool)> {
+    fn from(fixed: FixedBits) -> Self {
+        fixed.0.into_iter().collect()
+    }
+}
 
 impl FixedBits {
     /// No bit is fixed.

@@ -32,6 +32,6 @@ pub use fixed::FixedBits;
 pub use ladder::Rung;
 pub use novel::Taken;
 pub use options::{Backoff, Method, SearchOptions};
-pub use run::{enumerate, generate};
+pub use run::{enumerate, enumerate_into, generate, generate_into};
 pub use task::{MAX_WINDOWS, Task};
 pub use walk::Search;

@@ -1,5 +1,6 @@
 //! Many samples at once: one search each, over all threads, in the order of their numbers.
 
+use std::ops::Range;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
@@ -14,118 +15,176 @@ use crate::base::Observer;
 use crate::samples::{Attempt, Counters, Status};
 use crate::window::Contexts;
 
-/// Searches for samples `0..samples` of a run. Sample j depends on what the windows answer, the task and j
-/// only, not on the threads it ran on; with `distinct`, also on samples 0 to j−1, none of which it repeats.
-///
-/// When the observer asks to stop, searches under work end as [`Status::Stopped`] and the others are
-/// left out: what was found is kept.
+/// Searches for samples `0..samples` of a run, all at once: [`generate_into`] with a list.
 ///
 /// # Errors
-/// [`SearchError`]: a task that cannot be searched for, or whatever the index reports.
+/// As [`generate_into`].
 pub fn generate(
     task: &Task<'_>,
     samples: u64,
     distinct: bool,
     observer: &dyn Observer,
 ) -> Result<Vec<Attempt>, SearchError> {
+    let mut attempts = Vec::new();
+    generate_into(task, 0..samples, distinct, observer, |attempt| {
+        attempts.push(attempt);
+        Ok::<_, SearchError>(())
+    })?;
+    Ok(attempts)
+}
+
+/// Searches for samples of a run and hands them to `take` as they are found, in the order of their numbers. Sample j
+/// depends on what the windows answer, the task and j only, not on the range or the threads it ran on; with `distinct`, also
+/// on samples 0 to j−1, none of which it repeats.
+///
+/// When the observer asks to stop, searches under work end as [`Status::Stopped`] and the others are
+/// left out: what was found is kept. Memory for as many samples as keep all threads busy.
+///
+/// # Errors
+/// [`SearchError`]: a task that cannot be searched for, a range of `distinct` samples that does not begin at 0, or whatever
+/// the index reports; whatever `take` returns.
+pub fn generate_into<E: From<SearchError>>(
+    task: &Task<'_>,
+    samples: Range<u64>,
+    distinct: bool,
+    observer: &dyn Observer,
+    mut take: impl FnMut(Attempt) -> Result<(), E>,
+) -> Result<(), E> {
+    if distinct && samples.start > 0 {
+        return Err(E::from(SearchError::Task {
+            why: "distinct samples depend on all samples before them: begin with sample 0"
+                .to_owned(),
+        }));
+    }
+    let total = samples.end.saturating_sub(samples.start);
     let watched = Watched::new(observer);
-    observer.stage("generate", samples, "samples");
-    let mut attempts: Vec<_> = if task.walks_bits() {
-        let size = group_size(samples);
-        let groups = (0..samples.div_ceil(size)).into_par_iter().map(|group| {
-            let members = group * size..samples.min((group + 1) * size);
-            let attempts = together(task, members, observer)?;
+    observer.stage("generate", total, "samples");
+    let mut earlier = task.shape().filter(|_| distinct).map(Taken::none);
+    let mut start = samples.start;
+    while start < samples.end && !observer.stop_requested() {
+        let end = samples.end.min(start + batch_size());
+        for attempt in batch(task, start..end, observer, &watched)? {
+            let attempt = match &mut earlier {
+                Some(earlier) => distinct_from(earlier, task, attempt, observer)?,
+                None => attempt,
+            };
+            take(attempt)?;
+        }
+        start = end;
+    }
+    Ok(())
+}
+
+/// Samples that are searched for before they are handed on: enough for each thread that the last ones of a batch, for which
+/// some threads wait, are few beside the others.
+fn batch_size() -> u64 {
+    MAX_GROUP * 8 * rayon::current_num_threads() as u64
+}
+
+/// Searches for some samples, over all threads.
+fn batch(
+    task: &Task<'_>,
+    samples: Range<u64>,
+    observer: &dyn Observer,
+    watched: &Watched<'_>,
+) -> Result<Vec<Attempt>, SearchError> {
+    if task.walks_bits() {
+        let size = group_size(samples.end - samples.start);
+        let groups = (0..(samples.end - samples.start).div_ceil(size)).into_par_iter();
+        let groups = groups.map(|group| {
+            let first = samples.start + group * size;
+            let attempts = together(task, first..samples.end.min(first + size), observer)?;
             for attempt in &attempts {
                 watched.note(attempt);
             }
             Ok(attempts)
         });
         let groups: Vec<Vec<_>> = groups.collect::<Result<_, SearchError>>()?;
-        groups.into_iter().flatten().collect()
-    } else {
-        let attempts = (0..samples).into_par_iter().filter_map(|index| {
-            if observer.stop_requested() {
-                return None;
-            }
-            let attempt = attempt(task, index, observer);
-            if let Ok(attempt) = &attempt {
-                watched.note(attempt);
-            }
-            Some(attempt)
-        });
-        attempts.collect::<Result<_, _>>()?
-    };
-    if distinct {
-        part(task, &mut attempts, observer)?;
+        return Ok(groups.into_iter().flatten().collect());
     }
+    let attempts = samples.into_par_iter().filter_map(|index| {
+        if observer.stop_requested() {
+            return None;
+        }
+        let attempt = attempt(task, index, observer);
+        if let Ok(attempt) = &attempt {
+            watched.note(attempt);
+        }
+        Some(attempt)
+    });
+    attempts.collect()
+}
+
+/// The attempt, or the one that takes its place where its sample repeats an earlier one: a search with those before it ruled
+/// out. A search that found something else would have found the same with them ruled out.
+fn distinct_from(
+    earlier: &mut Taken,
+    task: &Task<'_>,
+    attempt: Attempt,
+    observer: &dyn Observer,
+) -> Result<Attempt, SearchError> {
+    let Some(packed) = &attempt.packed else {
+        return Ok(attempt);
+    };
+    if earlier.add(packed) {
+        return Ok(attempt);
+    }
+    let constraints = task.constraints.iter().copied();
+    let parted = Task {
+        constraints: constraints.chain([&*earlier as _]).collect(),
+        ..task.clone()
+    };
+    let again = self::attempt(&parted, attempt.index, observer)?;
+    if let Some(packed) = &again.packed {
+        earlier.add(packed);
+    }
+    Ok(again)
+}
+
+/// Finds every completion of a task, at most `max_samples`: [`enumerate_into`] with a list.
+///
+/// # Errors
+/// As [`enumerate_into`].
+pub fn enumerate(
+    task: &Task<'_>,
+    max_samples: u64,
+    observer: &dyn Observer,
+) -> Result<Vec<Attempt>, SearchError> {
+    let mut attempts = Vec::new();
+    enumerate_into(task, max_samples, observer, |attempt| {
+        attempts.push(attempt);
+        Ok::<_, SearchError>(())
+    })?;
     Ok(attempts)
 }
 
-/// Searches once more for each sample that repeats an earlier one, in order, with those before it ruled
-/// out. A search that found something else would have found the same with them ruled out.
-fn part(
-    task: &Task<'_>,
-    attempts: &mut [Attempt],
-    observer: &dyn Observer,
-) -> Result<(), SearchError> {
-    let Some(shape) = task.shape() else {
-        return Ok(());
-    };
-    let mut taken = Taken::none(shape);
-    observer.stage("distinct", attempts.len() as u64, "samples");
-    for repeated in attempts {
-        observer.advance(1);
-        let Some(packed) = &repeated.packed else {
-            continue;
-        };
-        if taken.add(packed) {
-            continue;
-        }
-        let parted = Task {
-            constraints: task
-                .constraints
-                .iter()
-                .copied()
-                .chain([&taken as _])
-                .collect(),
-            ..task.clone()
-        };
-        let again = attempt(&parted, repeated.index, observer)?;
-        if let Some(packed) = &again.packed {
-            taken.add(packed);
-        }
-        *repeated = again;
-    }
-    Ok(())
-}
-
-/// Finds every completion of a task, at most `most`: each is an attempt of its own, and the last attempt
-/// says how it ended. [`Status::NoneExists`] there proves that the others are all.
+/// Finds every completion of a task, at most `max_samples`, and hands each to `take` as an attempt of its own; the last
+/// attempt says how it ended. [`Status::NoneExists`] there proves that the others are all.
 ///
 /// # Errors
-/// As [`generate`].
-pub fn enumerate(
+/// As [`generate_into`].
+pub fn enumerate_into<E: From<SearchError>>(
     task: &Task<'_>,
-    most: u64,
+    max_samples: u64,
     observer: &dyn Observer,
-) -> Result<Vec<Attempt>, SearchError> {
+    mut take: impl FnMut(Attempt) -> Result<(), E>,
+) -> Result<(), E> {
     let watched = Watched::new(observer);
     observer.stage("enumerate", 0, "samples");
     let mut search = Search::new(task, 0)?;
     let mut before = Counters::default();
-    let mut attempts = Vec::new();
+    let mut index = 0;
     loop {
         let started = Instant::now();
-        let full = attempts.len() as u64 == most;
         // One more is looked for, to know whether there is one.
         let status = match search.advance(&|| observer.stop_requested())? {
-            Status::Sample if full => Status::BudgetSpent,
+            Status::Sample if index == max_samples => Status::BudgetSpent,
             status => status,
         };
         let now = search.counters();
         let found = status == Status::Sample;
         let attempt = Attempt {
-            index: attempts.len() as u64,
+            index,
             status,
             counters: Counters {
                 lookups: now.lookups - before.lookups,
@@ -137,10 +196,11 @@ pub fn enumerate(
             answered: if found { search.answered() } else { Vec::new() },
         };
         before = now;
+        index += 1;
         watched.note(&attempt);
-        attempts.push(attempt);
+        take(attempt)?;
         if !found {
-            return Ok(attempts);
+            return Ok(());
         }
     }
 }
@@ -159,7 +219,7 @@ fn group_size(samples: u64) -> u64 {
 /// network's answers do not depend on the batch, so neither do the samples.
 fn together(
     task: &Task<'_>,
-    members: std::ops::Range<u64>,
+    members: Range<u64>,
     observer: &dyn Observer,
 ) -> Result<Vec<Attempt>, SearchError> {
     let Some(fallback) = task.fallback else {

@@ -23,7 +23,7 @@ pub struct Header {
     pub samples_file: String,
     /// Height, width and channels of a sample.
     pub shape: [usize; 3],
-    /// Corpus latents.
+    /// Training latents.
     pub training_latents: u64,
     /// Windows of the index, in its order.
     pub windows: Vec<String>,
@@ -38,7 +38,7 @@ pub struct Header {
     /// Windows that answered for the samples, in the order in which they were asked; empty when nobody
     /// says so.
     pub answered_windows: Vec<String>,
-    /// Corpus latents that were left out, in words; `None` when none were.
+    /// Training latents that were left out, in words; `None` when none were.
     pub without: Option<String>,
 }
 

@@ -21,7 +21,7 @@ pub struct SampleSummary {
     pub covered: u64,
     /// Regions of the quilt.
     pub regions: u64,
-    /// Corpus latents that they come from.
+    /// Training latents that they come from.
     pub sources: u64,
     /// Share of the sample's bits in the largest region.
     pub largest: f64,
@@ -217,7 +217,7 @@ pub struct SetSummary {
     pub spread: Vec<NamedSpread>,
     /// Distances of training latents to their own nearest: what `distance` is to be held against.
     pub background: Option<Spread>,
-    /// Corpus latents that any region comes from.
+    /// Training latents that any region comes from.
     pub used: u64,
     /// Share of all training latents.
     pub used_share: f64,

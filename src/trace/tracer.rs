@@ -69,7 +69,7 @@ impl<'a> Tracer<'a> {
     pub fn new(
         index: &'a Index,
         training: &'a Corpus,
-        tables: &'a [Option<Resident>],
+        tables: Vec<Option<&'a Resident>>,
         shape: Shape,
         options: TraceOptions,
     ) -> Result<Self, TraceError> {
@@ -78,7 +78,7 @@ impl<'a> Tracer<'a> {
             windows.push(Asked {
                 window,
                 geometry: window.geometry_on(shape)?,
-                table: tables.get(number).and_then(Option::as_ref),
+                table: tables.get(number).copied().flatten(),
                 rung: None,
             });
         }

@@ -21,7 +21,7 @@ fn map_of(training: &LatentSet, sample: &[u8], look: impl FnOnce(&Tracer<'_>, &M
     let index = Index::open(&path).unwrap();
     let held = Corpus::load(&index, &Unobserved).unwrap();
     let shape = training.shape();
-    let tracer = Tracer::new(&index, &held, &[], shape, TraceOptions::default()).unwrap();
+    let tracer = Tracer::new(&index, &held, Vec::new(), shape, TraceOptions::default()).unwrap();
     let samples = LatentSet::from_packed(shape, sample.to_vec()).unwrap();
     let trace = tracer.worker().trace(&samples, 0).unwrap();
     let row = MapRow {

@@ -1,0 +1,37 @@
+//! What to do about an error, in the words of the command line: the library names things, this the options for them.
+
+use bitquilt::engine::EngineError;
+
+/// The message of an error, with the option that mends it where there is one.
+pub(super) fn with_advice(error: &anyhow::Error) -> String {
+    let message = format!("{error:#}");
+    let of_engine = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<EngineError>());
+    if let Some(advice) = of_engine.and_then(advice) {
+        return format!("{message}: {advice}");
+    }
+    // The operating system's own words, from wherever a file is opened.
+    if message.contains("Too many open files") && !message.contains("ulimit") {
+        return format!("{message}: raise the limit of open files (`ulimit -n 1024` in a shell)");
+    }
+    message
+}
+
+fn advice(error: &EngineError) -> Option<String> {
+    Some(match error {
+        EngineError::WindowNeeded { last, .. } => format!("say which one, as --window {last}"),
+        EngineError::WindowOrder { first, second } => {
+            format!("as --window {second} --window {first}")
+        }
+        EngineError::LabelNeeded { .. } => "say which one, as --label L".to_owned(),
+        EngineError::Memory { what, .. } if what.contains("samples") => {
+            "generate fewer at a time (--samples), with another --seed for each run".to_owned()
+        }
+        EngineError::Memory { .. } => "raise --memory, or leave it to --preload auto".to_owned(),
+        EngineError::Request {
+            part: "the window", ..
+        } => "without --window".to_owned(),
+        _ => return None,
+    })
+}

@@ -1,0 +1,401 @@
+//! Generation by retrieval.
+
+use std::ops::Range;
+use std::path::Path;
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+use serde_with::{DisplayFromStr, serde_as};
+
+use super::{EngineError, Preload, Session};
+use crate::base::{Observer, memory};
+use crate::latent::{Codec, Ids, LatentSet, Shape};
+use crate::samples::{Attempt, Run, Status};
+use crate::search::{
+    self, Backoff, Constraint, Fallback, FixedBits, Method, Policy, Rung, SearchOptions, Task,
+};
+use crate::window::{Geometry, Interpolator, Window};
+
+/// What to generate. The same index, request and sample number give the same sample.
+#[serde_as]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct GenerateRequest {
+    /// The windows at which bits must be supported, largest first: a later one answers where those before it have no match.
+    /// With none, the only window of the index.
+    #[serde_as(as = "Vec<DisplayFromStr>")]
+    pub windows: Vec<Window>,
+    /// Numbers of the samples to search for. A range gives the same samples as it does within a longer one.
+    pub samples: Range<u64>,
+    /// Height and width of the samples, where they are not those of the index.
+    pub size: Option<(usize, usize)>,
+    /// Seed of the run.
+    pub seed: u64,
+    /// Bits that every sample has, whatever the index says of them.
+    pub fixed: FixedBits,
+    /// Where these come from, in words: for the samples file.
+    pub fixed_words: Vec<String>,
+    /// The label of the samples, where contexts are bound to labels.
+    pub label: Option<i64>,
+    /// No sample is a training latent.
+    pub novel: bool,
+    /// No sample twice.
+    pub distinct: bool,
+    /// Occurrences that a context with its next bit needs to be supported, at least 1.
+    pub min_count: u64,
+    /// Values are drawn with probability ∝ n^(1/temperature).
+    pub temperature: f64,
+    /// What to do at a dead end.
+    pub method: Method,
+    /// When a later window answers.
+    pub backoff: Backoff,
+    /// Dead ends after which a search gives up; `None` for never.
+    pub max_backtracks: Option<u64>,
+    /// Dead ends after which a search over rows first starts afresh; `None` for never.
+    pub restart: Option<u64>,
+    /// Time after which a search gives up, in seconds; success then depends on the machine.
+    pub timeout_seconds: Option<f64>,
+    /// States of a row that are followed at once.
+    pub max_states: usize,
+    /// When a network answers, where one is given.
+    pub policy: Policy,
+    /// Bits of a sample that the network may answer; `None` for any number.
+    pub max_interpolated: Option<u64>,
+    /// Which windows to hold in memory.
+    pub preload: Preload,
+}
+
+impl Default for GenerateRequest {
+    /// 64 samples with the default options of a search, 20,000 dead ends each at most.
+    fn default() -> Self {
+        let options = SearchOptions::default();
+        Self {
+            windows: Vec::new(),
+            samples: 0..64,
+            size: None,
+            seed: options.seed,
+            fixed: FixedBits::none(),
+            fixed_words: Vec::new(),
+            label: None,
+            novel: false,
+            distinct: false,
+            min_count: options.min_count,
+            temperature: options.temperature,
+            method: options.method,
+            backoff: options.backoff,
+            max_backtracks: Some(20_000),
+            restart: options.restart,
+            timeout_seconds: None,
+            max_states: options.max_states,
+            policy: Policy::OnDeadEnd,
+            max_interpolated: None,
+            preload: Preload::Auto,
+        }
+    }
+}
+
+/// A network that may answer where no window does.
+#[derive(Clone, Copy)]
+pub struct Network<'a> {
+    /// Its name, for the samples file.
+    pub name: &'a str,
+    /// What it answers.
+    pub network: &'a dyn Interpolator,
+}
+
+/// How many samples a request has.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct CountReport {
+    /// The number, in decimal digits, or that of those counted so far.
+    pub count: String,
+    /// Whether that is all of them.
+    pub complete: bool,
+    /// Contexts looked up.
+    pub lookups: u64,
+    /// Different values that were reached of what later rows see.
+    pub states: u64,
+    /// How the count ended: `none exists` when it is complete.
+    #[serde(skip)]
+    pub status: Status,
+}
+
+/// What a run generated.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Generated {
+    /// The windows, in the order in which they were asked.
+    pub windows: Vec<Window>,
+    /// One for each sample that was searched for, in order.
+    pub attempts: Vec<Attempt>,
+    shape: Shape,
+    codec: Codec,
+    source: String,
+    label: Option<i64>,
+    without: Ids,
+    settings: Vec<(&'static str, String)>,
+}
+
+impl Generated {
+    /// The samples, without the attempts that found none.
+    ///
+    /// # Errors
+    /// [`EngineError::Samples`] when one is not of the run's shape.
+    pub fn latents(&self) -> Result<LatentSet, EngineError> {
+        Ok(self.run().latents()?)
+    }
+
+    /// Writes the samples file, whole or not at all.
+    ///
+    /// # Errors
+    /// [`EngineError::Samples`].
+    pub fn write(&self, path: &Path) -> Result<(), EngineError> {
+        Ok(self.run().write(path)?)
+    }
+
+    fn run(&self) -> Run<'_> {
+        Run {
+            shape: self.shape,
+            codec: self.codec.clone(),
+            source: self.source.clone(),
+            windows: &self.windows,
+            label: self.label,
+            without: self.without.clone(),
+            settings: &self.settings,
+            attempts: &self.attempts,
+        }
+    }
+}
+
+impl GenerateRequest {
+    /// The grid of the samples.
+    ///
+    /// # Errors
+    /// [`EngineError::Latent`] for one that is none.
+    pub fn shape(&self, session: &Session) -> Result<Shape, EngineError> {
+        let held = session.index.shape();
+        Ok(match self.size {
+            Some((height, width)) => Shape::new(height, width, held.channels())?,
+            None => held,
+        })
+    }
+
+    fn windows(&self, session: &Session) -> Result<Vec<Window>, EngineError> {
+        if self.windows.is_empty() {
+            return Ok(vec![session.window(None)?]);
+        }
+        for pair in self.windows.windows(2) {
+            if pair[0].nests_in(pair[1]) {
+                return Err(EngineError::WindowOrder {
+                    first: pair[0],
+                    second: pair[1],
+                });
+            }
+        }
+        Ok(self.windows.clone())
+    }
+
+    fn options(&self) -> Result<SearchOptions, EngineError> {
+        let timeout = self.timeout_seconds.map(Duration::try_from_secs_f64);
+        let timeout = timeout.transpose().map_err(|error| EngineError::Request {
+            part: "the time limit",
+            why: format!("{error}: expected a number of seconds"),
+        })?;
+        Ok(SearchOptions {
+            method: self.method,
+            seed: self.seed,
+            max_backtracks: self.max_backtracks,
+            timeout,
+            min_count: self.min_count,
+            temperature: self.temperature,
+            backoff: self.backoff,
+            restart: self.restart,
+            max_states: self.max_states,
+        })
+    }
+
+    /// What a sample must satisfy beyond support, in words.
+    fn constraints(&self) -> String {
+        let mut words = self.fixed_words.clone();
+        let bits = self.fixed.iter().count();
+        if words.is_empty() && bits > 0 {
+            words.push(format!("{bits} fixed bits"));
+        }
+        for (name, given) in [("novel", self.novel), ("distinct", self.distinct)] {
+            if given {
+                words.push(name.to_owned());
+            }
+        }
+        words.join("; ")
+    }
+}
+
+/// Bytes of memory that a sample takes until it is written: packed bits twice, in the attempt and in the
+/// file; how each was answered, in both; counters.
+fn sample_bytes(shape: Shape) -> u64 {
+    (2 * shape.packed_bytes() + 3 * shape.bits() + 256) as u64
+}
+
+impl Session {
+    /// Generates samples and keeps them.
+    ///
+    /// # Errors
+    /// As [`Session::generate_into`]; [`EngineError::Memory`] when they do not fit together.
+    pub fn generate(
+        &self,
+        request: &GenerateRequest,
+        network: Option<Network<'_>>,
+        observer: &dyn Observer,
+    ) -> Result<Generated, EngineError> {
+        let samples = request.samples.end.saturating_sub(request.samples.start);
+        let needed = samples.saturating_mul(sample_bytes(request.shape(self)?));
+        let available = memory::available_memory();
+        if needed > available {
+            return Err(EngineError::Memory {
+                what: format!("{samples} samples"),
+                needed,
+                available,
+            });
+        }
+        let mut attempts = Vec::new();
+        let mut generated = self.generate_into(request, network, observer, |attempt| {
+            attempts.push(attempt);
+            Ok(())
+        })?;
+        generated.attempts = attempts;
+        Ok(generated)
+    }
+
+    /// Generates samples and hands them to `take` as they are found, in the order of their numbers. What comes back holds no
+    /// attempts.
+    ///
+    /// # Errors
+    /// [`EngineError`]: a request that cannot be searched for, whatever the index reports; whatever `take` returns.
+    pub fn generate_into(
+        &self,
+        request: &GenerateRequest,
+        network: Option<Network<'_>>,
+        observer: &dyn Observer,
+        take: impl FnMut(Attempt) -> Result<(), EngineError>,
+    ) -> Result<Generated, EngineError> {
+        let searches = request.samples.end.saturating_sub(request.samples.start);
+        self.with_task(request, network, searches, observer, |task| {
+            let range = request.samples.clone();
+            search::generate_into(task, range, request.distinct, observer, take)
+        })
+        .map(|(generated, ())| generated)
+    }
+
+    /// Finds every sample that there is, each once, at most as many as the request asks for; without a bound, as many as fit
+    /// in half of the memory that is available. The last attempt says how the search ended: [`Status::NoneExists`] proves
+    /// that the others are all.
+    ///
+    /// # Errors
+    /// As [`Session::generate`].
+    pub fn enumerate(
+        &self,
+        request: &GenerateRequest,
+        max_samples: Option<u64>,
+        observer: &dyn Observer,
+    ) -> Result<Generated, EngineError> {
+        let shape = request.shape(self)?;
+        let fit = (memory::available_memory() / 2 / sample_bytes(shape)).max(1);
+        let most = max_samples.unwrap_or(fit);
+        let (mut generated, attempts) = self.with_task(request, None, 1, observer, |task| {
+            Ok(search::enumerate(task, most, observer)?)
+        })?;
+        generated.attempts = attempts;
+        Ok(generated)
+    }
+
+    /// Counts the samples that there are, without finding them. The bound on backtracks bounds the states kept.
+    ///
+    /// # Errors
+    /// As [`Session::generate`].
+    pub fn count(
+        &self,
+        request: &GenerateRequest,
+        observer: &dyn Observer,
+    ) -> Result<CountReport, EngineError> {
+        let (_, count) = self.with_task(request, None, 1, observer, |task| {
+            Ok(search::count(task, observer)?)
+        })?;
+        Ok(CountReport {
+            count: count.samples.to_string(),
+            complete: count.status == Status::NoneExists,
+            lookups: count.lookups,
+            states: count.states,
+            status: count.status,
+        })
+    }
+
+    /// Makes the task of a request, of so many searches, and gives it to `work`.
+    fn with_task<T>(
+        &self,
+        request: &GenerateRequest,
+        network: Option<Network<'_>>,
+        searches: u64,
+        observer: &dyn Observer,
+        work: impl FnOnce(&Task<'_>) -> Result<T, EngineError>,
+    ) -> Result<(Generated, T), EngineError> {
+        let shape = request.shape(self)?;
+        let windows = request.windows(self)?;
+        let held = windows.iter().map(|window| self.index.window(*window));
+        let held = held.collect::<Result<Vec<_>, _>>()?;
+        let geometries = held.iter().map(|held| held.geometry_on(shape));
+        let geometries = geometries.collect::<Result<Vec<_>, _>>()?;
+        let of_network = network.map(|network| self.geometry_of(network, shape));
+        let of_network = of_network.transpose()?;
+        let taken = request.novel.then(|| self.taken(observer)).transpose()?;
+        // Some ten for each bit, without dead ends.
+        let lookups = searches.saturating_mul(10 * shape.bits() as u64);
+        let tables = self.tables(&held, request.preload, lookups, observer)?;
+        let rungs = geometries.iter().zip(held.iter().zip(&tables));
+        let mut constraints: Vec<&dyn Constraint> = vec![&request.fixed];
+        if let Some(taken) = &taken {
+            constraints.push(&**taken);
+        }
+        let task = Task {
+            rungs: rungs
+                .map(|(geometry, (window, table))| Rung {
+                    geometry,
+                    counts: match table {
+                        Some(table) => &**table,
+                        None => window,
+                    },
+                })
+                .collect(),
+            constraints,
+            label: self.label_number(request.label)?,
+            options: request.options()?,
+            fallback: network
+                .zip(of_network.as_ref())
+                .map(|(network, geometry)| Fallback {
+                    geometry,
+                    network: network.network,
+                    policy: request.policy,
+                    most: request.max_interpolated,
+                }),
+        };
+        let result = work(&task)?;
+        let manifest = self.index.manifest();
+        let name = self.index.path().file_name().unwrap_or_default();
+        let generated = Generated {
+            settings: task.settings(&request.constraints(), network.map_or("", |n| n.name)),
+            attempts: Vec::new(),
+            shape,
+            codec: Codec::from(manifest.codec.as_str()),
+            source: format!("generated from {}", name.to_string_lossy()),
+            label: request.label,
+            without: self.index.left_out(),
+            windows,
+        };
+        Ok((generated, result))
+    }
+
+    /// The window of a network on the grid of the samples.
+    fn geometry_of(&self, network: Network<'_>, shape: Shape) -> Result<Geometry, EngineError> {
+        let held = self.index.window(network.network.window())?;
+        Ok(held.geometry_on(shape)?)
+    }
+}

@@ -1,0 +1,49 @@
+//! What every user of the library calls: the command, a Python package, a server.
+//!
+//! A [`Session`] owns an opened index and what it holds in memory; any number of threads may share one. Requests
+//! ([`GenerateRequest`], [`TraceRequest`], [`VerifyRequest`], [`QueryRequest`]) and reports are plain data that serialize;
+//! results are handed on as they come; an [`Observer`](crate::Observer) shows progress and is the one way to stop.
+//!
+//! ```
+//! use bitquilt::engine::{GenerateRequest, Session, SessionOptions, TraceRequest, VerifyRequest};
+//! use bitquilt::{BuildOptions, LatentSet, SampleSet, Shape, Unobserved, build};
+//!
+//! let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+//! for bits in ["101100", "111010"] {
+//!     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+//! }
+//! let folder = tempfile::tempdir()?;
+//! let (index, samples) = (folder.path().join("index"), folder.path().join("samples.safetensors"));
+//! build(&set, &index, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+//!
+//! let session = Session::open(&index, &SessionOptions::default())?;
+//! let request = GenerateRequest { samples: 0..8, seed: 7, ..GenerateRequest::default() };
+//! let generated = session.generate(&request, None, &Unobserved)?;
+//! generated.write(&samples)?;
+//!
+//! let samples = SampleSet::read(&samples)?;
+//! let report = session.verify(&samples, &VerifyRequest::default(), &Unobserved)?;
+//! assert!(report.verified && report.checked == 48);
+//! let tracing = session.tracing(&samples, &TraceRequest::default(), &Unobserved)?;
+//! let summary = tracing.trace(&Unobserved, |_| Ok(()))?;
+//! assert_eq!((summary.samples, summary.supported), (8, 1.0));
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
+
+mod error;
+mod generate;
+mod info;
+mod proof;
+mod query;
+mod session;
+mod tables;
+mod trace;
+
+pub use error::EngineError;
+pub use generate::{CountReport, GenerateRequest, Generated, Network};
+pub use info::{InfoReport, WindowInfo};
+pub use proof::{UnsupportedBit, VerifyReport, VerifyRequest};
+pub use query::{QueryReport, QueryRequest};
+pub use session::{Session, SessionOptions};
+pub use tables::Preload;
+pub use trace::{TraceRequest, TracedSample, Tracing};

@@ -1,0 +1,159 @@
+//! What followed a context, and where.
+
+use serde::{Deserialize, Serialize};
+use serde_with::{DisplayFromStr, serde_as};
+
+use super::{EngineError, Session};
+use crate::index::Posting;
+use crate::latent::{LatentSet, Shape};
+use crate::window::{Condition, Frame, Window};
+
+/// Which context is asked for, and how much of the answer.
+#[serde_as]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QueryRequest {
+    /// The window; the only one of the index, if `None`.
+    #[serde_as(as = "Option<DisplayFromStr>")]
+    #[serde(default)]
+    pub window: Option<Window>,
+    /// Id of the latent: of the training set, or of the set that is given beside the request.
+    pub latent: u64,
+    /// Position of the bit.
+    pub position: usize,
+    /// Postings of each next bit that are told; `None` for all.
+    #[serde(default)]
+    pub top: Option<usize>,
+}
+
+/// What followed a context.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct QueryReport {
+    /// The window.
+    pub window: String,
+    /// The latent that was asked for.
+    pub latent: u64,
+    /// The bit.
+    pub position: usize,
+    /// Its channel.
+    pub channel: usize,
+    /// How far the edge of the grid cuts the window.
+    pub border: Vec<usize>,
+    /// The latent's own next bit.
+    pub bit: u8,
+    /// How often a 0 followed.
+    pub n0: u64,
+    /// How often a 1 followed.
+    pub n1: u64,
+    /// Latent and position of the postings that are told, those of a 0 first.
+    pub postings: Vec<(u64, usize)>,
+    /// Those of a 0.
+    pub postings0: Vec<(u64, usize)>,
+    /// Those of a 1.
+    pub postings1: Vec<(u64, usize)>,
+    /// The label that the context is bound to.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub label: Option<i64>,
+}
+
+impl QueryReport {
+    /// Whether the context occurred at all.
+    pub fn is_match(&self) -> bool {
+        self.n0 + self.n1 > 0
+    }
+}
+
+impl Session {
+    /// What followed the context of a latent of the training set, or of `of`.
+    ///
+    /// # Errors
+    /// [`EngineError::Index`] for a window or a latent that the index does not hold; [`EngineError::Request`] for latents of
+    /// another shape, without labels where they are needed, or a latent or position that is not there.
+    pub fn query(
+        &self,
+        request: &QueryRequest,
+        of: Option<&LatentSet>,
+    ) -> Result<QueryReport, EngineError> {
+        let index = &*self.index;
+        let window = index.window(self.window(request.window)?)?;
+        let shape = index.shape();
+        let position = request.position;
+        if position >= shape.bits() {
+            return Err(EngineError::Request {
+                part: "the position",
+                why: format!(
+                    "expected one of 0 to {}, found {position}",
+                    shape.bits() - 1
+                ),
+            });
+        }
+        let (packed, label) = match of {
+            None => {
+                let latent = index.held_latent(request.latent)?;
+                (latent.packed().to_vec(), latent.label())
+            }
+            Some(set) => self.latent_of(set, request.latent)?,
+        };
+        let geometry = window.geometry();
+        let mut frame = Frame::new(shape, &[geometry]);
+        frame.load(&packed);
+        // What a latent's label is does not matter where contexts are of any label.
+        let label = label.filter(|_| index.condition() == Condition::Label);
+        if let Some(label) = label {
+            frame.set_label(index.label_number(label)?);
+        }
+        let key = geometry.key(&mut frame, position);
+        let counts = window.lookup(&key)?.unwrap_or_default();
+        let top = request.top.unwrap_or(usize::MAX);
+        let told = |bit| -> Result<Vec<(u64, usize)>, EngineError> {
+            let found = window.postings(&key, bit)?.take(top);
+            let pair = |posting: Posting| (posting.latent, posting.position);
+            Ok(found
+                .map(|posting| posting.map(pair))
+                .collect::<Result<_, _>>()?)
+        };
+        let (postings0, postings1) = (told(false)?, told(true)?);
+        let (_, _, channel) = shape.place(position);
+        Ok(QueryReport {
+            window: geometry.window().to_string(),
+            latent: request.latent,
+            position,
+            channel,
+            border: geometry.border(position),
+            bit: u8::from(frame.get(position)),
+            n0: counts.n0,
+            n1: counts.n1,
+            postings: [postings0.clone(), postings1.clone()].concat(),
+            postings0,
+            postings1,
+            label,
+        })
+    }
+
+    /// A latent of a set that is not the index's, packed, and its label.
+    fn latent_of(&self, set: &LatentSet, id: u64) -> Result<(Vec<u8>, Option<i64>), EngineError> {
+        let wrong = |why: String| EngineError::Request {
+            part: "the latents",
+            why,
+        };
+        let held: Shape = self.index.shape();
+        if set.shape() != held {
+            return Err(wrong(format!(
+                "expected {held} latents, as the index holds, found {}",
+                set.shape()
+            )));
+        }
+        if self.index.condition() == Condition::Label && set.labels().is_none() {
+            return Err(wrong(format!(
+                "hold no labels: expected one for each latent, since contexts of {} are bound to labels",
+                self.index.path().display()
+            )));
+        }
+        let place = usize::try_from(id).ok().filter(|id| *id < set.len());
+        let place =
+            place.ok_or_else(|| wrong(format!("holds {} latents, none of id {id}", set.len())))?;
+        let label = set.labels().map(|labels| labels[place]);
+        Ok((set.packed_latent(place).to_vec(), label))
+    }
+}

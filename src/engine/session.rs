@@ -1,0 +1,216 @@
+//! An opened index, and what is held in memory of it.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use super::EngineError;
+use super::tables::Tables;
+use crate::base::{Observer, memory};
+use crate::index::{DEFAULT_CACHE_BYTES, Index, WindowIndex};
+use crate::latent::{Ids, LatentSet};
+use crate::provenance::Corpus;
+use crate::samples::SampleSet;
+use crate::search::Taken;
+use crate::window::{Condition, Window};
+
+/// How an index is opened.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SessionOptions {
+    /// Training latents to answer without, as if they had never been indexed.
+    pub without: Ids,
+    /// Bytes of memory for windows held in memory; half of what is available when they are loaded, if `None`.
+    pub table_bytes: Option<u64>,
+    /// Bytes of memory for recently read blocks of the index.
+    pub cache_bytes: usize,
+}
+
+impl Default for SessionOptions {
+    fn default() -> Self {
+        Self {
+            without: Ids::default(),
+            table_bytes: None,
+            cache_bytes: DEFAULT_CACHE_BYTES,
+        }
+    }
+}
+
+impl SessionOptions {
+    /// The same without some training latents.
+    #[must_use]
+    pub fn without(mut self, ids: Ids) -> Self {
+        self.without = ids;
+        self
+    }
+
+    /// The same with so many bytes for windows held in memory.
+    #[must_use]
+    pub fn table_bytes(mut self, bytes: Option<u64>) -> Self {
+        self.table_bytes = bytes;
+        self
+    }
+}
+
+/// An opened index with what is held in memory of it: windows, training latents, digests. Owned, immutable to its users, and
+/// shared by any number of threads; what one request loads, the next ones find.
+pub struct Session {
+    pub(super) index: Arc<Index>,
+    options: SessionOptions,
+    tables: Tables,
+    corpus: Mutex<Option<Arc<Corpus>>>,
+    taken: Mutex<Option<Arc<Taken>>>,
+}
+
+impl Session {
+    /// Opens the index in folder `path`.
+    ///
+    /// # Errors
+    /// [`EngineError::Index`]: no index there, a damaged one, one of another version, ids that it does not hold.
+    pub fn open(path: &Path, options: &SessionOptions) -> Result<Self, EngineError> {
+        let index = Index::open_with_cache(path, options.cache_bytes)?;
+        Ok(Self::of(index.without(&options.without)?, options.clone()))
+    }
+
+    fn of(index: Index, options: SessionOptions) -> Self {
+        Self {
+            index: Arc::new(index),
+            options,
+            tables: Tables::default(),
+            corpus: Mutex::default(),
+            taken: Mutex::default(),
+        }
+    }
+
+    /// The index.
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+
+    /// A session of the same index without what `samples` were generated without as well; `None` where this one leaves all of
+    /// that out already.
+    ///
+    /// # Errors
+    /// [`EngineError::Without`] for latents that the index does not hold.
+    pub fn as_generated(&self, samples: &SampleSet) -> Result<Option<Self>, EngineError> {
+        let excluded = self.index.manifest().excluded();
+        let left_out = self.index.left_out();
+        let more = samples.without.difference(&excluded.union(&left_out));
+        if more.is_empty() {
+            return Ok(None);
+        }
+        let index = Index::open_with_cache(self.index.path(), self.options.cache_bytes)?;
+        let without = left_out.union(&more);
+        let index = index
+            .without(&without)
+            .map_err(|error| EngineError::Without {
+                without: samples.without.to_string(),
+                error,
+            })?;
+        let options = self.options.clone().without(without);
+        Ok(Some(Self::of(index, options)))
+    }
+
+    /// The window that was asked for, or the only one that there is.
+    ///
+    /// # Errors
+    /// [`EngineError::WindowNeeded`] where there are several.
+    pub fn window(&self, asked: Option<Window>) -> Result<Window, EngineError> {
+        if let Some(window) = asked {
+            return Ok(window);
+        }
+        let windows: Vec<_> = self
+            .index
+            .windows()
+            .map(|w| w.geometry().window())
+            .collect();
+        match windows[..] {
+            [only] => Ok(only),
+            [.., last] => Err(EngineError::WindowNeeded {
+                path: self.index.path().to_owned(),
+                held: windows
+                    .iter()
+                    .map(Window::to_string)
+                    .collect::<Vec<_>>()
+                    .join(", "),
+                last,
+            }),
+            [] => Err(EngineError::Request {
+                part: "the index",
+                why: format!(
+                    "{}: holds no window: build it again",
+                    self.index.path().display()
+                ),
+            }),
+        }
+    }
+
+    /// Windows of the index, held in memory where `preload` says so and a run of so many lookups gains by it.
+    pub(super) fn tables(
+        &self,
+        windows: &[WindowIndex<'_>],
+        preload: super::Preload,
+        lookups: u64,
+        observer: &dyn Observer,
+    ) -> Result<Vec<Option<Arc<crate::index::Resident>>>, EngineError> {
+        let limit = self.options.table_bytes;
+        let limit = limit.unwrap_or_else(|| memory::available_memory() / 2);
+        self.tables.load(windows, preload, lookups, limit, observer)
+    }
+
+    /// The training latents in memory.
+    pub(super) fn corpus(&self, observer: &dyn Observer) -> Result<Arc<Corpus>, EngineError> {
+        kept(&self.corpus, || Ok(Corpus::load(&self.index, observer)?))
+    }
+
+    /// Digests of the training latents, none of which a sample may be.
+    pub(super) fn taken(&self, observer: &dyn Observer) -> Result<Arc<Taken>, EngineError> {
+        kept(&self.taken, || Ok(Taken::training(&self.index, observer)?))
+    }
+
+    /// The latents that the index was built from, without those that are left out. Each is one step of progress.
+    ///
+    /// # Errors
+    /// Whatever the index reports.
+    pub fn training(&self, observer: &dyn Observer) -> Result<LatentSet, EngineError> {
+        let (mut packed, mut labels) = (Vec::new(), Vec::new());
+        for entry in self.index.scan_latents()? {
+            let (_, latent) = entry?;
+            packed.extend_from_slice(latent.packed());
+            labels.extend(latent.label());
+            observer.advance(1);
+        }
+        let set = LatentSet::from_packed(self.index.shape(), packed)?;
+        Ok(if self.index.manifest().labels {
+            set.with_labels(labels)?
+        } else {
+            set
+        })
+    }
+
+    /// The number of a label of samples, which must be named where contexts are bound to labels and only there.
+    pub(super) fn label_number(&self, asked: Option<i64>) -> Result<u64, EngineError> {
+        match (asked, self.index.condition()) {
+            (Some(label), _) => Ok(self.index.label_number(label)?),
+            (None, Condition::None) => Ok(0),
+            (None, _) => Err(EngineError::LabelNeeded {
+                path: self.index.path().to_owned(),
+                held: self.index.labels_in_words(),
+            }),
+        }
+    }
+}
+
+/// What is there, or what `load` makes. Not locked while it loads: loading works on all threads, and one that waits for another
+/// request's lock could be the one that this request waits for. Of two that load at once the later is kept.
+fn kept<T>(
+    place: &Mutex<Option<Arc<T>>>,
+    load: impl FnOnce() -> Result<T, EngineError>,
+) -> Result<Arc<T>, EngineError> {
+    let lock = || place.lock().unwrap_or_else(PoisonError::into_inner);
+    if let Some(held) = &*lock() {
+        return Ok(held.clone());
+    }
+    let loaded = Arc::new(load()?);
+    *lock() = Some(loaded.clone());
+    Ok(loaded)
+}

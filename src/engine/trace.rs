@@ -1,0 +1,253 @@
+//! Where samples come from.
+
+use std::ops::Range;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_with::{DisplayFromStr, serde_as};
+
+use super::{EngineError, Preload, Session};
+use crate::base::Observer;
+use crate::index::{Index, Resident};
+use crate::latent::Shape;
+use crate::provenance::Corpus;
+use crate::samples::{ANSWERED_INTERPOLATED, SampleSet};
+use crate::trace::{
+    Background, Header, SampleSummary, SetSummaries, SetSummary, Trace, TraceOptions, Tracer,
+    summarize,
+};
+use crate::window::Window;
+
+/// Training latents whose distances to their own nearest are the background, at most.
+const MAX_BACKGROUND: usize = 1000;
+
+/// How samples are traced.
+#[serde_as]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct TraceRequest {
+    /// Windows of the quilt. With none, those that answered for the samples; else all of the index but the smallest.
+    #[serde_as(as = "Vec<DisplayFromStr>")]
+    pub windows: Vec<Window>,
+    /// Numbers of the samples; those that are not there are left out.
+    pub samples: Range<usize>,
+    /// Postings of each bit that are told.
+    pub top: usize,
+    /// Occurrences of each bit that are followed; contexts that occur more often count as background.
+    pub reach: usize,
+    /// Nearest training latents that are told of each sample.
+    pub nearest: usize,
+    /// Most reused training latents that are told.
+    pub credits: usize,
+    /// Trace to every training latent, those that the samples were generated without too.
+    pub all_latents: bool,
+    /// Which windows to hold in memory.
+    pub preload: Preload,
+}
+
+impl Default for TraceRequest {
+    fn default() -> Self {
+        let options = TraceOptions::default();
+        Self {
+            windows: Vec::new(),
+            samples: 0..usize::MAX,
+            top: options.top,
+            reach: options.reach,
+            nearest: options.nearest,
+            credits: 10,
+            all_latents: false,
+            preload: Preload::Auto,
+        }
+    }
+}
+
+/// Samples ready to be traced: with the training latents, the windows and the background in memory.
+pub struct Tracing<'s> {
+    index: Arc<Index>,
+    corpus: Arc<Corpus>,
+    tables: Vec<Option<Arc<Resident>>>,
+    background: Background,
+    options: TraceOptions,
+    range: Range<usize>,
+    credits: usize,
+    samples: &'s SampleSet,
+}
+
+/// One sample, traced.
+pub struct TracedSample<'a> {
+    /// Its number in the samples file.
+    pub sample: usize,
+    /// Its label, where the file has labels.
+    pub label: Option<i64>,
+    /// Its bits, packed.
+    pub packed: &'a [u8],
+    /// Where it comes from.
+    pub trace: Trace,
+    /// Its figures.
+    pub summary: SampleSummary,
+    /// How each bit was answered, where the samples file says so.
+    pub answered_by: Option<&'a [u8]>,
+    /// Whether a network answered each of its bits; empty where nobody says so.
+    pub interpolated: Vec<bool>,
+}
+
+impl Session {
+    /// Prepares to trace samples: of this search or any other latents of as many channels.
+    ///
+    /// # Errors
+    /// [`EngineError::NoSamples`], [`EngineError::Without`]; [`EngineError::Request`] for a window that is named twice;
+    /// [`EngineError::Trace`] for samples that do not fit the index; [`EngineError::Provenance`].
+    pub fn tracing<'s>(
+        &self,
+        samples: &'s SampleSet,
+        request: &TraceRequest,
+        observer: &dyn Observer,
+    ) -> Result<Tracing<'s>, EngineError> {
+        let other = match request.all_latents {
+            true => None,
+            false => self.as_generated(samples)?,
+        };
+        let session = other.as_ref().unwrap_or(self);
+        if samples.latents.is_empty() {
+            return Err(EngineError::NoSamples);
+        }
+        let options = TraceOptions {
+            windows: session.quilt_windows(request, samples)?,
+            top: request.top,
+            reach: request.reach,
+            nearest: request.nearest,
+        };
+        let end = request.samples.end.min(samples.latents.len());
+        let range = request.samples.start.min(end)..end;
+        let shape = samples.latents.shape();
+        let windows: Vec<_> = session.index.windows().collect();
+        let lookups = range.len() as u64 * shape.bits() as u64;
+        let tables = session.tables(&windows, request.preload, lookups, observer)?;
+        let corpus = session.corpus(observer)?;
+        let mut tracing = Tracing {
+            index: session.index.clone(),
+            corpus,
+            tables,
+            background: Background::default(),
+            options,
+            range,
+            credits: request.credits,
+            samples,
+        };
+        // Refuses what does not fit, before the background is looked for.
+        tracing.tracer()?;
+        tracing.background = Background::of(&tracing.corpus, MAX_BACKGROUND, observer);
+        Ok(tracing)
+    }
+
+    /// The windows that were asked for; else those that answered for the samples, if the index holds them.
+    fn quilt_windows(
+        &self,
+        request: &TraceRequest,
+        samples: &SampleSet,
+    ) -> Result<Vec<Window>, EngineError> {
+        for (number, window) in request.windows.iter().enumerate() {
+            if request.windows[..number].contains(window) {
+                return Err(EngineError::Request {
+                    part: "the windows",
+                    why: format!("window {window} is named twice"),
+                });
+            }
+        }
+        if !request.windows.is_empty() {
+            return Ok(request.windows.clone());
+        }
+        let mut own = samples.windows.iter();
+        let held = own.all(|window| self.index.window(*window).is_ok());
+        Ok(if held {
+            samples.windows.clone()
+        } else {
+            Vec::new()
+        })
+    }
+}
+
+impl Tracing<'_> {
+    /// What the samples are traced with: what a map is drawn by.
+    ///
+    /// # Errors
+    /// As [`Tracer::new`].
+    pub fn tracer(&self) -> Result<Tracer<'_>, EngineError> {
+        let tables = self.tables.iter().map(Option::as_deref).collect();
+        let shape = self.samples.latents.shape();
+        Ok(Tracer::new(
+            &self.index,
+            &self.corpus,
+            tables,
+            shape,
+            self.options.clone(),
+        )?)
+    }
+
+    /// The header of a trace file; names of files are the caller's to fill in.
+    ///
+    /// # Errors
+    /// As [`Tracing::tracer`].
+    pub fn header(&self) -> Result<Header, EngineError> {
+        let without = self.index.left_out();
+        let windows = self.samples.windows.iter();
+        Ok(Header {
+            without: (!without.is_empty()).then(|| without.to_string()),
+            answered_windows: windows.map(Window::to_string).collect(),
+            ..Header::of(&self.tracer()?)
+        })
+    }
+
+    /// Samples to trace.
+    pub fn count(&self) -> usize {
+        self.range.len()
+    }
+
+    /// The shape of the samples.
+    pub fn shape(&self) -> Shape {
+        self.samples.latents.shape()
+    }
+
+    /// Share of the bits of these samples that a network answered; `None` where nobody says so, or none was.
+    pub fn interpolated(&self) -> Option<f64> {
+        let bits = self.shape().bits();
+        let answered = self.samples.answered_by.as_deref()?;
+        let answered = &answered[self.range.start * bits..self.range.end * bits];
+        let marked = answered.iter().filter(|by| **by == ANSWERED_INTERPOLATED);
+        let share = marked.count() as f64 / answered.len().max(1) as f64;
+        (share > 0.0).then_some(share)
+    }
+
+    /// Traces the samples, hands each to `take`, in order, and gives the figures of all. When the observer asks to stop, of
+    /// those that were traced.
+    ///
+    /// # Errors
+    /// Whatever the index reports, or `take` returns.
+    pub fn trace(
+        &self,
+        observer: &dyn Observer,
+        mut take: impl FnMut(TracedSample<'_>) -> Result<(), EngineError>,
+    ) -> Result<SetSummary, EngineError> {
+        let tracer = self.tracer()?;
+        let mut summaries = SetSummaries::default();
+        let latents = &self.samples.latents;
+        let bits = latents.shape().bits();
+        tracer.trace_all(latents, self.range.clone(), observer, |sample, trace| {
+            let summary = summarize(&trace, &tracer, &self.background);
+            let answered_by = self.samples.answered_by.as_deref();
+            let answered_by = answered_by.map(|all| &all[sample * bits..(sample + 1) * bits]);
+            let marks = |by: &[u8]| by.iter().map(|by| *by == ANSWERED_INTERPOLATED).collect();
+            summaries.add(&trace, summary.clone());
+            take(TracedSample {
+                sample,
+                label: latents.labels().map(|labels| labels[sample]),
+                packed: latents.packed_latent(sample),
+                trace,
+                summary,
+                answered_by,
+                interpolated: answered_by.map(marks).unwrap_or_default(),
+            })
+        })?;
+        Ok(summaries.finish(&tracer, &self.background, self.credits))
+    }
+}

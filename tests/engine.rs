@@ -1,0 +1,371 @@
+//! The engine as its users call it: what the command does, and what it has no option for.
+
+use std::sync::Arc;
+
+use bitquilt::engine::{
+    EngineError, GenerateRequest, Network, Preload, QueryRequest, Session, SessionOptions,
+    TraceRequest, VerifyRequest,
+};
+use bitquilt::samples::Status;
+use bitquilt::search::FixedBits;
+use bitquilt::{Anchor, Attempt, Backoff, Contexts, Ids, Interpolator, Method, SampleSet, Window};
+use bitquilt::{LatentSet, Observer, Unobserved};
+use tempfile::TempDir;
+
+use crate::support::*;
+
+/// Twenty latents at 3x3 and 5x5.
+fn session(options: &SessionOptions) -> (TempDir, Session) {
+    let set = repetitive(EIGHT, 20, 5).set();
+    let windows = ["3x3", "5x5"].map(|text| text.parse().unwrap());
+    let (folder, _) = built(&set, &windows, Anchor::None);
+    let session = Session::open(&folder.path().join("index"), options).unwrap();
+    (folder, session)
+}
+
+fn request(windows: &[&str]) -> GenerateRequest {
+    GenerateRequest {
+        windows: windows.iter().map(|text| text.parse().unwrap()).collect(),
+        seed: 11,
+        samples: 0..40,
+        ..GenerateRequest::default()
+    }
+}
+
+/// All that another run must repeat.
+fn essence(attempts: &[Attempt]) -> Vec<(u64, Status, Option<Vec<u8>>, Vec<Option<u8>>)> {
+    let of = |a: &Attempt| (a.index, a.status, a.packed.clone(), a.answered.clone());
+    attempts.iter().map(of).collect()
+}
+
+#[test]
+fn a_range_of_samples_is_the_same_as_within_one_run() {
+    let (_folder, session) = session(&SessionOptions::default());
+    for windows in [&["5x5"][..], &["5x5", "3x3"]] {
+        for method in [Method::Row, Method::Backjump] {
+            let whole = GenerateRequest {
+                method,
+                ..request(windows)
+            };
+            let all = session.generate(&whole, None, &Unobserved).unwrap();
+            assert_eq!(all.attempts.len(), 40);
+            let mut parts = Vec::new();
+            for samples in [0..1, 1..17, 17..17, 17..40] {
+                let part = GenerateRequest {
+                    samples,
+                    ..whole.clone()
+                };
+                let part = session.generate(&part, None, &Unobserved).unwrap();
+                parts.extend(part.attempts);
+            }
+            assert_eq!(essence(&parts), essence(&all.attempts));
+        }
+    }
+    let distinct = GenerateRequest {
+        distinct: true,
+        samples: 3..9,
+        ..request(&["5x5"])
+    };
+    let error = session.generate(&distinct, None, &Unobserved).unwrap_err();
+    assert!(error.to_string().contains("begin with sample 0"), "{error}");
+}
+
+#[test]
+fn samples_are_handed_on_in_order_and_an_error_of_the_taker_ends_the_run() {
+    let (_folder, session) = session(&SessionOptions::default());
+    let long = GenerateRequest {
+        samples: 5..6_000,
+        ..request(&["3x3"])
+    };
+    let mut seen = Vec::new();
+    let result = session.generate_into(&long, None, &Unobserved, |attempt| {
+        seen.push(attempt.index);
+        match seen.len() {
+            100 => Err(std::io::Error::other("the disk is full").into()),
+            _ => Ok(()),
+        }
+    });
+    assert!(
+        matches!(result, Err(EngineError::Io(error)) if error.to_string() == "the disk is full")
+    );
+    assert_eq!(seen, (5..105).collect::<Vec<u64>>());
+}
+
+/// Asks to stop once it has seen some samples.
+struct StopAfter(std::sync::atomic::AtomicU64);
+
+impl Observer for StopAfter {
+    fn stage(&self, _name: &str, _total: u64, _unit: &str) {}
+
+    fn advance(&self, done: u64) {
+        self.0.fetch_add(done, std::sync::atomic::Ordering::Relaxed);
+    }
+
+    fn stop_requested(&self) -> bool {
+        self.0.load(std::sync::atomic::Ordering::Relaxed) >= 50
+    }
+}
+
+#[test]
+fn what_was_found_before_a_stop_is_kept() {
+    let (_folder, session) = session(&SessionOptions::default());
+    let long = GenerateRequest {
+        samples: 0..1_000_000,
+        preload: Preload::None,
+        ..request(&["3x3"])
+    };
+    let observer = StopAfter(0.into());
+    let kept = session.generate(&long, None, &observer).unwrap();
+    let found = kept.attempts.iter().filter(|a| a.status == Status::Sample);
+    let count = found.count();
+    assert!((40..2_000).contains(&count), "{count}");
+    // And is what a whole run finds.
+    let few = GenerateRequest {
+        samples: 0..10,
+        ..long
+    };
+    let few = session.generate(&few, None, &Unobserved).unwrap();
+    assert_eq!(essence(&few.attempts), essence(&kept.attempts[..10]));
+}
+
+#[test]
+fn requests_are_plain_data() {
+    let mut fixed = FixedBits::prefix([true, false]);
+    fixed.fix(9, true).unwrap();
+    let request = GenerateRequest {
+        fixed,
+        size: Some((9, 8)),
+        label: Some(-3),
+        novel: true,
+        backoff: Backoff::OnDeadEnd,
+        method: Method::Chronological,
+        max_backtracks: None,
+        timeout_seconds: Some(0.5),
+        preload: Preload::All,
+        ..request(&["5x5", "3x3"])
+    };
+    let text = serde_json::to_string(&request).unwrap();
+    assert_eq!(
+        serde_json::from_str::<GenerateRequest>(&text).unwrap(),
+        request
+    );
+    // What is left out is as by default; what is unknown or cannot be is refused.
+    let few: GenerateRequest = serde_json::from_str(r#"{"windows": ["7x7"], "seed": 3}"#).unwrap();
+    assert_eq!(
+        (few.seed, few.windows[0].to_string()),
+        (3, "7x7".to_owned())
+    );
+    assert_eq!(few.samples, GenerateRequest::default().samples);
+    for wrong in [
+        r#"{"windos": ["7x7"]}"#,
+        r#"{"windows": ["8x8"]}"#,
+        r#"{"method": "best"}"#,
+        r#"{"fixed": [[3, true], [3, false]]}"#,
+    ] {
+        assert!(
+            serde_json::from_str::<GenerateRequest>(wrong).is_err(),
+            "{wrong}"
+        );
+    }
+    let trace = TraceRequest {
+        samples: 2..7,
+        all_latents: true,
+        ..TraceRequest::default()
+    };
+    let text = serde_json::to_string(&trace).unwrap();
+    assert_eq!(serde_json::from_str::<TraceRequest>(&text).unwrap(), trace);
+    let query: QueryRequest = serde_json::from_str(r#"{"latent": 1, "position": 5}"#).unwrap();
+    assert_eq!((query.window, query.top), (None, None));
+}
+
+/// What one request has loaded the next one finds, whichever thread it is on.
+#[test]
+fn many_threads_share_a_session() {
+    let (_folder, session) = session(&SessionOptions::default());
+    let session = Arc::new(session);
+    let all = GenerateRequest {
+        novel: true,
+        preload: Preload::All,
+        ..request(&["5x5", "3x3"])
+    };
+    let alone = session.generate(&all, None, &Unobserved).unwrap();
+    let samples = alone.latents().unwrap();
+    let workers: Vec<_> = (0..4)
+        .map(|_| {
+            let (session, all) = (session.clone(), all.clone());
+            std::thread::spawn(move || {
+                let again = session.generate(&all, None, &Unobserved).unwrap();
+                essence(&again.attempts)
+            })
+        })
+        .collect();
+    for worker in workers {
+        assert_eq!(worker.join().unwrap(), essence(&alone.attempts));
+    }
+    for id in 0..20 {
+        let held = session.index().held_latent(id).unwrap();
+        assert!((0..samples.len()).all(|sample| samples.packed_latent(sample) != held.packed()));
+    }
+}
+
+#[test]
+fn tables_stay_within_the_memory_that_they_may_take() {
+    let (_folder, session) = session(&SessionOptions::default().table_bytes(Some(1)));
+    let all = GenerateRequest {
+        preload: Preload::All,
+        ..request(&["5x5"])
+    };
+    let error = session.generate(&all, None, &Unobserved).unwrap_err();
+    assert!(
+        matches!(error, EngineError::Memory { available: 1, .. }),
+        "{error}"
+    );
+    let auto = GenerateRequest {
+        preload: Preload::Auto,
+        ..all
+    };
+    assert_eq!(
+        session
+            .generate(&auto, None, &Unobserved)
+            .unwrap()
+            .attempts
+            .len(),
+        40
+    );
+}
+
+/// Says 0.5 of everything.
+struct Coin(Window);
+
+impl Interpolator for Coin {
+    fn window(&self) -> Window {
+        self.0
+    }
+
+    fn probabilities(&self, contexts: &Contexts, found: &mut Vec<f32>) {
+        found.clear();
+        found.resize(contexts.len(), 0.5);
+    }
+}
+
+#[test]
+fn what_was_generated_verifies_and_traces_without_a_file_between() {
+    let without: Ids = "3,7..9".parse().unwrap();
+    let (folder, session) = session(&SessionOptions::default().without(without.clone()));
+    let coin = Coin("5x5".parse().unwrap());
+    let network = Network {
+        name: "a coin",
+        network: &coin,
+    };
+    let fallback = GenerateRequest {
+        max_interpolated: Some(9),
+        fixed: FixedBits::prefix([true; 5]),
+        ..request(&["5x5"])
+    };
+    let generated = session
+        .generate(&fallback, Some(network), &Unobserved)
+        .unwrap();
+    let path = folder.path().join("samples.safetensors");
+    generated.write(&path).unwrap();
+    let samples = SampleSet::read(&path).unwrap();
+    assert_eq!(samples.without, without);
+    // A session of the whole index leaves out what they were generated without.
+    let whole = Session::open(session.index().path(), &SessionOptions::default()).unwrap();
+    for session in [&session, &whole] {
+        for brute_force in [false, true] {
+            let request = VerifyRequest {
+                brute_force,
+                ..VerifyRequest::default()
+            };
+            let report = session.verify(&samples, &request, &Unobserved).unwrap();
+            assert!(report.verified, "{report:?}");
+            let bits = report.checked + report.fixed + report.interpolated;
+            assert_eq!(bits, 64 * report.samples as u64);
+        }
+        let request = TraceRequest {
+            samples: 1..4,
+            ..TraceRequest::default()
+        };
+        let tracing = session.tracing(&samples, &request, &Unobserved).unwrap();
+        assert_eq!(tracing.header().unwrap().without.as_deref(), Some("3,7..9"));
+        let mut traced = Vec::new();
+        let summary = tracing.trace(&Unobserved, |sample| {
+            for region in &sample.trace.quilt.regions {
+                assert!(!without.contains(region.latent.into()));
+            }
+            traced.push(sample.sample);
+            Ok(())
+        });
+        assert_eq!((traced, summary.unwrap().samples), (vec![1, 2, 3], 3));
+    }
+    let window = VerifyRequest {
+        window: Some("3x3".parse().unwrap()),
+        ..VerifyRequest::default()
+    };
+    let refused = session.verify(&samples, &window, &Unobserved).unwrap_err();
+    assert!(
+        matches!(
+            refused,
+            EngineError::Request {
+                part: "the window",
+                ..
+            }
+        ),
+        "{refused}"
+    );
+}
+
+#[test]
+fn a_request_that_cannot_be_is_refused_in_the_words_of_its_parts() {
+    let (_folder, session) = session(&SessionOptions::default());
+    let refused = |request: &GenerateRequest| {
+        let error = session.generate(request, None, &Unobserved).unwrap_err();
+        assert!(!error.to_string().contains("--"), "{error}");
+        error
+    };
+    assert!(matches!(
+        refused(&request(&[])),
+        EngineError::WindowNeeded { held, .. } if held == "3x3, 5x5"
+    ));
+    for order in [["3x3", "5x5"], ["5x5", "5x5"]] {
+        let error = refused(&request(&order));
+        assert!(matches!(error, EngineError::WindowOrder { .. }), "{error}");
+    }
+    refused(&request(&["7x7"]));
+    for timeout in [-1.0, f64::NAN, f64::INFINITY] {
+        let request = GenerateRequest {
+            timeout_seconds: Some(timeout),
+            ..request(&["5x5"])
+        };
+        let error = refused(&request);
+        assert!(matches!(
+            error,
+            EngineError::Request {
+                part: "the time limit",
+                ..
+            }
+        ));
+    }
+    refused(&GenerateRequest {
+        temperature: 0.0,
+        ..request(&["5x5"])
+    });
+    refused(&GenerateRequest {
+        samples: 0..1 << 60,
+        ..request(&["5x5"])
+    });
+    let query = |latent, position| QueryRequest {
+        window: Some("3x3".parse().unwrap()),
+        latent,
+        position,
+        top: None,
+    };
+    for wrong in [query(20, 0), query(0, 64)] {
+        assert!(session.query(&wrong, None).is_err());
+    }
+    let other = LatentSet::new(bitquilt::Shape::new(1, 1, 1).unwrap());
+    assert!(session.query(&query(0, 0), Some(&other)).is_err());
+    let report = session.query(&query(4, 30), None).unwrap();
+    assert_eq!(report.n0 + report.n1, report.postings.len() as u64);
+    assert!(report.postings.contains(&(4, 30)));
+}
