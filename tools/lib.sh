@@ -3,7 +3,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 cache="${XDG_CACHE_HOME:-$HOME/.cache}/bitquilt"
-# Outside the clone, so that a second clone does not compile RocksDB again (13 to 60 minutes).
+# Outside the clone, so that a second clone does not compile RocksDB again.
 export CARGO_TARGET_DIR="${CARGO_TARGET_DIR:-$cache/target}"
 mkdir -p "$cache"
 
@@ -83,7 +83,7 @@ setup() {
     fi
   fi
   if ! compgen -G "$CARGO_TARGET_DIR/release/deps/liblibrocksdb_sys-*.rlib" >/dev/null; then
-    say "first build: RocksDB is compiled once, about 15 minutes on 2 idle cores"
+    say "first build: RocksDB is compiled once, with all else about 11 minutes on 2 cores, more on busy ones"
   fi
 }
 
