@@ -258,7 +258,6 @@ fn what_was_generated_verifies_and_traces_without_a_file_between() {
         network: &coin,
     };
     let fallback = GenerateRequest {
-        max_interpolated: Some(9),
         fixed: FixedBits::prefix([true; 5]),
         ..request(&["5x5"])
     };

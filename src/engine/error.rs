@@ -42,11 +42,11 @@ pub enum EngineError {
     },
 
     /// Two parts of a request that exclude each other, or one that lacks another.
-    #[error("{part}: {why}")]
+    #[error("{why}")]
     Request {
         /// The part of the request.
         part: &'static str,
-        /// Why it cannot be, and what to do.
+        /// What was expected, what was found, and what to do.
         why: String,
     },
 

@@ -199,7 +199,7 @@ impl GenerateRequest {
         let timeout = self.timeout_seconds.map(Duration::try_from_secs_f64);
         let timeout = timeout.transpose().map_err(|error| EngineError::Request {
             part: "the time limit",
-            why: format!("{error}: expected a number of seconds"),
+            why: format!("expected a time limit in seconds: {error}"),
         })?;
         Ok(SearchOptions {
             method: self.method,

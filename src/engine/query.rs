@@ -143,7 +143,7 @@ impl Session {
         }
         if self.index.condition() == Condition::Label && set.labels().is_none() {
             return Err(wrong(format!(
-                "hold no labels: expected one for each latent, since contexts of {} are bound to labels",
+                "holds no labels: expected one for each latent, since contexts of {} are bound to labels",
                 self.index.path().display()
             )));
         }

@@ -308,7 +308,7 @@ impl<'a> WindowIndex<'a> {
         let placed = if self.geometry.window().sees_everything() {
             Some("global sees all of a latent")
         } else if self.geometry.is_placed() {
-            Some("the place is part of every context that is anchored to its site")
+            Some("with anchor site the place is part of every context")
         } else if shape.channels() != own.channels() {
             Some("a site keeps its channels")
         } else {
