@@ -1,5 +1,6 @@
 //! What to do about an error, in the words of the command line: the library names things, this the options for them.
 
+use bitquilt::base::OutOfMemory;
 use bitquilt::engine::EngineError;
 use bitquilt::search::SearchError;
 
@@ -11,6 +12,10 @@ pub(super) fn with_advice(error: &anyhow::Error) -> String {
         .find_map(|cause| cause.downcast_ref::<EngineError>());
     if let Some(advice) = of_engine.and_then(advice) {
         return format!("{message}: {advice}");
+    }
+    let memory = error.chain().find_map(|cause| cause.downcast_ref::<OutOfMemory>());
+    if memory.is_some_and(|memory| memory.what.starts_with("updates of")) {
+        return format!("{message}: ask for a smaller --batch, --width or --depth");
     }
     // The operating system's own words, from wherever a file is opened.
     if message.contains("Too many open files") && !message.contains("ulimit") {
