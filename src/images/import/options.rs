@@ -30,7 +30,7 @@ choice! {
         #[strum(message = "[N, H, W], one bit a site")]
         Nhw,
         /// `[N, L, K]`: the sites of a grid in raster order, and the K bits of each.
-        #[strum(message = "[N, L, K], sites in one axis")]
+        #[strum(message = "[N, L, K], the sites of a grid in one axis")]
         Nlk,
         /// `[N, H, W, K]`.
         #[strum(message = "[N, H, W, K]")]
