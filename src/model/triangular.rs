@@ -8,6 +8,7 @@ choice! {
     /// How Eqn 10 is read. With u uniform on (−1, 1), the equation as printed and the sentences below
     /// it ("κ = 2 is the linear triangle, higher κ is more sharply peaked") exclude each other.
     #[derive(Default)]
+    #[non_exhaustive]
     pub enum NoiseForm {
         /// |ε| = σ·(1 − |u|^(1/κ)): what the text says. κ = 1 is uniform, κ = 2 the linear triangle, larger
         /// κ more peaked at 0.

@@ -28,6 +28,7 @@ pub struct Attempt {
 choice! {
     "lowercase",
     /// How a search ended. A samples file has the number of each.
+    #[non_exhaustive]
     pub enum Status {
         /// With a sample.
         Sample = 0,

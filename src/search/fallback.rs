@@ -12,6 +12,7 @@ pub const LEAST_PROBABILITY: f64 = 1.0 / (1 << 20) as f64;
 choice! {
     "kebab-case",
     /// When the network answers.
+    #[non_exhaustive]
     pub enum Policy {
         /// For every bit whose context no window has a match for, instead of a dead end; found bit by bit.
         #[strum(

@@ -8,6 +8,7 @@ choice! {
     "kebab-case",
     /// What a search does at a dead end.
     #[derive(Default)]
+    #[non_exhaustive]
     pub enum Method {
         /// Return to the bit before (the paper).
         #[strum(message = "Return to the bit before")]
@@ -31,6 +32,7 @@ choice! {
     "kebab-case",
     /// When the next smaller window answers for a bit.
     #[derive(Default)]
+    #[non_exhaustive]
     pub enum Backoff {
         /// Where the larger one has no match. Each bit is then supported at the largest window that has a match
         /// for its context; what that window does not support is never taken.

@@ -14,6 +14,7 @@ pub const DIGEST_BYTES: usize = 16;
 choice! {
     "lowercase",
     /// How a window's contexts become keys.
+    #[non_exhaustive]
     pub enum KeyRule {
         /// Class number, then the context's bits.
         #[serde(rename = "exact")]

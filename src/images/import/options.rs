@@ -8,6 +8,7 @@ use crate::latent::Shape;
 choice! {
     "lowercase",
     /// What becomes of the colours of an image. Gray images have one bit a pixel whatever is chosen.
+    #[non_exhaustive]
     pub enum Colour {
         /// Three bits a pixel, K = 3: red, green and blue, each thresholded.
         Rgb,
@@ -25,6 +26,7 @@ choice! {
 choice! {
     "lowercase",
     /// What the axes of an array of codes are, N latents first.
+    #[non_exhaustive]
     pub enum Layout {
         /// `[N, H, W]`: one bit, or one index, a site.
         #[strum(message = "[N, H, W], one bit a site")]
@@ -61,6 +63,7 @@ choice! {
 
 /// What the elements of an array of codes are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Coding {
     /// One bit each: {0, 1} or {−1, +1}.
     #[default]
@@ -83,6 +86,7 @@ pub enum Coding {
 
 /// Where the labels come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Labels {
     /// From the input itself, or for IDX images from the file beside it that is named after it.
     #[default]

@@ -11,6 +11,7 @@ choice! {
     "lowercase",
     /// Which device is asked for.
     #[derive(Default)]
+    #[non_exhaustive]
     pub enum DeviceChoice {
         /// The processor.
         #[strum(message = "The processor")]

@@ -15,6 +15,7 @@ const MOST_DEPTH: usize = 64;
 choice! {
     "lowercase",
     /// Which network gives the next bit's probability.
+    #[non_exhaustive]
     pub enum NetworkKind {
         /// The paper's: one layer over the window, then layers over the site alone (Eqns 11–14).
         Arvm,

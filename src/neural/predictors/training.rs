@@ -25,6 +25,7 @@ choice! {
     "lowercase",
     /// How much each context of the index weighs (ARVM).
     #[derive(Default)]
+    #[non_exhaustive]
     pub enum Weighting {
         /// As often as it occurs: the likelihood of the training latents.
         #[default]
