@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::json;
 
 use super::attempts::{attempt_json, no_sample, summarize};
@@ -16,10 +16,11 @@ use super::ids::WithoutArgs;
 use super::limit::Limit;
 #[cfg(not(feature = "neural"))]
 use super::no_networks::FallbackArgs;
+use super::one_of::one_of;
 use super::preload::PreloadArgs;
 use super::ui::{Ui, check_output};
 use super::{NO, STOPPED, choose_window, grouped, print, print_json};
-use bitquilt::base::{Budget, Observer, memory};
+use bitquilt::base::{Budget, Observer};
 use bitquilt::index::{Index, WindowIndex};
 use bitquilt::latent::{Codec, Shape};
 use bitquilt::picture::GridOptions;
@@ -53,8 +54,8 @@ pub(super) struct GenerateArgs {
     window: Vec<Window>,
 
     /// With several windows, when a smaller one answers
-    #[arg(long, value_enum, default_value_t = BackoffArg::OnNoMatch)]
-    backoff: BackoffArg,
+    #[arg(long, default_value_t, value_parser = one_of::<Backoff>())]
+    backoff: Backoff,
 
     /// How many samples to search for [default: 64; with --all: no limit]
     #[arg(short = 'n', long = "samples", value_name = "N",
@@ -101,8 +102,8 @@ pub(super) struct GenerateArgs {
     temperature: f64,
 
     /// What to do at a dead end
-    #[arg(long, value_enum, default_value_t = MethodArg::Row)]
-    search: MethodArg,
+    #[arg(long, default_value_t, value_parser = one_of::<Method>())]
+    search: Method,
 
     /// Dead ends after which a search gives up, or none
     #[arg(long, value_name = "N|none", default_value = "20000")]
@@ -145,24 +146,6 @@ pub(super) struct GenerateArgs {
     /// Print every attempt as JSON
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum MethodArg {
-    /// Return to the bit before
-    Chronological,
-    /// Return to the latest bit that is responsible
-    Backjump,
-    /// Draw whole rows so that no dead end lies inside one, return to the latest row responsible
-    Row,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum BackoffArg {
-    /// Where the larger one has no match: each bit is supported at the largest that has one
-    OnNoMatch,
-    /// Where a row has no completion otherwise, and only in the columns that kill it
-    OnDeadEnd,
 }
 
 fn parse_seconds(text: &str) -> Result<Duration, String> {
@@ -344,11 +327,7 @@ impl GenerateArgs {
 
     fn options(&self) -> SearchOptions {
         SearchOptions {
-            method: match self.search {
-                MethodArg::Chronological => Method::Chronological,
-                MethodArg::Backjump => Method::Backjump,
-                MethodArg::Row => Method::Row,
-            },
+            method: self.search,
             seed: self.seed,
             max_backtracks: self.max_backtracks.0,
             restart: self.restart.0,
@@ -356,10 +335,7 @@ impl GenerateArgs {
             max_states: self.max_states as usize,
             min_count: self.min_count,
             temperature: self.temperature,
-            backoff: match self.backoff {
-                BackoffArg::OnNoMatch => Backoff::OnNoMatch,
-                BackoffArg::OnDeadEnd => Backoff::OnDeadEnd,
-            },
+            backoff: self.backoff,
         }
     }
 
@@ -413,22 +389,17 @@ fn sample_bytes(shape: Shape) -> u64 {
 
 /// Samples that fit in half of the memory there is.
 fn most_in_memory(shape: Shape) -> u64 {
-    (memory::available_memory() / 2 / sample_bytes(shape)).max(1)
+    (Budget::share(0.5).available() / sample_bytes(shape)).max(1)
 }
 
 /// Refuses a run whose samples would not fit in memory together.
 fn check_memory(samples: u64, shape: Shape) -> anyhow::Result<()> {
     let needed = samples.saturating_mul(sample_bytes(shape));
-    let available = memory::available_memory();
-    if needed > available {
-        anyhow::bail!(
-            "--samples {samples}: needs {} of memory, {} are available: generate fewer at a time, with \
-             another --seed for each run",
-            indicatif::BinaryBytes(needed),
-            indicatif::BinaryBytes(available)
-        );
-    }
-    Ok(())
+    Budget::of_machine()
+        .check(needed, format!("--samples {samples}"))
+        .map_err(|refusal| {
+            anyhow::anyhow!("{refusal}: in several runs, each with a --seed of its own")
+        })
 }
 
 /// `--count`

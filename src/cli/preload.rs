@@ -4,7 +4,7 @@ use clap::{Args, ValueEnum};
 
 use super::build::parse_size;
 use super::ui::Ui;
-use bitquilt::base::{Budget, memory};
+use bitquilt::base::Budget;
 use bitquilt::index::{Resident, WindowIndex};
 
 /// Windows held in memory
@@ -37,7 +37,7 @@ impl PreloadArgs {
         lookups: u64,
         ui: &Ui,
     ) -> anyhow::Result<Vec<Option<Resident>>> {
-        let mut left = self.memory.unwrap_or(memory::available_memory() / 2);
+        let mut left = self.memory.unwrap_or(Budget::share(0.5).available());
         let mut tables = Vec::new();
         for window in windows {
             let needed = Resident::bytes_needed(window.entry());
