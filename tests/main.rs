@@ -63,6 +63,8 @@ mod kill;
 mod labels;
 /// Lies with right checksums are found out.
 mod lies;
+/// Choices and their names.
+mod names;
 /// The networks.
 #[cfg(feature = "neural")]
 mod neural;

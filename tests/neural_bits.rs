@@ -2,6 +2,8 @@
 
 use std::path::Path;
 
+use strum::VariantArray;
+
 use bitquilt::neural::{
     Device, NetworkKind, NeuralError, Numbered, PlainArvm, Predictor, PredictorConfig,
     PredictorData, PredictorRecipe, RunFolder, TrainOptions, Weighting, resume_predictor,
@@ -74,7 +76,7 @@ fn only_the_bits_of_the_window_change_an_answer_and_each_of_them_can() {
         let (_folder, index, ..) = indexed(GRID, &latents, &windows, anchor);
         for (window, kind) in windows
             .iter()
-            .flat_map(|w| NetworkKind::ALL.map(|kind| (w, kind)))
+            .flat_map(|w| NetworkKind::VARIANTS.iter().map(move |kind| (w, *kind)))
         {
             let config = small(kind, &index, window);
             let Ok(network) = Predictor::new(kind, config, 3, Device::CPU) else {
@@ -280,7 +282,7 @@ fn a_training_that_was_stopped_and_resumed_is_the_one_that_was_not() {
     };
     for (window, kind) in ["3x3", "global"]
         .into_iter()
-        .flat_map(|w| NetworkKind::ALL.map(|kind| (w, kind)))
+        .flat_map(|w| NetworkKind::VARIANTS.iter().map(move |kind| (w, *kind)))
     {
         let held = index.window(window.parse().unwrap()).unwrap();
         let data = PredictorData {
@@ -335,7 +337,7 @@ fn bits_are_the_sum_of_the_steps_and_samples_follow_them() {
     let (_folder, index, set, labels) = indexed(GRID, &latents, &["3x3", "global"], Anchor::None);
     for (window, kind) in ["3x3", "global"]
         .into_iter()
-        .flat_map(|w| NetworkKind::ALL.map(|kind| (w, kind)))
+        .flat_map(|w| NetworkKind::VARIANTS.iter().map(move |kind| (w, *kind)))
     {
         let network = Predictor::new(kind, small(kind, &index, window), 4, Device::CPU).unwrap();
         let whole = network.bits(&set, &labels, &Unobserved).unwrap();

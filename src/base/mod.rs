@@ -10,4 +10,5 @@ pub(crate) mod random;
 
 pub use memory::{Budget, OutOfMemory};
 pub use names::UnknownName;
+pub(crate) use names::choice;
 pub use progress::{Observer, Stopped, Unobserved};

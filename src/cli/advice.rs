@@ -13,7 +13,9 @@ pub(super) fn with_advice(error: &anyhow::Error) -> String {
     if let Some(advice) = of_engine.and_then(advice) {
         return format!("{message}: {advice}");
     }
-    let memory = error.chain().find_map(|cause| cause.downcast_ref::<OutOfMemory>());
+    let memory = error
+        .chain()
+        .find_map(|cause| cause.downcast_ref::<OutOfMemory>());
     if memory.is_some_and(|memory| memory.what.starts_with("updates of")) {
         return format!("{message}: ask for a smaller --batch, --width or --depth");
     }

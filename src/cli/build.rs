@@ -8,6 +8,7 @@ use clap::Args;
 use serde_json::json;
 
 use super::ids::IdsArg;
+use super::one_of::one_of;
 use super::ui::Ui;
 use super::{grouped, print, print_json};
 use bitquilt::base::memory;
@@ -36,12 +37,12 @@ pub(super) struct BuildArgs {
     #[arg(short, long = "window", required = true, value_name = "WINDOW")]
     windows: Vec<Window>,
 
-    /// Whether a context is bound to its place: none (it may occur anywhere) or site
-    #[arg(long, default_value = "none", value_name = "ANCHOR")]
+    /// Whether a context is bound to its place
+    #[arg(long, default_value_t, value_name = "ANCHOR", value_parser = one_of::<Anchor>())]
     anchor: Anchor,
 
-    /// What a context is bound to: none, or label (each label has contexts of its own)
-    #[arg(long, default_value = "none", value_name = "CONDITION")]
+    /// What of its latent a context is bound to
+    #[arg(long, default_value_t, value_name = "CONDITION", value_parser = one_of::<Condition>())]
     condition: Condition,
 
     /// Latents to leave out: ids as 3,17,100..200 (100 to 199), or @FILE with one or more on each line, #

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 
 use anyhow::bail;
-use clap::{Args, ValueEnum};
+use clap::Args;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 
 use super::limit::Limit;
 use super::neural::load_predictor;
+use super::one_of::names_of;
 use bitquilt::engine::{GenerateRequest, Network, Session};
 use bitquilt::latent::Shape;
 use bitquilt::neural::{Device, PlainArvm};
@@ -21,7 +23,7 @@ pub(super) struct FallbackArgs {
     fallback: Option<PathBuf>,
 
     /// When the network answers
-    #[arg(long, value_enum, default_value_t = PolicyArg::OnDeadEnd, requires = "fallback")]
+    #[arg(long, default_value = "on-dead-end", value_parser = policy(), requires = "fallback")]
     policy: PolicyArg,
 
     /// Most bits of a sample that the network may answer, or none; a sample that needs more is given up
@@ -34,28 +36,21 @@ pub(super) struct FallbackArgs {
     max_interpolated: Limit,
 }
 
-#[derive(Clone, Copy, ValueEnum)]
-enum PolicyArg {
-    /// Never, as without --fallback
-    Never,
-    /// Where no window has a match, instead of a dead end; bits are then found one by one
-    OnNoMatch,
-    /// When a search without it has proved that there is no sample, or spent its budget
-    OnDeadEnd,
-    /// For every free bit; no window is asked
-    Always,
+/// A policy; none for `never`.
+#[derive(Clone, Copy)]
+struct PolicyArg(Option<Policy>);
+
+fn policy() -> impl TypedValueParser<Value = PolicyArg> {
+    let never = PossibleValue::new("never").help("Never, as without --fallback");
+    let names = std::iter::once(never).chain(names_of::<Policy>(|_| true));
+    // Of the names that are offered, `never` alone is no policy.
+    PossibleValuesParser::new(names).map(|name| PolicyArg(name.parse().ok()))
 }
 
 impl FallbackArgs {
     /// The network on the grid of the samples; `None` where none may answer.
     pub(super) fn load(&self, session: &Session, shape: Shape) -> anyhow::Result<Option<Loaded>> {
-        let policy = match self.policy {
-            PolicyArg::Never => None,
-            PolicyArg::OnNoMatch => Some(Policy::OnNoMatch),
-            PolicyArg::OnDeadEnd => Some(Policy::OnDeadEnd),
-            PolicyArg::Always => Some(Policy::Always),
-        };
-        let (Some(path), Some(policy)) = (&self.fallback, policy) else {
+        let (Some(path), Some(policy)) = (&self.fallback, self.policy.0) else {
             return Ok(None);
         };
         let index = session.index();

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 use serde_json::json;
 
 use super::attempts::{attempt_json, no_sample, summarize};
@@ -16,6 +16,7 @@ use super::ids::WithoutArgs;
 use super::limit::Limit;
 #[cfg(not(feature = "neural"))]
 use super::no_networks::FallbackArgs;
+use super::one_of::one_of;
 use super::preload::PreloadArgs;
 use super::ui::{Ui, check_output};
 use super::{NO, STOPPED, grouped, print, print_json};
@@ -53,8 +54,8 @@ pub(super) struct GenerateArgs {
     window: Vec<Window>,
 
     /// With several windows, when a smaller one answers
-    #[arg(long, value_enum, default_value_t = BackoffArg::OnNoMatch)]
-    backoff: BackoffArg,
+    #[arg(long, default_value_t, value_parser = one_of::<Backoff>())]
+    backoff: Backoff,
 
     /// How many samples to search for [default: 64; with --all: no limit]
     #[arg(short = 'n', long = "samples", value_name = "N",
@@ -110,8 +111,8 @@ pub(super) struct GenerateArgs {
     temperature: f64,
 
     /// What to do at a dead end
-    #[arg(long, value_enum, default_value_t = MethodArg::Row)]
-    search: MethodArg,
+    #[arg(long, default_value_t, value_parser = one_of::<Method>())]
+    search: Method,
 
     /// Dead ends after which a search gives up, or none
     #[arg(long, value_name = "N|none", default_value = "20000")]
@@ -154,24 +155,6 @@ pub(super) struct GenerateArgs {
     /// Print every attempt as JSON
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum MethodArg {
-    /// Return to the bit before
-    Chronological,
-    /// Return to the latest bit that is responsible
-    Backjump,
-    /// Draw whole rows so that no dead end lies inside one, return to the latest row responsible
-    Row,
-}
-
-#[derive(Clone, Copy, ValueEnum)]
-enum BackoffArg {
-    /// Where the larger one has no match: each bit is supported at the largest that has one
-    OnNoMatch,
-    /// Where a row has no completion otherwise, and only in the columns that kill it
-    OnDeadEnd,
 }
 
 fn parse_seconds(text: &str) -> Result<Duration, String> {
@@ -310,15 +293,8 @@ impl GenerateArgs {
             distinct: self.distinct,
             min_count: self.min_count,
             temperature: self.temperature,
-            method: match self.search {
-                MethodArg::Chronological => Method::Chronological,
-                MethodArg::Backjump => Method::Backjump,
-                MethodArg::Row => Method::Row,
-            },
-            backoff: match self.backoff {
-                BackoffArg::OnNoMatch => Backoff::OnNoMatch,
-                BackoffArg::OnDeadEnd => Backoff::OnDeadEnd,
-            },
+            method: self.search,
+            backoff: self.backoff,
             max_backtracks: self.max_backtracks.0,
             restart: self.restart.0,
             timeout_seconds: self.timeout.map(|timeout| timeout.as_secs_f64()),

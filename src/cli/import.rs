@@ -4,9 +4,10 @@ use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
-use clap::ValueEnum;
+use clap::builder::TypedValueParser;
 
 use super::import_options::{ArrayArgs, PixelArgs, labels_of, size};
+use super::one_of::one_of_some;
 use super::ui::{Ui, check_output};
 use super::{print, print_json};
 use bitquilt::images::import::{Colour, ImportOptions, import_spooled};
@@ -70,8 +71,8 @@ pub(crate) struct ImportArgs {
     gray: bool,
 
     /// Colour images: one bit a pixel, from this colour alone
-    #[arg(long, value_enum, value_name = "COLOUR")]
-    channel: Option<ChannelArg>,
+    #[arg(long, value_name = "COLOUR", value_parser = channel())]
+    channel: Option<Colour>,
 
     #[command(flatten)]
     pixels: PixelArgs,
@@ -95,13 +96,6 @@ pub(crate) struct ImportArgs {
     /// Print the result as JSON
     #[arg(long)]
     json: bool,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum ChannelArg {
-    Red,
-    Green,
-    Blue,
 }
 
 /// Runs the verb; 0 when the file is written.
@@ -172,28 +166,28 @@ pub(crate) fn run(args: ImportArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
 
 impl ImportArgs {
     fn options(&self) -> ImportOptions {
-        let channel = self.channel.map(|channel| match channel {
-            ChannelArg::Red => Colour::Red,
-            ChannelArg::Green => Colour::Green,
-            ChannelArg::Blue => Colour::Blue,
-        });
         ImportOptions {
             threshold: self.threshold,
             resize: self.resize,
             colour: if self.gray {
                 Some(Colour::Gray)
             } else {
-                channel
+                self.channel
             },
             background: self.pixels.background,
             transpose: self.pixels.transpose,
-            layout: self.arrays.layout(),
+            layout: self.arrays.layout,
             grid: self.arrays.grid,
             coding: self.arrays.coding(),
             array: self.arrays.array.clone(),
             labels: labels_of(self.labels.as_deref(), self.no_labels),
         }
     }
+}
+
+/// One of the three colours of a pixel.
+fn channel() -> impl TypedValueParser<Value = Colour> {
+    one_of_some(|colour| matches!(colour, Colour::Red | Colour::Green | Colour::Blue))
 }
 
 fn threshold(text: &str) -> Result<f32, String> {

@@ -2,8 +2,9 @@
 
 use std::path::Path;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
+use super::one_of::one_of;
 use bitquilt::images::import::{BitOrder, Coding, Labels, Layout};
 use bitquilt::latent::Shape;
 
@@ -23,8 +24,8 @@ pub(crate) struct PixelArgs {
 #[derive(Debug, Args)]
 pub(crate) struct ArrayArgs {
     /// Codes of three or four axes: what these are; the wrong one gives garbage
-    #[arg(long, value_enum, value_name = "LAYOUT")]
-    layout: Option<LayoutArg>,
+    #[arg(long, value_name = "LAYOUT", value_parser = one_of::<Layout>())]
+    pub(super) layout: Option<Layout>,
 
     /// Codes whose sites are one axis, [N,L,K] or [N,L]: the grid that they are, H*W = L
     #[arg(long, value_name = "HxW", value_parser = grid)]
@@ -42,15 +43,15 @@ pub(crate) struct ArrayArgs {
     #[arg(long, requires = "index_bits")]
     lsb_first: bool,
 
-    /// Codes: rows of bytes, as numpy.packbits makes them: big, its default, or little, its bitorder
+    /// Codes: rows of bytes, as numpy.packbits makes them with this bitorder; its default is big
     #[arg(
         long,
-        value_enum,
         value_name = "ORDER",
+        value_parser = one_of::<BitOrder>(),
         requires = "shape",
         conflicts_with = "index_bits"
     )]
-    packed: Option<PackedArg>,
+    packed: Option<BitOrder>,
 
     /// --packed: the shape of each latent, whose bits were packed with channels innermost
     #[arg(long, value_name = "HxWxK", requires = "packed")]
@@ -61,37 +62,7 @@ pub(crate) struct ArrayArgs {
     pub(super) array: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum LayoutArg {
-    /// [N, H, W], one bit a site
-    Nhw,
-    /// [N, L, K], with --grid
-    Nlk,
-    /// [N, H, W, K]
-    Nhwc,
-    /// [N, K, H, W]
-    Nchw,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum PackedArg {
-    /// The lowest bit of a byte is the first
-    Little,
-    /// The highest bit of a byte is the first
-    Big,
-}
-
 impl ArrayArgs {
-    /// What the axes are said to be.
-    pub(super) fn layout(&self) -> Option<Layout> {
-        self.layout.map(|layout| match layout {
-            LayoutArg::Nhw => Layout::Nhw,
-            LayoutArg::Nlk => Layout::Nlk,
-            LayoutArg::Nhwc => Layout::Nhwc,
-            LayoutArg::Nchw => Layout::Nchw,
-        })
-    }
-
     /// What the elements are said to be.
     pub(super) fn coding(&self) -> Option<Coding> {
         if let Some(bits) = self.index_bits {
@@ -102,10 +73,7 @@ impl ArrayArgs {
             };
             return Some(Coding::Indices { bits, order });
         }
-        let order = match self.packed? {
-            PackedArg::Little => BitOrder::LsbFirst,
-            PackedArg::Big => BitOrder::MsbFirst,
-        };
+        let order = self.packed?;
         self.shape.map(|shape| Coding::Packed { order, shape })
     }
 }

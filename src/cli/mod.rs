@@ -31,6 +31,7 @@ mod limit;
 mod neural;
 #[cfg(not(feature = "neural"))]
 mod no_networks;
+mod one_of;
 mod preload;
 mod query;
 mod shell;

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use clap::Args;
 
 use super::import_options::PixelArgs;
+use super::one_of::one_of;
 use super::ui::Ui;
 use bitquilt::base::Budget;
 use bitquilt::base::Observer;
@@ -19,8 +20,8 @@ use bitquilt::window::Condition;
 /// Where a network runs
 #[derive(Debug, Args)]
 pub(crate) struct DeviceArgs {
-    /// Where to run: cpu, cuda, or auto, which takes a GPU where there is one
-    #[arg(long, default_value = "auto", value_name = "DEVICE")]
+    /// Where to run
+    #[arg(long, default_value_t, value_name = "DEVICE", value_parser = one_of::<DeviceChoice>())]
     device: DeviceChoice,
 }
 

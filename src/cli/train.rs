@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use clap::{Args, Subcommand};
 
 use super::neural::{DeviceArgs, ImagesArgs, tell_notes};
+use super::one_of::one_of;
 use super::train_bits::BitsArgs;
 use super::training_run::{RunArgs, check_run, fields, refuse_changes, report, set, start};
 use super::ui::Ui;
@@ -71,8 +72,8 @@ struct BlaeArgs {
     #[arg(long, value_name = "HxWxK", required_unless_present = "resume")]
     latent: Option<Shape>,
 
-    /// How numbers become bits: blae (tanh and noise), lfq or bsq [default: blae]
-    #[arg(long, value_name = "NAME")]
+    /// How numbers become bits [default: blae]
+    #[arg(long, value_name = "NAME", value_parser = one_of::<Quantizer>())]
     quantizer: Option<Quantizer>,
 
     /// Strength of the noise, sigma; up to 1 the noise of a bit never reaches the other value [default: 1]
@@ -83,9 +84,8 @@ struct BlaeArgs {
     #[arg(long, value_name = "K")]
     kappa: Option<f64>,
 
-    /// How Eqn 10 is read: printed (as it stands, weight at the edges) or peaked (as its text says)
-    /// [default: peaked]
-    #[arg(long, value_name = "FORM")]
+    /// How Eqn 10 is read [default: peaked]
+    #[arg(long, value_name = "FORM", value_parser = one_of::<NoiseForm>())]
     noise_form: Option<NoiseForm>,
 
     /// blae: slope of the activation once trained, from 1 and late; the steeper, the more binary [default: 3000]

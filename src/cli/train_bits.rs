@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use clap::{Args, ValueEnum};
+use clap::Args;
 
 use super::ids::WithoutArgs;
 use super::neural::{DeviceArgs, NumberedSet};
+use super::one_of::one_of;
 use super::training_run::{RunArgs, check_run, fields, refuse_changes, report, set, start};
 use super::ui::Ui;
 use bitquilt::engine::SessionOptions;
@@ -63,9 +64,9 @@ pub(super) struct BitsArgs {
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
 
-    /// arvm: how much a context weighs: as often as it occurs, or every distinct one alike [default: count]
-    #[arg(long, value_enum)]
-    weight: Option<WeightArg>,
+    /// arvm: how much a context weighs [default: count]
+    #[arg(long, value_parser = one_of::<Weighting>())]
+    weight: Option<Weighting>,
 
     /// Probability with which each bit that the network sees is flipped: against mistakes that add up when it
     /// samples alone [default: 0]
@@ -80,14 +81,6 @@ pub(super) struct BitsArgs {
 
     #[command(flatten)]
     run: RunArgs,
-}
-
-#[derive(Clone, Copy, Debug, ValueEnum)]
-enum WeightArg {
-    /// As often as it occurs
-    Count,
-    /// Every distinct context alike
-    Distinct,
 }
 
 type Run = (PredictorConfig, PredictorRecipe, TrainOptions);
@@ -165,11 +158,7 @@ impl BitsArgs {
         set(&mut config.depth, self.depth);
         set(&mut recipe.batch, self.batch);
         set(&mut recipe.flip, self.flip);
-        let weighting = self.weight.map(|weight| match weight {
-            WeightArg::Count => Weighting::Count,
-            WeightArg::Distinct => Weighting::Distinct,
-        });
-        set(&mut recipe.weighting, weighting);
+        set(&mut recipe.weighting, self.weight);
         set(&mut options.steps, self.steps);
         self.run.change(options);
     }

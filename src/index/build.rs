@@ -57,6 +57,7 @@ impl BuildOptions {
 
 /// What a build did.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct BuildReport {
     /// The manifest of the finished index.
     pub manifest: Manifest,
@@ -66,6 +67,7 @@ pub struct BuildReport {
 
 /// What one window of a build took.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct WindowReport {
     /// Time from the first context to the last synced file.
     pub elapsed: Duration,

@@ -153,6 +153,7 @@ impl Source {
 
 /// One file of the database, with its checksum.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
 pub struct FileEntry {
     /// Path below the index folder.
     pub name: String,

@@ -17,6 +17,7 @@ pub type Bits = BitSlice<u8, Lsb0>;
 /// How the bits of a latent become an image.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(from = "String", into = "String")]
+#[non_exhaustive]
 pub enum Codec {
     /// Each bit is a pixel of an image that was thresholded: 1 channel is black and white, 3 are
     /// red, green and blue.

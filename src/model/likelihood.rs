@@ -12,6 +12,7 @@ use crate::window::{ContextKey, Frame, Geometry, Given};
 
 /// How the counts of several windows become one probability.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Smoothing {
     /// (n₁ + ½) / (n + 1) at the largest window that has a match, ½ where none has: the estimator of
     /// Krichevsky and Trofimov (1981).

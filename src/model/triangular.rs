@@ -1,44 +1,23 @@
 //! The generalized triangular distribution Tri(σ, κ) of Eqn 10, in closed form: what the noise of a
 //! BL-AE does to codes at ±1, without sampling.
 
-use std::fmt;
-use std::str::FromStr;
+use crate::base::choice;
 
-use serde::{Deserialize, Serialize};
-
-/// How Eqn 10 is read. With u uniform on (−1, 1), the equation as printed and the sentences below
-/// it ("κ = 2 is the linear triangle, higher κ is more sharply peaked") exclude each other.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum NoiseForm {
-    /// |ε| = σ·(1 − |u|^(1/κ)): what the text says. κ = 1 is uniform, κ = 2 the linear triangle, larger
-    /// κ more peaked at 0.
-    #[default]
-    Peaked,
-    /// |ε| = σ·(1 − |u|^κ): what the equation says. κ = 1 is uniform; larger κ moves the weight to ±σ.
-    Printed,
-}
-
-impl fmt::Display for NoiseForm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Peaked => "peaked",
-            Self::Printed => "printed",
-        })
-    }
-}
-
-impl FromStr for NoiseForm {
-    type Err = NoiseError;
-
-    fn from_str(text: &str) -> Result<Self, NoiseError> {
-        match text {
-            "peaked" => Ok(Self::Peaked),
-            "printed" => Ok(Self::Printed),
-            _ => Err(NoiseError::Form {
-                found: text.to_owned(),
-            }),
-        }
+choice! {
+    "lowercase",
+    /// How Eqn 10 is read. With u uniform on (−1, 1), the equation as printed and the sentences below
+    /// it ("κ = 2 is the linear triangle, higher κ is more sharply peaked") exclude each other.
+    #[derive(Default)]
+    #[non_exhaustive]
+    pub enum NoiseForm {
+        /// |ε| = σ·(1 − |u|^(1/κ)): what the text says. κ = 1 is uniform, κ = 2 the linear triangle, larger
+        /// κ more peaked at 0.
+        #[default]
+        #[strum(message = "As its text says, most weight in the middle")]
+        Peaked,
+        /// |ε| = σ·(1 − |u|^κ): what the equation says. κ = 1 is uniform; larger κ moves the weight to ±σ.
+        #[strum(message = "As it stands, weight at the edges")]
+        Printed,
     }
 }
 
@@ -53,12 +32,6 @@ pub enum NoiseError {
         name: &'static str,
         /// What was given.
         found: f64,
-    },
-    /// A text that is no form.
-    #[error("expected a noise form, peaked or printed, found '{found}'")]
-    Form {
-        /// What was given.
-        found: String,
     },
 }
 

@@ -37,6 +37,7 @@ pub struct Neighbour {
 
 /// What is known of the training latents around a latent.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Neighbours {
     /// The nearest, nearest first, lowest id first among equals.
     pub nearest: Vec<Neighbour>,

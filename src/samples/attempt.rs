@@ -1,7 +1,8 @@
 //! How the search for one sample went, as a samples file has it.
 
-use std::fmt;
 use std::time::Duration;
+
+use crate::base::choice;
 
 /// In [`Attempt::answered`], a bit that the network answered.
 pub const INTERPOLATED: u8 = u8::MAX - 1;
@@ -24,52 +25,34 @@ pub struct Attempt {
     pub answered: Vec<Option<u8>>,
 }
 
-/// How a search ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Status {
-    /// With a sample.
-    Sample,
-    /// With a proof that there is none (or no further one).
-    NoneExists,
-    /// With its budget of backtracks or time spent.
-    BudgetSpent,
-    /// Because it was told to stop.
-    Stopped,
-    /// With more bits to be answered by the network than it may.
-    CapReached,
-}
-
-impl Status {
-    /// Every status, in the order of its number in a samples file.
-    pub const ALL: [Self; 5] = [
-        Self::Sample,
-        Self::NoneExists,
-        Self::BudgetSpent,
-        Self::Stopped,
-        Self::CapReached,
-    ];
-
-    /// Its number in a samples file: its place in [`Status::ALL`].
-    pub fn number(self) -> u64 {
-        match self {
-            Self::Sample => 0,
-            Self::NoneExists => 1,
-            Self::BudgetSpent => 2,
-            Self::Stopped => 3,
-            Self::CapReached => 4,
-        }
+choice! {
+    "lowercase",
+    /// How a search ended. A samples file has the number of each.
+    #[non_exhaustive]
+    pub enum Status {
+        /// With a sample.
+        Sample = 0,
+        /// With a proof that there is none (or no further one).
+        #[serde(rename = "none exists")]
+        #[strum(serialize = "none exists")]
+        NoneExists = 1,
+        /// With its budget of backtracks or time spent.
+        #[serde(rename = "budget spent")]
+        #[strum(serialize = "budget spent")]
+        BudgetSpent = 2,
+        /// Because it was told to stop.
+        Stopped = 3,
+        /// With more bits to be answered by the network than it may.
+        #[serde(rename = "cap reached")]
+        #[strum(serialize = "cap reached")]
+        CapReached = 4,
     }
 }
 
-impl fmt::Display for Status {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Sample => "sample",
-            Self::NoneExists => "none exists",
-            Self::BudgetSpent => "budget spent",
-            Self::Stopped => "stopped",
-            Self::CapReached => "cap reached",
-        })
+impl Status {
+    /// Its number in a samples file.
+    pub fn number(self) -> u64 {
+        self as u64
     }
 }
 
@@ -100,11 +83,13 @@ pub fn totals(attempts: &[Attempt]) -> Counters {
 
 #[cfg(test)]
 mod tests {
+    use strum::VariantArray;
+
     use super::Status;
 
     #[test]
     fn a_status_has_its_place_as_its_number() {
-        for (place, status) in Status::ALL.into_iter().enumerate() {
+        for (place, status) in Status::VARIANTS.iter().enumerate() {
             assert_eq!(status.number(), place as u64);
         }
     }

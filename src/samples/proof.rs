@@ -25,6 +25,7 @@ pub struct Unsupported {
 
 /// What a verification of samples saw.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct SupportReport {
     /// Bits that were checked.
     pub checked: u64,

@@ -23,6 +23,7 @@ use crate::window::Frame;
 
 /// How many samples there are.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Count {
     /// The number, or that of those counted so far.
     pub samples: BigUint,

@@ -1,10 +1,7 @@
 //! Where no window has an answer, and the user allows it: a network's.
 
-use std::fmt;
-
-use serde::{Deserialize, Serialize};
-
 use super::SearchError;
+use crate::base::choice;
 use crate::window::Interpolator;
 use crate::window::{Contexts, Frame, Geometry};
 
@@ -12,26 +9,25 @@ use crate::window::{Contexts, Frame, Geometry};
 /// never a dead end.
 pub const LEAST_PROBABILITY: f64 = 1.0 / (1 << 20) as f64;
 
-/// When the network answers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Policy {
-    /// For every bit whose context no window has a match for, instead of a dead end; found bit by bit.
-    OnNoMatch,
-    /// When a search without it has proved that no sample exists, or spent its budget: then one that lets it in
-    /// where a row would be dead otherwise, one column at a time.
-    OnDeadEnd,
-    /// For every free bit; no window is asked.
-    Always,
-}
-
-impl fmt::Display for Policy {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::OnNoMatch => "on-no-match",
-            Self::OnDeadEnd => "on-dead-end",
-            Self::Always => "always",
-        })
+choice! {
+    "kebab-case",
+    /// When the network answers.
+    #[non_exhaustive]
+    pub enum Policy {
+        /// For every bit whose context no window has a match for, instead of a dead end; found bit by bit.
+        #[strum(
+            message = "Where no window has a match, instead of a dead end; bits are then found one by one"
+        )]
+        OnNoMatch,
+        /// When a search without it has proved that no sample exists, or spent its budget: then one that lets it in
+        /// where a row would be dead otherwise, one column at a time.
+        #[strum(
+            message = "When a search without it has proved that there is no sample, or spent its budget"
+        )]
+        OnDeadEnd,
+        /// For every free bit; no window is asked.
+        #[strum(message = "For every free bit; no window is asked")]
+        Always,
     }
 }
 

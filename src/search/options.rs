@@ -1,56 +1,53 @@
 //! What a search is asked for, and how it ended.
 
-use std::fmt;
 use std::time::Duration;
 
-use serde::{Deserialize, Serialize};
+use crate::base::choice;
 
-/// What a search does at a dead end.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Method {
-    /// Return to the bit before (the paper).
-    Chronological,
-    /// Return to the latest bit that is responsible: conflict-directed backjumping (Prosser 1993). A
-    /// dead end blames the bits of its context and no others, and the bit it returns to inherits the
-    /// blame.
-    Backjump,
-    /// Draw whole rows from their exact conditional distribution, so that no dead end lies inside one,
-    /// and backtrack over rows.
-    #[default]
-    Row,
-}
-
-impl fmt::Display for Method {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Chronological => "chronological",
-            Self::Backjump => "backjump",
-            Self::Row => "row",
-        })
+choice! {
+    "kebab-case",
+    /// What a search does at a dead end.
+    #[derive(Default)]
+    #[non_exhaustive]
+    pub enum Method {
+        /// Return to the bit before (the paper).
+        #[strum(message = "Return to the bit before")]
+        Chronological,
+        /// Return to the latest bit that is responsible: conflict-directed backjumping (Prosser 1993). A
+        /// dead end blames the bits of its context and no others, and the bit it returns to inherits the
+        /// blame.
+        #[strum(message = "Return to the latest bit that is responsible")]
+        Backjump,
+        /// Draw whole rows from their exact conditional distribution, so that no dead end lies inside one,
+        /// and backtrack over rows.
+        #[default]
+        #[strum(
+            message = "Draw whole rows so that no dead end lies inside one, return to the latest row responsible"
+        )]
+        Row,
     }
 }
 
-/// When the next smaller window answers for a bit.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Backoff {
-    /// Where the larger one has no match. Each bit is then supported at the largest window that has a match
-    /// for its context; what that window does not support is never taken.
-    #[default]
-    OnNoMatch,
-    /// Where a row would be dead otherwise, in the columns that kill it and nowhere else. Each bit is then
-    /// supported at the largest window, except in intervals through which it leaves no way; rows above are
-    /// not changed to avoid a smaller window. For [`Method::Row`] only.
-    OnDeadEnd,
-}
-
-impl fmt::Display for Backoff {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::OnNoMatch => "on-no-match",
-            Self::OnDeadEnd => "on-dead-end",
-        })
+choice! {
+    "kebab-case",
+    /// When the next smaller window answers for a bit.
+    #[derive(Default)]
+    #[non_exhaustive]
+    pub enum Backoff {
+        /// Where the larger one has no match. Each bit is then supported at the largest window that has a match
+        /// for its context; what that window does not support is never taken.
+        #[default]
+        #[strum(
+            message = "Where the larger one has no match: each bit is supported at the largest that has one"
+        )]
+        OnNoMatch,
+        /// Where a row would be dead otherwise, in the columns that kill it and nowhere else. Each bit is then
+        /// supported at the largest window, except in intervals through which it leaves no way; rows above are
+        /// not changed to avoid a smaller window. For [`Method::Row`] only.
+        #[strum(
+            message = "Where a row has no completion otherwise, and only in the columns that kill it"
+        )]
+        OnDeadEnd,
     }
 }
 

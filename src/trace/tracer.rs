@@ -40,6 +40,7 @@ impl Default for TraceOptions {
 
 /// Where one sample comes from.
 #[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub struct Trace {
     /// What the index says of each bit.
     pub support: Support,

@@ -7,7 +7,7 @@ use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::WindowError;
-use crate::base::UnknownName;
+use crate::base::choice;
 use crate::latent::Shape;
 
 /// The geometry of a context: which earlier bits it selects.
@@ -122,70 +122,34 @@ impl<'de> Deserialize<'de> for Window {
     }
 }
 
-/// Whether the absolute site is part of the context.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    Hash,
-    Serialize,
-    Deserialize,
-    strum::Display,
-    strum::EnumMessage,
-    strum::EnumString,
-    strum::VariantArray,
-    strum::VariantNames,
-)]
-#[serde(rename_all = "lowercase")]
-#[strum(
-    serialize_all = "lowercase",
-    parse_err_ty = UnknownName,
-    parse_err_fn = UnknownName::of::<Anchor>
-)]
-pub enum Anchor {
-    /// Translation-invariant, as in the paper's worked example.
-    #[default]
-    #[strum(message = "A context may occur anywhere")]
-    None,
-    /// (row, col) is part of the key.
-    #[strum(message = "A context is bound to its row and column")]
-    Site,
+choice! {
+    "lowercase",
+    /// Whether the absolute site is part of the context.
+    #[derive(Default)]
+    pub enum Anchor {
+        /// Translation-invariant, as in the paper's worked example.
+        #[default]
+        #[strum(message = "A context may occur anywhere")]
+        None,
+        /// (row, col) is part of the key.
+        #[strum(message = "A context is bound to its row and column")]
+        Site,
+    }
 }
 
-/// Whether the latent's label is part of the context.
-#[derive(
-    Clone,
-    Copy,
-    Debug,
-    Default,
-    PartialEq,
-    Eq,
-    Hash,
-    Serialize,
-    Deserialize,
-    strum::Display,
-    strum::EnumMessage,
-    strum::EnumString,
-    strum::VariantArray,
-    strum::VariantNames,
-)]
-#[serde(rename_all = "lowercase")]
-#[strum(
-    serialize_all = "lowercase",
-    parse_err_ty = UnknownName,
-    parse_err_fn = UnknownName::of::<Condition>
-)]
-pub enum Condition {
-    /// Contexts of all latents are the same, as in the paper.
-    #[default]
-    #[strum(message = "Contexts of all latents are the same")]
-    None,
-    /// The label is part of the key.
-    #[strum(message = "Each label has contexts of its own")]
-    Label,
+choice! {
+    "lowercase",
+    /// Whether the latent's label is part of the context.
+    #[derive(Default)]
+    pub enum Condition {
+        /// Contexts of all latents are the same, as in the paper.
+        #[default]
+        #[strum(message = "Contexts of all latents are the same")]
+        None,
+        /// The label is part of the key.
+        #[strum(message = "Each label has contexts of its own")]
+        Label,
+    }
 }
 
 #[cfg(test)]

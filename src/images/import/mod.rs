@@ -56,6 +56,7 @@ use spool::Spooled;
 
 /// A latent set and what the importer has to say about it.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Imported {
     /// At least one latent, with codec, source and labels.
     pub set: LatentSet,

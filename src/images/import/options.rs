@@ -2,47 +2,68 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::base::choice;
 use crate::latent::Shape;
 
-/// What becomes of the colours of an image. Gray images have one bit a pixel whatever is chosen.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Colour {
-    /// Three bits a pixel, K = 3: red, green and blue, each thresholded.
-    Rgb,
-    /// One bit a pixel: the luma (Rec. 709 weights), thresholded.
-    Gray,
-    /// One bit a pixel: the red value, thresholded.
-    Red,
-    /// One bit a pixel: the green value, thresholded.
-    Green,
-    /// One bit a pixel: the blue value, thresholded.
-    Blue,
+choice! {
+    "lowercase",
+    /// What becomes of the colours of an image. Gray images have one bit a pixel whatever is chosen.
+    #[non_exhaustive]
+    pub enum Colour {
+        /// Three bits a pixel, K = 3: red, green and blue, each thresholded.
+        Rgb,
+        /// One bit a pixel: the luma (Rec. 709 weights), thresholded.
+        Gray,
+        /// One bit a pixel: the red value, thresholded.
+        Red,
+        /// One bit a pixel: the green value, thresholded.
+        Green,
+        /// One bit a pixel: the blue value, thresholded.
+        Blue,
+    }
 }
 
-/// What the axes of an array of codes are, N latents first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Layout {
-    /// `[N, H, W]`: one bit, or one index, a site.
-    Nhw,
-    /// `[N, L, K]`: the sites of a grid in raster order, and the K bits of each.
-    Nlk,
-    /// `[N, H, W, K]`.
-    Nhwc,
-    /// `[N, K, H, W]`.
-    Nchw,
+choice! {
+    "lowercase",
+    /// What the axes of an array of codes are, N latents first.
+    #[non_exhaustive]
+    pub enum Layout {
+        /// `[N, H, W]`: one bit, or one index, a site.
+        #[strum(message = "[N, H, W], one bit a site")]
+        Nhw,
+        /// `[N, L, K]`: the sites of a grid in raster order, and the K bits of each.
+        #[strum(message = "[N, L, K], the sites of a grid in one axis")]
+        Nlk,
+        /// `[N, H, W, K]`.
+        #[strum(message = "[N, H, W, K]")]
+        Nhwc,
+        /// `[N, K, H, W]`.
+        #[strum(message = "[N, K, H, W]")]
+        Nchw,
+    }
 }
 
-/// Which bit of an integer or of a byte comes first.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BitOrder {
-    /// The highest: `numpy.packbits` where nothing else is said; LFQ in vector-quantize-pytorch, BSQ.
-    MsbFirst,
-    /// The lowest: `numpy.packbits(bitorder="little")`; LFQ in Open-MAGVIT2 and MaskBit.
-    LsbFirst,
+choice! {
+    "lowercase",
+    /// Which bit of an integer or of a byte comes first. The names are those of numpy's `bitorder`.
+    pub enum BitOrder {
+        /// The highest: `numpy.packbits` where nothing else is said; LFQ in vector-quantize-pytorch, BSQ.
+        #[serde(rename = "big")]
+        #[strum(serialize = "big", message = "The highest bit of a byte is the first")]
+        MsbFirst,
+        /// The lowest: `numpy.packbits(bitorder="little")`; LFQ in Open-MAGVIT2 and MaskBit.
+        #[serde(rename = "little")]
+        #[strum(
+            serialize = "little",
+            message = "The lowest bit of a byte is the first"
+        )]
+        LsbFirst,
+    }
 }
 
 /// What the elements of an array of codes are.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Coding {
     /// One bit each: {0, 1} or {−1, +1}.
     #[default]
@@ -65,6 +86,7 @@ pub enum Coding {
 
 /// Where the labels come from.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Labels {
     /// From the input itself, or for IDX images from the file beside it that is named after it.
     #[default]

@@ -1,49 +1,27 @@
 //! From the numbers of an encoder to bits: the paper's bounded activation with noise, and the two
 //! straight-through quantizers that everyone else uses, on the same networks.
 
-use std::fmt;
-use std::str::FromStr;
-
-use serde::{Deserialize, Serialize};
 use tch::{Kind, Tensor};
 
-use crate::neural::NeuralError;
+use crate::base::choice;
 
-/// How an encoder's numbers become bits. The bit is always the sign.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Quantizer {
-    /// ψ = tanh, noise added in training (Eqn 8), rounded at its end; one loss.
-    #[default]
-    Blae,
-    /// Lookup-free quantization (Yu et al. 2024, arXiv 2310.05737): sign with a straight-through
-    /// gradient, commitment and entropy terms.
-    Lfq,
-    /// Binary spherical quantization (Zhao et al. 2024, arXiv 2406.07548): the K numbers of a site on
-    /// the unit sphere, sign / √K with a straight-through gradient, entropy terms.
-    Bsq,
-}
-
-impl fmt::Display for Quantizer {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Blae => "blae",
-            Self::Lfq => "lfq",
-            Self::Bsq => "bsq",
-        })
-    }
-}
-
-impl FromStr for Quantizer {
-    type Err = NeuralError;
-
-    fn from_str(text: &str) -> Result<Self, NeuralError> {
-        match text {
-            "blae" => Ok(Self::Blae),
-            "lfq" => Ok(Self::Lfq),
-            "bsq" => Ok(Self::Bsq),
-            _ => Err(NeuralError::setting("a quantizer: blae, lfq or bsq", text)),
-        }
+choice! {
+    "lowercase",
+    /// How an encoder's numbers become bits. The bit is always the sign.
+    #[derive(Default)]
+    pub enum Quantizer {
+        /// ψ = tanh, noise added in training (Eqn 8), rounded at its end; one loss.
+        #[default]
+        #[strum(message = "Tanh, with noise in training")]
+        Blae,
+        /// Lookup-free quantization (Yu et al. 2024, arXiv 2310.05737): sign with a straight-through
+        /// gradient, commitment and entropy terms.
+        #[strum(message = "Lookup-free: the sign, with a straight-through gradient")]
+        Lfq,
+        /// Binary spherical quantization (Zhao et al. 2024, arXiv 2406.07548): the K numbers of a site on
+        /// the unit sphere, sign / √K with a straight-through gradient, entropy terms.
+        #[strum(message = "Binary spherical: the sign of numbers on the unit sphere")]
+        Bsq,
     }
 }
 

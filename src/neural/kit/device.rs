@@ -2,33 +2,27 @@
 
 use std::fmt;
 use std::path::Path;
-use std::str::FromStr;
 use std::sync::OnceLock;
 
+use crate::base::choice;
 use crate::neural::NeuralError;
 
-/// Which device is asked for.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum DeviceChoice {
-    /// The processor.
-    Cpu,
-    /// The first GPU, or an error where there is none.
-    Cuda,
-    /// The first GPU where there is one, else the processor.
-    #[default]
-    Auto,
-}
-
-impl FromStr for DeviceChoice {
-    type Err = NeuralError;
-
-    fn from_str(text: &str) -> Result<Self, NeuralError> {
-        match text {
-            "cpu" => Ok(Self::Cpu),
-            "cuda" => Ok(Self::Cuda),
-            "auto" => Ok(Self::Auto),
-            _ => Err(NeuralError::setting("a device: cpu, cuda or auto", text)),
-        }
+choice! {
+    "lowercase",
+    /// Which device is asked for.
+    #[derive(Default)]
+    #[non_exhaustive]
+    pub enum DeviceChoice {
+        /// The processor.
+        #[strum(message = "The processor")]
+        Cpu,
+        /// The first GPU, or an error where there is none.
+        #[strum(message = "The first GPU, or an error where there is none")]
+        Cuda,
+        /// The first GPU where there is one, else the processor.
+        #[default]
+        #[strum(message = "The first GPU where there is one, else the processor")]
+        Auto,
     }
 }
 

@@ -122,6 +122,7 @@ impl Batches {
 
 /// How a training ended.
 #[derive(Clone, Debug)]
+#[non_exhaustive]
 pub struct Outcome {
     /// Updates done in all.
     pub step: u64,

@@ -1,9 +1,8 @@
 //! For which index, window and grid a network over bits is made, and of what size.
 
-use std::fmt;
-
 use serde::{Deserialize, Serialize};
 
+use crate::base::choice;
 use crate::index::Index;
 use crate::latent::Shape;
 use crate::neural::NeuralError;
@@ -13,34 +12,24 @@ use crate::window::{Anchor, Geometry, Window, WindowError};
 const MOST_WIDTH: usize = 4096;
 const MOST_DEPTH: usize = 64;
 
-/// Which network gives the next bit's probability.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum NetworkKind {
-    /// The paper's: one layer over the window, then layers over the site alone (Eqns 11–14).
-    Arvm,
-    /// Gated PixelCNN (van den Oord et al. 2016, arXiv 1606.05328).
-    PixelCnn,
-    /// A causal transformer over sites.
-    Transformer,
-}
-
-impl NetworkKind {
-    /// Every kind.
-    pub const ALL: [Self; 3] = [Self::Arvm, Self::PixelCnn, Self::Transformer];
-
-    /// As checkpoints and the command line have it.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Arvm => "arvm",
-            Self::PixelCnn => "pixelcnn",
-            Self::Transformer => "transformer",
-        }
+choice! {
+    "lowercase",
+    /// Which network gives the next bit's probability.
+    #[non_exhaustive]
+    pub enum NetworkKind {
+        /// The paper's: one layer over the window, then layers over the site alone (Eqns 11–14).
+        Arvm,
+        /// Gated PixelCNN (van den Oord et al. 2016, arXiv 1606.05328).
+        PixelCnn,
+        /// A causal transformer over sites.
+        Transformer,
     }
 }
 
-impl fmt::Display for NetworkKind {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.name())
+impl NetworkKind {
+    /// As checkpoints and the command line have it.
+    pub fn name(self) -> &'static str {
+        self.into()
     }
 }
 

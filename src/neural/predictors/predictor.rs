@@ -3,6 +3,7 @@
 use std::ops::Range;
 use std::path::Path;
 
+use strum::VariantNames;
 use tch::{Kind, Tensor, no_grad_guard};
 
 use super::arvm::Arvm;
@@ -58,8 +59,10 @@ impl Predictor {
     /// # Errors
     /// [`NeuralError::Checkpoint`], naming the file, what was expected and what was found.
     pub fn load(path: &Path, device: Device) -> Result<Self, NeuralError> {
-        let kinds = NetworkKind::ALL.map(NetworkKind::name);
-        Self::from_checkpoint(&mut Checkpoint::read_any(path, &kinds)?, device)
+        Self::from_checkpoint(
+            &mut Checkpoint::read_any(path, NetworkKind::VARIANTS)?,
+            device,
+        )
     }
 
     /// The network of an opened checkpoint.
@@ -70,14 +73,13 @@ impl Predictor {
         let config: PredictorConfig = checkpoint.config()?;
         let tensors = checkpoint.take_model();
         let path = checkpoint.path();
-        let kind = NetworkKind::ALL
-            .into_iter()
-            .find(|kind| kind.name() == checkpoint.kind());
-        let Some(kind) = kind else {
-            let kinds = NetworkKind::ALL.map(NetworkKind::name);
+        let Ok(kind) = checkpoint.kind().parse() else {
             return Err(NeuralError::checkpoint(
                 path,
-                format!("a checkpoint of kind {}", kinds.join(" or ")),
+                format!(
+                    "a checkpoint of kind {}",
+                    NetworkKind::VARIANTS.join(" or ")
+                ),
                 checkpoint.kind(),
             ));
         };

@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::config::{NetworkKind, PredictorConfig};
 use super::memory;
 use super::predictor::Predictor;
-use crate::base::{Observer, Unobserved};
+use crate::base::{Observer, Unobserved, choice};
 use crate::index::Counts;
 use crate::latent::LatentSet;
 use crate::neural::kit::checkpoint::{Checkpoint, json_of};
@@ -21,15 +21,20 @@ use crate::window::{Contexts, Frame, Given};
 /// Latents of each kind on which a network is watched.
 const WATCHED: usize = 200;
 
-/// How much each context of the index weighs (ARVM).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Weighting {
-    /// As often as it occurs: the likelihood of the training latents.
-    #[default]
-    Count,
-    /// Every distinct context alike.
-    Distinct,
+choice! {
+    "lowercase",
+    /// How much each context of the index weighs (ARVM).
+    #[derive(Default)]
+    #[non_exhaustive]
+    pub enum Weighting {
+        /// As often as it occurs: the likelihood of the training latents.
+        #[default]
+        #[strum(message = "As often as it occurs")]
+        Count,
+        /// Every distinct context alike.
+        #[strum(message = "Every distinct context alike")]
+        Distinct,
+    }
 }
 
 /// How a network over bits is trained, beside [`TrainOptions`].
