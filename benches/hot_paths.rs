@@ -5,8 +5,8 @@
 use std::hint::black_box;
 
 use bitquilt::{
-    Anchor, BuildOptions, Counts, Frame, Geometry, Index, LatentSet, Resident, Shape, Unobserved,
-    Window, build,
+    Anchor, Budget, BuildOptions, Counts, Frame, Geometry, Given, Index, LatentSet, Resident,
+    Shape, Unobserved, Window, build,
 };
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -59,7 +59,7 @@ fn pack_keys(c: &mut Criterion) {
         group.bench_function(window, |b| {
             let mut id = 0;
             b.iter(|| {
-                frame.load(set.packed_latent(id % set.len()));
+                frame.load(set.packed_latent(id % set.len()), Given::NOTHING);
                 id += 1;
                 for position in 0..set.shape().bits() {
                     black_box(geometry.key(&mut frame, position));
@@ -81,7 +81,7 @@ fn look_up(c: &mut Criterion) {
     let mut frame = Frame::new(seen.shape(), &[window.geometry()]);
     let (mut hits, mut misses) = (Vec::new(), Vec::new());
     for id in (0..unseen.len()).rev().step_by(7) {
-        frame.load(unseen.packed_latent(id));
+        frame.load(unseen.packed_latent(id), Given::NOTHING);
         for position in (0..784).step_by(5) {
             let key = window.geometry().key(&mut frame, position);
             let histogram = window.lookup(&key).expect("an answer");
@@ -93,7 +93,8 @@ fn look_up(c: &mut Criterion) {
             .push(key);
         }
     }
-    let resident = Resident::load(&window, &Unobserved).expect("its contexts");
+    let resident =
+        Resident::load(&window, Budget::of_machine(), &Unobserved).expect("its contexts");
     for (way, counts) in [("index", &window as &dyn Counts), ("memory", &resident)] {
         let mut group = c.benchmark_group(format!("look up a context: {way}"));
         group.throughput(Throughput::Elements(1));
@@ -150,7 +151,7 @@ fn interpolate(c: &mut Criterion) {
     let mut group = c.benchmark_group("probabilities of an ARVM at 9x9, 128 units");
     for size in [1usize, 8, 64, 784] {
         let mut contexts = Contexts::default();
-        frame.load(set.packed_latent(0));
+        frame.load(set.packed_latent(0), Given::NOTHING);
         for position in 0..size {
             contexts.push(geometry, &frame, position);
         }

@@ -9,7 +9,7 @@ use std::path::Path;
 use std::time::Instant;
 
 use bitquilt::index::DEFAULT_CACHE_BYTES;
-use bitquilt::{ContextKey, Counts, Index, IndexError, Resident, Unobserved, Window};
+use bitquilt::{Budget, ContextKey, Counts, Index, IndexError, Resident, Unobserved, Window};
 use serde_json::{Value, json};
 
 /// Keys of a batch.
@@ -129,7 +129,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             .build()?;
         drop(resident.take());
         let started = Instant::now();
-        resident = Some(pool.install(|| Resident::load(&held, &Unobserved))?);
+        resident = Some(pool.install(|| Resident::load(&held, Budget::of_machine(), &Unobserved))?);
         seconds.insert(threads.to_string(), started.elapsed().as_secs_f64().into());
     }
     let Some(resident) = resident else {

@@ -7,7 +7,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use bitquilt::{Anchor, Frame, Geometry, LatentSet, Window};
+use bitquilt::{Anchor, Frame, Geometry, Given, LatentSet, Window};
 use rocksdb::{BlockBasedOptions, DB, MergeOperands, Options, WriteBatch, WriteOptions};
 
 /// Adds up pairs of little-endian counts.
@@ -59,7 +59,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
                 scope.spawn(move || -> Result<(), rocksdb::Error> {
                     let mut frame = Frame::new(set.shape(), &[geometry]);
                     for id in ids {
-                        frame.load(set.packed_latent(id));
+                        frame.load(set.packed_latent(id), Given::NOTHING);
                         let mut batch = WriteBatch::default();
                         for position in 0..set.shape().bits() {
                             let bit = u64::from(frame.get(position));

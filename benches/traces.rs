@@ -9,7 +9,7 @@ use std::time::Instant;
 
 use bitquilt::provenance::Corpus;
 use bitquilt::trace::{Background, TraceOptions, Tracer, summarize};
-use bitquilt::{Index, LatentSet, Resident, Unobserved, Window};
+use bitquilt::{Budget, Index, LatentSet, Resident, Unobserved, Window};
 use serde_json::{Value, json};
 
 /// Samples traced before the clock counts, and then timed one by one. No sample is traced twice.
@@ -43,8 +43,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     let index = Index::open(Path::new(index))?;
     let set = LatentSet::read(Path::new(latents))?;
     let window: Window = window.parse()?;
-    let training = Corpus::load(&index, &Unobserved)?;
-    let load = |window| Resident::load(&window, &Unobserved).map(Some);
+    let training = Corpus::load(&index, Budget::share(0.5), &Unobserved)?;
+    let load = |window| Resident::load(&window, Budget::of_machine(), &Unobserved).map(Some);
     let tables = index.windows().map(load).collect::<Result<Vec<_>, _>>()?;
     let options = TraceOptions {
         windows: vec![window],

@@ -100,7 +100,7 @@ pub mod search;
 pub mod trace;
 pub mod window;
 
-pub use base::{Observer, Unobserved};
+pub use base::{Budget, Observer, OutOfMemory, Stopped, Unobserved};
 pub use index::{
     BuildOptions, BuildReport, Counts, Histogram, Index, IndexError, Manifest, Posting, Postings,
     Resident, Source, WindowIndex, build,
@@ -114,6 +114,6 @@ pub use search::{
     SearchOptions, Taken, Task, count, enumerate, generate,
 };
 pub use window::{
-    Anchor, Condition, ContextKey, Contexts, Frame, Geometry, Interpolator, UpperKey, Window,
-    WindowError,
+    Anchor, Condition, ContextKey, Contexts, Frame, Geometry, Given, Interpolator, UpperKey,
+    Window, WindowError,
 };

@@ -242,8 +242,8 @@ fn only_rows_back_off_on_dead_ends() {
             Search::new(task, 0).unwrap().advance(&|| false).unwrap(),
             Status::Sample
         );
-        let error = count(task, &Unobserved).unwrap_err();
-        assert!(error.to_string().contains("--all"), "{error}");
-        assert!(matches!(error, SearchError::Task { .. }));
+        let error = count(task, None, &Unobserved).unwrap_err();
+        assert!(error.to_string().contains("enumerate"), "{error}");
+        assert!(matches!(error, SearchError::Count { .. }));
     });
 }

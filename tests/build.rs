@@ -303,7 +303,7 @@ fn a_stopped_build_goes_on_after_its_last_finished_window() {
     let stop = |stage| {
         let stopped = build(&set, &output, &options, &StopAt(stage, Mutex::new(false)));
         assert!(
-            matches!(stopped, Err(IndexError::Stopped)),
+            matches!(stopped, Err(IndexError::Stopped(_))),
             "{stage}: {stopped:?}"
         );
         is_unfinished(&output);
@@ -354,7 +354,10 @@ fn a_stopped_build_goes_on_after_its_last_finished_window() {
     let labelled = set.clone().with_labels(labels).unwrap();
     let observer = StopAt("seq:5: extract", Mutex::new(false));
     let stopped = build(&labelled, &output, &options, &observer);
-    assert!(matches!(stopped, Err(IndexError::Stopped)), "{stopped:?}");
+    assert!(
+        matches!(stopped, Err(IndexError::Stopped(_))),
+        "{stopped:?}"
+    );
     let options = BuildOptions {
         condition: Condition::Label,
         memory: 1 << 30,

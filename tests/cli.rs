@@ -1,7 +1,6 @@
 //! The command as people and scripts meet it: exit codes, Ctrl-C, pipes, help.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
@@ -190,7 +189,6 @@ fn every_verb_has_help_with_an_example() {
         "encode",
         #[cfg(feature = "neural")]
         "train",
-        #[cfg(feature = "neural")]
         "eval",
     ] {
         assert!(
@@ -202,6 +200,63 @@ fn every_verb_has_help_with_an_example() {
         assert!(own.contains(&format!("  bitquilt {verb} ")), "{own}");
     }
     assert!(succeeds(folder.path(), &["--version"]).contains(env!("CARGO_PKG_VERSION")));
+}
+
+#[test]
+fn quiet_says_nothing_but_results_and_verbose_what_stages_took() {
+    let folder = house();
+    let path = folder.path();
+    let told = |options: &str| {
+        let trace = format!("trace index samples.safetensors --limit 1 {options}");
+        let output = bitquilt(path, &split(&trace));
+        assert_eq!(output.status.code(), Some(0));
+        assert!(!output.stdout.is_empty());
+        String::from_utf8(output.stderr).unwrap()
+    };
+    assert!(told("").starts_with("note: "));
+    assert_eq!(told("--quiet"), "");
+    assert_eq!(told("-q"), "");
+    let verbose = told("-v");
+    assert!(
+        verbose.contains("trace: ") && verbose.contains(" s\n"),
+        "{verbose}"
+    );
+    refuses(
+        path,
+        &split("info index -q -v"),
+        2,
+        &["--quiet", "--verbose"],
+    );
+    // Errors are told whatever is asked.
+    refuses(path, &split("info nothing -q"), 2, &["nothing"]);
+}
+
+#[test]
+fn completions_and_manual_pages_know_every_verb() {
+    let folder = small_folder();
+    let path = folder.path();
+    for shell in ["bash", "zsh", "fish"] {
+        let script = succeeds(path, &["completions", shell]);
+        for word in ["generate", "verify", "max-backtracks"] {
+            assert!(script.contains(word), "{shell}: no {word}");
+        }
+    }
+    refuses(path, &["completions", "ed"], 2, &["bash", "zsh", "fish"]);
+    fs_err::create_dir(path.join("man1")).unwrap();
+    succeeds(path, &["man", "man1"]);
+    for page in ["bitquilt.1", "bitquilt-generate.1", "bitquilt-trace.1"] {
+        let page = fs_err::read_to_string(path.join("man1").join(page)).unwrap();
+        assert!(
+            page.starts_with(".ie") && page.contains(".TH bitquilt"),
+            "{page}"
+        );
+    }
+    refuses(
+        path,
+        &["man", "nowhere"],
+        2,
+        &["nowhere", "create it first"],
+    );
 }
 
 #[cfg(not(feature = "neural"))]
@@ -322,15 +377,11 @@ fn ctrl_c_is_told_in_the_words_of_the_verb() {
                 .stderr(Stdio::piped())
                 .spawn()
                 .unwrap();
-            std::thread::sleep(after);
-            let _ = Command::new("kill")
-                .args(["-INT", &child.id().to_string()])
-                .stderr(Stdio::null())
-                .status();
-            let output = child.wait_with_output().unwrap();
-            let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
-            if output.status.code() == Some(130) && stderr.contains("bitquilt:") {
-                break stderr;
+            let output = interrupted(child, after);
+            let told = output.filter(|output| output.status.code() == Some(130));
+            let told = told.map(|output| String::from_utf8_lossy(&output.stderr).into_owned());
+            if let Some(told) = told.filter(|told| told.contains("bitquilt:")) {
+                break told;
             }
             let _ = fs_err::remove_dir_all(path.join("other"));
             let _ = fs_err::remove_file(path.join("trace.json"));
@@ -373,15 +424,24 @@ fn a_pipe_sees_results_and_nothing_else() {
     }
 }
 
-/// Starts the program, sends SIGINT after a while, and gives its exit code.
-fn interrupted(folder: &Path, arguments: &[&str], after: Duration) -> Option<i32> {
-    let mut child = start(folder, arguments);
+/// Sends SIGINT to a program that was started, after a while. `None` when it does not end within ten seconds: where SIGINT is
+/// ignored, as in a shell's background, one that comes before the program listens is lost.
+fn interrupted(mut child: std::process::Child, after: Duration) -> Option<std::process::Output> {
     std::thread::sleep(after);
-    let kill = Command::new("kill")
+    let _ = Command::new("kill")
         .args(["-INT", &child.id().to_string()])
+        .stderr(Stdio::null())
         .status();
-    assert!(kill.unwrap().success(), "it ended by itself");
-    child.wait().unwrap().code()
+    let sent = std::time::Instant::now();
+    while child.try_wait().unwrap().is_none() {
+        if sent.elapsed() > Duration::from_secs(10) {
+            child.kill().unwrap();
+            child.wait().unwrap();
+            return None;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    Some(child.wait_with_output().unwrap())
 }
 
 #[test]
@@ -416,7 +476,8 @@ fn ctrl_c_keeps_the_samples_found_so_far() {
     let mut after = Duration::from_millis(300);
     loop {
         // Killed by the signal before it could listen to it, it has no code.
-        let code = interrupted(path, &arguments, after);
+        let output = interrupted(start(path, &arguments), after);
+        let code = output.and_then(|output| output.status.code());
         assert!(matches!(code, None | Some(130)), "{code:?}");
         if path.join("new.safetensors").exists() {
             break;

@@ -8,7 +8,7 @@ use crate::search::unlimited;
 use crate::support::*;
 
 fn counted(task: &Task<'_>) -> Count {
-    count(task, &Unobserved).unwrap()
+    count(task, None, &Unobserved).unwrap()
 }
 
 proptest! {
@@ -37,8 +37,9 @@ proptest! {
         let mut before = 0;
         let step = (states / 6).max(1) as usize;
         for most in (0..=states + 1).step_by(step) {
-            let options = SearchOptions { max_backtracks: Some(most), ..unlimited(Method::Row, seed) };
-            let found = board.with(options, counted);
+            let found = board.with(unlimited(Method::Row, seed), |task| {
+                count(task, Some(most), &Unobserved).unwrap()
+            });
             let samples: u64 = found.samples.to_string().parse().unwrap();
             prop_assert!(found.states <= most + open, "{} of {}", found.states, most);
             prop_assert!(before <= samples && samples <= exist, "{} of {}", samples, exist);
@@ -56,10 +57,10 @@ proptest! {
     fn counting_refuses_what_judges_whole_samples(
         puzzle in puzzles(Kind { novel: true, ..Kind::PLAIN }),
     ) {
-        let error = puzzle.board().with(unlimited(Method::Row, 0), |task| count(task, &Unobserved).unwrap_err());
-        let is_task = matches!(error, SearchError::Task { .. });
-        prop_assert!(is_task, "{}", error);
-        prop_assert!(error.to_string().contains("--all"), "{}", error);
+        let error = puzzle.board().with(unlimited(Method::Row, 0), |task| count(task, None, &Unobserved).unwrap_err());
+        let is_count = matches!(error, SearchError::Count { .. });
+        prop_assert!(is_count, "{}", error);
+        prop_assert!(error.to_string().contains("enumerate"), "{}", error);
     }
 }
 

@@ -26,7 +26,7 @@ fn documents(folder: &Path) -> BTreeMap<&'static str, Vec<Value>> {
     let all = split("generate two -w seq:3 -w seq:2 -o all.safetensors --all --json");
     let cut = split("generate index -o cut.safetensors --all -n 2 --json");
     let count = split("generate index --count --json --fix prefix=111");
-    let some = split("generate index --count --json --max-backtracks 0");
+    let some = split("generate index --count --json --max-counted-states 0");
     let generated = vec![
         json_of(folder, &generate, 0),
         json_of(folder, &none, 1),
@@ -64,7 +64,7 @@ fn documents(folder: &Path) -> BTreeMap<&'static str, Vec<Value>> {
     for command in [
         "trace index new.safetensors --json",
         "trace two new.safetensors -w seq:2 --brief -o trace.json --json",
-        "trace index strangers.safetensors --json --all --limit 2",
+        "trace index strangers.safetensors --json --top all --limit 2",
     ] {
         documents
             .entry("trace")

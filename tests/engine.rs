@@ -217,7 +217,7 @@ fn tables_stay_within_the_memory_that_they_may_take() {
     };
     let error = session.generate(&all, None, &Unobserved).unwrap_err();
     assert!(
-        matches!(error, EngineError::Memory { available: 1, .. }),
+        matches!(&error, EngineError::Memory(memory) if memory.available == 1),
         "{error}"
     );
     let auto = GenerateRequest {
@@ -258,7 +258,6 @@ fn what_was_generated_verifies_and_traces_without_a_file_between() {
         network: &coin,
     };
     let fallback = GenerateRequest {
-        max_interpolated: Some(9),
         fixed: FixedBits::prefix([true; 5]),
         ..request(&["5x5"])
     };

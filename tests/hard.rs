@@ -77,7 +77,7 @@ fn blame_leads_straight_back_where_chronological_search_needs_a_billion_steps() 
         counts: &held,
     };
     let above = Task::new(above, options(Method::Row)).with(&trapped);
-    let ways = count(&above, &Unobserved).unwrap();
+    let ways = count(&above, None, &Unobserved).unwrap();
     assert_eq!(ways.status, Status::NoneExists);
     assert!(ways.samples > 1_000_000_000u64.into(), "{}", ways.samples);
     // and every one of them dies.

@@ -1,7 +1,7 @@
 //! Context keys are the bytes that `schemas/context-key.md` describes: written here from that page,
 //! with nothing of the code that it describes.
 
-use bitquilt::{Anchor, Frame, Geometry, Window, WindowError};
+use bitquilt::{Anchor, Frame, Geometry, Given, Window, WindowError};
 use proptest::prelude::*;
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -93,9 +93,9 @@ proptest! {
             let geometry = geometry.with_labels(count).unwrap();
             let mut frame = Frame::new(set.shape(), &[&geometry]);
             // Without labels nobody reads it.
-            frame.set_label(if label.is_some() { number } else { 12345 });
+            let given = Given::label(if label.is_some() { number } else { 12345 });
             for (id, latent) in sample.latents.iter().enumerate() {
-                frame.load(set.packed_latent(id));
+                frame.load(set.packed_latent(id), given);
                 for position in 0..sample.grid.bits() {
                     let anchored = anchor == Anchor::Site;
                     let expected = key_by_the_page(sample.grid, window, anchored, label, latent, position);
@@ -126,8 +126,7 @@ proptest! {
                 let geometry = Geometry::new(window, Anchor::None, set.shape()).unwrap();
                 let geometry = geometry.with_labels(count).unwrap();
                 let mut frame = Frame::new(set.shape(), &[&geometry]);
-                frame.load(set.packed_latent(0));
-                frame.set_label(number);
+                frame.load(set.packed_latent(0), Given::label(number));
                 let own = (0..sample.grid.bits()).map(|position| geometry.key(&mut frame, position));
                 keys.push(own.collect::<Vec<_>>());
             }
@@ -154,8 +153,7 @@ fn keys_of_the_worked_example_are_these_bytes() {
         let geometry = geometry.clone().with_labels(labels).unwrap();
         assert_eq!(geometry.labels(), labels);
         let mut frame = Frame::new(set.shape(), &[&geometry]);
-        frame.load(set.packed_latent(0));
-        frame.set_label(label);
+        frame.load(set.packed_latent(0), Given::label(label));
         let key = geometry.key(&mut frame, 3);
         assert_eq!(key.as_bytes(), expected, "label {label} of {labels}");
     }

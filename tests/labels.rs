@@ -226,7 +226,10 @@ fn labels_and_conditions_that_are_not_are_refused() {
     );
     for condition in ["labels", "Label", "5"] {
         let command = format!("build latents.safetensors -o new -w seq:3 --condition {condition}");
-        refuses(&command, &["is not a condition", "expected none or label"]);
+        refuses(
+            &command,
+            &["invalid value", condition, "--condition", "none", "label"],
+        );
     }
     assert!(!folder.path().join("new").exists());
 }

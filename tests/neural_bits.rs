@@ -8,7 +8,8 @@ use bitquilt::neural::{
     set_threads, train_predictor,
 };
 use bitquilt::{
-    Anchor, Contexts, Counts, Frame, Geometry, Index, LatentSet, Observer, Unobserved, Window,
+    Anchor, Contexts, Counts, Frame, Geometry, Given, Index, LatentSet, Observer, Unobserved,
+    Window,
 };
 
 use crate::neural::StopAfter;
@@ -191,7 +192,7 @@ fn an_arvm_converges_to_the_histograms_of_its_index() {
             let geometry = held.geometry();
             let mut frame = Frame::new(set.shape(), &[geometry]);
             for id in 0..set.len() {
-                frame.load(set.packed_latent(id));
+                frame.load(set.packed_latent(id), Given::NOTHING);
                 for position in 0..grid.bits() {
                     let histogram = held
                         .histogram(&geometry.key(&mut frame, position))
@@ -232,7 +233,7 @@ fn outside_libtorch_an_arvm_answers_the_same_whatever_else_is_asked() {
         let mut all = Contexts::default();
         let mut singles = Vec::new();
         for id in 0..set.len() {
-            frame.load(set.packed_latent(id));
+            frame.load(set.packed_latent(id), Given::NOTHING);
             for position in 0..GRID.bits() {
                 all.push(geometry, &frame, position);
                 let mut one = Contexts::default();

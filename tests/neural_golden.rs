@@ -22,7 +22,7 @@ fn golden_checkpoints_are_the_networks_that_were_trained() {
 
     let arvm = Predictor::load(&path.join("arvm.safetensors"), Device::CPU).unwrap();
     assert_eq!(arvm.kind(), NetworkKind::Arvm);
-    assert_eq!(arvm.config().window, "5x5");
+    assert_eq!(arvm.config().window.to_string(), "5x5");
     let index = crate::support::open(&path.join("windows.index"));
     arvm.config().check_index(&index).unwrap();
     let trained: Vec<_> = lines()

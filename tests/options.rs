@@ -277,7 +277,7 @@ fn all_samples_are_exit_code_0_and_some_of_them_1() {
         "0 samples\n"
     );
     let (folder, _) = workshop();
-    let cut = split("generate index -w 3x3 --count --max-backtracks 3");
+    let cut = split("generate index -w 3x3 --count --max-counted-states 3");
     let output = bitquilt(folder.path(), &cut);
     let stdout = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(1), "{stdout}");
@@ -286,7 +286,7 @@ fn all_samples_are_exit_code_0_and_some_of_them_1() {
         folder.path(),
         &cut,
         1,
-        &["budget spent", "--max-backtracks"],
+        &["budget spent", "--max-counted-states"],
     );
 }
 

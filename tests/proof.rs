@@ -76,7 +76,7 @@ fn proofs_of(
     samples: &SampleSet,
     window: Window,
 ) -> [SupportReport; 2] {
-    let (anchor, condition) = (index.manifest().anchor().unwrap(), index.condition());
+    let (anchor, condition) = (index.manifest().anchor, index.condition());
     [
         verify_from_index(index, samples, window, &Unobserved).unwrap(),
         verify_from_latents(training, anchor, condition, samples, window, &Unobserved).unwrap(),
@@ -197,7 +197,7 @@ proptest! {
         let label = labels[random.below(labels.len() as u64) as usize];
         let (held, none) = (index.window(windows[0]).unwrap(), FixedBits::none());
         let mut task = task(&held, &none, options);
-        task.label = index.label_number(label).unwrap();
+        task.given = index.given(Some(label)).unwrap();
         let attempts = generate(&task, 4, false, &Unobserved).unwrap();
         let bits = training.grid.bits();
         let found: Vec<_> = attempts.iter().filter_map(|a| a.packed.as_deref()).collect();

@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bitquilt::{
-    Anchor, Constraint, Counters, FixedBits, Index, Method, Rung, Search, SearchOptions, Status,
-    Taken, Task, Unobserved, Window, WindowIndex,
+    Anchor, Budget, Constraint, Counters, FixedBits, Given, Index, Method, Rung, Search,
+    SearchOptions, Status, Taken, Task, Unobserved, Window, WindowIndex,
 };
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -116,7 +116,7 @@ pub struct Board {
     windows: Vec<Window>,
     fixed: FixedBits,
     training: Option<Taken>,
-    label: u64,
+    given: Given,
     min_count: u64,
 }
 
@@ -130,17 +130,17 @@ impl Puzzle {
         for (position, bit) in &self.fixed {
             fixed.fix(*position, *bit).unwrap();
         }
-        let label = self.label.map(|label| index.label_number(label).unwrap());
+        let given = index.given(self.label).unwrap();
         let training = self
             .novel
-            .then(|| Taken::training(&index, &Unobserved).unwrap());
+            .then(|| Taken::training(&index, Budget::of_machine(), &Unobserved).unwrap());
         Board {
             _folder: folder,
             index,
             windows: self.windows.clone(),
             fixed,
             training,
-            label: label.unwrap_or_default(),
+            given,
             min_count: self.min_count,
         }
     }
@@ -190,7 +190,7 @@ impl Board {
         work(&Task {
             rungs: rungs.collect(),
             constraints,
-            label: self.label,
+            given: self.given,
             options: SearchOptions {
                 min_count: self.min_count,
                 ..options

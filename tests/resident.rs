@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bitquilt::{
-    Anchor, ContextKey, Counts, Frame, Histogram, IndexError, Observer, Resident, Unobserved,
-    Window, WindowIndex,
+    Anchor, Budget, ContextKey, Counts, Frame, Given, Histogram, IndexError, Observer, Resident,
+    Unobserved, Window, WindowIndex,
 };
 use proptest::prelude::*;
 
@@ -74,7 +74,7 @@ fn check_upper_parts(
     let mut answers = [0; 3];
     for latent in asked {
         let set = set_of(oracle.grid, std::slice::from_ref(latent));
-        frame.load(set.packed_latent(0));
+        frame.load(set.packed_latent(0), Given::NOTHING);
         for position in first_channels(oracle.grid) {
             let Some(upper) = held.geometry().upper_key(&mut frame, position) else {
                 continue;
@@ -147,8 +147,8 @@ fn check(
             &sample.latents,
         );
         let held = index.window(*window).unwrap();
-        rules.insert(held.entry().key.clone());
-        let resident = Resident::load(&held, &Unobserved).unwrap();
+        rules.insert(held.entry().key.to_string());
+        let resident = Resident::load(&held, Budget::of_machine(), &Unobserved).unwrap();
         assert_eq!(resident.contexts(), held.entry().distinct);
         assert!(resident.bytes() <= Resident::bytes_needed(held.entry()));
 
@@ -253,7 +253,7 @@ fn upper_parts_are_known_though_their_own_keys_never_occurred() {
             let window = window.parse().unwrap();
             let (_folder, index) = built(&sample.set(), &[window], anchor);
             let held = index.window(window).unwrap();
-            let resident = Resident::load(&held, &Unobserved).unwrap();
+            let resident = Resident::load(&held, Budget::of_machine(), &Unobserved).unwrap();
             let oracle = Oracle::new(grid, window, anchor == Anchor::Site, &sample.latents);
             let more = check_upper_parts(&oracle, &held, &resident, &sample.latents, &asked);
             answers
@@ -305,7 +305,9 @@ fn a_large_window_is_held_whole_by_any_number_of_threads() {
         for threads in [1, 3] {
             let pool = rayon::ThreadPoolBuilder::new();
             let pool = pool.num_threads(threads).build().unwrap();
-            let resident = pool.install(|| Resident::load(&held, &Unobserved)).unwrap();
+            let resident = pool
+                .install(|| Resident::load(&held, Budget::of_machine(), &Unobserved))
+                .unwrap();
             assert_same(&resident, &keys, &expected);
         }
     }
@@ -346,7 +348,7 @@ fn loading_reports_itself_and_stops_when_told() {
     let held = index.window(window).unwrap();
     let distinct = held.entry().distinct;
     let watch = Watch::default();
-    Resident::load(&held, &watch).unwrap();
+    Resident::load(&held, Budget::of_machine(), &watch).unwrap();
     assert_eq!(watch.stages.into_inner().unwrap(), ["7x7: load"]);
     assert_eq!(watch.done.into_inner(), distinct);
     for stop_at in [0, 1, distinct] {
@@ -354,9 +356,9 @@ fn loading_reports_itself_and_stops_when_told() {
             stop_at: Some(stop_at),
             ..Watch::default()
         };
-        let result = Resident::load(&held, &watch);
+        let result = Resident::load(&held, Budget::of_machine(), &watch);
         assert!(
-            matches!(result, Err(IndexError::Stopped)),
+            matches!(result, Err(IndexError::Stopped(_))),
             "not stopped at {stop_at}"
         );
     }

@@ -120,7 +120,7 @@ proptest! {
         let method = [Method::Chronological, Method::Backjump, Method::Row][random.below(3) as usize];
         let options = SearchOptions { method, seed, max_backtracks: Some(500), ..SearchOptions::default() };
         let mut task = Task::new(Rung { geometry: &geometry, counts: &held }, options);
-        task.label = label.map_or(0, |label| index.label_number(label).unwrap());
+        task.given = index.given(label).unwrap();
         let attempts = generate(&task, 3, false, &Unobserved).unwrap();
         let found = attempts.iter().filter_map(|attempt| attempt.packed.as_deref());
         let found: Vec<_> = found.map(|packed| unpacked(packed, grid.bits())).collect();

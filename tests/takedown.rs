@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 use std::path::Path;
 
 use bitquilt::{
-    Anchor, BuildOptions, Condition, Counts, Ids, Index, IndexError, LatentSet, Resident,
-    Unobserved, Window,
+    Anchor, Budget, BuildOptions, Condition, Counts, Given, Ids, Index, IndexError, LatentSet,
+    Resident, Unobserved, Window,
 };
 use proptest::prelude::*;
 
@@ -137,7 +137,7 @@ proptest! {
             oracle.occurrences.retain(|_, lists| !lists.iter().all(Vec::is_empty));
             for index in [&without, &excluded] {
                 let held = index.window(*window).unwrap();
-                let table = Resident::load(&held, &Unobserved).unwrap();
+                let table = Resident::load(&held, Budget::of_machine(), &Unobserved).unwrap();
                 prop_assert_eq!(table.contexts(), oracle.occurrences.len() as u64);
                 prop_assert_eq!(held.entry().distinct, oracle.occurrences.len() as u64);
                 prop_assert_eq!(held.entry().ambiguous, oracle.ambiguous());
@@ -179,10 +179,10 @@ proptest! {
             // What the rows above tell is of the contexts that remain.
             let (a, b) = (without.window(*window).unwrap(), excluded.window(*window).unwrap());
             if labels.is_none() {
-                let table = Resident::load(&a, &Unobserved).unwrap();
+                let table = Resident::load(&a, Budget::of_machine(), &Unobserved).unwrap();
                 let mut frame = bitquilt::Frame::new(case.set().shape(), &[a.geometry()]);
                 for id in 0..training.latents.len() {
-                    frame.load(case.set().packed_latent(id));
+                    frame.load(case.set().packed_latent(id), Given::NOTHING);
                     for position in 0..training.grid.bits() {
                         if let Some(upper) = a.geometry().upper_key(&mut frame, position) {
                             let expected = b.has_upper(&upper).unwrap();
@@ -268,7 +268,7 @@ fn a_build_that_was_stopped_does_not_go_on_with_other_latents() {
     }
     let stop = StopAt("5x5", false.into());
     let stopped = bitquilt::build(&training.set(), &path, &options("7"), &stop);
-    assert!(matches!(stopped, Err(IndexError::Stopped)));
+    assert!(matches!(stopped, Err(IndexError::Stopped(_))));
     let other = bitquilt::build(&training.set(), &path, &options("8"), &Unobserved).unwrap();
     assert!(other.windows.iter().all(|window| !window.resumed));
     let index = open(&path);
@@ -335,7 +335,7 @@ fn samples_and_traces_without_some_latents_are_those_of_an_index_of_the_others()
         document["index"].take();
     }
     assert_eq!(a, b);
-    let query = "--window 3x3 --latent 5 --at 4,4 --all --json";
+    let query = "--window 3x3 --latent 5 --at 4,4 --top all --json";
     assert_eq!(
         succeeds(
             path,

@@ -5,7 +5,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use bitquilt::provenance::Corpus;
 use bitquilt::trace::{Background, SetSummaries, Trace, TraceOptions, Tracer, summarize};
-use bitquilt::{Anchor, BuildOptions, Condition, Index, LatentSet, Resident, Unobserved, Window};
+use bitquilt::{
+    Anchor, Budget, BuildOptions, Condition, Index, LatentSet, Resident, Unobserved, Window,
+};
 use proptest::prelude::*;
 
 use crate::oracle::{Grid, Latent, Oracle};
@@ -133,11 +135,11 @@ fn traces(
     options: TraceOptions,
     in_memory: bool,
 ) -> Vec<Trace> {
-    let training = Corpus::load(index, &Unobserved).unwrap();
+    let training = Corpus::load(index, Budget::share(0.5), &Unobserved).unwrap();
     let tables: Vec<_> = index
         .windows()
         .filter(|_| in_memory)
-        .map(|window| Some(Resident::load(&window, &Unobserved).unwrap()))
+        .map(|window| Some(Resident::load(&window, Budget::of_machine(), &Unobserved).unwrap()))
         .collect();
     let tracer = Tracer::new(
         index,
@@ -319,7 +321,7 @@ proptest! {
         let (_folder, index) = built(&training.set(), &case.windows, case.anchor);
         let set = set_of(case.grid, samples);
         let options = TraceOptions { nearest: most, ..TraceOptions::default() };
-        let held = Corpus::load(&index, &Unobserved).unwrap();
+        let held = Corpus::load(&index, Budget::share(0.5), &Unobserved).unwrap();
         let tracer = Tracer::new(&index, &held, Vec::new(), set.shape(), options.clone()).unwrap();
         let background = Background::of(&held, 1000, &Unobserved);
         let least = |latent: &Latent, others: &[Latent]| {
@@ -482,7 +484,7 @@ fn figures_of_a_set_are_sums_over_its_samples() {
     let mut latents = repetitive(EIGHT, 20, 2).latents;
     latents.push(training.latents[3].clone());
     let samples = set_of(EIGHT, &latents);
-    let held = Corpus::load(&index, &Unobserved).unwrap();
+    let held = Corpus::load(&index, Budget::share(0.5), &Unobserved).unwrap();
     let options = TraceOptions::default();
     let tracer = Tracer::new(&index, &held, Vec::new(), samples.shape(), options.clone()).unwrap();
     let background = Background::of(&held, 10, &Unobserved);

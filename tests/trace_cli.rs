@@ -65,7 +65,7 @@ fn brief_leaves_single_bits_out_and_all_tells_every_posting() {
         serde_json::from_str::<Value>(&succeeds(path, &split(&command))).unwrap()
     };
     assert!(of("--brief")["samples"][0].get("bits").is_none());
-    for (options, most) in [("--top 0", 0), ("--top 1", 1), ("--all", u64::MAX)] {
+    for (options, most) in [("--top 0", 0), ("--top 1", 1), ("--top all", u64::MAX)] {
         let trace = of(&format!("-w seq:2 {options}"));
         let bits = &trace["samples"][0]["bits"];
         for (count, postings) in bits["count"]
@@ -182,8 +182,8 @@ fn what_cannot_be_traced_is_refused_and_nothing_is_written() {
             vec!["--brief"],
         ),
         (
-            "trace index samples.safetensors --preload all --memory 1",
-            vec!["--memory"],
+            "trace index samples.safetensors --preload all --preload-memory 1",
+            vec!["--preload-memory"],
         ),
     ] {
         refuses(path, &split(command), 2, &words);

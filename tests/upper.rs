@@ -91,10 +91,7 @@ proptest! {
             let mut frame = Frame::new(shape_of(grid), &[held.geometry()]);
             let mut set = LatentSet::new(shape_of(grid));
             set.push_bits(latent.iter().copied()).unwrap();
-            frame.load(set.packed_latent(0));
-            if let Some(label) = label_of(of) {
-                frame.set_label(index.label_number(label).unwrap());
-            }
+            frame.load(set.packed_latent(0), index.given(label_of(of)).unwrap());
             for position in 0..grid.bits() {
                 let key = held.geometry().upper_key(&mut frame, position);
                 let expected = upper(grid, radius, anchored, label_of(of), &latent, position);

@@ -8,8 +8,8 @@ use bitquilt::index::fuzzing::{
     MANIFEST_NAME, read_manifest, read_run, rewritten, sealed, write_runs,
 };
 use bitquilt::{
-    Anchor, Condition, ContextKey, Frame, Geometry, Index, IndexError, LatentSet, SampleSet, Shape,
-    Unobserved, Window, verify_from_index, verify_from_latents,
+    Anchor, Condition, ContextKey, Frame, Geometry, Given, Index, IndexError, LatentSet, SampleSet,
+    Shape, Unobserved, Window, verify_from_index, verify_from_latents,
 };
 
 use crate::files::{golden, golden_index, is_sound, place, says_something, written};
@@ -186,9 +186,8 @@ pub fn key(bytes: &[u8]) {
     };
     let shape = geometry.shape();
     let mut frame = Frame::new(shape, &[&geometry]);
-    frame.set_label(label);
     let mut key_of = |latent: &[u8]| {
-        frame.load(latent);
+        frame.load(latent, Given::label(label));
         geometry.key(&mut frame, position)
     };
     let key = key_of(&latent);

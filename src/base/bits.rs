@@ -1,4 +1,14 @@
-//! Runs of bits in words, lowest first: reading and writing up to 64 at any place.
+//! Bits in words, lowest first: packed bytes as words, and runs of up to 64 bits at any place.
+
+/// The words that packed bytes fill, the last one with zeros where bytes are missing: bit `i` at byte `i/8`, bit position
+/// `i%8`, is bit `i%64` of word `i/64`.
+pub(crate) fn words(packed: &[u8]) -> impl Iterator<Item = u64> {
+    packed.chunks(8).map(|bytes| {
+        let mut word = [0; 8];
+        word[..bytes.len()].copy_from_slice(bytes);
+        u64::from_le_bytes(word)
+    })
+}
 
 /// `n ≤ 64` bits of `words` from bit `at` on, lowest first. Reads the word after the last one asked
 /// for, which the callers keep spare.
@@ -26,4 +36,17 @@ pub(crate) fn push(words: &mut [u64], at: usize, bits: u64) {
     let (word, shift) = (at / 64, at % 64);
     words[word] |= bits << shift;
     words[word + 1] |= bits >> 1 >> (63 - shift);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn packed_bytes_are_words_lowest_bit_first() {
+        assert_eq!(words(&[]).count(), 0);
+        let bytes: Vec<u8> = (1..=11).collect();
+        let found: Vec<u64> = words(&bytes).collect();
+        assert_eq!(found, [0x0807_0605_0403_0201, 0x0b_0a09]);
+    }
 }

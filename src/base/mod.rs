@@ -2,7 +2,12 @@
 
 pub(crate) mod bits;
 pub mod files;
+pub(crate) mod hamming;
 pub mod memory;
+mod names;
 mod progress;
+pub(crate) mod random;
 
-pub use progress::{Observer, Unobserved};
+pub use memory::{Budget, OutOfMemory};
+pub use names::UnknownName;
+pub use progress::{Observer, Stopped, Unobserved};

@@ -1,6 +1,35 @@
 //! How long work reports itself and learns that it should stop. The library prints nothing: whoever
 //! calls it passes an [`Observer`].
 
+use std::error::Error;
+
+/// Work ended because its observer asked it to. What of it is kept, if anything, is said where it is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("stopped on request")]
+pub struct Stopped;
+
+impl Stopped {
+    /// Returns whether an error, of whatever module, says that work was stopped on request.
+    ///
+    /// ```
+    /// use bitquilt::base::Stopped;
+    /// use bitquilt::{IndexError, SearchError};
+    ///
+    /// assert!(Stopped::caused(&SearchError::from(IndexError::from(Stopped))));
+    /// assert!(!Stopped::caused(&IndexError::Input("no latents".to_owned())));
+    /// ```
+    pub fn caused(error: &(dyn Error + 'static)) -> bool {
+        let mut cause = Some(error);
+        while let Some(error) = cause {
+            if error.is::<Self>() {
+                return true;
+            }
+            cause = error.source();
+        }
+        false
+    }
+}
+
 /// Watches long work. Called from many threads.
 pub trait Observer: Sync {
     /// A new stage of `total` units (`"latents"`, `"bytes"`, …) starts; 0 when the total is unknown.
@@ -16,6 +45,17 @@ pub trait Observer: Sync {
 
     /// Whether the work should stop at the next safe point.
     fn stop_requested(&self) -> bool;
+
+    /// Ends work that should stop.
+    ///
+    /// # Errors
+    /// [`Stopped`] when a stop is requested.
+    fn check(&self) -> Result<(), Stopped> {
+        match self.stop_requested() {
+            true => Err(Stopped),
+            false => Ok(()),
+        }
+    }
 }
 
 /// Watches nothing and never asks to stop.

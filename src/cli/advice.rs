@@ -1,6 +1,7 @@
 //! What to do about an error, in the words of the command line: the library names things, this the options for them.
 
 use bitquilt::engine::EngineError;
+use bitquilt::search::SearchError;
 
 /// The message of an error, with the option that mends it where there is one.
 pub(super) fn with_advice(error: &anyhow::Error) -> String {
@@ -25,13 +26,16 @@ fn advice(error: &EngineError) -> Option<String> {
             format!("as --window {second} --window {first}")
         }
         EngineError::LabelNeeded { .. } => "say which one, as --label L".to_owned(),
-        EngineError::Memory { what, .. } if what.contains("samples") => {
+        EngineError::Memory(memory) if memory.what.ends_with("samples") => {
             "generate fewer at a time (--samples), with another --seed for each run".to_owned()
         }
-        EngineError::Memory { .. } => "raise --memory, or leave it to --preload auto".to_owned(),
+        EngineError::Memory(_) => {
+            "raise --preload-memory, or leave it to --preload auto".to_owned()
+        }
         EngineError::Request {
             part: "the window", ..
         } => "without --window".to_owned(),
+        EngineError::Search(SearchError::Count { .. }) => "--all does".to_owned(),
         _ => return None,
     })
 }

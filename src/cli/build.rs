@@ -1,6 +1,6 @@
 //! `bitquilt build`
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
@@ -11,9 +11,8 @@ use super::ids::IdsArg;
 use super::ui::Ui;
 use super::{grouped, print, print_json};
 use bitquilt::base::memory;
-use bitquilt::index::{BuildOptions, Source, build};
-use bitquilt::latent::Ids;
-use bitquilt::latent::{LatentError, LatentSet};
+use bitquilt::index::{BuildOptions, BuildReport, Source, build};
+use bitquilt::latent::{Ids, LatentError, LatentSet, Shape};
 use bitquilt::window::{Anchor, Condition, Window};
 
 /// Index every local context of a set of latents
@@ -64,38 +63,7 @@ pub(super) struct BuildArgs {
 }
 
 pub(super) fn run(args: &BuildArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
-    let mut sources = Vec::new();
-    let mut all: Option<LatentSet> = None;
-    for path in &args.latents {
-        let set = LatentSet::read(path)?;
-        if set.is_empty() {
-            return Err(LatentError::Empty { path: path.clone() }.into());
-        }
-        if args.condition == Condition::Label && set.labels().is_none() {
-            bail!(
-                "{}: holds no labels: expected one for each latent with --condition label; import it \
-                 with its labels, or leave --condition out",
-                path.display()
-            );
-        }
-        let file = path
-            .file_name()
-            .unwrap_or(path.as_os_str())
-            .to_string_lossy();
-        let name = match set.source() {
-            "" => file.into_owned(),
-            source => format!("{file} ({source})"),
-        };
-        sources.push(Source::of(&set, name));
-        match &mut all {
-            None => all = Some(set),
-            Some(all) => all
-                .append(&set)
-                .with_context(|| format!("{}: differs from the files before it", path.display()))?,
-        }
-    }
-    // clap asks for at least one file.
-    let set = all.context("no latents file was given")?;
+    let (set, sources) = args.read()?;
     let options = BuildOptions {
         windows: args.windows.clone(),
         anchor: args.anchor,
@@ -110,34 +78,76 @@ pub(super) fn run(args: &BuildArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     };
     let report = build(&set, &args.output, &options, ui)?;
     ui.finish();
-
-    let manifest = &report.manifest;
     if args.json {
-        let windows = manifest.windows.iter().zip(&report.windows);
-        let windows: Vec<_> = windows
-            .map(|(entry, report)| {
-                json!({
-                    "window": entry.window,
-                    "contexts": entry.contexts,
-                    "distinct": entry.distinct,
-                    "ambiguous": entry.ambiguous,
-                    "bytes": entry.bytes,
-                    "posting_bytes": entry.posting_bytes,
-                    "seconds": report.elapsed.as_secs_f64(),
-                    "spills": report.spills,
-                    "resumed": report.resumed,
-                })
-            })
-            .collect();
-        print_json(&json!({
-            "index": args.output,
-            "latents": manifest.latents,
-            "seconds": ui.elapsed().as_secs_f64(),
-            "windows": windows,
-        }))?;
-        return Ok(ExitCode::SUCCESS);
+        print_json(&as_json(&report, &args.output, ui))?;
+    } else {
+        show(&report, set.shape(), &args.output, ui)?;
     }
-    for (entry, report) in manifest.windows.iter().zip(&report.windows) {
+    Ok(ExitCode::SUCCESS)
+}
+
+impl BuildArgs {
+    /// The latents of all files as one set, and where they come from.
+    fn read(&self) -> anyhow::Result<(LatentSet, Vec<Source>)> {
+        let mut sources = Vec::new();
+        let mut all: Option<LatentSet> = None;
+        for path in &self.latents {
+            let set = LatentSet::read(path)?;
+            if set.is_empty() {
+                return Err(LatentError::Empty { path: path.clone() }.into());
+            }
+            if self.condition == Condition::Label && set.labels().is_none() {
+                bail!(
+                    "{}: holds no labels: expected one for each latent with --condition label; import it \
+                     with its labels, or leave --condition out",
+                    path.display()
+                );
+            }
+            let file = path.file_name().unwrap_or(path.as_os_str());
+            let file = file.to_string_lossy();
+            let name = match set.source() {
+                "" => file.into_owned(),
+                source => format!("{file} ({source})"),
+            };
+            sources.push(Source::of(&set, name));
+            match &mut all {
+                None => all = Some(set),
+                Some(all) => all.append(&set).with_context(|| {
+                    format!("{}: differs from the files before it", path.display())
+                })?,
+            }
+        }
+        // clap asks for at least one file.
+        Ok((all.context("no latents file was given")?, sources))
+    }
+}
+
+fn as_json(report: &BuildReport, output: &Path, ui: &Ui) -> serde_json::Value {
+    let windows = report.manifest.windows.iter().zip(&report.windows);
+    let windows = windows.map(|(entry, report)| {
+        json!({
+            "window": entry.window,
+            "contexts": entry.contexts,
+            "distinct": entry.distinct,
+            "ambiguous": entry.ambiguous,
+            "bytes": entry.bytes,
+            "posting_bytes": entry.posting_bytes,
+            "seconds": report.elapsed.as_secs_f64(),
+            "spills": report.spills,
+            "resumed": report.resumed,
+        })
+    });
+    json!({
+        "index": output,
+        "latents": report.manifest.latents,
+        "seconds": ui.elapsed().as_secs_f64(),
+        "windows": windows.collect::<Vec<_>>(),
+    })
+}
+
+/// Prints what each window took.
+fn show(report: &BuildReport, shape: Shape, output: &Path, ui: &Ui) -> anyhow::Result<()> {
+    for (entry, report) in report.manifest.windows.iter().zip(&report.windows) {
         let seconds = report.elapsed.as_secs_f64();
         let how = if report.resumed {
             "finished by an earlier build".to_owned()
@@ -154,13 +164,11 @@ pub(super) fn run(args: &BuildArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
         ))?;
     }
     print(format!(
-        "{} latents {} → {} in {:.1} s",
-        grouped(manifest.latents),
-        set.shape(),
-        args.output.display(),
+        "{} latents {shape} → {} in {:.1} s",
+        grouped(report.manifest.latents),
+        output.display(),
         ui.elapsed().as_secs_f64()
-    ))?;
-    Ok(ExitCode::SUCCESS)
+    ))
 }
 
 /// "1GiB", "512 MiB", "2GB", "1073741824".

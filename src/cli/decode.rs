@@ -1,15 +1,15 @@
 //! `bitquilt decode`: latents or samples → pictures.
 
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
 
 use super::drawer::{Drawer, ModelArgs};
+use super::limit::at_least_1;
 use super::ui::{Ui, check_output};
 use super::{print, print_json};
-use bitquilt::base::Observer;
+use bitquilt::base::{Observer, Stopped};
 use bitquilt::latent::LatentSet;
 use bitquilt::picture::{self, GridOptions, Picture};
 
@@ -169,7 +169,7 @@ fn write_folder(
         if ui.stop_requested() {
             ui.finish();
             let message = format!("stopped after {id} of {} pictures", set.len());
-            return Err(io::Error::new(io::ErrorKind::Interrupted, message).into());
+            return Err(anyhow::Error::new(Stopped).context(message));
         }
         let path = args.output.join(format!("{id:05}.png"));
         let picture = match drawer.decoded(&single(set, id)?)? {
@@ -204,9 +204,4 @@ fn first(set: LatentSet, count: usize) -> anyhow::Result<LatentSet> {
         LatentSet::from_packed(set.shape(), set.packed()[..bytes].to_vec())?
             .with_codec(set.codec().clone()),
     )
-}
-
-pub(super) fn at_least_1(text: &str) -> Result<usize, String> {
-    let number = text.parse().ok().filter(|number| *number >= 1);
-    number.ok_or_else(|| "expected a whole number of at least 1".to_owned())
 }

@@ -49,7 +49,7 @@ pub(crate) struct EncodeArgs {
     no_labels: bool,
 
     /// Images encoded at a time; bounds the memory
-    #[arg(long, value_name = "N", default_value_t = 256, value_parser = super::decode::at_least_1)]
+    #[arg(long, value_name = "N", default_value_t = 256, value_parser = super::limit::at_least_1)]
     batch: usize,
 
     #[command(flatten)]

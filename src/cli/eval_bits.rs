@@ -13,16 +13,15 @@ use super::ids::WithoutArgs;
 use super::neural::{DeviceArgs, NumberedSet, load_predictor};
 use super::ui::Ui;
 use super::{grouped, print, print_json};
-use bitquilt::base::{Observer, Unobserved};
+use bitquilt::base::{Budget, Observer, Unobserved};
 use bitquilt::engine::SessionOptions;
 use bitquilt::index::{Counts, Index, Resident, WindowIndex};
-use bitquilt::latent::Ids;
-use bitquilt::latent::LatentSet;
+use bitquilt::latent::{Ids, LatentSet};
 use bitquilt::model::{BitsReport, CountModel, Smoothing};
 use bitquilt::neural::{NetworkKind, Numbered, PlainArvm, Predictor};
 use bitquilt::samples::{SampleSet, verify_from_index};
 use bitquilt::search::{self, Fallback, Policy, Rung, SearchOptions, Taken, Task};
-use bitquilt::window::Geometry;
+use bitquilt::window::{Geometry, Given};
 
 const EXAMPLES: &str = "\
 Examples:
@@ -49,7 +48,7 @@ pub(super) struct BitsArgs {
     held_out: Option<PathBuf>,
 
     /// Latents of each kind, the first ones
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = super::decode::at_least_1)]
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = super::limit::at_least_1)]
     limit: usize,
 
     /// Samples to draw from each model alone; 0 for none
@@ -115,7 +114,9 @@ impl BitsArgs {
         predictor.config().check_index(index)?;
         let mut windows = windows_within(index, &predictor);
         windows.sort_by_key(|held| std::cmp::Reverse(held.geometry().context_bits()));
-        let tables = windows.iter().map(|held| Resident::load(held, ui));
+        let tables = windows
+            .iter()
+            .map(|held| Resident::load(held, Budget::of_machine(), ui));
         let tables: Vec<Resident> = tables.collect::<Result<_, _>>()?;
         let training = NumberedSet::of_index(&session, ui)?;
         let training = training.first(self.limit)?;
@@ -126,7 +127,7 @@ impl BitsArgs {
 
         let mut report = Report {
             network: predictor.kind().to_string(),
-            window: predictor.config().window.clone(),
+            window: predictor.config().window.to_string(),
             parameters: predictor.parameters().count(),
             latents_train: training.numbered().latents.len(),
             latents_held_out: held_out.as_ref().map(|set| set.numbered().latents.len()),
@@ -134,58 +135,26 @@ impl BitsArgs {
             samples: Vec::new(),
             seconds: 0.0,
         };
-        let of = |model: &str, bits: &dyn Fn(Numbered<'_>) -> anyhow::Result<Vec<f64>>| {
-            let each = sets.iter().map(|set| bits(set.numbered()));
-            let each = each.collect::<anyhow::Result<Vec<_>>>()?;
-            let held_out = each.get(1).map(Vec::as_slice);
-            anyhow::Ok(BitsReport::new(model, &each[0], held_out))
+        let bench = Bench {
+            args: self,
+            index,
+            predictor: &predictor,
+            given: index.given(index.labels().first().copied())?,
+            sets: &sets,
+            taken: match self.samples {
+                0 => None,
+                _ => Some(Taken::training(index, Budget::of_machine(), ui)?),
+            },
+            ui,
         };
-        let taken = match self.samples {
-            0 => None,
-            _ => Some(Taken::training(index, ui)?),
-        };
-        let name = predictor.kind().name();
         for (model, smoothing) in [
             ("count", Smoothing::Backoff),
             ("count, blended", Smoothing::Blend),
         ] {
             let counts = count_model(&windows, &tables, smoothing);
-            ui.stage(model, training.numbered().latents.len() as u64, "latents");
-            report.models.push(of(model, &|set| {
-                Ok(counts.bits(set.latents, set.labels, ui)?)
-            })?);
-            if let Some(taken) = &taken {
-                ui.stage(model, self.samples as u64, "samples");
-                let started = Instant::now();
-                let drawn = (0..self.samples as u64).into_par_iter().map(|number| {
-                    ui.advance(1);
-                    let seed = xxh3_64_with_seed(&number.to_le_bytes(), self.seed);
-                    counts.sample(0, seed)
-                });
-                let drawn: Vec<Vec<u8>> = drawn.collect::<Result<_, _>>()?;
-                let drawn = LatentSet::from_packed(index.shape(), drawn.concat())?;
-                let judged = judge(model, &drawn, taken, (index, &predictor), started)?;
-                report.samples.push(judged);
-            }
+            bench.counts(model, &counts, &mut report)?;
         }
-        ui.stage(name, training.numbered().latents.len() as u64, "latents");
-        report.models.push(of(name, &|set| {
-            Ok(predictor.bits(set.latents, set.labels, ui)?)
-        })?);
-        if let Some(taken) = &taken {
-            let started = Instant::now();
-            let drawn = self.sample_alone(&predictor, index, ui)?;
-            let judged = judge(name, &drawn, taken, (index, &predictor), started)?;
-            report.samples.push(judged);
-            if let Some(output) = &self.output {
-                let drawn = drawn
-                    .with_codec(bitquilt::latent::Codec::from(
-                        index.manifest().codec.as_str(),
-                    ))
-                    .with_source(format!("{name} {}", self.model.display()));
-                drawn.write(output)?;
-            }
-        }
+        bench.network(&mut report)?;
         ui.finish();
         report.seconds = ui.elapsed().as_secs_f64();
         if self.json {
@@ -201,12 +170,13 @@ impl BitsArgs {
         &self,
         predictor: &Predictor,
         index: &Index,
+        given: Given,
         ui: &Ui,
     ) -> anyhow::Result<LatentSet> {
         let shape = predictor.geometry().shape();
         if predictor.kind() != NetworkKind::Arvm {
             ui.stage("samples", shape.bits() as u64, "bits");
-            return Ok(predictor.sample(self.samples, 0, self.seed, ui)?);
+            return Ok(predictor.sample(self.samples, given.label.unwrap_or(0), self.seed, ui)?);
         }
         let network = PlainArvm::new(predictor)?;
         let window = index.window(predictor.geometry().window())?;
@@ -218,12 +188,13 @@ impl BitsArgs {
             seed: self.seed,
             ..SearchOptions::default()
         };
-        let task = Task::new(rung, options).falling_back(Fallback {
+        let mut task = Task::new(rung, options).falling_back(Fallback {
             geometry: window.geometry(),
             network: &network,
             policy: Policy::Always,
             most: None,
         });
+        task.given = given;
         let attempts = search::generate(&task, self.samples as u64, false, ui)?;
         let packed = attempts.iter().filter_map(|a| a.packed.as_deref());
         Ok(LatentSet::from_packed(
@@ -246,7 +217,6 @@ fn judge(
     let copies = (0..drawn.len()).filter(|id| taken.contains(drawn.packed_latent(*id)));
     let copies = copies.count() as f64 / count;
     let mut latents = drawn.clone();
-    // All were drawn under the first label, where contexts are bound to any.
     if let Some(label) = index.labels().first() {
         latents = latents.with_labels(vec![*label; drawn.len()])?;
     }
@@ -266,6 +236,89 @@ fn judge(
         copies,
         unsupported: support.unsupported.len() as f64 / support.checked.max(1) as f64,
     })
+}
+
+/// What models are measured on.
+struct Bench<'a> {
+    args: &'a BitsArgs,
+    index: &'a Index,
+    predictor: &'a Predictor,
+    /// Samples are drawn under the first label, where contexts are bound to any.
+    given: Given,
+    /// Training latents, then held-out ones where there are any.
+    sets: &'a [&'a NumberedSet],
+    /// The training latents, where samples are drawn.
+    taken: Option<Taken>,
+    ui: &'a Ui,
+}
+
+impl Bench<'_> {
+    /// Bits per latent of a model, by what `bits` says of each set.
+    fn bits(
+        &self,
+        model: &str,
+        bits: impl Fn(Numbered<'_>) -> anyhow::Result<Vec<f64>>,
+    ) -> anyhow::Result<BitsReport> {
+        let latents = self.sets[0].numbered().latents.len();
+        self.ui.stage(model, latents as u64, "latents");
+        let each = self.sets.iter().map(|set| bits(set.numbered()));
+        let each = each.collect::<anyhow::Result<Vec<_>>>()?;
+        let held_out = each.get(1).map(Vec::as_slice);
+        Ok(BitsReport::new(model, &each[0], held_out))
+    }
+
+    /// Measures the index as a model.
+    fn counts(
+        &self,
+        model: &str,
+        counts: &CountModel<'_>,
+        report: &mut Report,
+    ) -> anyhow::Result<()> {
+        let ui = self.ui;
+        let bits = self.bits(model, |set| Ok(counts.bits(set.latents, set.labels, ui)?))?;
+        report.models.push(bits);
+        let Some(taken) = &self.taken else {
+            return Ok(());
+        };
+        ui.stage(model, self.args.samples as u64, "samples");
+        let started = Instant::now();
+        let (given, seed) = (self.given, self.args.seed);
+        let numbers = (0..self.args.samples as u64).into_par_iter();
+        let drawn = numbers.map(|number| {
+            ui.advance(1);
+            counts.sample(given, xxh3_64_with_seed(&number.to_le_bytes(), seed))
+        });
+        let drawn: Vec<Vec<u8>> = drawn.collect::<Result<_, _>>()?;
+        let drawn = LatentSet::from_packed(self.index.shape(), drawn.concat())?;
+        let both = (self.index, self.predictor);
+        report
+            .samples
+            .push(judge(model, &drawn, taken, both, started)?);
+        Ok(())
+    }
+
+    /// Measures the network.
+    fn network(&self, report: &mut Report) -> anyhow::Result<()> {
+        let (index, predictor, ui) = (self.index, self.predictor, self.ui);
+        let name = predictor.kind().name();
+        let bits = self.bits(name, |set| {
+            Ok(predictor.bits(set.latents, set.labels, ui)?)
+        })?;
+        report.models.push(bits);
+        let Some(taken) = &self.taken else {
+            return Ok(());
+        };
+        let started = Instant::now();
+        let drawn = self.args.sample_alone(predictor, index, self.given, ui)?;
+        let judged = judge(name, &drawn, taken, (index, predictor), started)?;
+        report.samples.push(judged);
+        if let Some(output) = &self.args.output {
+            let codec = index.manifest().codec.clone();
+            let source = format!("{name} {}", self.args.model.display());
+            drawn.with_codec(codec).with_source(source).write(output)?;
+        }
+        Ok(())
+    }
 }
 
 /// The network's window and those of the index that lie within it.

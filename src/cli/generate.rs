@@ -65,9 +65,18 @@ pub(super) struct GenerateArgs {
     #[arg(long, conflicts_with_all = ["count", "distinct"])]
     all: bool,
 
-    /// Count the samples there are instead of finding them; --max-backtracks bounds the states kept
+    /// Count the samples there are instead of finding them
     #[arg(long, conflicts_with_all = ["output", "png", "samples", "novel", "distinct"])]
     count: bool,
+
+    /// States that --count keeps at most, or none for no limit
+    #[arg(
+        long,
+        value_name = "N|none",
+        default_value = "20000",
+        requires = "count"
+    )]
+    max_counted_states: Limit,
 
     /// Grid of the samples, where it is not that of the index
     #[arg(long, value_name = "HxW", value_parser = parse_sides)]
@@ -192,7 +201,7 @@ pub(super) fn run(args: &GenerateArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     let session = args.without.open(&args.index, args.preload.options())?;
     let mut request = args.request();
     let shape = request.shape(&session)?;
-    let codec = Codec::from(session.index().manifest().codec.as_str());
+    let codec = session.index().manifest().codec.clone();
     let drawer = args.drawer(shape, &codec)?;
     request.fixed = args.given.fixed(shape)?;
     let network = args.fallback.load(&session, shape)?;
@@ -327,7 +336,7 @@ fn count(
     request: &GenerateRequest,
     ui: &Ui,
 ) -> anyhow::Result<ExitCode> {
-    let count = session.count(request, ui)?;
+    let count = session.count(request, args.max_counted_states.0, ui)?;
     ui.finish();
     if args.json {
         print_json(&json!({
@@ -345,7 +354,7 @@ fn count(
         return Ok(ExitCode::SUCCESS);
     }
     ui.note(format!(
-        "{}: {} states were kept; raise --max-backtracks to go on",
+        "{}: {} states were kept; raise --max-counted-states to go on",
         count.status,
         grouped(count.states)
     ));

@@ -1,7 +1,6 @@
 //! `bitquilt import`: images or codes → a latents file.
 
 use std::collections::HashSet;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -116,9 +115,8 @@ pub(crate) fn run(args: ImportArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     let imported = import_spooled(&args.inputs, &args.options(), folder, ui);
     ui.finish();
     let imported = match imported {
-        Err(LatentError::Io(error)) if error.kind() == io::ErrorKind::Interrupted => {
-            // The kind gives the exit code.
-            return Err(io::Error::new(error.kind(), "stopped; nothing written").into());
+        Err(LatentError::Stopped(stopped)) => {
+            return Err(anyhow::Error::new(stopped).context("stopped; nothing written"));
         }
         other => other?,
     };

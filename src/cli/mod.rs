@@ -10,14 +10,18 @@ mod decode;
 mod drawer;
 #[cfg(feature = "neural")]
 mod encode;
-#[cfg(feature = "neural")]
 mod eval;
 #[cfg(feature = "neural")]
 mod eval_bits;
 #[cfg(feature = "neural")]
+mod eval_blae;
+mod eval_codes;
+mod eval_counts;
+#[cfg(feature = "neural")]
 mod fallback;
 mod generate;
 mod given;
+mod headings;
 mod ids;
 mod import;
 mod import_options;
@@ -29,11 +33,14 @@ mod neural;
 mod no_networks;
 mod preload;
 mod query;
+mod shell;
 mod trace;
 #[cfg(feature = "neural")]
 mod train;
 #[cfg(feature = "neural")]
 mod train_bits;
+#[cfg(feature = "neural")]
+mod training_run;
 mod ui;
 mod verify;
 
@@ -41,13 +48,10 @@ use std::io::{self, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-use bitquilt::index::IndexError;
-use bitquilt::model::EvalError;
-#[cfg(feature = "neural")]
-use bitquilt::neural::NeuralError;
-use ui::Ui;
+use bitquilt::base::Stopped;
+use ui::{Ui, Verbosity};
 
 /// Open files that the process asks to be allowed.
 const MAX_OPEN_FILES: u64 = 1 << 16;
@@ -82,6 +86,14 @@ struct Cli {
     /// Threads to work with [default: one for each core]
     #[arg(long, global = true, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
     threads: Option<u16>,
+
+    /// No progress and no notes, only results and errors
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+
+    /// Say on stderr what each stage took
+    #[arg(short, long, global = true)]
+    verbose: bool,
 }
 
 #[derive(Subcommand)]
@@ -98,17 +110,15 @@ enum Verb {
     Encode(encode::EncodeArgs),
     #[cfg(feature = "neural")]
     Train(train::TrainArgs),
-    #[cfg(feature = "neural")]
     Eval(eval::EvalArgs),
+    Completions(shell::CompletionsArgs),
+    Man(shell::ManArgs),
     #[cfg(not(feature = "neural"))]
     #[command(hide = true, disable_help_flag = true)]
     Encode(no_networks::AnyArgs),
     #[cfg(not(feature = "neural"))]
     #[command(hide = true, disable_help_flag = true)]
     Train(no_networks::AnyArgs),
-    #[cfg(not(feature = "neural"))]
-    #[command(hide = true, disable_help_flag = true)]
-    Eval(no_networks::AnyArgs),
 }
 
 impl Verb {
@@ -121,7 +131,6 @@ impl Verb {
             Self::Verify(_) => Some("nothing is proved"),
             #[cfg(feature = "neural")]
             Self::Encode(_) => Some("nothing is written"),
-            #[cfg(feature = "neural")]
             Self::Eval(_) => Some("nothing is measured"),
             _ => None,
         }
@@ -130,7 +139,11 @@ impl Verb {
 
 /// Parses the command line, runs the verb and reports how it went.
 pub fn main() -> ExitCode {
-    let cli = Cli::parse();
+    let matches = headings::with_headings(Cli::command()).get_matches();
+    let cli = match Cli::from_arg_matches(&matches) {
+        Ok(cli) => cli,
+        Err(error) => error.exit(),
+    };
     let when_stopped = cli.verb.when_stopped();
     match run(cli) {
         Ok(code) => code,
@@ -148,7 +161,11 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     // RocksDB holds every file of an index open. Shells often start with 1,024; what the system allows beyond that is for
     // programs that need it. Refused, the limit is as it was, and an index that needs more says so.
     let _ = rlimit::increase_nofile_limit(MAX_OPEN_FILES);
-    let ui = Ui::new();
+    let ui = Ui::new(match (cli.quiet, cli.verbose) {
+        (true, _) => Verbosity::Quiet,
+        (_, true) => Verbosity::Verbose,
+        _ => Verbosity::Usual,
+    });
     let result = match cli.verb {
         Verb::Import(args) => import::run(args, &ui),
         Verb::Build(args) => build::run(&args, &ui),
@@ -158,18 +175,19 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Trace(args) => trace::run(&args, &ui),
         Verb::Verify(args) => verify::run(&args, &ui),
         Verb::Decode(args) => decode::run(args, &ui),
+        Verb::Completions(args) => {
+            shell::completions(&args, headings::with_headings(Cli::command()))
+        }
+        Verb::Man(args) => shell::man(&args, headings::with_headings(Cli::command())),
         #[cfg(feature = "neural")]
         Verb::Encode(args) => encode::run(&args, cli.threads, &ui),
         #[cfg(feature = "neural")]
         Verb::Train(args) => train::run(&args, cli.threads, &ui),
-        #[cfg(feature = "neural")]
         Verb::Eval(args) => eval::run(&args, cli.threads, &ui),
         #[cfg(not(feature = "neural"))]
         Verb::Encode(_) => no_networks::refuse("encode"),
         #[cfg(not(feature = "neural"))]
         Verb::Train(_) => no_networks::refuse("train"),
-        #[cfg(not(feature = "neural"))]
-        Verb::Eval(_) => no_networks::refuse("eval"),
     };
     ui.finish();
     result
@@ -177,29 +195,18 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
 
 /// Says once what went wrong and gives the exit code. A reader that closed the pipe has seen enough.
 fn report(error: &anyhow::Error, when_stopped: Option<&str>) -> ExitCode {
-    let mut code = BAD;
-    for cause in error.chain() {
-        if let Some(io) = cause.downcast_ref::<io::Error>() {
-            match io.kind() {
-                io::ErrorKind::BrokenPipe => return ExitCode::SUCCESS,
-                io::ErrorKind::Interrupted => code = STOPPED,
-                _ => {}
-            }
-        }
-        if let Some(IndexError::Stopped) = cause.downcast_ref() {
-            code = STOPPED;
-        }
-        if let Some(EvalError::Stopped) = cause.downcast_ref() {
-            code = STOPPED;
-        }
-        #[cfg(feature = "neural")]
-        if cause.downcast_ref().is_some_and(NeuralError::is_stop) {
-            code = STOPPED;
-        }
+    let broken_pipe = |cause: &(dyn std::error::Error + 'static)| {
+        let io = cause.downcast_ref::<io::Error>();
+        io.is_some_and(|error| error.kind() == io::ErrorKind::BrokenPipe)
+    };
+    if error.chain().any(broken_pipe) {
+        return ExitCode::SUCCESS;
     }
-    let message = match when_stopped.filter(|_| code == STOPPED) {
-        Some(consequence) => format!("stopped: {consequence}"),
-        None => advice::with_advice(error),
+    let (code, message) = match (Stopped::caused(error.as_ref()), when_stopped) {
+        (false, _) => (BAD, advice::with_advice(error)),
+        (true, Some(consequence)) => (STOPPED, format!("stopped: {consequence}")),
+        // The error's own words: those of what caused it say no more than that it was stopped.
+        (true, None) => (STOPPED, error.to_string()),
     };
     // Nothing is left to report to when stderr is closed.
     let _ = writeln!(io::stderr(), "bitquilt: {message}");

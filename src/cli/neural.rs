@@ -6,8 +6,8 @@ use clap::Args;
 
 use super::import_options::PixelArgs;
 use super::ui::Ui;
+use bitquilt::base::Budget;
 use bitquilt::base::Observer;
-use bitquilt::base::memory;
 use bitquilt::engine::Session;
 use bitquilt::images::import::{Colour, Labels};
 use bitquilt::images::{ImageOptions, ImageSet};
@@ -49,7 +49,7 @@ pub(crate) struct ImagesArgs {
     pixels: PixelArgs,
 
     /// Only the first N images
-    #[arg(long, value_name = "N", value_parser = super::decode::at_least_1)]
+    #[arg(long, value_name = "N", value_parser = super::limit::at_least_1)]
     limit: Option<usize>,
 }
 
@@ -103,18 +103,12 @@ impl NumberedSet {
     pub(crate) fn of_index(session: &Session, ui: &dyn Observer) -> anyhow::Result<Self> {
         let index = session.index();
         let row = index.shape().packed_bytes() as u64 + 16;
-        let (needed, available) = (
-            index.latents().saturating_mul(row),
-            memory::available_memory(),
+        let what = format!(
+            "{}: its {} latents",
+            index.path().display(),
+            index.latents()
         );
-        if needed > available {
-            anyhow::bail!(
-                "{}: its latents take {} of memory, {} are available: train on an index of fewer",
-                index.path().display(),
-                indicatif::BinaryBytes(needed),
-                indicatif::BinaryBytes(available)
-            );
-        }
+        Budget::of_machine().check(index.latents().saturating_mul(row), what)?;
         ui.stage("training latents", index.latents(), "latents");
         Self::numbered_by(index, session.training(ui)?)
     }

@@ -14,7 +14,7 @@ pub(super) struct PreloadArgs {
 
     /// Memory for windows that are held in it, as 512MiB or 4GiB [default: half of what is available]
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
-    memory: Option<u64>,
+    preload_memory: Option<u64>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq, ValueEnum)]
@@ -38,6 +38,6 @@ impl PreloadArgs {
 
     /// Options of a session that may take so much memory for them.
     pub(super) fn options(&self) -> SessionOptions {
-        SessionOptions::default().table_bytes(self.memory)
+        SessionOptions::default().table_bytes(self.preload_memory)
     }
 }

@@ -7,6 +7,7 @@ use anyhow::{Context, bail};
 use clap::Args;
 
 use super::ids::WithoutArgs;
+use super::limit::Top;
 use super::{NO, grouped, print, print_json};
 use bitquilt::engine::{QueryReport, QueryRequest, SessionOptions};
 use bitquilt::latent::{LatentSet, Shape};
@@ -38,13 +39,9 @@ pub(super) struct QueryArgs {
     #[arg(long, value_name = "ROW,COL[,CH]")]
     at: String,
 
-    /// Most postings to show for each next bit
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    top: usize,
-
-    /// Show every posting
-    #[arg(long, conflicts_with = "top")]
-    all: bool,
+    /// Postings to show for each next bit, or all
+    #[arg(long, value_name = "N|all", default_value = "10")]
+    top: Top,
 
     #[command(flatten)]
     without: WithoutArgs,
@@ -61,7 +58,7 @@ pub(super) fn run(args: &QueryArgs) -> anyhow::Result<ExitCode> {
         window: args.window,
         latent: args.latent,
         position: parse_place(&args.at, shape)?,
-        top: (!args.all).then_some(args.top),
+        top: args.top.0,
     };
     let of = args.of.as_ref().map(|path| LatentSet::read(path));
     let report = session.query(&request, of.transpose()?.as_ref());
@@ -101,7 +98,7 @@ fn show(report: &QueryReport, shape: Shape) -> anyhow::Result<()> {
         }
         if count > found.len() as u64 {
             let more = grouped(count - found.len() as u64);
-            print(format!("    and {more} more (--top N, --all)"))?;
+            print(format!("    and {more} more (--top N, or all)"))?;
         }
     }
     Ok(())

@@ -9,16 +9,17 @@ use clap::Args;
 
 use super::drawer::{Drawer, ModelArgs};
 use super::ids::WithoutArgs;
+use super::limit::{Top, at_least_1};
 use super::preload::PreloadArgs;
 use super::ui::{Ui, check_output};
 use super::{grouped, print};
 use bitquilt::Observer;
-use bitquilt::base::files;
+use bitquilt::base::{Stopped, files};
 use bitquilt::engine::{TraceRequest, TracedSample, Tracing};
-use bitquilt::latent::{Codec, Shape};
+use bitquilt::latent::Shape;
 use bitquilt::samples::SampleSet;
 use bitquilt::trace::{
-    Header, MapRow, SetSummary, Spread, TraceOptions, TraceWriter, Traced, draw_map,
+    Header, MapRow, SetSummary, Spread, TraceOptions, TraceWriter, Traced, Tracer, draw_map,
 };
 use bitquilt::window::Window;
 
@@ -31,8 +32,8 @@ use bitquilt::window::Window;
     bitquilt trace mnist.index samples.safetensors --limit 1 --top 3 --json\n\n\
     Each sample is cut into regions, each copied bit for bit from one training latent at one displacement, the\n\
     most informative first. A region's information is what its bits tell at the smallest window of the index:\n\
-    blank background tells next to nothing. A region that tells more than log2(latents x bits) bits is called\n\
-    a copy. Samples may come from anywhere: bits that no training latent supports are told as such. --png draws\n\
+    blank background tells next to nothing. A region of more than log2(latents x bits) bits is no chance, but no\n\
+    verdict either: trace held-out data beside it. Samples may come from anywhere: bits that no training latent supports are told as such. --png draws\n\
     the first samples, each with its quilt, its sources and the nearest training latent.")]
 pub(super) struct TraceArgs {
     /// The index
@@ -67,16 +68,12 @@ pub(super) struct TraceArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
 
-    /// Postings to tell of each bit
-    #[arg(long, value_name = "N", default_value_t = 10)]
-    top: usize,
-
-    /// Tell every posting of each bit
-    #[arg(long, conflicts_with = "top")]
-    all: bool,
+    /// Postings to tell of each bit, or all
+    #[arg(long, value_name = "N|all", default_value = "10")]
+    top: Top,
 
     /// Leave single bits out of the trace file: regions and figures only
-    #[arg(long, conflicts_with_all = ["top", "all"])]
+    #[arg(long, conflicts_with = "top")]
     brief: bool,
 
     /// Occurrences of each bit to follow; contexts that occur more often count as background
@@ -137,7 +134,7 @@ impl TraceArgs {
     /// Postings of each bit that somebody will read; `None` when nothing of single bits is told.
     fn told(&self) -> Option<usize> {
         let document = self.json || self.output.is_some();
-        let top = if self.all { usize::MAX } else { self.top };
+        let top = self.top.0.unwrap_or(usize::MAX);
         (document && !self.brief).then_some(top)
     }
 
@@ -167,7 +164,7 @@ pub(super) fn run(args: &TraceArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     let drawer = match &args.png {
         Some(_) => {
             let index = session.index();
-            let codec = Codec::from(index.manifest().codec.as_str());
+            let codec = index.manifest().codec.clone();
             Some(args.model.drawer(&args.index, index.shape(), &codec)?)
         }
         None => None,
@@ -246,8 +243,7 @@ impl Job<'_> {
         let summary = summary.with_context(|| self.args.samples.display().to_string())?;
         if self.ui.stop_requested() {
             self.ui.finish();
-            let message = self.args.when_stopped();
-            return Err(io::Error::new(io::ErrorKind::Interrupted, message).into());
+            return Err(Stopped.into());
         }
         writer.finish(&summary)?;
         Ok(summary)
@@ -265,78 +261,84 @@ impl Job<'_> {
 
 /// The figures of the set, for people.
 fn report(job: &Job<'_>, summary: &SetSummary) -> anyhow::Result<()> {
-    let args = job.args;
-    let tracer = &job.tracing.tracer()?;
-    let names: Vec<_> = tracer
-        .quilt_windows()
-        .iter()
-        .map(ToString::to_string)
-        .collect();
-    let yardstick = tracer
-        .yardstick()
-        .map_or_else(String::new, |window| window.to_string());
+    let tracer = job.tracing.tracer()?;
+    report_support(job, &tracer, summary)?;
+    report_regions(&tracer, summary)?;
+    report_distances(summary)?;
+    report_credits(&tracer, summary)?;
+    tell_notes(job, &tracer);
+    for output in job.args.output.iter().chain(&job.args.png) {
+        print(format!("→ {}", output.display()))?;
+    }
+    Ok(())
+}
+
+/// What was traced to what, and how much of it is supported.
+fn report_support(job: &Job<'_>, tracer: &Tracer<'_>, summary: &SetSummary) -> anyhow::Result<()> {
+    let names = tracer.quilt_windows().iter().map(ToString::to_string);
     print(format!(
         "{} samples {}, traced to {} training latents at {} ({:.1} s)",
         grouped(summary.samples),
         tracer.shape(),
         grouped(tracer.training().latents() as u64),
-        names.join(", "),
+        names.collect::<Vec<_>>().join(", "),
         job.ui.elapsed().as_secs_f64()
     ))?;
     let at = summary.supported_at.iter();
-    let at: Vec<_> = at
-        .map(|at| format!("{} {}", at.window, percent(at.share)))
-        .collect();
+    let at = at.map(|at| format!("{} {}", at.window, percent(at.share)));
     line(
         "supported bits",
         percent(summary.supported),
-        &format!("(by window: {})", at.join(", ")),
+        &format!("(by window: {})", at.collect::<Vec<_>>().join(", ")),
     )?;
-    if let Some(share) = job.tracing.interpolated() {
-        line("interpolated", percent(share), "of the bits, by a network")?;
+    match job.tracing.interpolated() {
+        Some(share) => line("interpolated", percent(share), "of the bits, by a network"),
+        None => Ok(()),
     }
-    let of = |name: &str| {
-        summary
-            .spread
-            .iter()
-            .find(|named| named.name == name)
-            .map(|named| named.spread)
-    };
+}
+
+/// How the quilts are cut.
+fn report_regions(tracer: &Tracer<'_>, summary: &SetSummary) -> anyhow::Result<()> {
+    let of = |name| spread_of(summary, name);
+    let yardstick = yardstick(tracer);
     spread_line("regions", of("regions"), "a sample", 0)?;
     spread_line("sources", of("sources"), "training latents a sample", 0)?;
     spread_line("median region", of("median_region"), "sites", 0)?;
-    spread_line(
-        "largest region",
-        of("largest").map(hundredfold),
-        "% of the bits",
-        0,
-    )?;
+    let largest = of("largest").map(hundredfold);
+    spread_line("largest region", largest, "% of the bits", 0)?;
     let told = format!("bits of information at {yardstick}, copied by one region");
     spread_line("reuse", of("most_informative"), &told, 1)?;
-    let copied = format!(
-        "of {} samples: a region of more than {:.1} bits",
+    let informative = format!(
+        "of {} samples have a region of more than {:.1} bits; unseen data has them too",
         grouped(summary.samples),
         tracer.copy_line()
     );
-    line("copied", grouped(summary.copied), &copied)?;
-    if let (Some(exact), Some(memorized), Some(authentic)) =
+    line("informative", grouped(summary.copied), &informative)
+}
+
+/// How near the training latents are; nothing on another grid than theirs.
+fn report_distances(summary: &SetSummary) -> anyhow::Result<()> {
+    let (Some(exact), Some(memorized), Some(authentic)) =
         (summary.exact_copies, summary.memorized, summary.authentic)
-    {
-        line("exact copies", grouped(exact), "equal a training latent")?;
-        spread_line(
-            "distance",
-            of("distance"),
-            "bits to the nearest training latent",
-            0,
-        )?;
-        spread_line("", summary.background, "between training latents", 0)?;
-        line("memorized", grouped(memorized), "by the rule of a third")?;
-        line(
-            "authentic",
-            grouped(authentic),
-            "farther from the nearest than that from its own",
-        )?;
-    }
+    else {
+        return Ok(());
+    };
+    line("exact copies", grouped(exact), "equal a training latent")?;
+    let distance = spread_of(summary, "distance");
+    spread_line(
+        "distance",
+        distance,
+        "bits to the nearest training latent",
+        0,
+    )?;
+    spread_line("", summary.background, "between training latents", 0)?;
+    line("memorized", grouped(memorized), "by the rule of a third")?;
+    let farther = "farther from the nearest than that from its own";
+    line("authentic", grouped(authentic), farther)
+}
+
+/// Which training latents were used, and most.
+fn report_credits(tracer: &Tracer<'_>, summary: &SetSummary) -> anyhow::Result<()> {
     let used = format!(
         "of {} training latents ({})",
         grouped(tracer.training().latents() as u64),
@@ -354,33 +356,45 @@ fn report(job: &Job<'_>, summary: &SetSummary) -> anyhow::Result<()> {
             },
             credit.information
         );
-        line(
-            if number == 0 { "most reused" } else { "" },
-            String::new(),
-            &what,
-        )?;
+        let name = if number == 0 { "most reused" } else { "" };
+        line(name, String::new(), &what)?;
     }
-    if !job.samples.without.is_empty() {
-        let without = &job.samples.without;
-        job.ui.note(if args.all_latents {
-            format!("note: generated without {without}, traced to all latents of the index")
-        } else {
-            format!(
-                "note: traced without {without}, as the samples were generated (--all-latents for all)"
-            )
-        });
+    Ok(())
+}
+
+/// What a reader of the figures should know beside them.
+fn tell_notes(job: &Job<'_>, tracer: &Tracer<'_>) {
+    let args = job.args;
+    let without = &job.samples.without;
+    if !without.is_empty() && args.all_latents {
+        job.ui.note(format!(
+            "note: generated without {without}, traced to all latents of the index"
+        ));
+    } else if !without.is_empty() {
+        job.ui.note(format!(
+            "note: traced without {without}, as the samples were generated (--all-latents for all)"
+        ));
     }
     if tracer.windows().count() == 1 {
         job.ui.note(format!(
-            "note: {}: information is measured at {yardstick}, its only window, where most bits are certain: build \
-             with --window 3x3 as well to tell background from shapes",
-            args.index.display()
+            "note: {}: information is measured at {}, its only window, where most bits are certain: build with \
+             --window 3x3 as well to tell background from shapes",
+            args.index.display(),
+            yardstick(tracer)
         ));
     }
-    for output in args.output.iter().chain(&args.png) {
-        print(format!("→ {}", output.display()))?;
-    }
-    Ok(())
+}
+
+/// The window that information is measured at.
+fn yardstick(tracer: &Tracer<'_>) -> String {
+    let window = tracer.yardstick();
+    window.map_or_else(String::new, |window| window.to_string())
+}
+
+fn spread_of(summary: &SetSummary, name: &str) -> Option<Spread> {
+    let mut all = summary.spread.iter();
+    all.find(|named| named.name == name)
+        .map(|named| named.spread)
 }
 
 fn line(name: &str, value: String, what: &str) -> anyhow::Result<()> {
@@ -426,9 +440,4 @@ fn hundredfold(spread: Spread) -> Spread {
 
 fn percent(share: f64) -> String {
     format!("{:.2} %", 100.0 * share)
-}
-
-fn at_least_1(text: &str) -> Result<usize, String> {
-    let number = text.parse().ok().filter(|number| *number >= 1);
-    number.ok_or_else(|| "expected a whole number of at least 1".to_owned())
 }

@@ -7,7 +7,7 @@ use clap::{Args, ValueEnum};
 
 use super::ids::WithoutArgs;
 use super::neural::{DeviceArgs, NumberedSet};
-use super::train::{RunArgs, check_run, fields, refuse_changes, report, set, start};
+use super::training_run::{RunArgs, check_run, fields, refuse_changes, report, set, start};
 use super::ui::Ui;
 use bitquilt::engine::SessionOptions;
 use bitquilt::neural::{
@@ -109,7 +109,7 @@ impl BitsArgs {
             false => None,
         };
         let window = match &begun {
-            Some(begun) if self.window.is_none() => begun.0.window.parse()?,
+            Some(begun) if self.window.is_none() => begun.0.window,
             _ => session.window(self.window)?,
         };
         let held = index.window(window)?;
@@ -160,7 +160,7 @@ impl BitsArgs {
 
     /// Puts what was asked for in the place of what stands there.
     fn change(&self, (config, recipe, options): &mut Run, window: Window) {
-        config.window = window.to_string();
+        config.window = window;
         set(&mut config.units, self.width);
         set(&mut config.depth, self.depth);
         set(&mut recipe.batch, self.batch);

@@ -17,15 +17,29 @@ static STOP: AtomicBool = AtomicBool::new(false);
 /// Whether work is under way that looks at `STOP`; without any, the first Ctrl-C ends the process.
 static WATCHED: AtomicBool = AtomicBool::new(false);
 
+/// How much is said beside results and errors.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Verbosity {
+    /// Nothing.
+    Quiet,
+    /// Progress on a terminal, and notes.
+    Usual,
+    /// What each stage took, too.
+    Verbose,
+}
+
 /// The terminal as a verb sees it.
 pub(crate) struct Ui {
     bar: Mutex<Option<ProgressBar>>,
+    /// The stage under work and when it began.
+    stage: Mutex<Option<(String, Instant)>>,
+    verbosity: Verbosity,
     started: Instant,
 }
 
 impl Ui {
     /// Installs the Ctrl-C handler and looks at the terminal.
-    pub(crate) fn new() -> Self {
+    pub(crate) fn new(verbosity: Verbosity) -> Self {
         static HANDLER: OnceLock<()> = OnceLock::new();
         HANDLER.get_or_init(|| {
             let stop = || {
@@ -40,12 +54,17 @@ impl Ui {
         });
         Self {
             bar: Mutex::new(None),
+            stage: Mutex::new(None),
+            verbosity,
             started: Instant::now(),
         }
     }
 
     /// One line to stderr, above any progress bar.
     pub(crate) fn note(&self, message: impl AsRef<str>) {
+        if self.verbosity == Verbosity::Quiet {
+            return;
+        }
         let bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
         match &*bar {
             Some(bar) => bar.suspend(|| eprintln!("{}", message.as_ref())),
@@ -53,8 +72,13 @@ impl Ui {
         }
     }
 
-    /// Takes the progress bar away.
+    /// Takes the progress bar away, and says what the stage took where that is wanted.
     pub(crate) fn finish(&self) {
+        let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((name, started)) = stage.take() {
+            let seconds = started.elapsed().as_secs_f64();
+            self.note(format!("{name}: {seconds:.2} s"));
+        }
         let mut bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(bar) = bar.take() {
             bar.finish_and_clear();
@@ -71,7 +95,11 @@ impl Observer for Ui {
     fn stage(&self, name: &str, total: u64, unit: &str) {
         WATCHED.store(true, Ordering::Relaxed);
         self.finish();
-        if !std::io::stderr().is_terminal() {
+        if self.verbosity == Verbosity::Verbose {
+            let mut stage = self.stage.lock().unwrap_or_else(PoisonError::into_inner);
+            *stage = Some((name.to_owned(), Instant::now()));
+        }
+        if self.verbosity == Verbosity::Quiet || !std::io::stderr().is_terminal() {
             return;
         }
         let template = if total == 0 {

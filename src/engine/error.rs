@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::base::OutOfMemory;
 use crate::index::IndexError;
 use crate::latent::LatentError;
 use crate::provenance::ProvenanceError;
@@ -41,11 +42,11 @@ pub enum EngineError {
     },
 
     /// Two parts of a request that exclude each other, or one that lacks another.
-    #[error("{part}: {why}")]
+    #[error("{why}")]
     Request {
         /// The part of the request.
         part: &'static str,
-        /// Why it cannot be, and what to do.
+        /// What was expected, what was found, and what to do.
         why: String,
     },
 
@@ -62,15 +63,8 @@ pub enum EngineError {
     },
 
     /// Windows or samples that do not fit into the memory that they may take.
-    #[error("{what} take {needed} bytes of memory, {available} may be used")]
-    Memory {
-        /// What takes it.
-        what: String,
-        /// Bytes that it takes.
-        needed: u64,
-        /// Bytes that it may take.
-        available: u64,
-    },
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
 
     /// A samples file without samples.
     #[error("expected at least one sample, found none")]

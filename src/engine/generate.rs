@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_with::{DisplayFromStr, serde_as};
 
 use super::{EngineError, Preload, Session};
-use crate::base::{Observer, memory};
+use crate::base::{Budget, Observer};
 use crate::latent::{Codec, Ids, LatentSet, Shape};
 use crate::samples::{Attempt, Run, Status};
 use crate::search::{
@@ -199,7 +199,7 @@ impl GenerateRequest {
         let timeout = self.timeout_seconds.map(Duration::try_from_secs_f64);
         let timeout = timeout.transpose().map_err(|error| EngineError::Request {
             part: "the time limit",
-            why: format!("{error}: expected a number of seconds"),
+            why: format!("expected a time limit in seconds: {error}"),
         })?;
         Ok(SearchOptions {
             method: self.method,
@@ -249,14 +249,7 @@ impl Session {
     ) -> Result<Generated, EngineError> {
         let samples = request.samples.end.saturating_sub(request.samples.start);
         let needed = samples.saturating_mul(sample_bytes(request.shape(self)?));
-        let available = memory::available_memory();
-        if needed > available {
-            return Err(EngineError::Memory {
-                what: format!("{samples} samples"),
-                needed,
-                available,
-            });
-        }
+        Budget::of_machine().check(needed, format!("{samples} samples"))?;
         let mut attempts = Vec::new();
         let mut generated = self.generate_into(request, network, observer, |attempt| {
             attempts.push(attempt);
@@ -299,7 +292,7 @@ impl Session {
         observer: &dyn Observer,
     ) -> Result<Generated, EngineError> {
         let shape = request.shape(self)?;
-        let fit = (memory::available_memory() / 2 / sample_bytes(shape)).max(1);
+        let fit = (Budget::share(0.5).available() / sample_bytes(shape)).max(1);
         let most = max_samples.unwrap_or(fit);
         let (mut generated, attempts) = self.with_task(request, None, 1, observer, |task| {
             Ok(search::enumerate(task, most, observer)?)
@@ -308,17 +301,18 @@ impl Session {
         Ok(generated)
     }
 
-    /// Counts the samples that there are, without finding them. The bound on backtracks bounds the states kept.
+    /// Counts the samples that there are, without finding them, keeping at most so many states; `None` for any number.
     ///
     /// # Errors
     /// As [`Session::generate`].
     pub fn count(
         &self,
         request: &GenerateRequest,
+        max_states: Option<u64>,
         observer: &dyn Observer,
     ) -> Result<CountReport, EngineError> {
         let (_, count) = self.with_task(request, None, 1, observer, |task| {
-            Ok(search::count(task, observer)?)
+            Ok(search::count(task, max_states, observer)?)
         })?;
         Ok(CountReport {
             count: count.samples.to_string(),
@@ -366,7 +360,7 @@ impl Session {
                 })
                 .collect(),
             constraints,
-            label: self.label_number(request.label)?,
+            given: self.given(request.label)?,
             options: request.options()?,
             fallback: network
                 .zip(of_network.as_ref())
@@ -384,7 +378,7 @@ impl Session {
             settings: task.settings(&request.constraints(), network.map_or("", |n| n.name)),
             attempts: Vec::new(),
             shape,
-            codec: Codec::from(manifest.codec.as_str()),
+            codec: manifest.codec.clone(),
             source: format!("generated from {}", name.to_string_lossy()),
             label: request.label,
             without: self.index.left_out(),

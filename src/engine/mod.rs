@@ -33,6 +33,7 @@
 mod error;
 mod generate;
 mod info;
+mod measure;
 mod proof;
 mod query;
 mod session;
@@ -42,6 +43,7 @@ mod trace;
 pub use error::EngineError;
 pub use generate::{CountReport, GenerateRequest, Generated, Network};
 pub use info::{InfoReport, WindowInfo};
+pub use measure::{CountsReport, CountsRequest};
 pub use proof::{UnsupportedBit, VerifyReport, VerifyRequest};
 pub use query::{QueryReport, QueryRequest};
 pub use session::{Session, SessionOptions};

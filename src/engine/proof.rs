@@ -112,7 +112,7 @@ impl Session {
         let index = &*session.index;
         let report = if request.brute_force {
             let training = session.training(&Unobserved)?;
-            let anchor = index.manifest().anchor()?;
+            let anchor = index.manifest().anchor;
             let condition = index.condition();
             verify_from_latents(&training, anchor, condition, samples, otherwise, observer)?
         } else {

@@ -97,12 +97,9 @@ impl Session {
         };
         let geometry = window.geometry();
         let mut frame = Frame::new(shape, &[geometry]);
-        frame.load(&packed);
         // What a latent's label is does not matter where contexts are of any label.
         let label = label.filter(|_| index.condition() == Condition::Label);
-        if let Some(label) = label {
-            frame.set_label(index.label_number(label)?);
-        }
+        frame.load(&packed, index.given(label)?);
         let key = geometry.key(&mut frame, position);
         let counts = window.lookup(&key)?.unwrap_or_default();
         let top = request.top.unwrap_or(usize::MAX);
@@ -146,7 +143,7 @@ impl Session {
         }
         if self.index.condition() == Condition::Label && set.labels().is_none() {
             return Err(wrong(format!(
-                "hold no labels: expected one for each latent, since contexts of {} are bound to labels",
+                "holds no labels: expected one for each latent, since contexts of {} are bound to labels",
                 self.index.path().display()
             )));
         }

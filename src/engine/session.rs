@@ -5,13 +5,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use super::EngineError;
 use super::tables::Tables;
-use crate::base::{Observer, memory};
+use crate::base::{Budget, Observer, memory};
 use crate::index::{DEFAULT_CACHE_BYTES, Index, WindowIndex};
 use crate::latent::{Ids, LatentSet};
 use crate::provenance::Corpus;
 use crate::samples::SampleSet;
 use crate::search::Taken;
-use crate::window::{Condition, Window};
+use crate::window::{Condition, Given, Window};
 
 /// How an index is opened.
 #[derive(Clone, Debug)]
@@ -159,12 +159,20 @@ impl Session {
 
     /// The training latents in memory.
     pub(super) fn corpus(&self, observer: &dyn Observer) -> Result<Arc<Corpus>, EngineError> {
-        kept(&self.corpus, || Ok(Corpus::load(&self.index, observer)?))
+        kept(&self.corpus, || {
+            Ok(Corpus::load(&self.index, Budget::share(0.5), observer)?)
+        })
     }
 
     /// Digests of the training latents, none of which a sample may be.
     pub(super) fn taken(&self, observer: &dyn Observer) -> Result<Arc<Taken>, EngineError> {
-        kept(&self.taken, || Ok(Taken::training(&self.index, observer)?))
+        kept(&self.taken, || {
+            Ok(Taken::training(
+                &self.index,
+                Budget::of_machine(),
+                observer,
+            )?)
+        })
     }
 
     /// The latents that the index was built from, without those that are left out. Each is one step of progress.
@@ -187,12 +195,12 @@ impl Session {
         })
     }
 
-    /// The number of a label of samples, which must be named where contexts are bound to labels and only there.
-    pub(super) fn label_number(&self, asked: Option<i64>) -> Result<u64, EngineError> {
+    /// What contexts of samples depend on: their label, which must be named where contexts are bound to labels and only there.
+    pub(super) fn given(&self, asked: Option<i64>) -> Result<Given, EngineError> {
         match (asked, self.index.condition()) {
-            (Some(label), _) => Ok(self.index.label_number(label)?),
-            (None, Condition::None) => Ok(0),
-            (None, _) => Err(EngineError::LabelNeeded {
+            (Some(label), _) => Ok(Given::label(self.index.label_number(label)?)),
+            (None, Condition::None) => Ok(Given::NOTHING),
+            (None, Condition::Label) => Err(EngineError::LabelNeeded {
                 path: self.index.path().to_owned(),
                 held: self.index.labels_in_words(),
             }),

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use serde::{Deserialize, Serialize};
 
 use super::EngineError;
-use crate::base::Observer;
+use crate::base::{Budget, Observer};
 use crate::index::{Resident, WindowIndex};
 use crate::window::Window;
 
@@ -70,19 +70,15 @@ impl Tables {
         }
         let left = limit.saturating_sub(used);
         let needed = Resident::bytes_needed(held.entry());
-        if needed > left && preload == Preload::All {
-            return Err(EngineError::Memory {
-                what: format!("the contexts of window {window}"),
-                needed,
-                available: left,
-            });
+        if preload == Preload::All {
+            Budget::bytes(left).check(needed, format!("the contexts of window {window}"))?;
         }
         // A context is loaded in about a third of the time that looking it up in the index takes.
         let worth = preload == Preload::All || held.entry().distinct / 3 <= lookups;
         if needed > left || !worth {
             return Ok(None);
         }
-        let table = Arc::new(Resident::load(held, observer)?);
+        let table = Arc::new(Resident::load(held, Budget::of_machine(), observer)?);
         lock().insert(window, table.clone());
         Ok(Some(table))
     }

@@ -150,7 +150,7 @@ impl Session {
             if request.windows[..number].contains(window) {
                 return Err(EngineError::Request {
                     part: "the windows",
-                    why: format!("window {window} is named twice"),
+                    why: format!("window {window} is named twice: expected each once"),
                 });
             }
         }

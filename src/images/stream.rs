@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::ImageSet;
-use crate::base::Observer;
+use crate::base::{Budget, Observer};
 use crate::images::import::{
     Colour, Form, ImportOptions, Labels, Pixels, Purpose, Reader, recognise,
     refuse_what_does_not_fit,
@@ -116,8 +116,7 @@ impl ImageStream {
     ///
     /// # Errors
     /// [`LatentError`]: a file that is not what its header said, images that do not fit the first one, a
-    /// batch that does not fit the memory; [`LatentError::Io`] of kind
-    /// [`Interrupted`](std::io::ErrorKind::Interrupted) when `observer` asked to stop.
+    /// batch that does not fit the memory; [`LatentError::Stopped`].
     pub fn next_batch(
         &mut self,
         most: usize,
@@ -137,7 +136,8 @@ impl ImageStream {
         let needed = kept.saturating_add(making);
         // A system call: only where the batch is large.
         if needed > 1 << 26 {
-            LatentError::check_memory(self.reader.path(), needed)?;
+            let what = format!("{}: {count} images", self.reader.path().display());
+            Budget::of_machine().check(needed, what)?;
         }
         let bytes = |pixels: Pixels| -> Vec<u8> {
             let values = pixels.values.iter();

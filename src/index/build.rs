@@ -16,8 +16,7 @@ use super::sort::Sorted;
 use super::stage::{BUILDING, LATENTS, Plan, Stage};
 use super::store::{Family, SstOptions, SstWriter};
 use super::write::{Written, write_window};
-use crate::base::Observer;
-use crate::base::memory;
+use crate::base::{Observer, memory};
 use crate::latent::Ids;
 use crate::latent::LatentSet;
 use crate::window::{Anchor, Condition, Geometry, Window};
@@ -116,7 +115,7 @@ pub fn build(
         let result = work.run(&geometries);
         match &result {
             Ok(_) => {}
-            Err(IndexError::Stopped) => stage.drop_spills(),
+            Err(IndexError::Stopped(_)) => stage.drop_spills(),
             Err(_) => stage.remove(),
         }
         result
@@ -276,7 +275,12 @@ impl Build<'_> {
                 windows: vec![resumed; geometries.len()],
             });
         }
-        let mut manifest = Manifest::new(self.set, self.ids.len(), self.labels, self.options);
+        let mut manifest = Manifest::new(
+            self.set,
+            self.ids.len(),
+            self.labels.as_slice(),
+            self.options,
+        );
         let mut reports = Vec::new();
         let mut families = vec![(Family::Latents, self.write_latents()?)];
         for geometry in geometries {
@@ -290,8 +294,8 @@ impl Build<'_> {
                 }
             };
             manifest.windows.push(WindowEntry {
-                window: window.to_string(),
-                key: geometry.key_rule().name().to_owned(),
+                window,
+                key: geometry.key_rule(),
                 key_bytes: geometry.key_bytes(),
                 contexts: self.ids.len() as u64 * self.set.shape().bits() as u64,
                 distinct: finished.distinct,
@@ -306,9 +310,7 @@ impl Build<'_> {
                 resumed,
             });
         }
-        if self.observer.stop_requested() {
-            return Err(IndexError::Stopped);
-        }
+        self.observer.check()?;
         Ok(BuildReport {
             manifest: self
                 .stage

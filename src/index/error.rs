@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use crate::base::{OutOfMemory, Stopped};
 use crate::latent::LatentError;
 use crate::window::WindowError;
 
@@ -104,6 +105,13 @@ pub enum IndexError {
         asked: i64,
     },
 
+    /// A latent without a label where contexts are bound to labels.
+    #[error("{path}: contexts of this index are bound to labels: expected the label of the latent, found none", path = path.display())]
+    Unlabelled {
+        /// The index.
+        path: PathBuf,
+    },
+
     /// An output directory that may not be written into.
     #[error("{path}: {found}", path = path.display())]
     Output {
@@ -117,11 +125,11 @@ pub enum IndexError {
     #[error("{0}")]
     Input(String),
 
-    /// A memory limit that is too small for the input.
+    /// A memory limit that is too small for a build.
     #[error(
         "a memory limit of {limit} bytes is too small: at least {needed} are needed, for {reason}"
     )]
-    Memory {
+    MemoryLimit {
         /// The limit, bytes.
         limit: u64,
         /// The least that would do, bytes.
@@ -130,9 +138,13 @@ pub enum IndexError {
         reason: String,
     },
 
+    /// More memory than may be taken; `what` names the index and what of it.
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
+
     /// The work was told to stop; a build keeps its finished windows for the next one.
-    #[error("stopped on request")]
-    Stopped,
+    #[error("{0}")]
+    Stopped(#[from] Stopped),
 
     /// The operating system lets the process open no more files.
     #[error(

@@ -45,7 +45,7 @@ impl Memory {
         let batches = (latents as u64).div_ceil(batch.max(1));
         if batch == 0 || batches > MAX_SPILLS {
             let least = (latents as u64).div_ceil(MAX_SPILLS) * latent_bytes;
-            return Err(IndexError::Memory {
+            return Err(IndexError::MemoryLimit {
                 limit,
                 needed: fixed + least,
                 reason: format!(
@@ -82,9 +82,7 @@ pub(super) fn extract<const W: usize>(
         .try_for_each_init(
             || Frame::new(set.shape(), &[geometry]),
             |frame, (out, ids)| {
-                if observer.stop_requested() {
-                    return Err(IndexError::Stopped);
-                }
+                observer.check()?;
                 for (out, id) in out.chunks_mut(bits).zip(ids) {
                     let id = *id as usize;
                     labels.load(frame, set, id);

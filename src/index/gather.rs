@@ -195,9 +195,11 @@ impl<'a> Gatherer<'a> {
             let room = plan.part_entries() * plan.width();
             gathered
                 .try_reserve_exact(room)
-                .map_err(|_| plan.memory())?;
+                .map_err(|_| plan.out_of_memory())?;
         }
-        gathered.try_reserve(bytes).map_err(|_| plan.memory())?;
+        gathered
+            .try_reserve(bytes)
+            .map_err(|_| plan.out_of_memory())?;
         gathered.extend_from_slice(&self.pending[at..at + bytes]);
         Ok(())
     }
@@ -214,9 +216,7 @@ impl<'a> Gatherer<'a> {
             let expected = format!("{} contexts", to.plan.distinct);
             return Err(to.plan.damaged(expected, format!("at least {found}")));
         }
-        if to.observer.stop_requested() {
-            return Err(IndexError::Stopped);
-        }
+        to.observer.check()?;
         Ok(())
     }
 

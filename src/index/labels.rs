@@ -8,7 +8,7 @@ use std::path::Path;
 use super::manifest::{MANIFEST, Manifest};
 use super::{Index, IndexError};
 use crate::latent::LatentSet;
-use crate::window::{Condition, Frame};
+use crate::window::{Condition, Frame, Given};
 
 /// The labels that contexts are bound to, ascending; none where contexts are of any label.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -42,7 +42,7 @@ impl Labels {
 
     /// The labels of the index in `folder`, as its manifest has them.
     pub(super) fn written(manifest: &Manifest, folder: &Path) -> Result<Self, IndexError> {
-        let condition = manifest.condition()?;
+        let condition = manifest.condition;
         let bound = condition == Condition::Label && manifest.labels;
         let values = &manifest.label_values;
         if values.is_sorted_by(|a, b| a < b) && bound != values.is_empty() {
@@ -84,11 +84,14 @@ impl Labels {
         reason = "the labels are those of the latents that are loaded"
     )]
     pub(super) fn load(&self, frame: &mut Frame, set: &LatentSet, id: usize) {
-        frame.load(set.packed_latent(id));
-        if let Some(labels) = set.labels().filter(|_| self.count() > 0) {
-            let number = self.number(labels[id]);
-            frame.set_label(number.expect("a label that some latent has"));
-        }
+        let given = match set.labels().filter(|_| self.count() > 0) {
+            Some(labels) => {
+                let number = self.number(labels[id]);
+                Given::label(number.expect("a label that some latent has"))
+            }
+            None => Given::NOTHING,
+        };
+        frame.load(set.packed_latent(id), given);
     }
 }
 
@@ -111,7 +114,33 @@ impl Index {
         self.held_labels().to_string()
     }
 
-    /// The number by which a [`Frame`] is told its label.
+    /// Returns what contexts of a latent of that label depend on beside its bits. Where contexts are of any label, it does
+    /// not matter what the label is, or whether there is one.
+    ///
+    /// # Errors
+    /// As [`Index::label_number`]; [`IndexError::Unlabelled`] for no label where contexts are bound to labels.
+    pub fn given(&self, label: Option<i64>) -> Result<Given, IndexError> {
+        match (self.condition(), label) {
+            (Condition::None, _) => Ok(Given::NOTHING),
+            (Condition::Label, Some(label)) => Ok(Given::label(self.label_number(label)?)),
+            (Condition::Label, None) => Err(IndexError::Unlabelled {
+                path: self.path().to_owned(),
+            }),
+        }
+    }
+
+    /// As [`Index::given`]; `None` for a label that no latent of the index has, whose contexts never occurred.
+    ///
+    /// # Errors
+    /// [`IndexError::Unlabelled`].
+    pub fn given_if_seen(&self, label: Option<i64>) -> Result<Option<Given>, IndexError> {
+        match self.given(label) {
+            Err(IndexError::NoSuchLabel { .. }) => Ok(None),
+            other => other.map(Some),
+        }
+    }
+
+    /// The number of a label, by which a [`Frame`] is given it.
     ///
     /// # Errors
     /// [`IndexError::NoSuchLabel`], naming those that the index holds; [`IndexError::NotLabelled`]

@@ -11,18 +11,21 @@ use super::layout::{BUCKET, PART_BUCKETS, STARTS_BYTES};
 use super::pages::Pages;
 use super::plan::{BUCKET_BYTES, CODE_BYTES, Plan};
 use super::{Histogram, IndexError, Resident, WindowEntry, WindowIndex};
-use crate::base::Observer;
-use crate::base::memory;
+use crate::base::{Budget, Observer};
 use crate::window::{ContextKey, UpperKey};
 
 impl Resident {
     /// Reads all contexts of a window, in parallel. Takes at most [`Resident::bytes_needed`].
     ///
     /// # Errors
-    /// [`IndexError::Memory`] when that is more than the machine has left; [`IndexError::Stopped`];
+    /// [`IndexError::Memory`] when that is more than the budget; [`IndexError::Stopped`];
     /// [`IndexError::Damaged`] when the contexts are not those that the manifest counts, and as
     /// [`WindowIndex::lookup`].
-    pub fn load(window: &WindowIndex<'_>, observer: &dyn Observer) -> Result<Self, IndexError> {
+    pub fn load(
+        window: &WindowIndex<'_>,
+        budget: Budget,
+        observer: &dyn Observer,
+    ) -> Result<Self, IndexError> {
         let plan = Plan::new(window.entry(), window.index().path());
         let mut ranges = window.ranges()?;
         // The largest first: none is left to one thread at the end.
@@ -32,6 +35,7 @@ impl Resident {
             &ranges,
             |key| window.geometry().upper_of(key),
             |range, take| window.visit(range, take),
+            budget,
             observer,
         )
     }
@@ -53,11 +57,10 @@ fn load<R: Sync>(
         &mut dyn FnMut(&ContextKey, Histogram) -> Result<(), IndexError>,
     ) -> Result<(), IndexError>
     + Sync,
+    budget: Budget,
     observer: &dyn Observer,
 ) -> Result<Resident, IndexError> {
-    if plan.bytes_needed() > memory::available_memory() {
-        return Err(plan.memory());
-    }
+    plan.check_memory(budget)?;
     observer.stage(&format!("{}: load", plan.window), plan.distinct, "contexts");
     let gathered = Gathered::new(plan, observer);
     ranges.par_iter().with_max_len(1).try_for_each(|range| {
@@ -76,9 +79,7 @@ fn load<R: Sync>(
     let (parts, histograms) = gathered.finish()?;
     let code_bytes = code_bytes(histograms.len());
     let blocks = parts.into_par_iter().map(|part| {
-        if observer.stop_requested() {
-            return Err(IndexError::Stopped);
-        }
+        observer.check()?;
         let part = part.into_inner().unwrap_or_else(PoisonError::into_inner);
         in_order(plan, &part, code_bytes)
     });
@@ -89,7 +90,7 @@ fn load<R: Sync>(
     }
     Ok(Resident {
         layout: plan.layout,
-        pages: Pages::of(parts).map_err(|_| plan.memory())?,
+        pages: Pages::of(parts).map_err(|_| plan.out_of_memory())?,
         blocks: blocks.into(),
         histograms: histograms.into(),
         code_bytes,
@@ -150,16 +151,16 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::base::Unobserved;
+    use crate::base::{OutOfMemory, Unobserved};
     use crate::index::Counts;
-    use crate::window::MAX_KEY_BYTES;
+    use crate::window::{KeyRule, MAX_KEY_BYTES, Window};
 
     type Contexts = BTreeMap<Vec<u8>, Histogram>;
 
     fn plan(key_bytes: usize, distinct: u64, occurrences: u64) -> Plan {
         let entry = WindowEntry {
-            window: "seq:3".to_owned(),
-            key: "exact".to_owned(),
+            window: Window::Sequence { length: 3 },
+            key: KeyRule::Exact,
             key_bytes,
             contexts: occurrences,
             distinct,
@@ -184,6 +185,7 @@ mod tests {
                 let mut contexts = range.iter();
                 contexts.try_for_each(|(bytes, histogram)| take(&key(bytes), *histogram))
             },
+            Budget::of_machine(),
             &Unobserved,
         )
     }
@@ -318,11 +320,21 @@ mod tests {
         for distinct in [1 << 45, u64::MAX] {
             let plan = plan(9, distinct, u64::MAX);
             let never = |_: &(), _: &mut dyn FnMut(&ContextKey, Histogram) -> _| unreachable!();
-            let result = super::load(&plan, &[()], |_| None, never, &Unobserved);
-            let Err(IndexError::Memory { needed, limit, .. }) = result else {
+            let result = super::load(
+                &plan,
+                &[()],
+                |_| None,
+                never,
+                Budget::of_machine(),
+                &Unobserved,
+            );
+            let Err(IndexError::Memory(OutOfMemory {
+                needed, available, ..
+            })) = result
+            else {
                 unreachable!("{distinct} contexts fit");
             };
-            assert!(needed > limit && needed >= 1 << 45);
+            assert!(needed > available && needed >= 1 << 45);
         }
     }
 

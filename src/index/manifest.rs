@@ -7,12 +7,10 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
-use super::labels::Labels;
 use super::{BuildOptions, IndexError};
 use crate::base::files;
-use crate::latent::Ids;
-use crate::latent::{LatentSet, Shape};
-use crate::window::{Anchor, Condition, Window};
+use crate::latent::{Codec, Ids, LatentSet, Shape};
+use crate::window::{Anchor, Condition, KeyRule, Window};
 
 /// Name of the manifest in an index folder.
 pub(super) const MANIFEST: &str = "manifest.json";
@@ -49,13 +47,12 @@ pub struct Manifest {
     /// Whether every latent has a label.
     pub labels: bool,
     /// How the bits become an image.
-    pub codec: String,
-    /// Whether the site is part of every key: `none` or `site`.
-    pub anchor: String,
-    /// Whether the latent's label is part of every key: `none` or `label`. Absent in manifests from before
-    /// there was a choice.
-    #[serde(default = "no_condition")]
-    pub condition: String,
+    pub codec: Codec,
+    /// Whether the site is part of every key.
+    pub anchor: Anchor,
+    /// Whether the latent's label is part of every key. Absent in manifests from before there was a choice.
+    #[serde(default)]
+    pub condition: Condition,
     /// With condition `label`, every label that occurs, ascending: a label's number is its place here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub label_values: Vec<i64>,
@@ -79,10 +76,10 @@ pub struct Manifest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[non_exhaustive]
 pub struct WindowEntry {
-    /// As written on the command line.
-    pub window: String,
-    /// `exact` or `xxh3-128`.
-    pub key: String,
+    /// Which earlier bits its contexts select.
+    pub window: Window,
+    /// How its contexts are written as keys.
+    pub key: KeyRule,
     /// Bytes of every key.
     pub key_bytes: usize,
     /// Occurrences: latents × bits.
@@ -95,6 +92,33 @@ pub struct WindowEntry {
     pub bytes: u64,
     /// Bytes of its posting files.
     pub posting_bytes: u64,
+}
+
+impl WindowEntry {
+    /// Refuses numbers that cannot be those of a window with so many occurrences.
+    fn check(&self, occurrences: u64) -> Result<(), (&'static str, String)> {
+        let Self {
+            contexts,
+            distinct,
+            ambiguous,
+            ..
+        } = *self;
+        let sound = contexts == occurrences
+            && distinct <= contexts
+            && ambiguous <= distinct
+            && self.posting_bytes <= self.bytes;
+        if sound {
+            return Ok(());
+        }
+        Err((
+            "contexts for each bit of each latent, no more distinct ones than these, and no more ambiguous ones than \
+             distinct",
+            format!(
+                "{contexts} contexts, {distinct} distinct, {ambiguous} ambiguous at window {}",
+                self.window
+            ),
+        ))
+    }
 }
 
 /// One latents file that an index was built from.
@@ -193,7 +217,7 @@ impl Manifest {
     pub(super) fn new(
         set: &LatentSet,
         latents: usize,
-        labels: &Labels,
+        label_values: &[i64],
         options: &BuildOptions,
     ) -> Self {
         let shape = set.shape();
@@ -206,10 +230,10 @@ impl Manifest {
             channels: shape.channels(),
             latents: latents as u64,
             labels: set.labels().is_some(),
-            codec: set.codec().to_string(),
-            anchor: options.anchor.to_string(),
-            condition: options.condition.to_string(),
-            label_values: labels.as_slice().to_vec(),
+            codec: set.codec().clone(),
+            anchor: options.anchor,
+            condition: options.condition,
+            label_values: label_values.to_vec(),
             excluded: options
                 .excluded
                 .ranges()
@@ -236,29 +260,9 @@ impl Manifest {
         Ids::new(self.excluded.iter().map(|[start, end]| *start..*end))
     }
 
-    /// Whether the site is part of every key.
-    ///
-    /// # Errors
-    /// [`IndexError::Window`] when the manifest was written with a word that is neither.
-    pub fn anchor(&self) -> Result<Anchor, IndexError> {
-        Ok(self.anchor.parse()?)
-    }
-
-    /// Whether the latent's label is part of every key.
-    ///
-    /// # Errors
-    /// [`IndexError::Window`] when the manifest was written with a word that is neither.
-    pub fn condition(&self) -> Result<Condition, IndexError> {
-        Ok(self.condition.parse()?)
-    }
-
     /// The windows, in the order in which they were asked for.
-    ///
-    /// # Errors
-    /// [`IndexError::Window`] when the manifest was written with one that is not.
-    pub fn windows(&self) -> Result<Vec<Window>, IndexError> {
-        let windows = self.windows.iter().map(|entry| Ok(entry.window.parse()?));
-        windows.collect()
+    pub fn windows(&self) -> Vec<Window> {
+        self.windows.iter().map(|entry| entry.window).collect()
     }
 
     /// Writes `folder/manifest.json`, whole or not at all.
@@ -351,35 +355,10 @@ impl Manifest {
         }
         let contexts = self.latents * shape.bits() as u64;
         for entry in &self.windows {
-            let WindowEntry {
-                distinct,
-                ambiguous,
-                bytes,
-                posting_bytes,
-                ..
-            } = entry;
-            let sound = entry.contexts == contexts
-                && *distinct <= contexts
-                && ambiguous <= distinct
-                && posting_bytes <= bytes;
-            if !sound {
-                return Err((
-                    "contexts for each bit of each latent, no more distinct ones than these, and no more ambiguous \
-                     ones than distinct",
-                    format!(
-                        "{} contexts, {distinct} distinct, {ambiguous} ambiguous at window {}",
-                        entry.contexts, entry.window
-                    ),
-                ));
-            }
+            entry.check(contexts)?;
         }
-        // A text that is no window is refused where it is read.
         let mut windows = BTreeSet::new();
-        let parsed = self
-            .windows
-            .iter()
-            .map_while(|w| w.window.parse::<Window>().ok());
-        for window in parsed {
+        for window in self.windows() {
             if !windows.insert(window) {
                 let found = format!("{window} more than once");
                 return Err(("windows that differ", found));
@@ -428,10 +407,6 @@ pub(super) fn database_name(number: u64) -> String {
         0 => FIRST_DATABASE.to_owned(),
         number => format!("{FIRST_DATABASE}-{number}"),
     }
-}
-
-fn no_condition() -> String {
-    Condition::None.to_string()
 }
 
 /// A JSON object with its keys in order.

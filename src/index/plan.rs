@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use super::layout::{Layout, STARTS_BYTES};
 use super::{Histogram, IndexError, WindowEntry};
-use crate::base::memory;
+use crate::base::{Budget, OutOfMemory};
 use crate::window::{KeyRule, Window};
 
 /// Contexts that a thread gathers for one part before it locks it.
@@ -23,7 +23,7 @@ pub(super) const CODE_BYTES: usize = 4;
 /// What the manifest says of the table to be.
 pub(super) struct Plan {
     pub(super) layout: Layout,
-    pub(super) window: String,
+    pub(super) window: Window,
     path: PathBuf,
     pub(super) distinct: u64,
     pub(super) occurrences: u64,
@@ -36,15 +36,11 @@ impl Plan {
     pub(super) fn new(entry: &WindowEntry, path: &Path) -> Self {
         Self {
             layout: Layout::new(entry.key_bytes, entry.distinct),
-            window: entry.window.clone(),
+            window: entry.window,
             path: path.to_owned(),
             distinct: entry.distinct,
             occurrences: entry.contexts,
-            upper: entry
-                .window
-                .parse()
-                .is_ok_and(|window: Window| window.radius().is_some())
-                && entry.key == KeyRule::Exact.name(),
+            upper: entry.window.radius().is_some() && entry.key == KeyRule::Exact,
         }
     }
 
@@ -100,11 +96,21 @@ impl Plan {
         }
     }
 
-    pub(super) fn memory(&self) -> IndexError {
-        IndexError::Memory {
-            limit: memory::available_memory(),
+    /// Refuses a table that may take more than the budget.
+    pub(super) fn check_memory(&self, budget: Budget) -> Result<(), OutOfMemory> {
+        budget.check(self.bytes_needed(), self.what())
+    }
+
+    /// The refusal of a table that the budget allowed and the machine did not.
+    pub(super) fn out_of_memory(&self) -> OutOfMemory {
+        OutOfMemory {
+            what: self.what(),
             needed: self.bytes_needed(),
-            reason: format!("the contexts of window {}", self.window),
+            available: Budget::of_machine().available(),
         }
+    }
+
+    fn what(&self) -> String {
+        format!("{}: a table of window {}", self.path.display(), self.window)
     }
 }

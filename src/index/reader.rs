@@ -89,11 +89,10 @@ impl Index {
             }
         }
         let shape = manifest.shape()?;
-        let windows = manifest.windows()?;
-        let anchor = manifest.anchor()?;
+        let windows = manifest.windows();
         let labels = Labels::written(&manifest, path)?;
         let geometries = windows.iter().map(|window| {
-            let geometry = Geometry::new(*window, anchor, shape)?;
+            let geometry = Geometry::new(*window, manifest.anchor, shape)?;
             Ok(geometry.with_labels(labels.count())?)
         });
         let geometries = geometries.collect::<Result<_, IndexError>>()?;
@@ -154,7 +153,7 @@ impl Index {
                     .manifest
                     .windows
                     .iter()
-                    .map(|entry| entry.window.as_str())
+                    .map(|entry| entry.window.to_string())
                     .collect::<Vec<_>>()
                     .join(", "),
             })
@@ -309,7 +308,7 @@ impl<'a> WindowIndex<'a> {
         let placed = if self.geometry.window().sees_everything() {
             Some("global sees all of a latent")
         } else if self.geometry.is_placed() {
-            Some("the place is part of every context that is anchored to its site")
+            Some("with anchor site the place is part of every context")
         } else if shape.channels() != own.channels() {
             Some("a site keeps its channels")
         } else {

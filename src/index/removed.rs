@@ -9,7 +9,7 @@
 use std::collections::{BTreeSet, HashMap};
 
 use super::{Histogram, Index, IndexError, StoredLatent};
-use crate::base::memory;
+use crate::base::Budget;
 use crate::latent::Ids;
 use crate::window::{ContextKey, Frame, Window};
 
@@ -132,17 +132,12 @@ impl Index {
             .len()
             .saturating_mul(bits * windows)
             .saturating_mul(CONTEXT_BYTES);
-        let limit = memory::available_memory() / 2;
-        if needed > limit {
-            return Err(IndexError::Memory {
-                limit,
-                needed,
-                reason: format!(
-                    "the contexts of {} latents that are left out: build an index with --exclude instead",
-                    ids.len()
-                ),
-            });
-        }
+        let what = format!(
+            "{}: the contexts of {} latents that are left out (an index built without them needs none)",
+            self.path().display(),
+            ids.len()
+        );
+        Budget::share(0.5).check(needed, what)?;
         if ids.len() >= self.latents() {
             // Unless an id is not there, which is then what is said.
             for id in ids.iter() {
@@ -185,10 +180,7 @@ impl Index {
         let mut frame = Frame::new(self.shape(), &[geometry]);
         let mut counts = Rest::new();
         for latent in latents {
-            frame.load(latent.packed());
-            if let Some(label) = latent.label().filter(|_| !self.labels().is_empty()) {
-                frame.set_label(self.label_number(label)?);
-            }
+            frame.load(latent.packed(), self.given(latent.label())?);
             for position in 0..self.shape().bits() {
                 let key = geometry.key(&mut frame, position);
                 let histogram = counts.entry(key).or_default();

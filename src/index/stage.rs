@@ -14,8 +14,7 @@ use super::manifest::{
 use super::store::{self, Family};
 use super::write::Written;
 use super::{BuildOptions, IndexError};
-use crate::base::Observer;
-use crate::base::files;
+use crate::base::{Observer, files};
 use crate::latent::LatentSet;
 use crate::window::Window;
 
@@ -161,7 +160,7 @@ impl Stage {
         };
         let mut files = manifest.files.iter();
         let whole = files.all(|file| file.check_length(made).is_ok());
-        let same = manifest.windows().is_ok_and(|made| made == windows);
+        let same = manifest.windows() == windows;
         (whole && same).then_some(manifest)
     }
 

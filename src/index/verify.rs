@@ -13,8 +13,7 @@ use rayon::prelude::*;
 use super::labels::Labels;
 use super::manifest::Source;
 use super::{Histogram, Index, IndexError, Postings, WindowIndex};
-use crate::base::Observer;
-use crate::base::memory;
+use crate::base::{Budget, Observer};
 use crate::latent::LatentSet;
 use crate::window::{Condition, ContextKey, Frame};
 
@@ -89,14 +88,8 @@ impl Index {
         let end = self.ids_end();
         // Packed rows, labels and ids; rows once more when they become a set.
         let row = 2 * self.shape().packed_bytes() as u64 + 12;
-        let (needed, limit) = (end.saturating_mul(row), memory::available_memory());
-        if needed > limit {
-            return Err(IndexError::Memory {
-                limit,
-                needed,
-                reason: format!("{end} latents"),
-            });
-        }
+        let what = format!("{}: {end} latents", self.path().display());
+        Budget::of_machine().check(end.saturating_mul(row), what)?;
         let mut expected = (0..end).filter(|id| !excluded.contains(*id));
         for entry in self.stored_latents()? {
             let (id, latent) = entry?;
@@ -188,10 +181,8 @@ impl WindowIndex<'_> {
             }
             batch.par_iter().try_for_each_init(
                 || Frame::new(stored.set.shape(), &[self.geometry()]),
-                |frame, (key, record)| {
-                    if observer.stop_requested() {
-                        return Err(IndexError::Stopped);
-                    }
+                |frame, (key, record)| -> Result<(), IndexError> {
+                    observer.check()?;
                     let Some(histogram) = self.answer(key, record) else {
                         return Ok(());
                     };
@@ -276,9 +267,7 @@ impl WindowIndex<'_> {
         for pass in 0..passes {
             let mut counts: HashMap<ContextKey, Histogram> = HashMap::new();
             for id in ids {
-                if observer.stop_requested() {
-                    return Err(IndexError::Stopped);
-                }
+                observer.check()?;
                 self.index()
                     .held_labels()
                     .load(&mut frame, set, *id as usize);

@@ -113,7 +113,7 @@ impl PartWriter {
             contexts.put(self.layout.key(&key).as_bytes(), record.encode(&mut buffer))
         };
 
-        sorted.merge(part, |occurrence| {
+        sorted.merge(part, |occurrence| -> Result<(), IndexError> {
             let (bit, number) = self.layout.tail(occurrence);
             let key = self.layout.key_only(*occurrence);
             match &mut current {
@@ -135,9 +135,7 @@ impl PartWriter {
             if unreported == 1 << 16 {
                 observer.advance(unreported);
                 unreported = 0;
-                if observer.stop_requested() {
-                    return Err(IndexError::Stopped);
-                }
+                observer.check()?;
             }
             Ok(())
         })?;

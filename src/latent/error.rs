@@ -1,10 +1,10 @@
 //! What can go wrong between a file of images or codes and a latent set.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use super::shape::{MAX_BITS, Shape};
-use crate::base::memory;
+use crate::base::{OutOfMemory, Stopped};
 
 /// An error of the `latent` module. Every variant about a file names it, what was expected and
 /// what was found.
@@ -78,20 +78,13 @@ pub enum LatentError {
         found: String,
     },
 
-    /// The file's own header asks for more memory than the machine has to give.
-    #[error(
-        "{path}: needs {needed} bytes of memory, {available} are available: \
-         import it in parts or use a larger machine",
-        path = path.display()
-    )]
-    Memory {
-        /// The file.
-        path: PathBuf,
-        /// Bytes the data would take.
-        needed: u64,
-        /// Bytes the machine has available now.
-        available: u64,
-    },
+    /// The file's own header asks for more memory than the machine has to give; `what` names the file.
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
+
+    /// The observer asked to stop.
+    #[error("{0}")]
+    Stopped(#[from] Stopped),
 
     /// The operating system refused; its message names the path.
     #[error(transparent)]
@@ -99,19 +92,6 @@ pub enum LatentError {
 }
 
 impl LatentError {
-    /// Refuses what needs more bytes than the machine has available.
-    pub(crate) fn check_memory(path: &Path, needed: u64) -> Result<(), Self> {
-        let available = memory::available_memory();
-        if needed <= available {
-            return Ok(());
-        }
-        Err(Self::Memory {
-            path: path.into(),
-            needed,
-            available,
-        })
-    }
-
     /// A [`LatentError::Format`] from anything that can be shown.
     pub(crate) fn format(
         path: impl Into<PathBuf>,

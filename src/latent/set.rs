@@ -6,6 +6,7 @@ use std::str::FromStr;
 use bitvec::order::Lsb0;
 use bitvec::slice::BitSlice;
 use bitvec::view::BitView;
+use serde::{Deserialize, Serialize};
 
 use super::{LatentError, Shape};
 
@@ -14,7 +15,8 @@ use super::{LatentError, Shape};
 pub type Bits = BitSlice<u8, Lsb0>;
 
 /// How the bits of a latent become an image.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "String", into = "String")]
 pub enum Codec {
     /// Each bit is a pixel of an image that was thresholded: 1 channel is black and white, 3 are
     /// red, green and blue.
@@ -27,7 +29,7 @@ pub enum Codec {
 
 impl fmt::Display for Codec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
+        f.pad(match self {
             Self::Threshold => "threshold",
             Self::Codes => "codes",
             Self::Other(text) => text,
@@ -42,6 +44,18 @@ impl From<&str> for Codec {
             "codes" => Self::Codes,
             other => Self::Other(other.to_owned()),
         }
+    }
+}
+
+impl From<String> for Codec {
+    fn from(text: String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
+impl From<Codec> for String {
+    fn from(codec: Codec) -> Self {
+        codec.to_string()
     }
 }
 

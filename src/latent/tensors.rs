@@ -11,7 +11,7 @@ use std::path::Path;
 use safetensors::{Dtype, SafeTensors, View};
 
 use super::LatentError;
-use crate::base::files;
+use crate::base::{Budget, files};
 
 /// One tensor: dtype, shape and little-endian bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -96,7 +96,7 @@ impl TensorFile {
     /// [`LatentError::Format`] when it is not safetensors, [`LatentError::Io`].
     pub(crate) fn read(path: &Path) -> Result<Self, LatentError> {
         let needed = fs_err::metadata(path)?.len().saturating_mul(2);
-        LatentError::check_memory(path, needed)?;
+        Budget::of_machine().check(needed, format!("{}: the file", path.display()))?;
         let buffer = fs_err::read(path)?;
         let wrong = |error| {
             LatentError::format(

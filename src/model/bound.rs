@@ -126,9 +126,7 @@ pub fn loss_bound(
     observer.stage("overlaps", n as u64, "latents");
     let mut later: Vec<Later> = Vec::with_capacity(n);
     for first in (0..n).step_by(BLOCK) {
-        if observer.stop_requested() {
-            return Err(EvalError::Stopped);
-        }
+        observer.check()?;
         let block = first..n.min(first + BLOCK);
         let done = block.len() as u64;
         later.par_extend(block.into_par_iter().map_init(Vec::new, |distances, id| {

@@ -252,7 +252,7 @@ mod tests {
         let latents: Vec<Vec<bool>> = (0..2000u64)
             .map(|latent| {
                 (0..40)
-                    .map(|bit| crate::model::flips::uniform(bit, latent) < 0.3)
+                    .map(|bit| crate::base::random::uniform_at(bit, latent) < 0.3)
                     .collect()
             })
             .collect();

@@ -1,6 +1,7 @@
 //! What can go wrong in a metric.
 
 use super::NoiseError;
+use crate::base::{OutOfMemory, Stopped};
 use crate::latent::LatentError;
 
 /// An error of the `eval` module.
@@ -48,22 +49,12 @@ pub enum EvalError {
     },
 
     /// More memory than the machine has to give.
-    #[error(
-        "{what} needs {needed} bytes of memory, {available} are available: take fewer latents or a larger \
-         machine"
-    )]
-    Memory {
-        /// What is computed.
-        what: &'static str,
-        /// Bytes it would take.
-        needed: u64,
-        /// Bytes the machine has available now.
-        available: u64,
-    },
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
 
     /// The observer asked to stop.
-    #[error("stopped")]
-    Stopped,
+    #[error("{0}")]
+    Stopped(#[from] Stopped),
 
     /// A distribution that cannot be.
     #[error(transparent)]

@@ -4,6 +4,7 @@ use rayon::prelude::*;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::EvalError;
+use crate::base::random::uniform_at;
 use crate::latent::LatentSet;
 
 /// The set with every bit flipped with probability `share`, each for itself: a binary symmetric channel.
@@ -22,7 +23,7 @@ pub fn flip_bits(set: &LatentSet, share: f64, seed: u64) -> Result<LatentSet, Ev
     rows.enumerate().for_each(|(latent, row)| {
         let seed = xxh3_64_with_seed(&(latent as u64).to_le_bytes(), seed);
         for bit in 0..bits {
-            if uniform(bit as u64, seed) < share {
+            if uniform_at(bit as u64, seed) < share {
                 row[bit / 8] ^= 1 << (bit % 8);
             }
         }
@@ -35,11 +36,6 @@ pub fn flip_bits(set: &LatentSet, share: f64, seed: u64) -> Result<LatentSet, Ev
         Some(labels) => flipped.with_labels(labels.to_vec())?,
         None => flipped,
     })
-}
-
-/// A number in 0..1, of 53 bits, from a counter and a seed.
-pub(super) fn uniform(counter: u64, seed: u64) -> f64 {
-    (xxh3_64_with_seed(&counter.to_le_bytes(), seed) >> 11) as f64 / (1u64 << 53) as f64
 }
 
 /// The share of bits in which two sets agree, latent by latent: of latents that were decoded and encoded

@@ -3,12 +3,12 @@
 
 use rayon::prelude::*;
 use serde::Serialize;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use crate::base::Observer;
+use crate::base::random::uniform_at;
 use crate::index::{Counts, Histogram, IndexError};
 use crate::latent::LatentSet;
-use crate::window::{ContextKey, Frame, Geometry};
+use crate::window::{ContextKey, Frame, Geometry, Given};
 
 /// How the counts of several windows become one probability.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,22 +58,21 @@ impl CountModel<'_> {
         Ok(self.probability(found.into_iter()))
     }
 
-    /// A latent drawn bit by bit from the model, a function of the seed; packed as a row of a latent set.
+    /// A latent of which that is given, drawn bit by bit from the model, a function of the seed; packed as a row of a
+    /// latent set.
     ///
     /// # Errors
     /// Whatever the index reports.
-    pub fn sample(&self, label: u64, seed: u64) -> Result<Vec<u8>, IndexError> {
+    pub fn sample(&self, given: Given, seed: u64) -> Result<Vec<u8>, IndexError> {
         let geometries: Vec<_> = self.windows.iter().map(|(geometry, _)| *geometry).collect();
         let Some(shape) = geometries.first().map(|geometry| geometry.shape()) else {
             return Ok(Vec::new());
         };
         let mut frame = Frame::new(shape, &geometries);
-        frame.set_label(label);
+        frame.begin(given);
         for position in 0..shape.bits() {
             let one = self.of_position(&mut frame, position)?;
-            // 53 bits: as many as a float in [0, 1) has.
-            let draw = xxh3_64_with_seed(&(position as u64).to_le_bytes(), seed) >> 11;
-            frame.set(position, (draw as f64) < one * (1u64 << 53) as f64);
+            frame.set(position, uniform_at(position as u64, seed) < one);
         }
         Ok(frame.to_packed())
     }
@@ -100,14 +99,10 @@ impl CountModel<'_> {
             )));
         }
         let each = (0..latents.len()).into_par_iter().map(|id| {
-            if observer.stop_requested() {
-                return Err(IndexError::Stopped);
-            }
+            observer.check()?;
             let mut frame = Frame::new(shape, &geometries);
-            frame.load(latents.packed_latent(id));
-            if let Some(label) = labels.get(id) {
-                frame.set_label(*label);
-            }
+            let given = labels.get(id).map_or(Given::NOTHING, |n| Given::label(*n));
+            frame.load(latents.packed_latent(id), given);
             let mut found: Vec<Vec<Option<Histogram>>> = Vec::new();
             for (geometry, counts) in &self.windows {
                 let keys = (0..shape.bits()).map(|position| geometry.key(&mut frame, position));
@@ -199,7 +194,7 @@ mod tests {
         let mut set = LatentSet::new(shape);
         set.push_bits([true, false, true]).unwrap();
         let mut frame = Frame::new(shape, &[&windows[0], &windows[1]]);
-        frame.load(set.packed_latent(0));
+        frame.load(set.packed_latent(0), Given::NOTHING);
         let mut key = |window: usize, position| {
             windows[window]
                 .key(&mut frame, position)
@@ -241,7 +236,7 @@ mod tests {
             windows: vec![(&window, &table)],
             smoothing: Smoothing::Backoff,
         };
-        let ones = (0..4000).filter(|seed| model.sample(0, *seed).unwrap()[0] == 1);
+        let ones = (0..4000).filter(|seed| model.sample(Given::NOTHING, *seed).unwrap()[0] == 1);
         // Six standard errors: 6·√(0.25 · 0.75 / 4,000) = 0.041.
         let share = ones.count() as f64 / 4000.0;
         assert!((share - 0.25).abs() < 0.041, "{share}");

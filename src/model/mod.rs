@@ -39,6 +39,8 @@ pub use error::EvalError;
 pub use flips::{bit_agreement, flip_bits};
 pub use likelihood::{BitsReport, CountModel, Smoothing, bits_of_logits};
 pub use overlap::{CodeOverlap, Estimate, monte_carlo_overlap};
+#[cfg(feature = "neural")]
+pub(crate) use reconstruction::decibels;
 pub use reconstruction::{Reconstruction, psnr, squared_errors};
-pub use saturation::Saturation;
+pub use saturation::{SATURATED, Saturation};
 pub use triangular::{NoiseError, NoiseForm, Triangular};

@@ -49,7 +49,7 @@ use std::f64::consts::FRAC_PI_2;
 use serde::Serialize;
 
 use super::Triangular;
-use super::flips::uniform;
+use crate::base::random::uniform_at;
 
 /// Distance of the codes of a bit, −1 and +1.
 const APART: f64 = 2.0;
@@ -73,14 +73,14 @@ const TURN: f64 = 4.0;
 /// Overlap coefficients of codes at ±1 under noise, by the number of bits in which they differ.
 ///
 /// ```
-/// # use bitquilt::eval::{CodeOverlap, NoiseForm, Triangular};
+/// # use bitquilt::model::{CodeOverlap, NoiseForm, Triangular};
 /// let noise = Triangular::new(1.25, 2.0, NoiseForm::Peaked)?;
 /// let overlap = CodeOverlap::new(noise);
 /// assert_eq!(overlap.at(0), 1.0);
 /// // (1 - 1/1.25)^2 for one bit; 4/3 of the square of that for two.
 /// assert!((overlap.at(1) - 0.04).abs() < 1e-9);
 /// assert!((overlap.at(2) - 4.0 / 3.0 * 0.04 * 0.04).abs() < 1e-9);
-/// # Ok::<(), bitquilt::eval::NoiseError>(())
+/// # Ok::<(), bitquilt::model::NoiseError>(())
 /// ```
 #[derive(Clone, Debug)]
 pub struct CodeOverlap {
@@ -184,7 +184,7 @@ pub fn monte_carlo_overlap(
         let mut ratio = 0.0;
         for (number, distance) in (draw * apart.len() as u64..).zip(&apart) {
             // p has its centre at 0, q at `distance`.
-            let x = noise.value(2.0 * uniform(number, seed) - 1.0);
+            let x = noise.value(2.0 * uniform_at(number, seed) - 1.0);
             ratio += noise.density(x - distance).ln() - noise.density(x).ln();
         }
         // Not a number only where two densities are infinite, on a set of measure 0.

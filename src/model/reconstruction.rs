@@ -70,7 +70,12 @@ impl Reconstruction {
 
 /// −10·log₁₀ of a mean squared error on the scale of 0 to 1, in decibels; none for no error at all.
 pub fn psnr(mse: f64) -> Option<f64> {
-    (mse > 0.0).then(|| -10.0 * mse.log10())
+    (mse > 0.0).then(|| decibels(mse))
+}
+
+/// The same of an error above 0.
+pub(crate) fn decibels(mse: f64) -> f64 {
+    -10.0 * mse.log10()
 }
 
 /// The mean squared error of each image against its reconstruction, values from 0 to 1. Exact up to the

@@ -2,13 +2,13 @@
 
 /// Bins of the histogram, over |z| from 0 to 1.
 const BINS: usize = 20;
-/// An activation beyond this is saturated: the last bin begins here.
-const SATURATED: f32 = 0.95;
+/// An activation beyond this is saturated, as good as its limit: binary. The last bin begins here.
+pub const SATURATED: f32 = 0.95;
 
 /// A histogram of |z| over activations z of a bounded function, tanh for a BL-AE (Eqn 8).
 ///
 /// ```
-/// # use bitquilt::eval::Saturation;
+/// # use bitquilt::model::Saturation;
 /// let mut saturation = Saturation::default();
 /// saturation.add(&[0.99, -0.97, 0.1, -1.0]);
 /// assert_eq!(saturation.share_saturated(), Some(0.75));

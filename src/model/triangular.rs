@@ -69,13 +69,13 @@ pub enum NoiseError {
 /// [`NoiseForm::Printed`].
 ///
 /// ```
-/// # use bitquilt::eval::{NoiseForm, Triangular};
+/// # use bitquilt::model::{NoiseForm, Triangular};
 /// let noise = Triangular::new(1.25, 2.0, NoiseForm::Peaked)?;
 /// // Codes at +1 and -1: (1 - 1/1.25)^2 of the two clouds is common ground.
 /// assert!((noise.overlap(2.0) - 0.04).abs() < 1e-12);
 /// // Bounded by 1 they share nothing: Eqn 3 is exactly 0.
 /// assert_eq!(Triangular::new(1.0, 2.0, NoiseForm::Peaked)?.overlap(2.0), 0.0);
-/// # Ok::<(), bitquilt::eval::NoiseError>(())
+/// # Ok::<(), bitquilt::model::NoiseError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Triangular {

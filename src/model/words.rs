@@ -4,7 +4,7 @@ use pulp::Arch;
 use rayon::prelude::*;
 
 use super::EvalError;
-use crate::base::memory;
+use crate::base::{Budget, bits, hamming};
 use crate::latent::LatentSet;
 
 /// One row of words for each latent.
@@ -19,31 +19,16 @@ impl Rows {
         check_memory("comparing latents", set.len() * row_words)?;
         let mut words = Vec::with_capacity(set.len() * row_words);
         for id in 0..set.len() {
-            let bytes = set.packed_latent(id);
-            words.extend(bytes.chunks(8).map(|chunk| {
-                let mut word = [0; 8];
-                word[..chunk.len()].copy_from_slice(chunk);
-                u64::from_le_bytes(word)
-            }));
+            words.extend(bits::words(set.packed_latent(id)));
         }
         Ok(Self { row_words, words })
     }
 
     /// The Hamming distances of latent `id` to all later ones, in order.
     pub(super) fn distances_to_later(&self, id: usize, distances: &mut Vec<u32>) {
-        distances.clear();
         let row = &self.words[id * self.row_words..(id + 1) * self.row_words];
         let later = &self.words[(id + 1) * self.row_words..];
-        // POPCNT where the machine has it.
-        Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                distances.extend(later.chunks_exact(self.row_words).map(|other| {
-                    let differing = row.iter().zip(other).map(|(a, b)| (a ^ b).count_ones());
-                    differing.sum::<u32>()
-                }));
-            },
-        );
+        hamming::distances(row, later, distances);
     }
 }
 
@@ -118,13 +103,5 @@ fn check_memory(what: &'static str, words: usize) -> Result<(), EvalError> {
     if needed < 1 << 26 {
         return Ok(());
     }
-    let available = memory::available_memory();
-    if needed <= available {
-        return Ok(());
-    }
-    Err(EvalError::Memory {
-        what,
-        needed,
-        available,
-    })
+    Ok(Budget::of_machine().check(needed, what)?)
 }

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use crate::base::{OutOfMemory, Stopped};
 use crate::index::IndexError;
 use crate::latent::LatentError;
 use crate::model::NoiseError;
@@ -55,9 +56,13 @@ pub enum NeuralError {
         kept: String,
     },
 
+    /// A network whose updates take more memory than the machine has to give.
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
+
     /// Asked to stop.
-    #[error("stopped")]
-    Stopped,
+    #[error("{0}")]
+    Stopped(#[from] Stopped),
 
     /// Noise that is no distribution.
     #[error(transparent)]
@@ -81,15 +86,6 @@ pub enum NeuralError {
 }
 
 impl NeuralError {
-    /// Whether the work ended because it was asked to, here or while images were read.
-    pub fn is_stop(&self) -> bool {
-        match self {
-            Self::Stopped => true,
-            Self::Latent(LatentError::Io(error)) => error.kind() == io::ErrorKind::Interrupted,
-            _ => false,
-        }
-    }
-
     /// The error, as one of a file where its configuration cannot be.
     pub(crate) fn of(self, path: &Path) -> Self {
         match self {

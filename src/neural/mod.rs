@@ -17,7 +17,7 @@ mod predictors;
 pub use codec::blae::Blae;
 pub use codec::config::BlaeConfig;
 pub use codec::quantizer::Quantizer;
-pub use codec::training::{BlaeRecipe, SATURATED, blae_run, resume_blae, train_blae};
+pub use codec::training::{BlaeRecipe, blae_run, resume_blae, train_blae};
 pub use error::NeuralError;
 pub use kit::device::{Device, DeviceChoice, set_threads};
 pub use kit::optimiser::TrainOptions;

@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::base::OutOfMemory;
 use crate::index::IndexError;
 
 /// An error of the `provenance` module.
@@ -9,21 +10,8 @@ use crate::index::IndexError;
 #[non_exhaustive]
 pub enum ProvenanceError {
     /// The training latents do not fit in memory.
-    #[error(
-        "{path}: its {latents} latents take {needed} bytes of memory, {available} are available: trace on a \
-         machine with more, or build an index of fewer latents",
-        path = path.display()
-    )]
-    Memory {
-        /// The index.
-        path: PathBuf,
-        /// Training latents.
-        latents: u64,
-        /// Bytes that they take.
-        needed: u64,
-        /// Bytes that can be had.
-        available: u64,
-    },
+    #[error(transparent)]
+    Memory(#[from] OutOfMemory),
 
     /// An index from which every latent is left out.
     #[error("{path}: no latent is left to trace to", path = path.display())]

@@ -42,8 +42,8 @@ impl Information {
     }
 }
 
-/// The line between reuse and a copy: log₂ of the number of indexed contexts, N·HWK. What carries more
-/// would hardly be found again by chance.
+/// Returns log₂ of the number of indexed contexts, N·HWK, in bits: a region that carries more would hardly be found again by
+/// chance. No verdict on copying: nearly every held-out digit has such a region.
 pub fn copy_line(latents: u64, bits: usize) -> f64 {
     (latents as f64 * bits as f64).log2()
 }

@@ -114,13 +114,11 @@ pub fn verify_from_index(
     let rows = 0..samples.latents.len();
     let reports = rows.into_par_iter().map(|sample| {
         let mut frame = Frame::new(shape, &geometries);
-        frame.load(samples.latents.packed_latent(sample));
-        // Without a number, contexts of the sample's label never occurred.
-        let number = match labels {
-            Some(labels) => index.label_number(labels[sample]).ok(),
-            None => Some(0),
-        };
-        frame.set_label(number.unwrap_or_default());
+        let given = index.given_if_seen(labels.map(|labels| labels[sample]))?;
+        frame.load(
+            samples.latents.packed_latent(sample),
+            given.unwrap_or_default(),
+        );
         let mut report = SupportReport::default();
         let asked = windows_of(samples, sample, otherwise);
         for (position, window) in asked.into_iter().enumerate() {
@@ -136,7 +134,8 @@ pub fn verify_from_index(
                 By::Window(window) => window,
             };
             let held = windows.iter().find(|(_, held)| held.window() == window);
-            let held = held.filter(|_| number.is_some());
+            // Contexts of a label that no training latent has never occurred.
+            let held = held.filter(|_| given.is_some());
             let histogram = match held {
                 Some((held, geometry)) => held.lookup(&geometry.key(&mut frame, position))?,
                 None => None,
@@ -169,7 +168,6 @@ pub fn verify_from_latents(
     let (shape, on) = (training.shape(), samples.latents.shape());
     let labels = labels_of(training, condition, "the training latents")?;
     let sample_labels = labels_of(&samples.latents, condition, SAMPLES)?;
-    let label_of = |labels: Option<&[i64]>, id: usize| labels.map(|labels| labels[id]);
     let mut reports = Vec::new();
     let mut windows = samples.windows.clone();
     if samples.answered_by.is_none() || windows.is_empty() {
@@ -190,61 +188,13 @@ pub fn verify_from_latents(
                 found: on,
             });
         }
-        let mut wanted: HashMap<(Option<i64>, PlainContext), Histogram> = HashMap::new();
-        let mut bits = Vec::new();
-        let mut report = SupportReport::default();
-        for sample in 0..samples.latents.len() {
-            let latent = samples.latents.latent(sample);
-            for (position, by) in windows_of(samples, sample, otherwise)
-                .into_iter()
-                .enumerate()
-            {
-                if by == By::Window(window) {
-                    let label = label_of(sample_labels, sample);
-                    let plain = plain_context(on, latent, window, anchor, position);
-                    let context = (label, plain);
-                    wanted.entry(context.clone()).or_default();
-                    bits.push((sample, position, context));
-                } else if by == By::User {
-                    report.fixed += 1;
-                } else if by == By::Network {
-                    report.interpolated += 1;
-                }
-            }
-        }
-        observer.stage(&format!("{window}: read"), training.len() as u64, "latents");
-        let counted = (0..training.len())
-            .into_par_iter()
-            .fold(HashMap::new, |mut counted: HashMap<_, Histogram>, id| {
-                let latent = training.latent(id);
-                let label = label_of(labels, id);
-                for position in 0..shape.bits() {
-                    let plain = plain_context(shape, latent, window, anchor, position);
-                    let context = (label, plain);
-                    if wanted.contains_key(&context) {
-                        let histogram = counted.entry(context).or_default();
-                        if latent[position] {
-                            histogram.n1 += 1;
-                        } else {
-                            histogram.n0 += 1;
-                        }
-                    }
-                }
-                observer.advance(1);
-                counted
-            })
-            .reduce(HashMap::new, |mut sum, part| {
-                for (context, histogram) in part {
-                    let entry: &mut Histogram = sum.entry(context).or_default();
-                    entry.n0 += histogram.n0;
-                    entry.n1 += histogram.n1;
-                }
-                sum
-            });
-        for (sample, position, context) in bits {
-            let histogram = counted.get(&context).copied().unwrap_or_default();
-            let count = histogram.count(samples.latents.latent(sample)[position]);
-            report.note(sample, position, window, count >= samples.min_count);
+        let (bits, mut report) = bits_at((window, anchor), samples, sample_labels, otherwise);
+        let wanted: HashSet<&Wanted> = bits.iter().map(|(.., wanted)| wanted).collect();
+        let counted = count_wanted((window, anchor), training, labels, &wanted, observer);
+        for (sample, position, context) in &bits {
+            let histogram = counted.get(context).copied().unwrap_or_default();
+            let count = histogram.count(samples.latents.latent(*sample)[*position]);
+            report.note(*sample, *position, window, count >= samples.min_count);
         }
         reports.push(report);
     }
@@ -256,6 +206,79 @@ pub fn verify_from_latents(
     merged.interpolated = interpolated;
     merged.unsupported.sort();
     Ok(merged)
+}
+
+/// A context as plain bits, with the label that it is bound to.
+type Wanted = (Option<i64>, PlainContext);
+
+/// The bits of samples that a window answered, each with its context; and how many the user fixed and a network answered.
+fn bits_at(
+    (window, anchor): (Window, Anchor),
+    samples: &SampleSet,
+    labels: Option<&[i64]>,
+    otherwise: Window,
+) -> (Vec<(usize, usize, Wanted)>, SupportReport) {
+    let shape = samples.latents.shape();
+    let mut bits = Vec::new();
+    let mut report = SupportReport::default();
+    for sample in 0..samples.latents.len() {
+        let latent = samples.latents.latent(sample);
+        let label = labels.map(|labels| labels[sample]);
+        let asked = windows_of(samples, sample, otherwise);
+        for (position, by) in asked.into_iter().enumerate() {
+            match by {
+                By::Window(own) if own == window => {
+                    let plain = plain_context(shape, latent, window, anchor, position);
+                    bits.push((sample, position, (label, plain)));
+                }
+                By::Window(_) => {}
+                By::User => report.fixed += 1,
+                By::Network => report.interpolated += 1,
+            }
+        }
+    }
+    (bits, report)
+}
+
+/// What followed some contexts in the training latents; those that never occurred are not in it.
+fn count_wanted(
+    (window, anchor): (Window, Anchor),
+    training: &LatentSet,
+    labels: Option<&[i64]>,
+    wanted: &HashSet<&Wanted>,
+    observer: &dyn Observer,
+) -> HashMap<Wanted, Histogram> {
+    let shape = training.shape();
+    observer.stage(&format!("{window}: read"), training.len() as u64, "latents");
+    let counted = (0..training.len()).into_par_iter().fold(
+        HashMap::new,
+        |mut counted: HashMap<Wanted, Histogram>, id| {
+            let latent = training.latent(id);
+            let label = labels.map(|labels| labels[id]);
+            for position in 0..shape.bits() {
+                let plain = plain_context(shape, latent, window, anchor, position);
+                let context = (label, plain);
+                if wanted.contains(&context) {
+                    let histogram = counted.entry(context).or_default();
+                    if latent[position] {
+                        histogram.n1 += 1;
+                    } else {
+                        histogram.n0 += 1;
+                    }
+                }
+            }
+            observer.advance(1);
+            counted
+        },
+    );
+    counted.reduce(HashMap::new, |mut sum, part| {
+        for (context, histogram) in part {
+            let entry: &mut Histogram = sum.entry(context).or_default();
+            entry.n0 += histogram.n0;
+            entry.n1 += histogram.n1;
+        }
+        sum
+    })
 }
 
 impl SupportReport {

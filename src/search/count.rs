@@ -46,23 +46,24 @@ struct Counter<'a> {
     status: Status,
 }
 
-/// Counts the samples of a task. The budget of backtracks bounds the different values of what later rows
-/// see.
+/// Counts the samples of a task, keeping at most `max_states` different values of what later rows see; `None` for any number.
 ///
 /// # Errors
-/// [`SearchError::Task`] for back-off on dead ends and for constraints that judge whole samples, which
+/// [`SearchError::Count`] for back-off on dead ends and for constraints that judge whole samples, which
 /// only [`enumerate`](super::enumerate) can take; or whatever the index reports.
-pub fn count(task: &Task<'_>, observer: &dyn Observer) -> Result<Count, SearchError> {
+pub fn count(
+    task: &Task<'_>,
+    max_states: Option<u64>,
+    observer: &dyn Observer,
+) -> Result<Count, SearchError> {
     if task.options.backoff == Backoff::OnDeadEnd {
-        return Err(SearchError::Task {
-            why: "counting does not back off on dead ends: enumerate instead, with --all"
-                .to_owned(),
+        return Err(SearchError::Count {
+            why: "does not back off on dead ends",
         });
     }
     if task.constraints.iter().any(|c| c.judges()) {
-        return Err(SearchError::Task {
-            why: "counting cannot leave out single samples: enumerate instead, with --all"
-                .to_owned(),
+        return Err(SearchError::Count {
+            why: "cannot leave out single samples",
         });
     }
     let ladder = Ladder::new(&task.rungs, &task.options, None);
@@ -85,7 +86,7 @@ pub fn count(task: &Task<'_>, observer: &dyn Observer) -> Result<Count, SearchEr
         shape,
         seen,
         known: HashMap::new(),
-        most: task.options.max_backtracks,
+        most: max_states,
         status: Status::NoneExists,
     };
     let samples = counter.run(observer)?;

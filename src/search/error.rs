@@ -37,6 +37,13 @@ pub enum SearchError {
         why: String,
     },
 
+    /// A task whose samples can only be enumerated.
+    #[error("counting {why}: enumerate the samples instead")]
+    Count {
+        /// What counting does not do.
+        why: &'static str,
+    },
+
     /// A network whose answer is none.
     #[error(
         "the network that answers where no window does: expected probabilities of 0 to 1, found {found}: train it \

@@ -6,7 +6,7 @@ use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::constraint::Constraint;
-use crate::base::Observer;
+use crate::base::{Budget, Observer};
 use crate::index::{Index, IndexError};
 use crate::latent::Shape;
 use crate::window::Frame;
@@ -31,28 +31,28 @@ impl Taken {
     /// Every training latent of an index is: `--novel`.
     ///
     /// # Errors
-    /// [`IndexError::Memory`] when they do not fit into what is available, [`IndexError::Stopped`], and
+    /// [`IndexError::Memory`] when they take more than the budget, [`IndexError::Stopped`], and
     /// whatever keeps them from being read.
-    pub fn training(index: &Index, observer: &dyn Observer) -> Result<Self, IndexError> {
+    pub fn training(
+        index: &Index,
+        budget: Budget,
+        observer: &dyn Observer,
+    ) -> Result<Self, IndexError> {
         // 16 bytes and a control byte each, at most half of the places empty, twice that while it grows.
         let needed = index.latents().saturating_mul(17 * 3);
-        let limit = crate::base::memory::available_memory();
-        if needed > limit {
-            return Err(IndexError::Memory {
-                limit,
-                needed,
-                reason: format!("digests of {} training latents", index.latents()),
-            });
-        }
+        let what = format!(
+            "{}: digests of {} latents",
+            index.path().display(),
+            index.latents()
+        );
+        budget.check(needed, what)?;
         observer.stage("training latents", index.latents(), "latents");
         let mut taken = Self::none(index.shape());
         for latent in index.scan_latents()? {
             let (id, latent) = latent?;
             taken.add(latent.packed());
             if id % 4096 == 0 {
-                if observer.stop_requested() {
-                    return Err(IndexError::Stopped);
-                }
+                observer.check()?;
                 observer.advance(4096);
             }
         }

@@ -40,17 +40,15 @@
 
 use std::ops::Range;
 
-use xxhash_rust::xxh3::xxh3_64_with_seed;
-
 use super::SearchError;
 use super::blame::Blame;
 use super::chain::Chain;
 use super::constraint::Constraints;
-
 use super::ladder::Ladder;
 use super::links::{Links, Segment};
 use super::nogoods::Nogoods;
 use super::options::{Backoff, SearchOptions};
+use crate::base::random::uniform_at;
 use crate::latent::Shape;
 use crate::samples::{Counters, INTERPOLATED, Status};
 use crate::window::Frame;
@@ -458,8 +456,7 @@ impl<'a> RowSearch<'a> {
         let (seed, draws) = (self.draw_seed, &mut self.draws);
         let uniform = || {
             *draws += 1;
-            // 53 bits: as many as a float in [0, 1) has.
-            (xxh3_64_with_seed(&draws.to_le_bytes(), seed) >> 11) as f64 / (1u64 << 53) as f64
+            uniform_at(*draws, seed)
         };
         let bits = level.chain.draw(uniform);
         for (position, (bit, rung)) in (level.start..).zip(bits) {

@@ -6,7 +6,7 @@ use super::ladder::Rung;
 use super::options::{Backoff, Method, SearchOptions};
 use super::{SearchError, constraint::Constraints};
 use crate::latent::Shape;
-use crate::window::Frame;
+use crate::window::{Frame, Given};
 
 /// Most windows of one search: their numbers fit a byte, beside the mark of a fixed bit.
 pub const MAX_WINDOWS: usize = 254;
@@ -19,8 +19,8 @@ pub struct Task<'a> {
     pub rungs: Vec<Rung<'a>>,
     /// What a sample must satisfy beyond support.
     pub constraints: Vec<&'a dyn Constraint>,
-    /// The number of the label that contexts are bound to, where they are bound to any; 0 otherwise.
-    pub label: u64,
+    /// What is known of the samples before their first bit: their label, where contexts are bound to labels.
+    pub given: Given,
     /// How to search.
     pub options: SearchOptions,
     /// Who answers where the windows do not; `None` for nobody.
@@ -33,7 +33,7 @@ impl<'a> Task<'a> {
         Self {
             rungs: vec![rung],
             constraints: Vec::new(),
-            label: 0,
+            given: Given::NOTHING,
             options,
             fallback: None,
         }
@@ -114,13 +114,16 @@ impl<'a> Task<'a> {
             if fallback.geometry.window() != fallback.network.window() {
                 return wrong("the network is one for another window");
             }
-            if self.label >= fallback.geometry.labels().max(1) {
-                return wrong("the network knows no label of that number");
+            if !fallback.geometry.takes(self.given) {
+                return wrong("the network knows no label of that number, or needs one");
             }
         }
-        let mut labels = self.rungs.iter().map(|rung| rung.geometry.labels());
-        if labels.any(|labels| self.label >= labels.max(1)) {
-            return wrong("the windows know no label of that number");
+        if !self
+            .rungs
+            .iter()
+            .all(|rung| rung.geometry.takes(self.given))
+        {
+            return wrong("the windows know no label of that number, or need one");
         }
         let options = &self.options;
         if !(options.temperature > 0.0 && options.temperature.is_finite()) {
@@ -137,7 +140,7 @@ impl<'a> Task<'a> {
             constraint.check(shape)?;
         }
         let mut frame = frame();
-        frame.set_label(self.label);
+        frame.begin(self.given);
         let constraints = Constraints(&self.constraints);
         for position in 0..shape.bits() {
             if let Some(value) = constraints.forced(position) {

@@ -20,6 +20,7 @@ use super::constraint::Constraints;
 use super::fallback::Fallback;
 use super::ladder::{Answer, FORCED, Ladder};
 use super::options::{Method, SearchOptions};
+use crate::base::random::uniform;
 use crate::samples::{Counters, INTERPOLATED, Status};
 use crate::window::{ContextKey, Contexts, Frame, MAX_KEY_BYTES};
 
@@ -359,7 +360,5 @@ fn draw(answer: Answer, key: &ContextKey, position: usize, seed: u64) -> bool {
     let key = key.as_bytes();
     node[..8].copy_from_slice(&(position as u64).to_le_bytes());
     node[8..8 + key.len()].copy_from_slice(key);
-    // 53 bits: as many as a float in [0, 1) has.
-    let uniform = (xxh3_64_with_seed(&node[..8 + key.len()], seed) >> 11) as f64;
-    uniform / ((1u64 << 53) as f64) < answer.chance[1]
+    uniform(xxh3_64_with_seed(&node[..8 + key.len()], seed)) < answer.chance[1]
 }

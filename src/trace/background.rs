@@ -2,7 +2,7 @@
 
 use rayon::prelude::*;
 
-use super::summary::Spread;
+use super::spread::Spread;
 use crate::base::Observer;
 use crate::provenance::Corpus;
 use crate::provenance::Neighbourhood;

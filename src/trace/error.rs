@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::base::Stopped;
 use crate::index::IndexError;
 use crate::latent::Shape;
 use crate::provenance::ProvenanceError;
@@ -67,6 +68,10 @@ pub enum TraceError {
         /// Most that are told.
         most: u64,
     },
+
+    /// The observer asked to stop.
+    #[error("{0}")]
+    Stopped(#[from] Stopped),
 
     /// The training latents cannot be held.
     #[error(transparent)]

@@ -143,7 +143,7 @@ impl<E: From<TraceError>, F: Fn(Shape, &[u8]) -> Result<Picture, E>> Map<'_, F> 
         );
         let yardstick = tracer.yardstick().map(|window| window.to_string());
         let measure = format!(
-            "Information is measured at {}; a region of more than {:.1} bits is called a copy.",
+            "Information is measured at {}. Regions of more than {:.1} bits are no chance, and no verdict: unseen data has them too.",
             yardstick.unwrap_or_default(),
             tracer.copy_line()
         );
@@ -331,12 +331,7 @@ impl<E: From<TraceError>, F: Fn(Shape, &[u8]) -> Result<Picture, E>> Map<'_, F> 
         let (own, shape) = (self.tracer.shape(), self.tracer.training().shape());
         let regions = &row.trace.quilt.regions;
         let sum = |of: fn(&Region) -> f64| source.total(regions, of);
-        let copied = sum_is_copy(self.tracer, regions, source);
-        let title = format!(
-            "latent {}{}",
-            source.latent,
-            if copied { "  COPY" } else { "" }
-        );
+        let title = format!("latent {}", source.latent);
         let below = format!(
             "{:.0} sites, {:.1} bits",
             sum(|region| region.sites.into()),
@@ -432,15 +427,6 @@ impl<E: From<TraceError>, F: Fn(Shape, &[u8]) -> Result<Picture, E>> Map<'_, F> 
         let packed = self.training_bits(latent)?;
         (self.image)(self.tracer.training().shape(), &packed)
     }
-}
-
-fn sum_is_copy(tracer: &Tracer<'_>, regions: &[Region], source: &Source) -> bool {
-    let told = source
-        .regions
-        .iter()
-        .map(|number| regions[*number].information);
-    told.max()
-        .is_some_and(|most| most.in_bits() > tracer.copy_line())
 }
 
 fn is_background(region: &Region) -> bool {

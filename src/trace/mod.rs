@@ -16,6 +16,7 @@ mod document;
 mod error;
 mod map;
 mod quilt;
+mod spread;
 mod summary;
 mod support;
 mod tracer;
@@ -25,9 +26,10 @@ pub use document::{Header, TRACE_VERSION, TraceWriter, Traced};
 pub use error::TraceError;
 pub use map::{MapRow, draw_map};
 pub use quilt::{Quilt, Region};
+pub use spread::Spread;
 pub use summary::{
-    Credit, NamedSpread, Nearness, SampleSummary, SetSummaries, SetSummary, Spread, Used,
-    WindowShare, summarize,
+    Credit, NamedSpread, Nearness, SampleSummary, SetSummaries, SetSummary, Used, WindowShare,
+    summarize,
 };
 pub use support::{Occurrences, Support};
 pub use tracer::{Trace, TraceOptions, Tracer, Worker};

@@ -8,7 +8,7 @@ use super::TraceError;
 use crate::index::{Counts, Found, Histogram, IndexError, Posting, Resident, WindowIndex};
 use crate::latent::Shape;
 use crate::provenance::Information;
-use crate::window::{ContextKey, Frame, Geometry};
+use crate::window::{ContextKey, Frame, Geometry, Given};
 
 /// Occurrences from which on a context is remembered: a few thousand contexts of blank background are
 /// most of what is asked.
@@ -111,8 +111,7 @@ impl<'a, 'w> Asker<'a, 'w> {
         }
     }
 
-    /// What the index says of sample number `sample`, packed. `label` is the number of its label where
-    /// contexts are bound to labels, 0 where not; with `None`, contexts of its label never occurred.
+    /// What the index says of sample number `sample`, packed; with `None` given, contexts of its label never occurred.
     ///
     /// # Errors
     /// [`TraceError::Postings`]; whatever the index reports.
@@ -120,9 +119,9 @@ impl<'a, 'w> Asker<'a, 'w> {
         &mut self,
         sample: usize,
         packed: &[u8],
-        label: Option<u64>,
+        given: Option<Given>,
     ) -> Result<Support, TraceError> {
-        self.frame.load(packed);
+        self.frame.load(packed, given.unwrap_or_default());
         let bits = self.frame.shape().bits();
         let mut support = Support {
             counts: vec![vec![0; bits]; self.windows.len()],
@@ -131,10 +130,9 @@ impl<'a, 'w> Asker<'a, 'w> {
             information: vec![Information::of_bit(Histogram::default(), false); bits],
             own_site: vec![0; bits],
         };
-        let Some(label) = label else {
+        if given.is_none() {
             return Ok(support);
-        };
-        self.frame.set_label(label);
+        }
         for number in 0..self.windows.len() {
             self.count(number, &mut support)?;
         }

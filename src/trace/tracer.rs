@@ -185,7 +185,8 @@ impl<'a> Tracer<'a> {
         let threads = rayon::current_num_threads();
         let mut workers: Vec<_> = (0..threads).map(|_| self.worker()).collect();
         let mut next = range.start;
-        while next < range.end && !observer.stop_requested() {
+        while next < range.end {
+            observer.check().map_err(TraceError::from)?;
             let many = (threads * PER_THREAD).min(range.end - next);
             let share = many.div_ceil(threads);
             let batch = workers.par_iter_mut().enumerate().map(|(number, worker)| {
@@ -244,12 +245,11 @@ impl Worker<'_, '_> {
         let packed = samples.packed_latent(sample);
         let label = samples.labels().map(|labels| labels[sample]);
         let bound = !index.labels().is_empty();
-        let number = match label {
-            Some(label) if bound => index.label_number(label).ok(),
-            None if bound => return Err(TraceError::Unlabelled),
-            _ => Some(0),
-        };
-        let support = self.asker.ask(sample, packed, number)?;
+        if bound && label.is_none() {
+            return Err(TraceError::Unlabelled);
+        }
+        let given = index.given_if_seen(label)?;
+        let support = self.asker.ask(sample, packed, given)?;
         let planes = planes_of(*shape, packed);
         let near = *shape == training.shape();
         let near = near.then(|| self.neighbourhood.of(&planes, options.nearest.max(1)));

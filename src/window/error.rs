@@ -17,20 +17,6 @@ pub enum WindowError {
         found: String,
     },
 
-    /// A text that names no anchor.
-    #[error("'{found}' is not an anchor: expected none or site")]
-    Anchor {
-        /// The text.
-        found: String,
-    },
-
-    /// A text that names no condition.
-    #[error("'{found}' is not a condition: expected none or label")]
-    Condition {
-        /// The text.
-        found: String,
-    },
-
     /// More labels than contexts can be bound to.
     #[error(
         "{labels} different labels are too many, contexts can be bound to at most {most}: \

@@ -2,7 +2,8 @@
 //! row that a window sees is one shift and mask, without a branch at the edges.
 
 use super::Geometry;
-use crate::base::bits::{push, read, replace};
+use super::given::Given;
+use crate::base::bits::{push, read, replace, words};
 use crate::latent::Shape;
 
 /// One latent under work. Bits can be set in any order; a context reads only earlier ones.
@@ -16,15 +17,15 @@ pub struct Frame {
     rows: Vec<u64>,
     /// The same bits in scan order, one spare word at the end.
     scan: Vec<u64>,
-    /// Number of the latent's label, where contexts are bound to one.
-    label: u64,
+    /// What is known of the latent beside its bits.
+    given: Given,
     /// Where long contexts are packed before they are hashed.
     pub(super) scratch: Vec<u64>,
     pub(super) exact: Vec<u8>,
 }
 
 impl Frame {
-    /// A frame of zeros that serves every one of `geometries` (all of one shape).
+    /// A frame of zeros, with nothing given, that serves every one of `geometries` (all of one shape).
     pub fn new(shape: Shape, geometries: &[&Geometry]) -> Self {
         let pad = geometries.iter().map(|g| g.reach()).max().unwrap_or(0);
         let scratch = geometries.iter().map(|g| g.scratch_words()).max();
@@ -35,7 +36,7 @@ impl Frame {
             row_words,
             rows: vec![0; row_words * shape.height()],
             scan: vec![0; shape.bits().div_ceil(64) + 1],
-            label: 0,
+            given: Given::NOTHING,
             scratch: vec![0; scratch.unwrap_or(0)],
             exact: Vec::new(),
         }
@@ -46,26 +47,26 @@ impl Frame {
         self.shape
     }
 
-    /// Says which label the latent has, by its number among the labels that contexts are bound to.
-    /// 0 until then. A geometry without labels takes no notice of it.
-    pub fn set_label(&mut self, number: u64) {
-        self.label = number;
+    /// What is known of the latent beside its bits.
+    pub fn given(&self) -> Given {
+        self.given
     }
 
-    /// Number of the latent's label.
-    pub fn label(&self) -> u64 {
-        self.label
+    /// Starts a latent whose bits are yet to be set: every one is 0. O(HWK/64).
+    pub fn begin(&mut self, given: Given) {
+        self.given = given;
+        self.scan.fill(0);
+        self.rows.fill(0);
     }
 
-    /// Replaces every bit; the label stays. O(HWK/64).
+    /// Replaces the latent: every bit, and what is known beside them. O(HWK/64).
     ///
     /// `packed` is one row of a latent set of this shape.
-    pub fn load(&mut self, packed: &[u8]) {
+    pub fn load(&mut self, packed: &[u8], given: Given) {
+        self.given = given;
         self.scan.fill(0);
-        for (word, bytes) in self.scan.iter_mut().zip(packed.chunks(8)) {
-            let mut buffer = [0; 8];
-            buffer[..bytes.len()].copy_from_slice(bytes);
-            *word = u64::from_le_bytes(buffer);
+        for (word, packed) in self.scan.iter_mut().zip(words(packed)) {
+            *word = packed;
         }
         self.rows.fill(0);
         let row_bits = self.shape.width() * self.shape.channels();

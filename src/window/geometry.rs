@@ -10,6 +10,7 @@
 use std::ops::Range;
 
 use super::frame::Frame;
+use super::given::Given;
 use super::key::{ContextKey, DIGEST_BYTES, KeyRule, MAX_KEY_BYTES};
 use super::upper::UpperKey;
 use super::{Anchor, Window, WindowError};
@@ -117,7 +118,7 @@ impl Geometry {
     }
 
     /// The same window with the latent's label as part of the key: one of `labels`, which
-    /// [`Frame::set_label`] gives by its number. 0 for contexts that no label is part of.
+    /// [`Given::label`] gives by its number. 0 for contexts that no label is part of.
     ///
     /// # Errors
     /// [`WindowError::TooManyLabels`] for more than [`MAX_LABELS`].
@@ -131,6 +132,15 @@ impl Geometry {
         self.labels = labels;
         self.class_bytes = class_bytes(self.class_count * labels.max(1));
         Ok(self)
+    }
+
+    /// Returns whether keys can be made of what is given: a label that they tell apart where they tell labels apart, and
+    /// none, or number 0, where they do not.
+    pub fn takes(&self, given: Given) -> bool {
+        match given.label {
+            None => self.labels == 0,
+            Some(number) => number < self.labels.max(1),
+        }
     }
 
     /// How many labels the key tells apart, 0 where they are no part of it.
@@ -233,10 +243,12 @@ impl Geometry {
 
     /// The key of the context at `position`. Reads only bits before `position`.
     ///
-    /// `frame` must be of this shape and made for this geometry, and its label one of the geometry's.
+    /// `frame` must be of this shape and made for this geometry, and with labels be given one of the geometry's.
     pub fn key(&self, frame: &mut Frame, position: usize) -> ContextKey {
         debug_assert_eq!(frame.shape(), self.shape);
-        debug_assert!(self.labels == 0 || frame.label() < self.labels);
+        debug_assert!(
+            self.labels == 0 || frame.given().label.is_some_and(|label| label < self.labels)
+        );
         let class = self.class(frame, position);
         match self.key_rule() {
             KeyRule::Exact => {
@@ -328,8 +340,15 @@ impl Geometry {
 
     /// Class number of a position in a latent of the frame's label.
     fn class(&self, frame: &Frame, position: usize) -> u64 {
-        let label = if self.labels == 0 { 0 } else { frame.label() };
-        label * self.class_count + self.classes[position]
+        self.label_of(frame) * self.class_count + self.classes[position]
+    }
+
+    /// Number of the label that is part of the keys of the frame's latent; 0 where none is.
+    pub(super) fn label_of(&self, frame: &Frame) -> u64 {
+        match frame.given().label {
+            Some(label) if self.labels > 0 => label,
+            _ => 0,
+        }
     }
 
     /// Class number and packed bits as bytes: `bytes` is the exact key, with room behind it or not.

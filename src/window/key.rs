@@ -1,6 +1,9 @@
 //! The context key: a context as bytes, exact or digested.
 
+use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
+
+use crate::base::UnknownName;
 
 /// Longest exact key. Beyond it a digest of 16 bytes stands for the context: two of n different
 /// contexts share one with probability n²/2¹²⁹, 10⁻²⁰ at a billion contexts.
@@ -10,22 +13,30 @@ pub const MAX_KEY_BYTES: usize = 32;
 pub const DIGEST_BYTES: usize = 16;
 
 /// How a window's contexts become keys.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::EnumString,
+    strum::VariantArray,
+    strum::VariantNames,
+)]
+#[strum(parse_err_ty = UnknownName, parse_err_fn = UnknownName::of::<KeyRule>)]
 pub enum KeyRule {
     /// Class number, then the context's bits.
+    #[serde(rename = "exact")]
+    #[strum(serialize = "exact")]
     Exact,
     /// The XXH3-128 digest of what the exact key would be.
+    #[serde(rename = "xxh3-128")]
+    #[strum(serialize = "xxh3-128")]
     Digest,
-}
-
-impl KeyRule {
-    /// The word that the manifest uses.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Exact => "exact",
-            Self::Digest => "xxh3-128",
-        }
-    }
 }
 
 /// A context, bit-packed to at most [`MAX_KEY_BYTES`] bytes.

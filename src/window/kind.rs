@@ -3,7 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
+use serde::de::Error;
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
 use super::WindowError;
+use crate::base::UnknownName;
 use crate::latent::Shape;
 
 /// The geometry of a context: which earlier bits it selects.
@@ -68,9 +72,9 @@ impl Window {
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Sequence { length } => write!(f, "seq:{length}"),
-            Self::Square { radius } => write!(f, "{0}x{0}", 2 * radius + 1),
-            Self::Global => f.write_str("global"),
+            Self::Sequence { length } => f.pad(&format!("seq:{length}")),
+            Self::Square { radius } => f.pad(&format!("{0}x{0}", 2 * radius + 1)),
+            Self::Global => f.pad("global"),
         }
     }
 }
@@ -103,70 +107,85 @@ impl FromStr for Window {
     }
 }
 
+/// As written on the command line.
+impl Serialize for Window {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> Deserialize<'de> for Window {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        String::deserialize(deserializer)?
+            .parse()
+            .map_err(D::Error::custom)
+    }
+}
+
 /// Whether the absolute site is part of the context.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::EnumMessage,
+    strum::EnumString,
+    strum::VariantArray,
+    strum::VariantNames,
+)]
+#[serde(rename_all = "lowercase")]
+#[strum(
+    serialize_all = "lowercase",
+    parse_err_ty = UnknownName,
+    parse_err_fn = UnknownName::of::<Anchor>
+)]
 pub enum Anchor {
     /// Translation-invariant, as in the paper's worked example.
     #[default]
+    #[strum(message = "A context may occur anywhere")]
     None,
     /// (row, col) is part of the key.
+    #[strum(message = "A context is bound to its row and column")]
     Site,
 }
 
-impl fmt::Display for Anchor {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::None => "none",
-            Self::Site => "site",
-        })
-    }
-}
-
-impl FromStr for Anchor {
-    type Err = WindowError;
-
-    fn from_str(text: &str) -> Result<Self, WindowError> {
-        match text {
-            "none" => Ok(Self::None),
-            "site" => Ok(Self::Site),
-            _ => Err(WindowError::Anchor {
-                found: text.to_owned(),
-            }),
-        }
-    }
-}
-
 /// Whether the latent's label is part of the context.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    Hash,
+    Serialize,
+    Deserialize,
+    strum::Display,
+    strum::EnumMessage,
+    strum::EnumString,
+    strum::VariantArray,
+    strum::VariantNames,
+)]
+#[serde(rename_all = "lowercase")]
+#[strum(
+    serialize_all = "lowercase",
+    parse_err_ty = UnknownName,
+    parse_err_fn = UnknownName::of::<Condition>
+)]
 pub enum Condition {
     /// Contexts of all latents are the same, as in the paper.
     #[default]
+    #[strum(message = "Contexts of all latents are the same")]
     None,
     /// The label is part of the key.
+    #[strum(message = "Each label has contexts of its own")]
     Label,
-}
-
-impl fmt::Display for Condition {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::None => "none",
-            Self::Label => "label",
-        })
-    }
-}
-
-impl FromStr for Condition {
-    type Err = WindowError;
-
-    fn from_str(text: &str) -> Result<Self, WindowError> {
-        match text {
-            "none" => Ok(Self::None),
-            "label" => Ok(Self::Label),
-            _ => Err(WindowError::Condition {
-                found: text.to_owned(),
-            }),
-        }
-    }
 }
 
 #[cfg(test)]

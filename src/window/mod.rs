@@ -3,6 +3,7 @@
 mod error;
 mod frame;
 mod geometry;
+mod given;
 mod interpolator;
 mod key;
 mod kind;
@@ -12,6 +13,7 @@ mod upper;
 pub use error::WindowError;
 pub use frame::Frame;
 pub use geometry::{Geometry, MAX_LABELS};
+pub use given::Given;
 pub use interpolator::Interpolator;
 pub use key::{ContextKey, DIGEST_BYTES, KeyRule, MAX_KEY_BYTES};
 pub use kind::{Anchor, Condition, Window};

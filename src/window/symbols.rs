@@ -85,12 +85,7 @@ impl Contexts {
             channel
         };
         self.places.push(place as u32);
-        let label = if geometry.labels() == 0 {
-            0
-        } else {
-            frame.label()
-        };
-        self.labels.push(label as u32);
+        self.labels.push(geometry.label_of(frame) as u32);
     }
 }
 
@@ -146,6 +141,7 @@ mod tests {
 
     use super::*;
     use crate::latent::Shape;
+    use crate::window::Given;
 
     /// Numbers and place are equal exactly where keys are, over all latents of a small grid.
     #[test]
@@ -161,7 +157,8 @@ mod tests {
                     let mut frame = Frame::new(shape, &[&geometry]);
                     let (mut by_key, mut by_numbers) = (HashMap::new(), HashMap::new());
                     for latent in 0..1u32 << shape.bits() {
-                        frame.load(&latent.to_le_bytes()[..shape.packed_bytes()]);
+                        let packed = &latent.to_le_bytes()[..shape.packed_bytes()];
+                        frame.load(packed, Given::NOTHING);
                         for position in 0..shape.bits() {
                             let key = geometry.key(&mut frame, position);
                             let mut contexts = Contexts::default();

@@ -208,7 +208,7 @@ pub fn least_memory(set: &LatentSet, options: &BuildOptions) -> u64 {
             ..options.clone()
         };
         match build(set, &folder.path().join("index"), &options, &Unobserved) {
-            Err(IndexError::Memory { needed, .. }) => memory = needed,
+            Err(IndexError::MemoryLimit { needed, .. }) => memory = needed,
             Ok(_) => return memory,
             Err(error) => panic!("{error}"),
         }
@@ -237,10 +237,8 @@ pub fn key_with_label(
     let mut frame = Frame::new(shape, &[window.geometry()]);
     let mut set = LatentSet::new(shape);
     set.push_bits(latent.iter().copied()).unwrap();
-    frame.load(set.packed_latent(0));
-    if let Some(label) = label {
-        frame.set_label(window.index().label_number(label).unwrap());
-    }
+    let given = window.index().given(label).unwrap();
+    frame.load(set.packed_latent(0), given);
     window.geometry().key(&mut frame, position)
 }
 

@@ -1,9 +1,8 @@
 //! What every importer asks before it goes on, and how a file is named.
 
-use std::io;
 use std::path::Path;
 
-use crate::base::Observer;
+use crate::base::Budget;
 use crate::latent::{LatentError, MAX_BITS, Shape};
 
 /// The shape, or an error that names the file and what to do.
@@ -29,7 +28,8 @@ pub(super) fn check_memory(path: &Path, latents: u64, shape: Shape) -> Result<()
     // A label takes 8 bytes, held as often.
     let row = shape.packed_bytes() as u64 + 8;
     let needed = latents.saturating_mul(row).saturating_mul(4);
-    LatentError::check_memory(path, needed)
+    let what = format!("{}: {latents} latents of {shape}", path.display());
+    Ok(Budget::of_machine().check(needed, what)?)
 }
 
 /// The error of labels that do not belong to the latents.
@@ -41,15 +41,6 @@ pub(super) fn wrong_count(path: &Path, count: usize, found: &str) -> LatentError
         ),
         found,
     )
-}
-
-/// The error of work that was asked to stop.
-pub(super) fn stop_if_asked(observer: &dyn Observer) -> Result<(), LatentError> {
-    if observer.stop_requested() {
-        let stopped = io::Error::new(io::ErrorKind::Interrupted, "stopped");
-        return Err(LatentError::Io(stopped));
-    }
-    Ok(())
 }
 
 /// The last part of a path, for `source` texts and notes.

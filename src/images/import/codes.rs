@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::BitOrder;
 use super::array::Array;
-use super::checks::{check_memory, stop_if_asked};
+use super::checks::check_memory;
 use super::element::{Element, ElementKind};
 use super::geometry::{Content, Geometry};
 use super::input::read_error;
@@ -40,7 +40,7 @@ pub(super) fn read(
     let mut done = 0;
     observer.stage("import", latents, "latents");
     while done < count {
-        stop_if_asked(observer)?;
+        observer.check()?;
         let chunk = (count - done).min(CHUNK);
         let bytes = &mut buffer[..chunk * element.bytes];
         reader
@@ -184,7 +184,7 @@ fn largest(
     let mut fits = over(here);
     let mut buffer = vec![0; CHUNK * element.bytes];
     while fits && left > 0 {
-        stop_if_asked(observer)?;
+        observer.check()?;
         let chunk = left.min(CHUNK);
         let bytes = &mut buffer[..chunk * element.bytes];
         fits = reader.read_exact(bytes).is_ok() && over(bytes);

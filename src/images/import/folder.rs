@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::Labels;
-use super::checks::{name_of, stop_if_asked};
+use super::checks::name_of;
 use super::image_file::load;
 use super::labels::{self, Own};
 use super::opened::Opened;
@@ -262,7 +262,7 @@ impl Files {
             })
             .collect();
         // A stop leaves gaps behind: the images around them must not be taken for all.
-        stop_if_asked(observer)?;
+        observer.check()?;
         let mut made = Vec::with_capacity(decoded.len());
         for one in decoded {
             if let Some(one) = one? {

@@ -8,6 +8,7 @@ use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
 
 use super::alpha::composite;
 use super::pixels::{self, Form, Pixels};
+use crate::base::Budget;
 use crate::latent::LatentError;
 
 /// Most pixels of an image that is decoded to be scaled: the largest cameras stay below it.
@@ -54,7 +55,8 @@ pub(super) fn load(path: &Path, form: &Form) -> Result<Loaded, LatentError> {
     let needed = pixels * BYTES_PER_PIXEL * rayon::current_num_threads() as u64;
     // A system call: only where the image is large.
     if needed > 1 << 28 {
-        LatentError::check_memory(path, needed)?;
+        let what = format!("{}: an image of {height}x{width} pixels", path.display());
+        Budget::of_machine().check(needed, what)?;
     }
     let mut image = DynamicImage::from_decoder(decoder).map_err(unreadable)?;
     image.apply_orientation(orientation);

@@ -69,8 +69,7 @@ pub struct Imported {
 ///
 /// # Errors
 /// [`LatentError`], naming the file, what was expected, what was found and what to do;
-/// [`LatentError::Io`] of kind [`Interrupted`](std::io::ErrorKind::Interrupted) when `observer` asked to
-/// stop.
+/// [`LatentError::Stopped`].
 pub fn import(
     inputs: &[PathBuf],
     options: &ImportOptions,

@@ -3,7 +3,6 @@
 
 use std::path::{Path, PathBuf};
 
-use super::checks::stop_if_asked;
 use super::opened::{Opened, OwnLabels};
 use super::pixels::{Form, Pixels, Sides};
 use super::recognise::Kind;
@@ -110,7 +109,7 @@ impl Reader {
         if left == 0 {
             return Ok(Vec::new());
         }
-        stop_if_asked(observer)?;
+        observer.check()?;
         let form = &self.form;
         let make = |pixels| make(form.apply(pixels));
         let most = most.clamp(1, left);

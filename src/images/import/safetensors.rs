@@ -14,7 +14,7 @@ use super::input::read_error;
 use super::labels::{self, Own};
 use super::named::{self, Named};
 use super::{ImportOptions, Imported, codes};
-use crate::base::Observer;
+use crate::base::{Budget, Observer};
 use crate::latent::LatentError;
 
 /// Bytes before the header: its length.
@@ -92,7 +92,8 @@ impl Tensors {
             let found = format!("{length} bytes, and a header of {header_bytes}");
             return Err(wrong(whole, &found));
         }
-        LatentError::check_memory(path, header_bytes.saturating_mul(PARSED))?;
+        let what = format!("{}: its header", path.display());
+        Budget::of_machine().check(header_bytes.saturating_mul(PARSED), what)?;
         let mut text = vec![0; header_bytes as usize];
         file.read_exact(&mut text)
             .map_err(|error| read_error(path, error))?;

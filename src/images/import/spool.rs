@@ -10,10 +10,10 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use super::checks::{name_of, stop_if_asked};
+use super::checks::name_of;
 use super::{ImportOptions, Labels};
-use crate::base::Observer;
 use crate::base::files::TEMPORARY_PREFIX;
+use crate::base::{Observer, OutOfMemory};
 use crate::latent::LatentError;
 
 /// Bytes read at a time, and how many such pieces wait to be written.
@@ -97,15 +97,10 @@ impl Spooled {
             LatentError::Empty { path } => LatentError::Empty {
                 path: path_of(path),
             },
-            LatentError::Memory {
-                path,
-                needed,
-                available,
-            } => LatentError::Memory {
-                path: path_of(path),
-                needed,
-                available,
-            },
+            LatentError::Memory(error) => LatentError::Memory(OutOfMemory {
+                what: renamed(error.what),
+                ..error
+            }),
             LatentError::Io(error) => {
                 LatentError::Io(io::Error::new(error.kind(), renamed(error.to_string())))
             }
@@ -175,7 +170,7 @@ fn copy(
     let source = input.to_owned();
     std::thread::spawn(move || send_all(&source, &sender));
     loop {
-        stop_if_asked(observer)?;
+        observer.check()?;
         match receiver.recv_timeout(POLL) {
             Ok(Ok(chunk)) if chunk.is_empty() => return Ok(()),
             Ok(Ok(chunk)) => {

@@ -25,9 +25,7 @@ impl Blae {
         let _guard = no_grad_guard();
         let mut values = Vec::with_capacity(images.len() * self.shape().bits());
         for first in (0..images.len()).step_by(batch.max(1)) {
-            if observer.stop_requested() {
-                return Err(NeuralError::Stopped);
-            }
+            observer.check()?;
             let last = images.len().min(first + batch.max(1));
             let activation = self.activation(&self.tensor(images, first..last));
             values.extend(parameters::floats(&activation.permute([0, 2, 3, 1])));
@@ -169,9 +167,7 @@ impl Blae {
         let _guard = no_grad_guard();
         let mut pixels = Vec::new();
         for some in values.chunks(shape.bits() * batch.max(1)) {
-            if observer.stop_requested() {
-                return Err(NeuralError::Stopped);
-            }
+            observer.check()?;
             let count = some.len() / shape.bits();
             let sides =
                 [count, shape.height(), shape.width(), shape.channels()].map(|side| side as i64);

@@ -11,7 +11,7 @@ use super::noise;
 use super::quantizer::OSCILLATION;
 use crate::base::Observer;
 use crate::images::ImageSet;
-use crate::model::Triangular;
+use crate::model::{SATURATED, Triangular, decibels};
 use crate::neural::kit::checkpoint::{Checkpoint, json_of};
 use crate::neural::kit::layers::Statistics;
 use crate::neural::kit::train::{self, Batches, Moment, Outcome, Resumed, Trainee, Validation};
@@ -20,8 +20,6 @@ use crate::neural::{
 };
 use crate::picture::{self, Picture};
 
-/// An activation beyond this is as good as its limit: binary.
-pub const SATURATED: f32 = 0.95;
 /// The slope grows by the power of this power of the time that has passed: late, because a steep tanh has no gradient
 /// where it is saturated, and its encoder stops learning. MNIST, 14x14x2, 400 steps of 64 images, one seed, test
 /// PSNR through bits: 22.56 dB with 1, 22.78 with 3; with the finish's gentle gradient as well 23.10 with 10, 23.21
@@ -309,7 +307,7 @@ impl Trainee for BlaeTraining<'_> {
                 None => sum,
             });
         }
-        let psnr = |error: f64| -10.0 * error.max(1e-10).log10();
+        let psnr = |error: f64| decibels(error.max(1e-10));
         let mut figures = vec![("psnr", psnr(hard))];
         if quantizer == Quantizer::Blae {
             figures.push(("saturated", saturated));

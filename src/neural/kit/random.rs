@@ -5,6 +5,8 @@ use std::f64::consts::TAU;
 
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
+use crate::base::random::uniform;
+
 /// What random numbers are for: no two purposes share a stream.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Purpose {
@@ -41,7 +43,7 @@ impl Stream {
 
     /// Uniform on [0, 1), 53 bits.
     pub(crate) fn uniform(&mut self) -> f64 {
-        (self.next() >> 11) as f64 / (1u64 << 53) as f64
+        uniform(self.next())
     }
 
     /// Uniform on (−1, 1): never an end, never 0, all odd multiples of 2⁻²⁴, which an f32 holds exactly.

@@ -194,7 +194,7 @@ pub(crate) fn train(
     observer: &dyn Observer,
 ) -> Result<Outcome, NeuralError> {
     let mut parameters = trainee.parameters().tensors();
-    let (mut optimiser, mut state) = match resumed {
+    let (optimiser, state) = match resumed {
         Some(resumed) => {
             folder.truncate_log(resumed.state.step)?;
             (resumed.optimiser, resumed.state)
@@ -214,97 +214,147 @@ pub(crate) fn train(
     }))?;
     observer.stage("train", options.steps, "steps");
     observer.advance(state.step);
-    let training = training(trainee, options);
-    let identity = (trainee.kind(), trainee.config());
-    let started = Instant::now();
+    let mut course = Course {
+        training: training(trainee, options),
+        trainee,
+        folder,
+        options,
+        optimiser,
+        state,
+        started: Instant::now(),
+    };
     let mut validation = None;
     let mut stopped = false;
-    while state.step < options.steps {
+    while course.state.step < options.steps {
         if observer.stop_requested() {
             stopped = true;
             break;
         }
-        let moment = Moment {
-            step: state.step,
+        let gradient = course.update(&mut parameters)?;
+        observer.advance(1);
+        let step = course.state.step;
+        if step.is_multiple_of(options.every) || step == options.steps {
+            validation = Some(course.validate(gradient, observer)?);
+        }
+    }
+    if stopped {
+        course.save()?;
+    }
+    Ok(Outcome {
+        step: course.state.step,
+        stopped,
+        validation,
+        best: course.state.best.map(f64::from_bits),
+    })
+}
+
+/// A training under way.
+struct Course<'a> {
+    trainee: &'a mut dyn Trainee,
+    folder: &'a RunFolder,
+    options: &'a TrainOptions,
+    training: Training,
+    optimiser: AdamW,
+    state: State,
+    started: Instant,
+}
+
+impl Course<'_> {
+    /// One update; the length of its gradient.
+    fn update(&mut self, parameters: &mut [Tensor]) -> Result<f64, NeuralError> {
+        let (options, step) = (self.options, self.state.step);
+        let loss = self.trainee.loss(&Moment {
+            step,
             steps: options.steps,
             seed: options.seed,
-        };
-        let loss = trainee.loss(&moment)?;
+        })?;
         let value = loss.to_kind(Kind::Double).double_value(&[]);
-        let diverged = |what, value| NeuralError::Diverged {
-            step: moment.step + 1,
+        if !value.is_finite() {
+            return Err(self.diverged("the loss", value));
+        }
+        let mut gradients = Tensor::f_run_backward(&[loss], &*parameters, false, false)?;
+        let norm = optimiser::clip(&mut gradients, options.clip);
+        if !norm.is_finite() {
+            return Err(self.diverged("the length of its gradient", norm));
+        }
+        self.optimiser.update(parameters, &gradients, options, step);
+        let state = &mut self.state;
+        state.step += 1;
+        state.losses.0 = (f64::from_bits(state.losses.0) + value).to_bits();
+        state.losses.1 += 1;
+        Ok(norm)
+    }
+
+    fn diverged(&self, what: &'static str, value: f64) -> NeuralError {
+        let last = self.folder.last();
+        NeuralError::Diverged {
+            step: self.state.step + 1,
             what,
             value,
-            kept: if folder.last().exists() {
+            kept: if last.exists() {
                 format!(
                     "{} is that of the last validation and still good",
-                    folder.last().display()
+                    last.display()
                 )
             } else {
                 "no checkpoint was written yet".to_owned()
             },
-        };
-        if !value.is_finite() {
-            return Err(diverged("the loss", value));
         }
-        let mut gradients = Tensor::f_run_backward(&[loss], &parameters, false, false)?;
-        let norm = optimiser::clip(&mut gradients, options.clip);
-        if !norm.is_finite() {
-            return Err(diverged("the length of its gradient", norm));
-        }
-        optimiser.update(&mut parameters, &gradients, options, state.step);
-        state.step += 1;
-        state.losses.0 = (f64::from_bits(state.losses.0) + value).to_bits();
-        state.losses.1 += 1;
-        observer.advance(1);
+    }
 
-        if state.step.is_multiple_of(options.every) || state.step == options.steps {
-            let found = trainee.validate()?;
-            let loss = f64::from_bits(state.losses.0) / state.losses.1 as f64;
-            state.losses = (0, 0);
-            observer.detail(&words(loss, &found));
-            let mut line = json!({
-                "event": "validation",
-                "step": state.step,
-                "loss": loss,
-                "lr": options.rate(state.step - 1),
-                "gradient": norm,
-                "seconds": started.elapsed().as_secs_f64(),
-            });
-            for (name, figure) in &found.figures {
-                line[*name] = json!(figure);
-            }
-            folder.append(&line)?;
-            let better = state
-                .best
-                .is_none_or(|best| found.score > f64::from_bits(best));
-            if better {
-                state.best = Some(found.score.to_bits());
-                let identity = (identity.0, &identity.1);
-                checkpoint::write(
-                    &folder.best(),
-                    identity,
-                    &training,
-                    trainee.parameters(),
-                    None,
-                )?;
-                if let Some(picture) = trainee.picture()? {
-                    picture.write_png(&folder.pictures())?;
-                }
-            }
-            save(trainee, folder, &training, &optimiser, state)?;
-            validation = Some(found);
+    /// Measures the network, writes what is found into the log, and keeps it where it is the best so far.
+    fn validate(
+        &mut self,
+        gradient: f64,
+        observer: &dyn Observer,
+    ) -> Result<Validation, NeuralError> {
+        let found = self.trainee.validate()?;
+        let state = &mut self.state;
+        let loss = f64::from_bits(state.losses.0) / state.losses.1 as f64;
+        state.losses = (0, 0);
+        observer.detail(&words(loss, &found));
+        let mut line = json!({
+            "event": "validation",
+            "step": state.step,
+            "loss": loss,
+            "lr": self.options.rate(state.step - 1),
+            "gradient": gradient,
+            "seconds": self.started.elapsed().as_secs_f64(),
+        });
+        for (name, figure) in &found.figures {
+            line[*name] = json!(figure);
         }
+        self.folder.append(&line)?;
+        let better = |best: u64| found.score > f64::from_bits(best);
+        if state.best.is_none_or(better) {
+            state.best = Some(found.score.to_bits());
+            let config = self.trainee.config();
+            let identity = (self.trainee.kind(), &config);
+            let parameters = self.trainee.parameters();
+            checkpoint::write(
+                &self.folder.best(),
+                identity,
+                &self.training,
+                parameters,
+                None,
+            )?;
+            if let Some(picture) = self.trainee.picture()? {
+                picture.write_png(&self.folder.pictures())?;
+            }
+        }
+        self.save()?;
+        Ok(found)
     }
-    if stopped {
-        save(trainee, folder, &training, &optimiser, state)?;
+
+    fn save(&self) -> Result<(), NeuralError> {
+        save(
+            &*self.trainee,
+            self.folder,
+            &self.training,
+            &self.optimiser,
+            self.state,
+        )
     }
-    Ok(Outcome {
-        step: state.step,
-        stopped,
-        validation,
-        best: state.best.map(f64::from_bits),
-    })
 }
 
 fn save(

@@ -1,7 +1,6 @@
 //! For which index, window and grid a network over bits is made, and of what size.
 
 use std::fmt;
-use std::str::FromStr;
 
 use serde::{Deserialize, Serialize};
 
@@ -55,10 +54,10 @@ pub struct PredictorConfig {
     pub width: usize,
     /// Bits of a site, K.
     pub channels: usize,
-    /// The window, as written on the command line: what the network sees, exactly.
-    pub window: String,
-    /// `none` or `site`, as in the index.
-    pub anchor: String,
+    /// What the network sees, exactly.
+    pub window: Window,
+    /// As in the index.
+    pub anchor: Anchor,
     /// The labels that contexts are bound to; none where they are not.
     pub labels: Vec<i64>,
     /// [`Index::identity`] of the index that it learns.
@@ -85,8 +84,8 @@ impl PredictorConfig {
             height: shape.height(),
             width: shape.width(),
             channels: shape.channels(),
-            window: window.to_string(),
-            anchor: manifest.anchor.clone(),
+            window,
+            anchor: manifest.anchor,
             labels: manifest.label_values.clone(),
             index: index.identity(),
             units: 128,
@@ -113,9 +112,7 @@ impl PredictorConfig {
                 error,
             )
         };
-        let window = Window::from_str(&self.window).map_err(wrong)?;
-        let anchor = Anchor::from_str(&self.anchor).map_err(wrong)?;
-        let geometry = Geometry::new(window, anchor, self.shape()?).map_err(wrong)?;
+        let geometry = Geometry::new(self.window, self.anchor, self.shape()?).map_err(wrong)?;
         geometry
             .with_labels(self.labels.len() as u64)
             .map_err(wrong)
@@ -179,10 +176,9 @@ impl PredictorConfig {
                 ),
             ));
         }
-        let window = Window::from_str(&self.window).ok();
         if !index
             .windows()
-            .any(|held| Some(held.geometry().window()) == window)
+            .any(|held| held.geometry().window() == self.window)
         {
             let held: Vec<_> = index
                 .windows()

@@ -4,7 +4,7 @@
 
 use super::config::{NetworkKind, PredictorConfig, radius, transformer_heads};
 use super::pixelcnn::radii;
-use crate::base::memory;
+use crate::base::Budget;
 use crate::neural::{Device, NeuralError};
 
 /// Bytes of a number.
@@ -14,31 +14,22 @@ const FLOAT: f64 = 4.0;
 /// [`PredictorRecipe`](crate::neural::PredictorRecipe), of no more than there are.
 ///
 /// # Errors
-/// [`NeuralError::Setting`] with what it takes; as [`PredictorConfig::geometry`].
+/// [`NeuralError::Memory`] with what it takes; as [`PredictorConfig::geometry`].
 pub(in crate::neural) fn check(
     kind: NetworkKind,
     config: &PredictorConfig,
     batch: usize,
     device: Device,
 ) -> Result<(), NeuralError> {
-    let (needed, available) = (needed(kind, config, batch)?, memory::available_memory());
-    if device != Device::CPU || needed <= available as f64 {
+    let needed = needed(kind, config, batch)?;
+    if device != Device::CPU {
         return Ok(());
     }
-    let gigabytes = |bytes: f64| format!("{:.1} GB", bytes / 1e9);
-    Err(NeuralError::setting(
-        format!(
-            "a network whose updates fit into the {} of memory that are available",
-            gigabytes(available as f64)
-        ),
-        format!(
-            "{kind} updates that take {} or more at window {}, batch {batch} and width {}: ask for a smaller --batch, \
-             --width or --window",
-            gigabytes(needed),
-            config.window,
-            config.units
-        ),
-    ))
+    let what = format!(
+        "updates of {kind} at window {}, batch {batch} and width {}, at the least",
+        config.window, config.units
+    );
+    Ok(Budget::of_machine().check(needed.ceil() as u64, what)?)
 }
 
 /// Bytes of the network, its optimiser and what one update keeps for its gradient, at the least.

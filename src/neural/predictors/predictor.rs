@@ -16,7 +16,7 @@ use crate::neural::kit::checkpoint::Checkpoint;
 use crate::neural::kit::parameters::{Builder, Parameters, floats};
 use crate::neural::kit::random::{Purpose, Stream};
 use crate::neural::{Device, NeuralError};
-use crate::window::{Contexts, Frame, Geometry};
+use crate::window::{Contexts, Frame, Geometry, Given};
 
 /// Latents whose bits are found in one go: 20 take up to a third longer, what they need no longer in the cache.
 const BATCH: usize = 4;
@@ -232,8 +232,7 @@ impl Predictor {
             let mut frame = Frame::new(shape, &[&self.geometry]);
             let mut contexts = Contexts::default();
             for id in ids {
-                frame.load(set.packed_latent(id));
-                frame.set_label(label(id));
+                frame.load(set.packed_latent(id), Given::label(label(id)));
                 for position in 0..shape.bits() {
                     contexts.push(&self.geometry, &frame, position);
                 }
@@ -271,9 +270,7 @@ impl Predictor {
         let bits = set.shape().bits();
         let mut found = Vec::with_capacity(ids.len());
         for ids in batches(ids, BATCH) {
-            if observer.stop_requested() {
-                return Err(NeuralError::Stopped);
-            }
+            observer.check()?;
             let logits = self.logits_of(set, labels, ids.clone());
             for (id, own) in ids.clone().zip(logits.chunks_exact(bits)) {
                 found.push(bits_of_logits(own, set.latent(id).iter().by_vals()));
@@ -303,9 +300,7 @@ impl Predictor {
         let labels = Tensor::full([count as i64], label as i64, (Kind::Int64, self.device.0));
         let mut drawn = vec![vec![false; shape.bits()]; count];
         for position in 0..shape.bits() {
-            if observer.stop_requested() {
-                return Err(NeuralError::Stopped);
-            }
+            observer.check()?;
             let (row, col, channel) = shape.place(position);
             let logits = self.of_row(&bits, &labels, row as i64).ok_or_else(|| {
                 NeuralError::setting("a network over whole grids", self.kind.name())
@@ -363,6 +358,7 @@ fn batches(ids: Range<usize>, size: usize) -> impl Iterator<Item = Range<usize>>
 mod tests {
     use super::*;
     use crate::latent::Shape;
+    use crate::window::Anchor;
 
     #[test]
     fn a_row_alone_is_answered_as_in_the_whole_grid() {
@@ -380,8 +376,8 @@ mod tests {
                     height: 5,
                     width: 4,
                     channels: 2,
-                    window: window.to_owned(),
-                    anchor: "none".to_owned(),
+                    window: window.parse().unwrap(),
+                    anchor: Anchor::None,
                     labels: vec![3, 7],
                     index: String::new(),
                     units: 8,

@@ -16,7 +16,7 @@ use crate::neural::kit::random::{Purpose, Stream};
 use crate::neural::kit::train::{self, Batches, Moment, Outcome, Resumed, Trainee, Validation};
 use crate::neural::{Device, NeuralError, Parameters, RunFolder, TrainOptions};
 use crate::picture::Picture;
-use crate::window::{Contexts, Frame};
+use crate::window::{Contexts, Frame, Given};
 
 /// Latents of each kind on which a network is watched.
 const WATCHED: usize = 200;
@@ -224,8 +224,8 @@ impl<'a> PredictorTraining<'a> {
                 draw(latents.len(), draws.uniform()),
                 draw(bits, draws.uniform()),
             );
-            self.frame.load(latents.packed_latent(id));
-            self.frame.set_label(labels[id]);
+            self.frame
+                .load(latents.packed_latent(id), Given::label(labels[id]));
             keys.push(geometry.key(&mut self.frame, position));
             contexts.push(geometry, &self.frame, position);
         }

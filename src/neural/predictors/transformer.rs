@@ -76,6 +76,37 @@ struct RowSight {
     sees: Tensor,
 }
 
+impl Block {
+    fn new(
+        b: &mut Builder,
+        name: &str,
+        (units, heads): (i64, i64),
+        radius: i64,
+        global: bool,
+    ) -> Result<Self, NeuralError> {
+        let mlp = |b: &mut Builder, name: &str| {
+            Ok::<_, NeuralError>([
+                Linear::new(b, &format!("{name}.0"), (units, 4 * units), 2f64.sqrt())?,
+                Linear::new(b, &format!("{name}.1"), (4 * units, units), 0.0)?,
+            ])
+        };
+        let asks = Attention::new(b, &format!("{name}.asks"), (units, heads), radius)?;
+        let asks_then = mlp(b, &format!("{name}.asks_then"))?;
+        let among = match global {
+            true => Some((
+                Attention::new(b, &format!("{name}.among"), (units, heads), radius)?,
+                mlp(b, &format!("{name}.among_then"))?,
+            )),
+            false => None,
+        };
+        Ok(Self {
+            asks,
+            asks_then,
+            among,
+        })
+    }
+}
+
 impl Transformer {
     pub(in crate::neural) fn new(
         b: &mut Builder,
@@ -126,30 +157,11 @@ impl Transformer {
             let numbers = Tensor::from_slice(&numbers).to_device(table.device());
             queries.push((table, numbers));
         }
-        let mut blocks = Vec::new();
-        for block in 0..config.depth {
-            let mlp = |b: &mut Builder, name: &str| {
-                Ok::<_, NeuralError>([
-                    Linear::new(b, &format!("{name}.0"), (units, 4 * units), 2f64.sqrt())?,
-                    Linear::new(b, &format!("{name}.1"), (4 * units, units), 0.0)?,
-                ])
-            };
+        let blocks = (0..config.depth).map(|block| {
             let name = format!("block{block}");
-            let asks = Attention::new(b, &format!("{name}.asks"), (units, heads), radius)?;
-            let asks_then = mlp(b, &format!("{name}.asks_then"))?;
-            let among = match global {
-                true => Some((
-                    Attention::new(b, &format!("{name}.among"), (units, heads), radius)?,
-                    mlp(b, &format!("{name}.among_then"))?,
-                )),
-                false => None,
-            };
-            blocks.push(Block {
-                asks,
-                asks_then,
-                among,
-            });
-        }
+            Block::new(b, &name, (units, heads), radius, global)
+        });
+        let blocks = blocks.collect::<Result<Vec<_>, _>>()?;
         let chain = Chain::new(b, units, channels, config.labels.len())?;
         let device = content.weight.device();
         Ok(Self {

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::base::Unobserved;
+use crate::base::{Budget, Unobserved};
 use crate::index::{BuildOptions, Index, build};
 use crate::latent::LatentSet;
 use crate::provenance::Corpus;
@@ -19,7 +19,7 @@ fn map_of(training: &LatentSet, sample: &[u8], look: impl FnOnce(&Tracer<'_>, &M
     options.windows.push("5x5".parse().unwrap());
     build(training, &path, &options, &Unobserved).unwrap();
     let index = Index::open(&path).unwrap();
-    let held = Corpus::load(&index, &Unobserved).unwrap();
+    let held = Corpus::load(&index, Budget::share(0.5), &Unobserved).unwrap();
     let shape = training.shape();
     let tracer = Tracer::new(&index, &held, Vec::new(), shape, TraceOptions::default()).unwrap();
     let samples = LatentSet::from_packed(shape, sample.to_vec()).unwrap();

@@ -1,0 +1,121 @@
+//! `bitquilt eval codes`: what single bits are worth.
+
+use std::collections::HashMap;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::Args;
+use serde::Serialize;
+
+use super::{grouped, print, print_json};
+use bitquilt::latent::LatentSet;
+use bitquilt::model::{CodeStatistics, Correlation, Correlations};
+
+/// Entropy, dead and correlated bits of any codes: a network's, imported ones, thresholded pixels
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    bitquilt eval codes codes.safetensors\n  \
+    bitquilt eval codes samples.safetensors --json\n\n\
+    A bit is constant where it never changes, dead where one value is in over 99 %. Its entropy is what it tells by itself;\n\
+    correlated bits tell less together. The chance line is the correlation that independent bits would show.")]
+pub(super) struct CodesArgs {
+    /// Latents or samples
+    latents: PathBuf,
+
+    /// Bits that are compared pair by pair at most, evenly spaced where there are more
+    #[arg(long, value_name = "N", default_value_t = 2048, value_parser = super::limit::at_least_1)]
+    max_bits: usize,
+
+    /// Print as JSON
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Report {
+    source: String,
+    height: usize,
+    width: usize,
+    channels: usize,
+    /// Different latents.
+    different: usize,
+    /// Latents that equal another one.
+    repeated: usize,
+    codes: CodeStatistics,
+    correlations: Correlations,
+}
+
+impl CodesArgs {
+    pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
+        let set = LatentSet::read(&self.latents)?;
+        let named = || self.latents.display().to_string();
+        let mut counts: HashMap<&[u8], usize> = HashMap::new();
+        for latent in 0..set.len() {
+            *counts.entry(set.packed_latent(latent)).or_default() += 1;
+        }
+        let report = Report {
+            source: set.source().to_owned(),
+            height: set.shape().height(),
+            width: set.shape().width(),
+            channels: set.shape().channels(),
+            different: counts.len(),
+            repeated: counts.values().filter(|count| **count > 1).sum(),
+            codes: CodeStatistics::of(&set).with_context(named)?,
+            correlations: Correlations::of(&set, self.max_bits).with_context(named)?,
+        };
+        if self.json {
+            print_json(&report)?;
+        } else {
+            show(&report)?;
+        }
+        Ok(ExitCode::SUCCESS)
+    }
+}
+
+fn show(report: &Report) -> anyhow::Result<()> {
+    let codes = &report.codes;
+    print(format!(
+        "{} latents {}x{}x{}: {} bits each",
+        grouped(codes.latents),
+        report.height,
+        report.width,
+        report.channels,
+        grouped(codes.bits)
+    ))?;
+    let row = |name: &str, value: String| print(format!("{name:<36} {value}"));
+    row("different latents", grouped(report.different as u64))?;
+    row(
+        "latents that equal another",
+        grouped(report.repeated as u64),
+    )?;
+    row("constant bits", grouped(codes.constant_bits))?;
+    row(
+        "dead bits, one value in over 99 %",
+        grouped(codes.dead_bits),
+    )?;
+    row(
+        "entropy of the bits, summed",
+        format!("{:.1} of {} bits", codes.entropy_total, grouped(codes.bits)),
+    )?;
+    row(
+        "  mean, least of a bit",
+        format!("{:.3}, {:.3}", codes.entropy_mean, codes.entropy_least),
+    )?;
+    let told = |of: Option<&Correlation>| {
+        of.map_or_else(
+            || "-".to_owned(),
+            |of| {
+                let [a, b] = of.positions;
+                format!("{:.3}, {:.3} (positions {a} and {b})", of.mean, of.largest)
+            },
+        )
+    };
+    let correlations = &report.correlations;
+    row(
+        "correlation, mean size and largest",
+        told(correlations.all.as_ref()),
+    )?;
+    row("  within a site", told(correlations.within_site.as_ref()))?;
+    row("  by chance", format!("{:.3}", correlations.chance))
+}

@@ -1,0 +1,188 @@
+//! The index as a model of latents.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+use serde_with::{DisplayFromStr, serde_as};
+
+use super::{EngineError, Preload, Session};
+use crate::base::Observer;
+use crate::index::{Counts, Resident, WindowIndex};
+use crate::latent::LatentSet;
+use crate::model::{BitsReport, CountModel, Smoothing};
+use crate::window::{Condition, Window};
+
+/// How the counts of an index are measured as a model.
+#[serde_as]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CountsRequest {
+    /// The windows, each nested in the one before. With none, the largest of the index and those that nest in it.
+    #[serde_as(as = "Vec<DisplayFromStr>")]
+    pub windows: Vec<Window>,
+    /// Latents of each set that are looked at, the first ones.
+    pub limit: usize,
+}
+
+impl Default for CountsRequest {
+    fn default() -> Self {
+        Self {
+            windows: Vec::new(),
+            limit: 1000,
+        }
+    }
+}
+
+/// Bits per latent by the counts of an index.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct CountsReport {
+    /// The windows, largest first.
+    pub windows: Vec<String>,
+    /// Bits of a latent: what a model that knows nothing needs.
+    pub bits: usize,
+    /// Training latents that were looked at. Their own occurrences are among the counts.
+    pub latents_train: usize,
+    /// Held-out latents that were looked at.
+    pub latents_held_out: Option<usize>,
+    /// One for each way in which counts become a probability.
+    pub models: Vec<BitsReport>,
+}
+
+impl Session {
+    /// Measures the counts of the index as a model: negative log₂ likelihoods, exact, of training latents and of held-out
+    /// ones.
+    ///
+    /// # Errors
+    /// [`EngineError::WindowOrder`], [`EngineError::Request`] for held-out latents of another shape or without labels where
+    /// they are needed, [`EngineError::NoSamples`] for none; [`EngineError::Index`].
+    pub fn measure_counts(
+        &self,
+        request: &CountsRequest,
+        held_out: Option<&LatentSet>,
+        observer: &dyn Observer,
+    ) -> Result<CountsReport, EngineError> {
+        let windows = self.model_windows(&request.windows)?;
+        let shape = self.index.shape();
+        let training = first(&self.training(observer)?, request.limit)?;
+        let held_out = held_out.map(|set| first(set, request.limit)).transpose()?;
+        let mut sets = vec![(&training, self.label_numbers(&training)?)];
+        if let Some(set) = &held_out {
+            if set.shape() != shape {
+                return Err(EngineError::Request {
+                    part: "the held-out latents",
+                    why: format!(
+                        "expected {shape} latents, as the index holds, found {}",
+                        set.shape()
+                    ),
+                });
+            }
+            if set.is_empty() {
+                return Err(EngineError::NoSamples);
+            }
+            sets.push((set, self.label_numbers(set)?));
+        }
+        let latents: usize = sets.iter().map(|(set, _)| set.len()).sum();
+        let lookups = 2 * latents as u64 * shape.bits() as u64;
+        let tables = self.tables(&windows, Preload::Auto, lookups, observer)?;
+        let mut models = Vec::new();
+        for (name, smoothing) in [
+            ("back-off", Smoothing::Backoff),
+            ("blended", Smoothing::Blend),
+        ] {
+            let model = count_model(&windows, &tables, smoothing);
+            observer.stage(name, latents as u64, "latents");
+            let each = sets
+                .iter()
+                .map(|(set, labels)| model.bits(set, labels, observer));
+            let each = each.collect::<Result<Vec<_>, _>>()?;
+            models.push(BitsReport::new(
+                name,
+                &each[0],
+                each.get(1).map(Vec::as_slice),
+            ));
+        }
+        Ok(CountsReport {
+            windows: windows
+                .iter()
+                .map(|held| held.geometry().window().to_string())
+                .collect(),
+            bits: shape.bits(),
+            latents_train: training.len(),
+            latents_held_out: held_out.as_ref().map(LatentSet::len),
+            models,
+        })
+    }
+
+    /// The windows of a model, largest first.
+    fn model_windows(&self, asked: &[Window]) -> Result<Vec<WindowIndex<'_>>, EngineError> {
+        if !asked.is_empty() {
+            for pair in asked.windows(2) {
+                if pair[0] == pair[1] || !pair[1].nests_in(pair[0]) {
+                    return Err(EngineError::WindowOrder {
+                        first: pair[0],
+                        second: pair[1],
+                    });
+                }
+            }
+            let held = asked.iter().map(|window| self.index.window(*window));
+            return Ok(held.collect::<Result<_, _>>()?);
+        }
+        let mut held: Vec<_> = self.index.windows().collect();
+        held.sort_by_key(|held| Reverse(held.geometry().context_bits()));
+        let largest = held.first().map(|held| held.geometry().window());
+        held.retain(|held| {
+            let own = held.geometry().window();
+            largest.is_some_and(|largest| own.nests_in(largest))
+        });
+        Ok(held)
+    }
+
+    /// The number of each latent's label where contexts are bound to them; none where they are not.
+    fn label_numbers(&self, set: &LatentSet) -> Result<Vec<u64>, EngineError> {
+        match (self.index.condition(), set.labels()) {
+            (Condition::None, _) => Ok(Vec::new()),
+            (Condition::Label, Some(labels)) => {
+                let numbers = labels.iter().map(|label| self.index.label_number(*label));
+                Ok(numbers.collect::<Result<_, _>>()?)
+            }
+            (Condition::Label, None) => Err(EngineError::Request {
+                part: "the held-out latents",
+                why: format!(
+                    "expected a label for each, since contexts of {} are bound to labels",
+                    self.index.path().display()
+                ),
+            }),
+        }
+    }
+}
+
+fn count_model<'a>(
+    windows: &'a [WindowIndex<'a>],
+    tables: &'a [Option<Arc<Resident>>],
+    smoothing: Smoothing,
+) -> CountModel<'a> {
+    let counts = windows.iter().zip(tables).map(|(window, table)| {
+        let counts: &dyn Counts = match table {
+            Some(table) => &**table,
+            None => window,
+        };
+        (window.geometry(), counts)
+    });
+    CountModel {
+        windows: counts.collect(),
+        smoothing,
+    }
+}
+
+/// The first latents of a set.
+fn first(set: &LatentSet, limit: usize) -> Result<LatentSet, EngineError> {
+    let count = set.len().min(limit);
+    let row = set.shape().packed_bytes();
+    let part = LatentSet::from_packed(set.shape(), set.packed()[..count * row].to_vec())?;
+    Ok(match set.labels() {
+        Some(labels) => part.with_labels(labels[..count].to_vec())?,
+        None => part,
+    })
+}

@@ -1,0 +1,37 @@
+//! How values are spread.
+
+use serde::Serialize;
+
+/// Five figures of a distribution, and its mean.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Spread {
+    /// The least.
+    pub least: f64,
+    /// A tenth is at most this.
+    pub p10: f64,
+    /// Half is at most this.
+    pub median: f64,
+    /// Nine tenths are at most this.
+    pub p90: f64,
+    /// The largest.
+    pub largest: f64,
+    /// The mean.
+    pub mean: f64,
+}
+
+impl Spread {
+    /// Of some values; `None` of none. Quantile q is the value of rank ⌈q·n⌉.
+    pub fn of(mut values: Vec<f64>) -> Option<Self> {
+        values.sort_by(f64::total_cmp);
+        let n = values.len();
+        let rank = |tenths: usize| values.get((tenths * n).div_ceil(10).max(1) - 1).copied();
+        Some(Self {
+            least: rank(0)?,
+            p10: rank(1)?,
+            median: rank(5)?,
+            p90: rank(9)?,
+            largest: rank(10)?,
+            mean: values.iter().sum::<f64>() / n as f64,
+        })
+    }
+}
