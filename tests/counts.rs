@@ -366,7 +366,7 @@ fn a_window_larger_than_the_grid_is_refused_and_global_named() {
         let options = BuildOptions::new(window.parse().unwrap());
         let error = build(&set, &output, &options, &Unobserved).unwrap_err();
         let message = error.to_string();
-        for word in [window, fits, "--window global"] {
+        for word in [window, fits, "window=global"] {
             assert!(message.contains(word), "no '{word}' in: {message}");
         }
         assert!(!output.exists(), "{window} left a folder behind");

@@ -295,7 +295,7 @@ fn what_holds_no_images_is_refused_with_its_reason() {
         colour: Some(Colour::Red),
         ..options.clone()
     };
-    refused(&[path("i")], &channel, &["--channel", "colour images"]);
+    refused(&[path("i")], &channel, &["`channel`", "colour images"]);
     let none = ImageOptions {
         most: Some(0),
         ..options.clone()
@@ -319,12 +319,12 @@ fn images_that_do_not_fit_the_first_are_refused_with_what_to_do() {
     refused(
         &[path("a.png"), path("b.png")],
         &options,
-        &["b.png", "--resize"],
+        &["b.png", "resize=HxW"],
     );
     refused(
         &[path("a.png"), path("c.png")],
         &options,
-        &["c.png", "one value of every pixel", "--gray"],
+        &["c.png", "one value of every pixel", "gray=true"],
     );
 }
 

@@ -32,7 +32,7 @@ pub enum WindowError {
     /// A window that reaches past every edge of the grid from everywhere.
     #[error(
         "window {window} is larger than any context of a {shape} latent (at most {largest}): \
-         if every earlier bit is meant, use --window global"
+         if every earlier bit is meant, use window=global"
     )]
     LargerThanGrid {
         /// The window.

@@ -46,9 +46,9 @@ impl Background {
             None | Some(Colour::Rgb) => {
                 return Err(LatentError::format(
                     path,
-                    "a gray background behind gray images (--background black, white or #808080), or --gray",
+                    "a gray background behind gray images (background=black, white or #808080), or gray=true",
                     format!(
-                        "a gray image with transparency, and --background {}",
+                        "a gray image with transparency, and background={}",
                         self.name()
                     ),
                 ));

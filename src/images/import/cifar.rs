@@ -229,7 +229,7 @@ fn labels(
 ) -> Result<(OwnLabels, usize), LatentError> {
     let level = match (flavour, wanted) {
         (Flavour::Hundred, Labels::Auto) => {
-            notes.push("fine labels, 0 to 99 (--labels coarse for 0 to 19)".to_owned());
+            notes.push("fine labels, 0 to 99 (labels=coarse for 0 to 19)".to_owned());
             Level::Fine
         }
         (Flavour::Hundred, Labels::File(path)) => match Level::of(path) {

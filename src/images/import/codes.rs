@@ -116,7 +116,7 @@ impl Bits {
         let most = (1i128 << bits) - 1;
         if !(0..=most).contains(&value) {
             return Err((
-                format!("indices of 0 to {most}, as --index-bits {bits} says"),
+                format!("indices of 0 to {most}, as index_bits={bits} says"),
                 format!("{value} at {}", self.place.index()),
             ));
         }
@@ -198,14 +198,14 @@ fn hint(array: &Array, largest: i128) -> String {
     let bits = 128 - largest.leading_zeros();
     let other = match (array.element.bytes, array.sides.len()) {
         (1, 2) => {
-            "; or if they are packed bits, --packed big (numpy.packbits) or little, and --shape HxWxK"
+            "; or if they are packed bits, packed=big (numpy.packbits) or little, and shape=HxWxK"
         }
         (1, 3) => "; or if they are gray images, give those as IDX or image files",
         _ => "",
     };
     format!(
-        ", and {largest} at most. They look like token indices: say --index-bits K, with K at least {bits}, and \
-         --msb-first or --lsb-first{other}. (Indices of FSQ are bits only where its levels are powers of two)"
+        ", and {largest} at most. They look like token indices: say index_bits=K, with K at least {bits}, and \
+         msb_first=true or lsb_first=true{other}. (Indices of FSQ are bits only where its levels are powers of two)"
     )
 }
 

@@ -284,7 +284,7 @@ impl Files {
         let mut notes = Vec::new();
         if self.transparent > 0 {
             let hint = match form.background {
-                None => " (--background COLOUR for another)",
+                None => " (background=COLOUR for another)",
                 Some(_) => "",
             };
             notes.push(format!(
@@ -308,7 +308,7 @@ impl Files {
             return Err(LatentError::format(
                 file,
                 format!(
-                    "images that are all gray or all in colour, or --gray (or --channel) to make \
+                    "images that are all gray or all in colour, or gray=true (or `channel`) to make \
                      one {} of every pixel; {} is {}",
                     form.unit(),
                     first.display(),
@@ -325,7 +325,7 @@ impl Files {
             return Err(LatentError::format(
                 file,
                 format!(
-                    "{}x{} pixels (height x width), as {} has; --resize HxW brings all images to \
+                    "{}x{} pixels (height x width), as {} has; resize=HxW brings all images to \
                      one size",
                     self.height,
                     self.width,

@@ -42,14 +42,15 @@ pub(super) fn open(
         .and_then(|bytes| bytes.checked_add(16));
     let meaning = format!("a header of 16 and {count} images of {height}x{width}");
     input.expect_length(expected, &meaning)?;
-    // Checked first without --resize: one image is read whole.
+    // Checked first without a resize: one image is read whole.
     form.check_size(path, height, width, 1, "")?;
     let sides = form.sides(path, height, width, 1)?;
 
     let mut notes = Vec::new();
     // Its publishers wrote columns as rows, and kept the name.
     if name_of(path).to_lowercase().contains("emnist") && !form.transpose {
-        notes.push("EMNIST's images lie on their side: --transpose puts them upright".to_owned());
+        notes
+            .push("EMNIST's images lie on their side: transpose=true puts them upright".to_owned());
     }
     let own = labels::Own::BesideImages(path);
     let labels = labels::choose(wanted, own, count as usize, &mut notes)?;

@@ -93,7 +93,7 @@ impl Form {
         } else {
             channels
         };
-        let hint = ": scale the images with --resize HxW";
+        let hint = ": scale the images with resize=HxW";
         self.check_size(path, height, width, channels, hint)?;
         Ok(Sides {
             height,
