@@ -209,7 +209,7 @@ proptest! {
             ..BuildOptions::new(Window::Global)
         };
         let (_folder, index) = built_with(&set, &options);
-        let options = BuildOptions { memory: least_memory(&set, &options), ..options };
+        let options = BuildOptions { memory: min_memory(&set, &options), ..options };
         let folder = small_folder();
         let path = folder.path().join("index");
         let report = build(&set, &path, &options, &Unobserved).unwrap();

@@ -167,7 +167,7 @@ proptest! {
     #[test]
     fn batches_are_the_whole_in_order(input in inputs(), most in 1..10usize, limit in prop::option::of(1..10usize)) {
         let whole = read(&input.paths, &ImageOptions::default());
-        let options = ImageOptions { most: limit, ..ImageOptions::default() };
+        let options = ImageOptions { max_images: limit, ..ImageOptions::default() };
         let mut stream = ImageStream::open(&input.paths, &options).unwrap();
         let count = limit.map_or(whole.len(), |limit| limit.min(whole.len()));
         prop_assert_eq!(stream.count(), count);
@@ -297,7 +297,7 @@ fn what_holds_no_images_is_refused_with_its_reason() {
     };
     refused(&[path("i")], &channel, &["`channel`", "colour images"]);
     let none = ImageOptions {
-        most: Some(0),
+        max_images: Some(0),
         ..options.clone()
     };
     refused(&[path("i")], &none, &["at least one image"]);
@@ -349,7 +349,7 @@ fn more_than_memory_holds_is_refused_whole_and_read_in_batches() {
     let batch = stream.next_batch(2, &Unobserved).unwrap().unwrap();
     assert_eq!((batch.len(), stream.left()), (2, (1 << 22) - 2));
     let first = ImageOptions {
-        most: Some(3),
+        max_images: Some(3),
         ..options
     };
     let images = read(&[path], &first);

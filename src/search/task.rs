@@ -75,7 +75,7 @@ impl<'a> Task<'a> {
         if let Some(fallback) = &self.fallback {
             settings.push(("fallback", network.to_owned()));
             settings.push(("fallback_policy", fallback.policy.to_string()));
-            settings.push(("max_interpolated", count(fallback.most)));
+            settings.push(("max_interpolated", count(fallback.max_interpolated)));
         }
         settings
     }

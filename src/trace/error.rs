@@ -37,7 +37,7 @@ pub enum TraceError {
 
     /// A map that is too large to look at.
     #[error(
-        "a map of {height}x{width} pixels (height x width): expected at most {most} pixels: draw fewer samples \
+        "a map of {height}x{width} pixels (height x width): expected at most {max} pixels: draw fewer samples \
          (`png_limit`) or sources (`png_sources`)"
     )]
     Map {
@@ -46,7 +46,7 @@ pub enum TraceError {
         /// Width, in pixels.
         width: usize,
         /// Most pixels.
-        most: usize,
+        max: usize,
     },
 
     /// Samples without labels where contexts are bound to labels.
@@ -57,7 +57,7 @@ pub enum TraceError {
 
     /// More postings than can be told.
     #[error(
-        "sample {sample} has {postings} postings, more than {most}: ask for fewer of each bit (`top`), or none \
+        "sample {sample} has {postings} postings, more than {max}: ask for fewer of each bit (`top`), or none \
          (brief=true)"
     )]
     Postings {
@@ -66,7 +66,7 @@ pub enum TraceError {
         /// Postings asked for.
         postings: u64,
         /// Most that are told.
-        most: u64,
+        max: u64,
     },
 
     /// The observer asked to stop.

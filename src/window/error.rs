@@ -19,14 +19,14 @@ pub enum WindowError {
 
     /// More labels than contexts can be bound to.
     #[error(
-        "{labels} different labels are too many, contexts can be bound to at most {most}: \
+        "{labels} different labels are too many, contexts can be bound to at most {max}: \
          expected one label for each class, not for each latent"
     )]
     TooManyLabels {
         /// Different labels.
         labels: u64,
         /// The most that are supported.
-        most: u64,
+        max: u64,
     },
 
     /// A window that reaches past every edge of the grid from everywhere.

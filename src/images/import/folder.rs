@@ -236,16 +236,19 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// The next images, at most `most`, decoded in parallel.
+    /// The next images, at most `max_images`, decoded in parallel.
     pub(super) fn next<T: Send>(
         &mut self,
-        most: usize,
+        max_images: usize,
         form: &Form,
         observer: &dyn Observer,
         make: impl Fn(Pixels) -> T + Sync,
     ) -> Result<Vec<T>, LatentError> {
         let rest = &self.files[self.read..];
-        let chunk = &rest[..rest.len().min(most).min(rayon::current_num_threads() * 4)];
+        let chunk = &rest[..rest
+            .len()
+            .min(max_images)
+            .min(rayon::current_num_threads() * 4)];
         let decoded: Vec<Result<Option<Made<T>>, LatentError>> = chunk
             .par_iter()
             .map(|file| {

@@ -76,14 +76,14 @@ impl Images {
         self.height as usize * self.width as usize
     }
 
-    /// The next `most` images, of which there are as many.
+    /// The next `max_images` images, of which there are as many.
     pub(super) fn next<T: Send>(
         &mut self,
-        most: usize,
+        max_images: usize,
         make: impl Fn(Pixels) -> T + Sync,
     ) -> Result<Vec<T>, LatentError> {
         let image_bytes = self.image_bytes();
-        let mut bytes = vec![0; most * image_bytes];
+        let mut bytes = vec![0; max_images * image_bytes];
         for image in bytes.chunks_exact_mut(image_bytes) {
             let what = format!("image {} of {}", self.read, self.count);
             self.input.fill(image, &what)?;
