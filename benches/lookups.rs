@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 const BATCH: usize = 32;
 
 /// Keys of a round at most; RocksDB takes seconds for a million.
-const MOST: usize = 1 << 19;
+const MAX_KEYS: usize = 1 << 19;
 
 /// A cache that holds every block of the indexes measured here.
 const LARGE_CACHE_BYTES: usize = 4 << 30;
@@ -142,8 +142,8 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     for i in (1..keys.len()).rev() {
         keys.swap(i, random.below(i + 1));
     }
-    let misses = near_misses(&resident, &keys, keys.len().min(MOST), &mut random)?;
-    keys.truncate(MOST);
+    let misses = near_misses(&resident, &keys, keys.len().min(MAX_KEYS), &mut random)?;
+    keys.truncate(MAX_KEYS);
 
     let clock = clock();
     let mut ways = Vec::new();

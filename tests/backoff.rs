@@ -60,7 +60,7 @@ proptest! {
     #[test]
     fn a_smaller_window_answers_only_in_the_columns_that_kill_a_row(
         puzzle in (1..=2u64, any::<[bool; 2]>()).prop_flat_map(|(min_count, [labels, novel])| {
-            puzzles(Kind { min_count, labels, novel, most_free: 10, ..WINDOWS })
+            puzzles(Kind { min_count, labels, novel, max_free: 10, ..WINDOWS })
         }),
         seed: u64,
     ) {
@@ -81,7 +81,7 @@ proptest! {
     /// A row in segments backs off in each of them for itself.
     #[test]
     fn back_off_on_dead_ends_names_a_window_that_supports_the_bit(
-        puzzle in puzzles(Kind { most_free: 9, ..WINDOWS }),
+        puzzle in puzzles(Kind { max_free: 9, ..WINDOWS }),
         seed: u64,
         max_states in 2..5usize,
     ) {

@@ -45,7 +45,7 @@ impl Observer for StopAt {
 fn spilling() -> (LatentSet, BuildOptions) {
     let set = repetitive(EIGHT, 40, 3).set();
     let options = build_options(&["3x3", "seq:5"]);
-    let memory = least_memory(&set, &options);
+    let memory = min_memory(&set, &options);
     (set, BuildOptions { memory, ..options })
 }
 

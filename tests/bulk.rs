@@ -46,7 +46,7 @@ fn long_posting_lists_are_complete_and_true() {
         let report = pool.install(|| {
             if spilled {
                 // What must fit depends on the number of threads.
-                options.memory = least_memory(&set, &options);
+                options.memory = min_memory(&set, &options);
             }
             build(&set, &path, &options, &Unobserved).unwrap()
         });
@@ -89,7 +89,7 @@ fn an_index_in_several_parts_is_exact() {
     let set = sample.set();
     let one = build_options(&["seq:14"]);
     let least = BuildOptions {
-        memory: least_memory(&set, &one),
+        memory: min_memory(&set, &one),
         ..one.clone()
     };
     let spills = [one, least].map(|options| {

@@ -13,8 +13,8 @@ use crate::search::{METHODS, outcomes, unlimited};
 use crate::support::*;
 
 /// What is enumerated at most, with how it ended.
-fn enumerated(task: &Task<'_>, most: u64) -> (Completions, Status) {
-    let attempts = enumerate(task, most, &Unobserved).unwrap();
+fn enumerated(task: &Task<'_>, max_samples: u64) -> (Completions, Status) {
+    let attempts = enumerate(task, max_samples, &Unobserved).unwrap();
     let bits = task.shape().unwrap().bits();
     let (last, found) = attempts.split_last().unwrap();
     assert_eq!((&last.packed, last.answered.len()), (&None, 0));
@@ -42,17 +42,17 @@ fn check(puzzle: &Puzzle, seed: u64) {
     }
     let exist = expected.len() as u64;
     for options in searches(seed).into_iter().step_by(3) {
-        let limited = |most| board.with(options, |task| enumerated(task, most));
+        let limited = |max_samples| board.with(options, |task| enumerated(task, max_samples));
         assert_eq!(limited(u64::MAX), (expected.clone(), Status::NoneExists));
-        for most in [0, 1, exist / 2, exist.saturating_sub(1), exist, exist + 1] {
-            let (found, status) = limited(most);
-            assert_eq!(found.len() as u64, most.min(exist));
+        for max_samples in [0, 1, exist / 2, exist.saturating_sub(1), exist, exist + 1] {
+            let (found, status) = limited(max_samples);
+            assert_eq!(found.len() as u64, max_samples.min(exist));
             assert!(
                 found
                     .iter()
                     .all(|(latent, by)| expected.get(latent) == Some(by))
             );
-            let complete = most >= exist;
+            let complete = max_samples >= exist;
             assert_eq!(status == Status::NoneExists, complete, "{status}");
             assert_eq!(status == Status::BudgetSpent, !complete, "{status}");
         }
@@ -98,7 +98,7 @@ proptest! {
     #[test]
     fn distinct_samples_are_all_there_are_and_then_none(
         puzzle in (1..=2usize, any::<bool>()).prop_flat_map(|(windows, novel)| {
-            puzzles(Kind { windows, novel, most_free: 6, ..Kind::PLAIN })
+            puzzles(Kind { windows, novel, max_free: 6, ..Kind::PLAIN })
         }),
         seed: u64,
     ) {
@@ -139,7 +139,7 @@ proptest! {
     #[test]
     fn single_samples_cover_the_whole_set_and_nothing_else(
         puzzle in (1..=2usize, any::<[bool; 2]>()).prop_flat_map(|(windows, [novel, labels])| {
-            puzzles(Kind { windows, novel, labels, most_free: 5, ..Kind::PLAIN })
+            puzzles(Kind { windows, novel, labels, max_free: 5, ..Kind::PLAIN })
         }),
         seed: u32,
     ) {

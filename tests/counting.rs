@@ -17,7 +17,7 @@ proptest! {
     #[test]
     fn a_count_is_the_number_of_samples(
         puzzle in (1..=3usize, 1..=3u64, any::<bool>()).prop_flat_map(|(windows, min_count, labels)| {
-            puzzles(Kind { windows, min_count, labels, most_free: 12, ..Kind::PLAIN })
+            puzzles(Kind { windows, min_count, labels, max_free: 12, ..Kind::PLAIN })
         }),
         seed: u64,
     ) {
@@ -36,16 +36,16 @@ proptest! {
         let open = puzzle.training.grid.height as u64;
         let mut before = 0;
         let step = (states / 6).max(1) as usize;
-        for most in (0..=states + 1).step_by(step) {
+        for max_states in (0..=states + 1).step_by(step) {
             let found = board.with(unlimited(Method::Row, seed), |task| {
-                count(task, Some(most), &Unobserved).unwrap()
+                count(task, Some(max_states), &Unobserved).unwrap()
             });
             let samples: u64 = found.samples.to_string().parse().unwrap();
-            prop_assert!(found.states <= most + open, "{} of {}", found.states, most);
+            prop_assert!(found.states <= max_states + open, "{} of {}", found.states, max_states);
             prop_assert!(before <= samples && samples <= exist, "{} of {}", samples, exist);
             match found.status {
-                Status::NoneExists => prop_assert!(samples == exist && most + open >= states),
-                Status::BudgetSpent => prop_assert!(most < states),
+                Status::NoneExists => prop_assert!(samples == exist && max_states + open >= states),
+                Status::BudgetSpent => prop_assert!(max_states < states),
                 other => prop_assert!(false, "{other}"),
             }
             before = samples;

@@ -209,7 +209,7 @@ proptest! {
             ..BuildOptions::new(Window::Global)
         };
         let (_folder, index) = built_with(&set, &options);
-        let options = BuildOptions { memory: least_memory(&set, &options), ..options };
+        let options = BuildOptions { memory: min_memory(&set, &options), ..options };
         let folder = small_folder();
         let path = folder.path().join("index");
         let report = build(&set, &path, &options, &Unobserved).unwrap();
@@ -366,7 +366,7 @@ fn a_window_larger_than_the_grid_is_refused_and_global_named() {
         let options = BuildOptions::new(window.parse().unwrap());
         let error = build(&set, &output, &options, &Unobserved).unwrap_err();
         let message = error.to_string();
-        for word in [window, fits, "--window global"] {
+        for word in [window, fits, "window=global"] {
             assert!(message.contains(word), "no '{word}' in: {message}");
         }
         assert!(!output.exists(), "{window} left a folder behind");

@@ -49,7 +49,7 @@ impl Interpolator for Fake {
 fn with_network<T>(
     board: &Board,
     options: SearchOptions,
-    (policy, most): (Policy, Option<u64>),
+    (policy, max_interpolated): (Policy, Option<u64>),
     always: Option<f32>,
     work: impl FnOnce(&Task<'_>) -> T,
 ) -> T {
@@ -63,7 +63,7 @@ fn with_network<T>(
             geometry,
             network: &network,
             policy,
-            most,
+            max_interpolated,
         }))
     })
 }
@@ -117,7 +117,7 @@ fn hard_puzzles(novel: bool) -> impl Strategy<Value = Puzzle> {
             min_count,
             labels,
             novel,
-            most_free: 9,
+            max_free: 9,
         })
     })
 }
@@ -224,16 +224,16 @@ proptest! {
     fn a_sample_that_needs_more_than_the_cap_is_given_up_and_the_others_stay(
         puzzle in hard_puzzles(false),
         seed: u64,
-        most in 0..4u64,
+        max_interpolated in 0..4u64,
     ) {
         let board = puzzle.board();
         for policy in [Policy::OnNoMatch, Policy::OnDeadEnd] {
             let options = SearchOptions { seed, ..SearchOptions::default() };
-            let run = |most| with_network(&board, options, (policy, most), None, |task| {
+            let run = |max_interpolated| with_network(&board, options, (policy, max_interpolated), None, |task| {
                 generate(task, 6, false, &Unobserved).unwrap()
             });
-            for (free, capped) in run(None).iter().zip(&run(Some(most))) {
-                if marks(free) > most {
+            for (free, capped) in run(None).iter().zip(&run(Some(max_interpolated))) {
+                if marks(free) > max_interpolated {
                     prop_assert_eq!((capped.status, &capped.packed), (Status::CapReached, &None));
                 } else {
                     prop_assert_eq!((capped.status, &capped.packed), (Status::Sample, &free.packed));
@@ -352,7 +352,7 @@ fn a_network_of_another_window_or_grid_is_no_task() {
             geometry,
             network: &network,
             policy: Policy::OnNoMatch,
-            most: None,
+            max_interpolated: None,
         };
         let error = Search::new(&task.clone().falling_back(fallback), 0).err();
         assert!(matches!(error, Some(SearchError::Task { .. })), "{error:?}");
@@ -397,7 +397,7 @@ fn with_watched<T>(
             geometry,
             network: &network,
             policy,
-            most: None,
+            max_interpolated: None,
         }))
     })
 }

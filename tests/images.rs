@@ -167,7 +167,7 @@ proptest! {
     #[test]
     fn batches_are_the_whole_in_order(input in inputs(), most in 1..10usize, limit in prop::option::of(1..10usize)) {
         let whole = read(&input.paths, &ImageOptions::default());
-        let options = ImageOptions { most: limit, ..ImageOptions::default() };
+        let options = ImageOptions { max_images: limit, ..ImageOptions::default() };
         let mut stream = ImageStream::open(&input.paths, &options).unwrap();
         let count = limit.map_or(whole.len(), |limit| limit.min(whole.len()));
         prop_assert_eq!(stream.count(), count);
@@ -295,9 +295,9 @@ fn what_holds_no_images_is_refused_with_its_reason() {
         colour: Some(Colour::Red),
         ..options.clone()
     };
-    refused(&[path("i")], &channel, &["--channel", "colour images"]);
+    refused(&[path("i")], &channel, &["`channel`", "colour images"]);
     let none = ImageOptions {
-        most: Some(0),
+        max_images: Some(0),
         ..options.clone()
     };
     refused(&[path("i")], &none, &["at least one image"]);
@@ -319,12 +319,12 @@ fn images_that_do_not_fit_the_first_are_refused_with_what_to_do() {
     refused(
         &[path("a.png"), path("b.png")],
         &options,
-        &["b.png", "--resize"],
+        &["b.png", "resize=HxW"],
     );
     refused(
         &[path("a.png"), path("c.png")],
         &options,
-        &["c.png", "one value of every pixel", "--gray"],
+        &["c.png", "one value of every pixel", "gray=true"],
     );
 }
 
@@ -349,7 +349,7 @@ fn more_than_memory_holds_is_refused_whole_and_read_in_batches() {
     let batch = stream.next_batch(2, &Unobserved).unwrap().unwrap();
     assert_eq!((batch.len(), stream.left()), (2, (1 << 22) - 2));
     let first = ImageOptions {
-        most: Some(3),
+        max_images: Some(3),
         ..options
     };
     let images = read(&[path], &first);

@@ -267,7 +267,7 @@ fn whole_images_are_upright_opaque_and_transposed_too() {
 
     desk.write("i", idx(&[1, 1, 1], &[9]));
     let refused = ImageSet::read(&[desk.path("i")], &options, &Unobserved).unwrap_err();
-    assert!(refused.to_string().contains("--background"), "{refused}");
+    assert!(refused.to_string().contains("`background`"), "{refused}");
 }
 
 #[test]

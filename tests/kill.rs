@@ -35,7 +35,7 @@ fn build_arguments(set: &LatentSet) -> Vec<String> {
         ..bitquilt::BuildOptions::new(Window::Global)
     };
     // Room for a few latents more: tens of spills instead of hundreds.
-    let memory = least_memory(set, &options) + (1 << 20);
+    let memory = min_memory(set, &options) + (1 << 20);
     let arguments = split(BUILD).into_iter().map(str::to_owned);
     arguments.chain([memory.to_string()]).collect()
 }

@@ -273,7 +273,7 @@ fn labels_have_numbers_and_errors_name_the_labels_held() {
         "{error}"
     );
     let path = folder.path().join("index").display().to_string();
-    for words in [&path[..], "--condition label"] {
+    for words in [&path[..], "condition=label"] {
         assert!(error.to_string().contains(words), "{error}");
     }
 }

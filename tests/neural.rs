@@ -318,7 +318,7 @@ fn a_loss_that_is_no_number_stops_and_the_last_checkpoint_stays() {
     };
     let error = trained(&run, &options, &Unobserved).unwrap_err();
     assert!(matches!(error, NeuralError::Diverged { .. }), "{error}");
-    assert!(error.to_string().contains("--lr"), "{error}");
+    assert!(error.to_string().contains("a lower `lr`"), "{error}");
     if run.last().exists() {
         assert!(error.to_string().contains("last.safetensors"), "{error}");
         Blae::load(&run.last(), Device::CPU).unwrap();

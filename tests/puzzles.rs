@@ -36,7 +36,7 @@ pub struct Kind {
     pub labels: bool,
     pub min_count: u64,
     pub novel: bool,
-    pub most_free: usize,
+    pub max_free: usize,
 }
 
 impl Kind {
@@ -46,7 +46,7 @@ impl Kind {
         labels: false,
         min_count: 1,
         novel: false,
-        most_free: 11,
+        max_free: 11,
     };
 }
 
@@ -68,7 +68,7 @@ pub fn puzzles(kind: Kind) -> impl Strategy<Value = Puzzle> {
             windows.reverse();
             let mut random = Random(seed);
             let bits = training.grid.bits();
-            let fixed = some_fixed(&training, &mut random, kind.most_free.min(bits));
+            let fixed = some_fixed(&training, &mut random, kind.max_free.min(bits));
             let labels = kind
                 .labels
                 .then(|| some_labels(training.latents.len(), &mut random));
@@ -89,7 +89,7 @@ pub fn puzzles(kind: Kind) -> impl Strategy<Value = Puzzle> {
 }
 
 /// Nothing, a beginning, or bits anywhere, as a training latent or nobody has them.
-fn some_fixed(training: &Sample, random: &mut Random, most_free: usize) -> BTreeMap<usize, bool> {
+fn some_fixed(training: &Sample, random: &mut Random, max_free: usize) -> BTreeMap<usize, bool> {
     let bits = training.grid.bits();
     let donor: Latent = match random.below(3) {
         0 => (0..bits).map(|_| random.bit()).collect(),
@@ -100,7 +100,7 @@ fn some_fixed(training: &Sample, random: &mut Random, most_free: usize) -> BTree
         2 => (0..random.below(bits as u64 / 2 + 1) as usize).collect(),
         _ => (0..bits).filter(|_| random.below(4) == 0).collect(),
     };
-    while bits - places.len() > most_free {
+    while bits - places.len() > max_free {
         places.insert(random.below(bits as u64) as usize);
     }
     places

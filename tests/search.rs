@@ -98,7 +98,7 @@ fn puzzles() -> impl Strategy<Value = Puzzle> {
         3 => Just(Fix::Anywhere),
         1 => Just(Fix::All),
     ];
-    let most_free = if long() { 14 } else { 12 };
+    let max_free = if long() { 14 } else { 12 };
     grid.prop_flat_map(move |grid| {
         let window = prop::sample::select(windows_that_fit(grid));
         (
@@ -124,7 +124,7 @@ fn puzzles() -> impl Strategy<Value = Puzzle> {
             Fix::Anywhere => (0..bits).filter(|_| random.below(3) == 0).collect(),
             Fix::All => (0..bits).collect(),
         };
-        while bits - places.len() > most_free {
+        while bits - places.len() > max_free {
             places.insert(random.below(bits as u64) as usize);
         }
         let fixed = places
@@ -285,7 +285,7 @@ fn same_seed_same_samples_whatever_threads_caches_and_number() {
     let large = Index::open_with_cache(&path, 64 << 20).unwrap();
     // The same content built by another way: spills, one thread.
     let options = bitquilt::BuildOptions::new(window);
-    let least = least_memory(&set, &options);
+    let least = min_memory(&set, &options);
     let options = bitquilt::BuildOptions {
         memory: least,
         ..options

@@ -562,7 +562,7 @@ fn figures_of_a_set_are_sums_over_its_samples() {
     let mut counts: Vec<_> = summaries.iter().map(|s| s.regions as f64).collect();
     counts.sort_by(f64::total_cmp);
     assert_eq!(
-        (regions.spread.median, regions.spread.largest),
+        (regions.spread.median, regions.spread.max),
         (counts[10], counts[20])
     );
 }

@@ -17,7 +17,7 @@ use crate::files::{golden, golden_index, is_sound, place, says_something, writte
 /// Memory for the blocks of an index of a few kilobytes.
 const CACHE: usize = 1 << 20;
 /// Bits of the samples that are verified, so that an input takes milliseconds.
-const MOST_BITS: usize = 1 << 12;
+const MAX_BITS: usize = 1 << 12;
 
 /// Latents files.
 pub fn latents(bytes: &[u8]) {
@@ -66,7 +66,7 @@ pub fn samples(bytes: &[u8]) {
         samples.min_count > 0,
         "nothing is supported by no occurrence"
     );
-    if bits > MOST_BITS || samples.windows.len() > 8 {
+    if bits > MAX_BITS || samples.windows.len() > 8 {
         return;
     }
     let training = &*TRAINING;

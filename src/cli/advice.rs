@@ -1,12 +1,13 @@
 //! What to do about an error, in the words of the command line: the library names things, this the options for them.
 
+use super::flags::as_flags;
 use bitquilt::base::OutOfMemory;
 use bitquilt::engine::EngineError;
 use bitquilt::search::SearchError;
 
-/// The message of an error, with the option that mends it where there is one.
+/// The message of an error, its options as flags, with the option that mends it where there is one.
 pub(super) fn with_advice(error: &anyhow::Error) -> String {
-    let message = format!("{error:#}");
+    let message = as_flags(&format!("{error:#}"));
     let of_engine = error
         .chain()
         .find_map(|cause| cause.downcast_ref::<EngineError>());

@@ -14,7 +14,7 @@ use bitquilt::latent::LatentSet;
 use bitquilt::picture::{self, GridOptions, Picture};
 
 /// Most tiles of a grid that anybody can look at.
-const MOST_TILES: usize = 10_000;
+const MAX_TILES: usize = 10_000;
 
 const EXAMPLES: &str = "\
 Examples:
@@ -101,9 +101,9 @@ pub(crate) fn run(args: DecodeArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     }
     let drawer = args.model.drawer(&args.input, set.shape(), set.codec())?;
     let pictures = if one_grid {
-        if count > MOST_TILES {
+        if count > MAX_TILES {
             bail!(
-                "{}: expected at most {MOST_TILES} latents for one grid, found {count}: \
+                "{}: expected at most {MAX_TILES} latents for one grid, found {count}: \
                  draw the first of them with --limit N, or all into a folder",
                 args.input.display()
             );

@@ -192,7 +192,7 @@ impl BitsArgs {
             geometry: window.geometry(),
             network: &network,
             policy: Policy::Always,
-            most: None,
+            max_interpolated: None,
         });
         task.given = given;
         let attempts = search::generate(&task, self.samples as u64, false, ui)?;

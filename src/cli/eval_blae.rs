@@ -23,7 +23,7 @@ const LIMIT: usize = 10_000;
 /// Images decoded at a time.
 const BATCH: usize = 256;
 /// Bits that are compared pair by pair: 2,048² pairs of 10,000 latents take a few seconds.
-const MOST_BITS: usize = 2048;
+const MAX_BITS: usize = 2048;
 /// Shares of bits that are flipped.
 const FLIPS: [f64; 2] = [0.01, 0.05];
 /// Differing bits at which the overlap of the noise is told, and draws that check it.
@@ -108,7 +108,7 @@ impl BlaeArgs {
     ) -> anyhow::Result<SplitReport> {
         let options = self.images.options(Labels::Leave);
         let options = ImageOptions {
-            most: options.most.or(Some(LIMIT)),
+            max_images: options.max_images.or(Some(LIMIT)),
             ..options
         };
         let images = ImageSet::read(inputs, &options, ui)?;
@@ -160,7 +160,7 @@ impl BlaeArgs {
             flips,
             reencoded: Some(bit_agreement(&set, &again)?),
             bound,
-            ..SplitReport::of(&set, &images, hard, soft, MOST_BITS)?
+            ..SplitReport::of(&set, &images, hard, soft, MAX_BITS)?
         })
     }
 }
@@ -240,7 +240,7 @@ fn print_codes(columns: &Columns<'_>) -> anyhow::Result<()> {
         Some(format!("{:.1} bits", s.codes.entropy_total))
     })?;
     columns.row("  of the least telling bit", &|s| {
-        Some(format!("{:.3}", s.codes.entropy_least))
+        Some(format!("{:.3}", s.codes.min_entropy))
     })?;
     let mean = |of: Option<&Correlation>| Some(format!("{:.3}", of?.mean));
     columns.row("correlation of bits, mean size", &|s| {

@@ -100,7 +100,7 @@ fn show(report: &Report) -> anyhow::Result<()> {
     )?;
     row(
         "  mean, least of a bit",
-        format!("{:.3}, {:.3}", codes.entropy_mean, codes.entropy_least),
+        format!("{:.3}, {:.3}", codes.entropy_mean, codes.min_entropy),
     )?;
     let told = |of: Option<&Correlation>| {
         of.map_or_else(

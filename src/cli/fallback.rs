@@ -75,7 +75,7 @@ impl FallbackArgs {
             name: format!("{} (arvm {})", path.display(), geometry.window()),
             network,
             policy,
-            most: self.max_interpolated.0,
+            max_interpolated: self.max_interpolated.0,
         }))
     }
 }
@@ -85,14 +85,14 @@ pub(super) struct Loaded {
     name: String,
     network: PlainArvm,
     policy: Policy,
-    most: Option<u64>,
+    max_interpolated: Option<u64>,
 }
 
 impl Loaded {
     /// Says in a request when it may answer.
     pub(super) fn put_into(&self, request: &mut GenerateRequest) {
         request.policy = self.policy;
-        request.max_interpolated = self.most;
+        request.max_interpolated = self.max_interpolated;
     }
 
     pub(super) fn network(&self) -> Network<'_> {

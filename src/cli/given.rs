@@ -3,11 +3,11 @@
 use std::ops::Range;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::Args;
 
 use bitquilt::latent::{LatentSet, Shape};
-use bitquilt::search::FixedBits;
+use bitquilt::search::{FixedBits, SearchError};
 
 /// Bits that a sample must have
 #[derive(Args)]
@@ -42,7 +42,7 @@ impl GivenArgs {
         for text in &self.fix {
             let path = Path::new(text);
             if !path.is_file() {
-                fixed.fix_text(text, shape)?;
+                fixed.fix_text(text, shape).map_err(as_option)?;
                 continue;
             }
             let pattern = fs_err::read_to_string(path)?;
@@ -70,6 +70,14 @@ impl GivenArgs {
             fixed.fix_part(set.latent(id), shape, rows, cols)?;
         }
         Ok(fixed)
+    }
+}
+
+/// The error of a text of fixed bits, under the option that gave it.
+fn as_option(error: SearchError) -> anyhow::Error {
+    match error {
+        SearchError::Fix { text, why } => anyhow!("--fix '{text}': {why}"),
+        other => other.into(),
     }
 }
 

@@ -19,6 +19,7 @@ mod eval_codes;
 mod eval_counts;
 #[cfg(feature = "neural")]
 mod fallback;
+mod flags;
 mod generate;
 mod given;
 mod headings;

@@ -62,7 +62,7 @@ impl ImagesArgs {
             background: self.pixels.background,
             transpose: self.pixels.transpose,
             labels,
-            most: self.limit,
+            max_images: self.limit,
         }
     }
 }

@@ -304,7 +304,7 @@ fn report_regions(tracer: &Tracer<'_>, summary: &SetSummary) -> anyhow::Result<(
     spread_line("regions", of("regions"), "a sample", 0)?;
     spread_line("sources", of("sources"), "training latents a sample", 0)?;
     spread_line("median region", of("median_region"), "sites", 0)?;
-    let largest = of("largest").map(hundredfold);
+    let largest = of("largest").map(in_percent);
     spread_line("largest region", largest, "% of the bits", 0)?;
     let told = format!("bits of information at {yardstick}, copied by one region");
     spread_line("reuse", of("most_informative"), &told, 1)?;
@@ -419,21 +419,21 @@ fn spread_line(
     line(name, value, what)
 }
 
-fn hundredfold(spread: Spread) -> Spread {
+fn in_percent(spread: Spread) -> Spread {
     let Spread {
-        least,
+        min,
         p10,
         median,
         p90,
-        largest,
+        max,
         mean,
     } = spread;
     Spread {
-        least: 100.0 * least,
+        min: 100.0 * min,
         p10: 100.0 * p10,
         median: 100.0 * median,
         p90: 100.0 * p90,
-        largest: 100.0 * largest,
+        max: 100.0 * max,
         mean: 100.0 * mean,
     }
 }

@@ -22,7 +22,7 @@ use bitquilt::neural::{
 };
 
 /// Held-out images that are looked at, and the share of the images that is held out where none are named.
-const MOST_HELD_OUT: usize = 1000;
+const MAX_HELD_OUT: usize = 1000;
 const HELD_OUT_SHARE: usize = 10;
 
 const EXAMPLES: &str = "\
@@ -220,12 +220,12 @@ impl BlaeArgs {
         let images = ImageSet::read(&self.inputs, &options, ui)?;
         tell_notes(&images, ui);
         let held_out = match self.held_out.as_deref() {
-            None => (images.len() / HELD_OUT_SHARE).clamp(1, MOST_HELD_OUT),
+            None => (images.len() / HELD_OUT_SHARE).clamp(1, MAX_HELD_OUT),
             Some(text) => match usize::from_str(text) {
                 Ok(count) => count,
                 Err(_) => {
                     let options = ImageOptions {
-                        most: Some(MOST_HELD_OUT),
+                        max_images: Some(MAX_HELD_OUT),
                         ..options
                     };
                     let others = ImageSet::read(&[PathBuf::from(text)], &options, ui);

@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, ProgressBar, ProgressDrawTarget, ProgressState, ProgressStyle};
 
+use super::flags::as_flags;
 use bitquilt::base::Observer;
 
 /// Set by the first Ctrl-C; the second one ends the process at once.
@@ -60,15 +61,16 @@ impl Ui {
         }
     }
 
-    /// One line to stderr, above any progress bar.
+    /// One line to stderr, above any progress bar; options of the library are named as flags.
     pub(crate) fn note(&self, message: impl AsRef<str>) {
         if self.verbosity == Verbosity::Quiet {
             return;
         }
+        let message = as_flags(message.as_ref());
         let bar = self.bar.lock().unwrap_or_else(PoisonError::into_inner);
         match &*bar {
-            Some(bar) => bar.suspend(|| eprintln!("{}", message.as_ref())),
-            None => eprintln!("{}", message.as_ref()),
+            Some(bar) => bar.suspend(|| eprintln!("{message}")),
+            None => eprintln!("{message}"),
         }
     }
 

@@ -293,9 +293,9 @@ impl Session {
     ) -> Result<Generated, EngineError> {
         let shape = request.shape(self)?;
         let fit = (Budget::share(0.5).available() / sample_bytes(shape)).max(1);
-        let most = max_samples.unwrap_or(fit);
+        let max_samples = max_samples.unwrap_or(fit);
         let (mut generated, attempts) = self.with_task(request, None, 1, observer, |task| {
-            Ok(search::enumerate(task, most, observer)?)
+            Ok(search::enumerate(task, max_samples, observer)?)
         })?;
         generated.attempts = attempts;
         Ok(generated)
@@ -368,7 +368,7 @@ impl Session {
                     geometry,
                     network: network.network,
                     policy: request.policy,
-                    most: request.max_interpolated,
+                    max_interpolated: request.max_interpolated,
                 }),
         };
         let result = work(&task)?;

@@ -25,7 +25,7 @@ pub struct ImageOptions {
     /// Where the labels come from.
     pub labels: Labels,
     /// At most so many images, the first ones; all when `None`.
-    pub most: Option<usize>,
+    pub max_images: Option<usize>,
 }
 
 /// An opened input: what its images are like is known, and they are read as they are asked for.
@@ -55,7 +55,7 @@ impl ImageStream {
         if !kind.is_codes() {
             refuse_what_does_not_fit(&inputs[0], kind, &shared)?;
         }
-        if options.most == Some(0) {
+        if options.max_images == Some(0) {
             return Err(LatentError::format(
                 &inputs[0],
                 "at least one image to read",
@@ -69,7 +69,7 @@ impl ImageStream {
             transpose: options.transpose,
             purpose: Purpose::Bytes,
         };
-        let reader = Reader::open(inputs, kind, form, &options.labels, options.most)?;
+        let reader = Reader::open(inputs, kind, form, &options.labels, options.max_images)?;
         Ok(Self { reader })
     }
 
@@ -109,21 +109,21 @@ impl ImageStream {
         self.reader.notes()
     }
 
-    /// The next `most` images in the input's order, fewer at the end and `None` after it, with their
+    /// The next `max_images` images in the input's order, fewer at the end and `None` after it, with their
     /// labels. `observer` hears of each image as it is read.
     ///
-    /// Takes `most` × height × width × colours bytes; `most` = 0 is taken for 1.
+    /// Takes `max_images` × height × width × colours bytes; `max_images` = 0 is taken for 1.
     ///
     /// # Errors
     /// [`LatentError`]: a file that is not what its header said, images that do not fit the first one, a
     /// batch that does not fit the memory; [`LatentError::Stopped`].
     pub fn next_batch(
         &mut self,
-        most: usize,
+        max_images: usize,
         observer: &dyn Observer,
     ) -> Result<Option<ImageSet>, LatentError> {
         let first = self.reader.read();
-        let count = most.max(1).min(self.left());
+        let count = max_images.max(1).min(self.left());
         if count == 0 {
             return Ok(None);
         }

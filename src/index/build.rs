@@ -175,7 +175,7 @@ fn check_input(set: &LatentSet, options: &BuildOptions) -> Result<Input, IndexEr
     }
     if options.windows.is_empty() {
         return Err(IndexError::Input(
-            "no window was given: expected at least one, as --window 7x7".to_owned(),
+            "no window was given: expected at least one, as window=7x7".to_owned(),
         ));
     }
     for (i, window) in options.windows.iter().enumerate() {
@@ -190,8 +190,7 @@ fn check_input(set: &LatentSet, options: &BuildOptions) -> Result<Input, IndexEr
         Condition::Label if set.labels().is_some() => Labels::of(set, &ids),
         Condition::Label => {
             return Err(IndexError::Input(
-                "the latents have no labels: expected one for each with --condition label"
-                    .to_owned(),
+                "the latents have no labels: expected one for each with condition=label".to_owned(),
             ));
         }
     };
@@ -234,7 +233,7 @@ fn claim_output(output: &Path, force: bool) -> Result<bool, IndexError> {
     }
     if manifest && !force {
         return refuse(
-            "holds an index already: choose another name, or pass --force to replace it",
+            "holds an index already: choose another name, or pass force=true to replace it",
         );
     }
     let unfinished = output.join(BUILDING).exists();

@@ -47,7 +47,7 @@ pub enum IndexError {
     },
 
     /// A window that the index does not hold.
-    #[error("{path}: holds no window {asked}, only {held}: build an index with --window {asked}", path = path.display())]
+    #[error("{path}: holds no window {asked}, only {held}: build an index with window={asked}", path = path.display())]
     NoSuchWindow {
         /// The index.
         path: PathBuf,
@@ -95,7 +95,7 @@ pub enum IndexError {
     /// A label where contexts are not bound to any.
     #[error(
         "{path}: label {asked} was asked for, but contexts of this index are of any label: \
-         build an index with --condition label",
+         build an index with condition=label",
         path = path.display()
     )]
     NotLabelled {

@@ -44,10 +44,10 @@ impl Memory {
         let batch = (room / latent_bytes).min(latents as u64);
         let batches = (latents as u64).div_ceil(batch.max(1));
         if batch == 0 || batches > MAX_SPILLS {
-            let least = (latents as u64).div_ceil(MAX_SPILLS) * latent_bytes;
+            let min = (latents as u64).div_ceil(MAX_SPILLS) * latent_bytes;
             return Err(IndexError::MemoryLimit {
                 limit,
-                needed: fixed + least,
+                needed: fixed + min,
                 reason: format!(
                     "{latents} latents of {bits} bits at window {}",
                     geometry.window()

@@ -60,7 +60,7 @@ impl Plan {
 
     /// Most different histograms that there can be: `t + 1` of each total `t`, and the totals add up
     /// to the occurrences.
-    fn most_histograms(&self) -> u64 {
+    fn max_histograms(&self) -> u64 {
         let (mut histograms, mut sum, mut total) = (0u64, 0u64, 0u64);
         while sum < self.occurrences && histograms < self.distinct {
             total += 1;
@@ -83,7 +83,7 @@ impl Plan {
         let gathered = parts.saturating_mul(part + fixed + pending + block);
         // A hash table is half full at the worst and doubles into a new one, a list likewise.
         let known = 4 * size_of::<(Histogram, u32, u8)>() as u64;
-        let histograms = self.most_histograms().saturating_mul(known * (threads + 1));
+        let histograms = self.max_histograms().saturating_mul(known * (threads + 1));
         let in_order = threads.saturating_mul(2 * part);
         gathered.saturating_add(in_order).saturating_add(histograms)
     }

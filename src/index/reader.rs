@@ -21,7 +21,7 @@ pub const DEFAULT_CACHE_BYTES: usize = 256 << 20;
 
 /// Fewest contexts that one batched read finds sooner than a read for each: on MNIST 2 take up to twice
 /// as long in a batch, 4 as long, 32 three quarters.
-const LEAST_BATCH: usize = 8;
+const MIN_BATCH: usize = 8;
 
 /// An opened index.
 pub struct Index {
@@ -507,7 +507,7 @@ impl Counts for WindowIndex<'_> {
         found: &mut Vec<Option<Histogram>>,
     ) -> Result<(), IndexError> {
         found.clear();
-        if keys.len() < LEAST_BATCH {
+        if keys.len() < MIN_BATCH {
             for key in keys {
                 found.push(self.lookup(key)?);
             }

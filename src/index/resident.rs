@@ -39,7 +39,7 @@ use crate::window::{ContextKey, UpperKey};
 
 /// Keys of which the places are fetched together, and the fewest for which that pays.
 const GROUP: usize = 16;
-const LEAST_GROUP: usize = 4;
+const MIN_GROUP: usize = 4;
 
 /// The contexts of [`PART_BUCKETS`](super::layout::PART_BUCKETS) consecutive buckets.
 #[derive(Clone, Copy)]
@@ -155,7 +155,7 @@ impl Counts for Resident {
     ) -> Result<(), IndexError> {
         found.clear();
         for keys in keys.chunks(GROUP) {
-            if keys.len() < LEAST_GROUP {
+            if keys.len() < MIN_GROUP {
                 found.extend(keys.iter().map(|key| self.get(key)));
                 continue;
             }

@@ -193,13 +193,13 @@ impl<const W: usize> Sorted<W> {
                 readers.push(reader);
             }
         }
-        while let Some(mut least) = heap.peek_mut() {
-            let Reverse((occurrence, reader)) = &mut *least;
+        while let Some(mut smallest) = heap.peek_mut() {
+            let Reverse((occurrence, reader)) = &mut *smallest;
             take(occurrence)?;
             match readers[*reader].next()? {
                 Some(next) => *occurrence = next,
                 None => {
-                    PeekMut::pop(least);
+                    PeekMut::pop(smallest);
                 }
             }
         }

@@ -173,7 +173,7 @@ pub struct BoundReport {
 
 impl SplitReport {
     /// Everything that codes, images and reconstructions tell by themselves. Bits are compared pair by pair
-    /// up to `most_bits` of them. The rest is left open.
+    /// up to `max_bits` of them. The rest is left open.
     ///
     /// # Errors
     /// [`EvalError::Counts`] when there is not one latent for each image, [`EvalError::TooFew`] for none,
@@ -183,7 +183,7 @@ impl SplitReport {
         images: &ImageSet,
         hard: Reconstruction,
         soft: Option<Reconstruction>,
-        most_bits: usize,
+        max_bits: usize,
     ) -> Result<Self, EvalError> {
         Ok(Self {
             source: images.source().to_owned(),
@@ -194,7 +194,7 @@ impl SplitReport {
             codes: CodeStatistics::of(set)?,
             correlations: match set.len() {
                 1 => None,
-                _ => Some(Correlations::of(set, most_bits)?),
+                _ => Some(Correlations::of(set, max_bits)?),
             },
             collisions: Collisions::of(set, images, LISTED)?,
             flips: Vec::new(),

@@ -37,7 +37,7 @@ use crate::latent::LatentSet;
 
 /// Overlaps below this are taken for 0: a sum of terms that are at least 0 remains a lower bound without
 /// some of them.
-const LEAST_OVERLAP: f64 = 1e-12;
+const MIN_OVERLAP: f64 = 1e-12;
 /// Latents between two looks at the observer.
 const BLOCK: usize = 256;
 
@@ -60,7 +60,8 @@ pub struct LossBound {
     /// By disjoint pairs.
     pub matching: f64,
     /// The least Hamming distance of two codes that differ; none without such.
-    pub least_distance: Option<u64>,
+    #[serde(rename = "least_distance")]
+    pub min_distance: Option<u64>,
     /// The mean Hamming distance over all pairs.
     pub mean_distance: f64,
 }
@@ -82,7 +83,7 @@ struct Later {
     weighted: f64,
     /// The largest term of that, and whose it is.
     best: Option<(f64, usize)>,
-    least: Option<u32>,
+    min: Option<u32>,
     distance: u64,
 }
 
@@ -112,7 +113,7 @@ pub fn loss_bound(
     if n < 2 {
         return Err(EvalError::TooFew {
             what: "images",
-            least: 2,
+            min: 2,
             found: n,
         });
     }
@@ -120,7 +121,7 @@ pub fn loss_bound(
     let mut table = overlap.table(set.shape().bits());
     table
         .iter_mut()
-        .filter(|o| **o < LEAST_OVERLAP)
+        .filter(|o| **o < MIN_OVERLAP)
         .for_each(|o| *o = 0.0);
 
     observer.stage("overlaps", n as u64, "latents");
@@ -146,8 +147,8 @@ impl Later {
             later.distance += u64::from(distance);
             if distance == 0 {
                 later.equal += 1;
-            } else if later.least.is_none_or(|least| distance < least) {
-                later.least = Some(distance);
+            } else if later.min.is_none_or(|min| distance < min) {
+                later.min = Some(distance);
             }
             let overlap = table[distance as usize];
             if overlap == 0.0 {
@@ -178,9 +179,9 @@ fn sum(later: &[Later], values: usize) -> LossBound {
         eqn2: ordered / (2.0 * n * n),
         pairs: ordered / (4.0 * (n - 1.0)),
         matching: matching(later) / 2.0 / scale,
-        least_distance: later
+        min_distance: later
             .iter()
-            .filter_map(|later| later.least)
+            .filter_map(|later| later.min)
             .min()
             .map(u64::from),
         mean_distance: later.iter().map(|later| later.distance as f64).sum::<f64>()
@@ -308,7 +309,7 @@ mod tests {
             prop_assert!((found.eqn2 - weighted / (2.0 * n * n) / (2.0 * n)).abs() < 1e-9);
             prop_assert!((found.total_overlap - total).abs() < 1e-6);
             prop_assert_eq!((found.equal_codes, found.overlapping_pairs), (equal, overlapping));
-            prop_assert_eq!(found.least_distance, distances.iter().copied().filter(|d| *d > 0).min());
+            prop_assert_eq!(found.min_distance, distances.iter().copied().filter(|d| *d > 0).min());
             let mean = distances.iter().sum::<u64>() as f64 / distances.len() as f64;
             prop_assert!((found.mean_distance - mean).abs() < 1e-12);
         }
@@ -322,7 +323,7 @@ mod tests {
         assert!((bound.matching - 0.25).abs() < 1e-12);
         assert!((bound.pairs - 0.25).abs() < 1e-12);
         assert!((bound.eqn2 - 0.125).abs() < 1e-12);
-        assert_eq!((bound.equal_codes, bound.least_distance), (1, None));
+        assert_eq!((bound.equal_codes, bound.min_distance), (1, None));
     }
 
     #[test]
@@ -330,7 +331,7 @@ mod tests {
         let (set, images) = sets(&[1, 2, 4], &[0, 9, 100, 200, 255, 3]);
         let bound = loss_bound(&set, &images, &uniform(1.0), &Unobserved).unwrap();
         assert_eq!((bound.strongest(), bound.overlapping_pairs), (0.0, 0));
-        assert_eq!((bound.least_distance, bound.mean_distance), (Some(2), 2.0));
+        assert_eq!((bound.min_distance, bound.mean_distance), (Some(2), 2.0));
     }
 
     #[test]

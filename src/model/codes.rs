@@ -31,7 +31,8 @@ pub struct CodeStatistics {
     /// The mean entropy of a bit, 0 to 1.
     pub entropy_mean: f64,
     /// The least entropy of a bit.
-    pub entropy_least: f64,
+    #[serde(rename = "entropy_least")]
+    pub min_entropy: f64,
     /// The sum of the entropies, in bits.
     pub entropy_total: f64,
     /// Of each bit in position order, its mean in ±1 terms: 2p − 1.
@@ -47,7 +48,7 @@ impl CodeStatistics {
         if set.is_empty() {
             return Err(EvalError::TooFew {
                 what: "latents",
-                least: 1,
+                min: 1,
                 found: 0,
             });
         }
@@ -72,7 +73,7 @@ impl CodeStatistics {
             }),
             mean_bias: means.iter().map(|mean| mean.abs()).sum::<f64>() / bits as f64,
             entropy_mean: entropy_total / bits as f64,
-            entropy_least: entropies.iter().copied().fold(1.0, f64::min),
+            min_entropy: entropies.iter().copied().fold(1.0, f64::min),
             entropy_total,
             means,
         })
@@ -127,7 +128,7 @@ mod tests {
         let codes = CodeStatistics::of(&set).unwrap();
         // Means 1, −0.99, −0.98 and 0: the third is just alive.
         assert_eq!((codes.constant_bits, codes.dead_bits), (1, 2));
-        assert_eq!(codes.entropy_least, 0.0);
+        assert_eq!(codes.min_entropy, 0.0);
         assert!((codes.mean_bias - 2.97 / 4.0).abs() < 1e-12);
         assert!(CodeStatistics::of(&LatentSet::new(set.shape())).is_err());
     }

@@ -30,12 +30,12 @@ pub struct Collisions {
 }
 
 impl Collisions {
-    /// Compares all images that have the same code; lists at most `most` of the shared codes. O(N) time
+    /// Compares all images that have the same code; lists at most `max` of the shared codes. O(N) time
     /// and memory.
     ///
     /// # Errors
     /// [`EvalError::Counts`] when there is not one latent for each image.
-    pub fn of(set: &LatentSet, images: &ImageSet, most: usize) -> Result<Self, EvalError> {
+    pub fn of(set: &LatentSet, images: &ImageSet, max: usize) -> Result<Self, EvalError> {
         if set.len() != images.len() {
             return Err(EvalError::Counts {
                 what: "latents",
@@ -74,7 +74,7 @@ impl Collisions {
             shared_codes: shared.len() as u64,
             colliding_images: colliding.len() as u64,
             split_images: split.count() as u64,
-            largest: shared.into_iter().take(most).collect(),
+            largest: shared.into_iter().take(max).collect(),
         })
     }
 }

@@ -40,26 +40,26 @@ pub struct Correlation {
 }
 
 impl Correlations {
-    /// Compares bits pair by pair: all of them, or `most_bits` that are evenly spaced over the latent (of
+    /// Compares bits pair by pair: all of them, or `max_bits` that are evenly spaced over the latent (of
     /// whole sites, within sites) where it has more. O(bits² · N / 64) time, N · bits / 8 bytes.
     ///
     /// # Errors
     /// [`EvalError::TooFew`] for less than two latents, [`EvalError::Memory`].
-    pub fn of(set: &LatentSet, most_bits: usize) -> Result<Self, EvalError> {
+    pub fn of(set: &LatentSet, max_bits: usize) -> Result<Self, EvalError> {
         if set.len() < 2 {
             return Err(EvalError::TooFew {
                 what: "latents",
-                least: 2,
+                min: 2,
                 found: set.len(),
             });
         }
         let (bits, channels) = (set.shape().bits(), set.shape().channels());
-        let positions: Vec<usize> = spaced(bits, most_bits.max(2)).collect();
+        let positions: Vec<usize> = spaced(bits, max_bits.max(2)).collect();
         let all = compare(set, &positions, |number| number + 1..positions.len())?;
         // Whole sites, so that each of their pairs is seen.
         let sites = bits / channels;
-        let most_sites = (most_bits / channels).max(1);
-        let positions: Vec<usize> = spaced(sites, most_sites)
+        let max_sites = (max_bits / channels).max(1);
+        let positions: Vec<usize> = spaced(sites, max_sites)
             .flat_map(|site| site * channels..(site + 1) * channels)
             .collect();
         let within_site = compare(set, &positions, |number| {
@@ -73,10 +73,10 @@ impl Correlations {
     }
 }
 
-/// `most` of 0..n, evenly spaced, or all of them.
-fn spaced(n: usize, most: usize) -> impl Iterator<Item = usize> {
-    let most = most.min(n);
-    (0..most).map(move |i| i * n / most)
+/// `max` of 0..n, evenly spaced, or all of them.
+fn spaced(n: usize, max: usize) -> impl Iterator<Item = usize> {
+    let max = max.min(n);
+    (0..max).map(move |i| i * n / max)
 }
 
 /// Sums over the pairs of one bit with later ones.

@@ -31,12 +31,12 @@ pub enum EvalError {
     },
 
     /// Too few to say anything.
-    #[error("expected at least {least} {what}, found {found}")]
+    #[error("expected at least {min} {what}, found {found}")]
     TooFew {
         /// "images" or "latents".
         what: &'static str,
         /// Least number.
-        least: usize,
+        min: usize,
         /// How many there are.
         found: usize,
     },

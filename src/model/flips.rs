@@ -62,7 +62,7 @@ pub fn bit_agreement(set: &LatentSet, other: &LatentSet) -> Result<f64, EvalErro
     if set.is_empty() {
         return Err(EvalError::TooFew {
             what: "latents",
-            least: 1,
+            min: 1,
             found: 0,
         });
     }

@@ -305,8 +305,8 @@ mod tests {
             let overlap = CodeOverlap::new(noise);
             let (found, exact) = (one_by_integral(&overlap), noise.overlap(2.0));
             let easy = noise.sigma() <= 2.0 && (noise.exponent() - 1.0).abs() > 0.01;
-            let most = if easy { 1e-6 } else { 1e-3 };
-            prop_assert!((found / exact - 1.0).abs() < most, "{found} {exact}");
+            let max = if easy { 1e-6 } else { 1e-3 };
+            prop_assert!((found / exact - 1.0).abs() < max, "{found} {exact}");
         }
 
         #[test]

@@ -44,7 +44,7 @@ impl Reconstruction {
         if errors.is_empty() {
             return Err(EvalError::TooFew {
                 what: "images",
-                least: 1,
+                min: 1,
                 found: 0,
             });
         }

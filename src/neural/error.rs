@@ -35,8 +35,7 @@ pub enum NeuralError {
 
     /// CUDA was asked for, and there is none.
     #[error(
-        "--device cuda: no CUDA device can be used ({why}): use --device cpu, or auto to take a GPU where \
-         there is one"
+        "no CUDA device can be used ({why}): use device=cpu, or device=auto to take a GPU where there is one"
     )]
     NoCuda {
         /// What is missing.
@@ -44,7 +43,7 @@ pub enum NeuralError {
     },
 
     /// The loss or its gradient is no longer a number.
-    #[error("training diverged at step {step}: {what} is {value}; {kept}. Try a lower --lr")]
+    #[error("training diverged at step {step}: {what} is {value}; {kept}. Try a lower `lr`")]
     Diverged {
         /// The step, counted from 1.
         step: u64,

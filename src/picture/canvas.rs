@@ -78,17 +78,17 @@ impl Canvas {
         }
     }
 
-    /// One line of text, cut off where it would leave `most` pixels.
+    /// One line of text, cut off where it would leave `max_width` pixels.
     pub(crate) fn text(
         &mut self,
         (top, left): (usize, usize),
-        most: usize,
+        max_width: usize,
         text: &str,
         face: Face,
         colour: Colour,
     ) {
         let font = face.font();
-        let letters = most / font.character_size.width as usize;
+        let letters = max_width / font.character_size.width as usize;
         let shown: String = text.chars().take(letters).collect();
         let [red, green, blue] = colour;
         let style = MonoTextStyle::new(font, Rgb888::new(red, green, blue));

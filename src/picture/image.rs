@@ -85,7 +85,7 @@ impl Tile {
             (Codec::Threshold, channels @ (1 | 3)) => channels,
             (Codec::Threshold, channels) => {
                 return Err(Refusal::new(
-                    "1 or 3 channels, or --planes to see each channel in black and white",
+                    "1 or 3 channels, or planes=true to see each channel in black and white",
                     format!("{channels} channels"),
                 ));
             }
@@ -94,7 +94,7 @@ impl Tile {
                     "bits that are pixels (codec threshold)",
                     format!(
                         "codec {codec}: these are codes, which only their own model turns into \
-                         images; --planes shows each channel in black and white"
+                         images; planes=true shows each channel in black and white"
                     ),
                 ));
             }
@@ -121,7 +121,7 @@ impl Tile {
 fn too_large(found: impl fmt::Display) -> Refusal {
     Refusal::new(
         format!(
-            "a picture of at most {MAX_PIXELS} pixels: draw fewer latents (--limit) or smaller ones (--scale)"
+            "a picture of at most {MAX_PIXELS} pixels: draw fewer latents (`limit`) or smaller ones (`scale`)"
         ),
         found,
     )

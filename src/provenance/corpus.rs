@@ -159,11 +159,11 @@ impl Corpus {
         self.labels.get(self.row_number(id)?).copied()
     }
 
-    /// Evenly spaced ids, at most `most` of them, the first one included.
-    pub(crate) fn spaced(&self, most: usize) -> impl Iterator<Item = u32> + '_ {
+    /// Evenly spaced ids, at most `max` of them, the first one included.
+    pub(crate) fn spaced(&self, max: usize) -> impl Iterator<Item = u32> + '_ {
         let n = self.ids.len();
-        let most = most.min(n);
-        (0..most).map(move |i| self.ids[i * n / most])
+        let max = max.min(n);
+        (0..max).map(move |i| self.ids[i * n / max])
     }
 
     /// Hamming distances of one latent to all, in id order.
@@ -218,12 +218,12 @@ impl<'a> Neighbourhood<'a> {
         }
     }
 
-    /// The `most ≥ 1` nearest training latents of a latent in [`planes_of`] order, exactly: every one is
+    /// The `max ≥ 1` nearest training latents of a latent in [`planes_of`] order, exactly: every one is
     /// compared.
-    pub(crate) fn of(&mut self, planes: &[u64], most: usize) -> Neighbours {
+    pub(crate) fn of(&mut self, planes: &[u64], max: usize) -> Neighbours {
         let training = self.training;
         training.distances(planes, &mut self.distances);
-        let mut nearest: Vec<Neighbour> = Vec::with_capacity(most + 1);
+        let mut nearest: Vec<Neighbour> = Vec::with_capacity(max + 1);
         let mut equal = Vec::new();
         let mut worst = u32::MAX;
         for (distance, latent) in self.distances.iter().copied().zip(&training.ids) {
@@ -231,13 +231,13 @@ impl<'a> Neighbourhood<'a> {
             if distance == 0 {
                 equal.push(latent);
             }
-            if distance >= worst && nearest.len() == most {
+            if distance >= worst && nearest.len() == max {
                 continue;
             }
             let near = Neighbour { distance, latent };
             let place = nearest.partition_point(|other| *other < near);
             nearest.insert(place, near);
-            nearest.truncate(most);
+            nearest.truncate(max);
             worst = nearest.last().map_or(u32::MAX, |last| last.distance);
         }
         let first = nearest.first().copied();

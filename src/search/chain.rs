@@ -106,7 +106,7 @@ impl Chain {
         for bit in (0..layers.len() - 1).rev() {
             let (before, after) = layers.split_at_mut(bit + 1);
             let (layer, next) = (&mut before[bit], &mut after[0].nodes);
-            let mut most = 0.0;
+            let mut largest = 0.0;
             for node in &mut layer.nodes {
                 for child in node.next {
                     if let Some(child) = next.get_mut(child as usize) {
@@ -114,12 +114,12 @@ impl Chain {
                     }
                 }
                 node.weigh(next, 1.0);
-                most = f64::max(most, node.complete);
+                largest = f64::max(largest, node.complete);
             }
             // A product of hundreds of chances would leave the range of a float. Only the ratios within a
             // layer matter.
-            if most > 0.0 {
-                layer.scale = most.recip();
+            if largest > 0.0 {
+                layer.scale = largest.recip();
                 for node in &mut layer.nodes {
                     node.weigh(next, layer.scale);
                 }

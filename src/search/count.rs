@@ -43,7 +43,7 @@ struct Counter<'a> {
     seen: Vec<usize>,
     known: HashMap<(usize, Box<[u64]>), BigUint>,
     /// Most of them.
-    most: Option<u64>,
+    max_states: Option<u64>,
     status: Status,
 }
 
@@ -87,7 +87,7 @@ pub fn count(
         shape,
         seen,
         known: HashMap::new(),
-        most: max_states,
+        max_states,
         status: Status::NoneExists,
     };
     let samples = counter.run(observer)?;
@@ -179,8 +179,8 @@ impl Counter<'_> {
             return Ok(Known::Nothing);
         }
         if self
-            .most
-            .is_some_and(|most| self.known.len() as u64 >= most)
+            .max_states
+            .is_some_and(|max_states| self.known.len() as u64 >= max_states)
         {
             self.status = Status::BudgetSpent;
             return Ok(Known::Nothing);

@@ -24,7 +24,7 @@ pub enum SearchError {
     },
 
     /// More free bits than backjumping can keep the blame of.
-    #[error("{free} free bits are too many for backjumping: use --search chronological")]
+    #[error("{free} free bits are too many for backjumping: use search=chronological")]
     TooLarge {
         /// Bits that are not fixed.
         free: usize,
@@ -54,8 +54,8 @@ pub enum SearchError {
         found: String,
     },
 
-    /// A `--fix` that cannot be read.
-    #[error("--fix '{text}': {why}")]
+    /// A text of fixed bits that cannot be read.
+    #[error("the fixed bits '{text}': {why}")]
     Fix {
         /// What was given.
         text: String,

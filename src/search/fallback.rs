@@ -7,7 +7,7 @@ use crate::window::{Contexts, Frame, Geometry};
 
 /// The least probability that a network gives a value: it never rules one out, so a bit that it may answer is
 /// never a dead end.
-pub const LEAST_PROBABILITY: f64 = 1.0 / (1 << 20) as f64;
+pub const MIN_PROBABILITY: f64 = 1.0 / (1 << 20) as f64;
 
 choice! {
     "kebab-case",
@@ -42,7 +42,7 @@ pub struct Fallback<'a> {
     pub policy: Policy,
     /// Most bits of a sample that it may answer; a sample that needs more ends as
     /// [`Status::CapReached`](super::Status::CapReached).
-    pub most: Option<u64>,
+    pub max_interpolated: Option<u64>,
 }
 
 impl Fallback<'_> {
@@ -66,7 +66,7 @@ impl Fallback<'_> {
                     found: format!("a probability of {one}"),
                 });
             }
-            let one = f64::from(one).clamp(LEAST_PROBABILITY, 1.0 - LEAST_PROBABILITY);
+            let one = f64::from(one).clamp(MIN_PROBABILITY, 1.0 - MIN_PROBABILITY);
             chances.push([1.0 - one, one]);
         }
         Ok(())

@@ -147,7 +147,7 @@ impl FixedBits {
         self.0.iter().map(|(position, bit)| (*position, *bit))
     }
 
-    /// Fixes what one `--fix` asks for: `prefix=BITS` or `ROW,COL[,CH]=BIT`.
+    /// Fixes the bits that a text names: `prefix=BITS` or `ROW,COL[,CHANNEL]=BIT`.
     ///
     /// # Errors
     /// [`SearchError::Fix`] for a text of another form or a place off the grid,

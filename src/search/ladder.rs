@@ -46,7 +46,7 @@ impl Answer {
 pub(super) const FORCED: u8 = u8::MAX;
 
 /// The least chance of a supported value next to the other: temperature makes it rare, never impossible.
-const LEAST_CHANCE: f64 = f64::EPSILON;
+const MIN_CHANCE: f64 = f64::EPSILON;
 
 /// The windows with the rules by which a bit is answered.
 pub(super) struct Ladder<'a> {
@@ -277,13 +277,13 @@ impl<'a> Ladder<'a> {
 
     /// Probabilities ∝ w^(1/temperature); a weight of 0 stays one, and not both are.
     fn tempered(&self, weights: [f64; 2]) -> [f64; 2] {
-        let most = weights[0].max(weights[1]);
+        let larger = weights[0].max(weights[1]);
         let weights = weights.map(|weight| {
             if weight == 0.0 || self.temperature == 1.0 {
                 return weight;
             }
-            let share = weight / most;
-            share.powf(self.temperature.recip()).max(LEAST_CHANCE)
+            let share = weight / larger;
+            share.powf(self.temperature.recip()).max(MIN_CHANCE)
         });
         let sum = weights[0] + weights[1];
         weights.map(|weight| weight / sum)

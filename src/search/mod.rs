@@ -27,7 +27,7 @@ mod walk;
 pub use constraint::Constraint;
 pub use count::{Count, count};
 pub use error::SearchError;
-pub use fallback::{Fallback, LEAST_PROBABILITY, Policy};
+pub use fallback::{Fallback, MIN_PROBABILITY, Policy};
 pub use fixed::FixedBits;
 pub use ladder::Rung;
 pub use novel::Taken;

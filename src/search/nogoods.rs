@@ -12,7 +12,7 @@ use crate::window::Frame;
 
 /// Most nogoods kept: some 30 MB. A search that has met more dead ends meets old ones too rarely for them
 /// to be worth more.
-const MOST: usize = 100_000;
+const MAX_NOGOODS: usize = 100_000;
 
 /// The nogoods of one outline.
 #[derive(Debug)]
@@ -50,7 +50,7 @@ impl Nogoods {
         let Some((latest, above)) = intervals.split_last() else {
             return;
         };
-        if self.count >= MOST {
+        if self.count >= MAX_NOGOODS {
             return;
         }
         self.count += 1;

@@ -28,7 +28,7 @@ impl Taken {
         }
     }
 
-    /// Every training latent of an index is: `--novel`.
+    /// Rules out every training latent of an index.
     ///
     /// # Errors
     /// [`IndexError::Memory`] when they take more than the budget, [`IndexError::Stopped`], and

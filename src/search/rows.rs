@@ -215,10 +215,10 @@ impl<'a> RowSearch<'a> {
     fn cap_is_passed(&self) -> bool {
         let fallback = self.links.ladder.fallback;
         fallback
-            .and_then(|fallback| fallback.most)
-            .is_some_and(|most| {
+            .and_then(|fallback| fallback.max_interpolated)
+            .is_some_and(|max_interpolated| {
                 let answered = self.answered.iter().filter(|rung| **rung == INTERPOLATED);
-                answered.count() as u64 > most
+                answered.count() as u64 > max_interpolated
             })
     }
 

@@ -75,7 +75,7 @@ impl<'a> Task<'a> {
         if let Some(fallback) = &self.fallback {
             settings.push(("fallback", network.to_owned()));
             settings.push(("fallback_policy", fallback.policy.to_string()));
-            settings.push(("max_interpolated", count(fallback.most)));
+            settings.push(("max_interpolated", count(fallback.max_interpolated)));
         }
         settings
     }
@@ -132,9 +132,7 @@ impl<'a> Task<'a> {
         if options.backoff == Backoff::OnDeadEnd
             && (options.method != Method::Row || self.walks_bits())
         {
-            return wrong(
-                "back-off on dead ends takes --search row: only whole rows are dead ends",
-            );
+            return wrong("back-off on dead ends takes search=row: only whole rows are dead ends");
         }
         for constraint in &self.constraints {
             constraint.check(shape)?;

@@ -231,9 +231,9 @@ impl<'a> BitSearch<'a> {
 
     /// Whether the network has answered as many bits of the walk as it may.
     fn cap_is_reached(&self, fallback: &Fallback<'_>) -> bool {
-        fallback.most.is_some_and(|most| {
+        fallback.max_interpolated.is_some_and(|max_interpolated| {
             let answered = self.nodes.iter().filter(|node| node.rung == INTERPOLATED);
-            answered.count() as u64 >= most
+            answered.count() as u64 >= max_interpolated
         })
     }
 

@@ -8,9 +8,9 @@ use crate::provenance::Corpus;
 use crate::provenance::Neighbourhood;
 
 /// Bytes of latents to be read for a background at most: a second or so on one thread.
-const MOST_BYTES: u64 = 8 << 30;
+const MAX_BYTES: u64 = 8 << 30;
 /// Latents that a background is of at least, however large the set.
-const LEAST: u64 = 16;
+const MIN_LATENTS: u64 = 16;
 
 /// Distances of training latents to the nearest training latent that differs, ascending. Duplicates have
 /// no part in it: they would make a copy look no nearer than usual.
@@ -20,12 +20,12 @@ pub struct Background {
 }
 
 impl Background {
-    /// Of at most `most` training latents, evenly spaced over the set; fewer of a large set, and those of
+    /// Of at most `max` training latents, evenly spaced over the set; fewer of a large set, and those of
     /// which no other latent differs are left out.
-    pub fn of(training: &Corpus, most: usize, observer: &dyn Observer) -> Self {
-        let affordable = MOST_BYTES / training.bytes().max(1);
-        let most = most.min(affordable.max(LEAST) as usize);
-        let ids: Vec<_> = training.spaced(most).collect();
+    pub fn of(training: &Corpus, max: usize, observer: &dyn Observer) -> Self {
+        let affordable = MAX_BYTES / training.bytes().max(1);
+        let max = max.min(affordable.max(MIN_LATENTS) as usize);
+        let ids: Vec<_> = training.spaced(max).collect();
         observer.stage("background", ids.len() as u64, "latents");
         let distances = ids.into_par_iter().map_init(
             || Neighbourhood::new(training),

@@ -24,7 +24,7 @@ pub enum TraceError {
     /// Samples on a grid on which displacements have no meaning.
     #[error(
         "window {window} reads latents bit by bit, whatever their grid: expected {held} samples, as the index \
-         holds, found {found}; trace with square windows only (--window)"
+         holds, found {found}; trace with square windows only (`window`)"
     )]
     Grid {
         /// The window.
@@ -37,8 +37,8 @@ pub enum TraceError {
 
     /// A map that is too large to look at.
     #[error(
-        "a map of {height}x{width} pixels (height x width): expected at most {most} pixels: draw fewer samples \
-         (--png-limit) or sources (--png-sources)"
+        "a map of {height}x{width} pixels (height x width): expected at most {max} pixels: draw fewer samples \
+         (`png_limit`) or sources (`png_sources`)"
     )]
     Map {
         /// Height, in pixels.
@@ -46,7 +46,7 @@ pub enum TraceError {
         /// Width, in pixels.
         width: usize,
         /// Most pixels.
-        most: usize,
+        max: usize,
     },
 
     /// Samples without labels where contexts are bound to labels.
@@ -57,8 +57,8 @@ pub enum TraceError {
 
     /// More postings than can be told.
     #[error(
-        "sample {sample} has {postings} postings, more than {most}: ask for fewer of each bit (--top), or none \
-         (--brief)"
+        "sample {sample} has {postings} postings, more than {max}: ask for fewer of each bit (`top`), or none \
+         (brief=true)"
     )]
     Postings {
         /// The sample.
@@ -66,7 +66,7 @@ pub enum TraceError {
         /// Postings asked for.
         postings: u64,
         /// Most that are told.
-        most: u64,
+        max: u64,
     },
 
     /// The observer asked to stop.

@@ -17,7 +17,7 @@ const LINE: usize = 12;
 const CAPTION: usize = 2 * LINE + 2;
 const HEADER: usize = GAP + 18 + 2 * LINE + GAP;
 /// Columns that the header needs at least.
-const LEAST_WIDTH: usize = 640;
+const MIN_WIDTH: usize = 640;
 
 /// Regions that tell less, in bits, are background: what nearly every training latent has.
 const BACKGROUND: f64 = 1.0;
@@ -73,16 +73,11 @@ pub fn draw_map<E: From<TraceError>>(
     let height = CAPTION + cell * own.height().max(other.height()) + GAP;
     let pitch = GAP + cell * own.width().max(other.width()).max(SIDE / cell);
     // The sample, its quilt, its sources and the nearest.
-    let width = (GAP + (3 + sources) * pitch).max(LEAST_WIDTH);
+    let width = (GAP + (3 + sources) * pitch).max(MIN_WIDTH);
     let height = HEADER + rows.len() * height;
     if height.saturating_mul(width) > MAX_PIXELS {
-        let most = MAX_PIXELS;
-        return Err(TraceError::Map {
-            height,
-            width,
-            most,
-        }
-        .into());
+        let max = MAX_PIXELS;
+        return Err(TraceError::Map { height, width, max }.into());
     }
     let mut map = Map {
         tracer,
@@ -149,11 +144,13 @@ impl<E: From<TraceError>, F: Fn(Shape, &[u8]) -> Result<Picture, E>> Map<'_, F> 
         );
         let colours = "A colour: copied bit for bit from one training latent. Gray: background, regions of \
                        less than 1 bit. Red stripes: in no training latent. White stripes: by a network.";
-        let most = width - 2 * GAP;
-        self.canvas.text((GAP, GAP), most, &title, Face::Bold, INK);
+        let max_width = width - 2 * GAP;
+        self.canvas
+            .text((GAP, GAP), max_width, &title, Face::Bold, INK);
         for (number, text) in [measure.as_str(), colours].into_iter().enumerate() {
             let top = GAP + 18 + number * LINE;
-            self.canvas.text((top, GAP), most, text, Face::Plain, INK);
+            self.canvas
+                .text((top, GAP), max_width, text, Face::Plain, INK);
         }
     }
 
@@ -193,12 +190,12 @@ impl<E: From<TraceError>, F: Fn(Shape, &[u8]) -> Result<Picture, E>> Map<'_, F> 
         colour: Colour,
     ) -> Area {
         let left = GAP + number * self.pitch;
-        let most = self.pitch - GAP / 2;
+        let max_width = self.pitch - GAP / 2;
         let [title, below] = caption;
         self.canvas
-            .text((top, left), most, title, Face::Plain, colour);
+            .text((top, left), max_width, title, Face::Plain, colour);
         self.canvas
-            .text((top + LINE, left), most, below, Face::Plain, INK);
+            .text((top + LINE, left), max_width, below, Face::Plain, INK);
         let area = Area {
             top: top + CAPTION,
             left,

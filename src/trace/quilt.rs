@@ -140,12 +140,12 @@ const COMMON: usize = 1;
 
 impl Work<'_, '_> {
     /// Where the first occurrences of a bit would have the sample lie.
-    fn overlays(&self, shape: Shape, position: usize, most: usize) -> Vec<Overlay> {
+    fn overlays(&self, shape: Shape, position: usize, max: usize) -> Vec<Overlay> {
         let source = self.footprints.source_shape();
         let (row, col, _) = shape.place(position);
         let occurrences = self.support.occurrences[position].postings.iter();
         occurrences
-            .take(most)
+            .take(max)
             .map(|posting| {
                 let (under, beside, _) = source.place(posting.position);
                 Overlay {

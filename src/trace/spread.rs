@@ -5,8 +5,9 @@ use serde::Serialize;
 /// Five figures of a distribution, and its mean.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Spread {
-    /// The least.
-    pub least: f64,
+    /// The smallest.
+    #[serde(rename = "least")]
+    pub min: f64,
     /// A tenth is at most this.
     pub p10: f64,
     /// Half is at most this.
@@ -14,7 +15,8 @@ pub struct Spread {
     /// Nine tenths are at most this.
     pub p90: f64,
     /// The largest.
-    pub largest: f64,
+    #[serde(rename = "largest")]
+    pub max: f64,
     /// The mean.
     pub mean: f64,
 }
@@ -26,11 +28,11 @@ impl Spread {
         let n = values.len();
         let rank = |tenths: usize| values.get((tenths * n).div_ceil(10).max(1) - 1).copied();
         Some(Self {
-            least: rank(0)?,
+            min: rank(0)?,
             p10: rank(1)?,
             median: rank(5)?,
             p90: rank(9)?,
-            largest: rank(10)?,
+            max: rank(10)?,
             mean: values.iter().sum::<f64>() / n as f64,
         })
     }

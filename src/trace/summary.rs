@@ -84,8 +84,8 @@ pub fn summarize(trace: &Trace, tracer: &Tracer<'_>, background: &Background) ->
     areas.sort_unstable();
     let sources: BTreeSet<_> = regions.iter().map(|region| region.latent).collect();
     let largest = regions.iter().map(|region| region.bits).max().unwrap_or(0);
-    let most = regions.first().map(|region| region.information);
-    let most = most.unwrap_or_default().in_bits();
+    let information = regions.first().map(|region| region.information);
+    let information = information.unwrap_or_default().in_bits();
     let told: Information = trace.support.information.iter().copied().sum();
     SampleSummary {
         supported: trace.support.at.iter().flatten().count() as u64,
@@ -96,9 +96,9 @@ pub fn summarize(trace: &Trace, tracer: &Tracer<'_>, background: &Background) ->
         median_region: areas.get(areas.len() / 2).copied().unwrap_or(0),
         n50: n50(&areas),
         information: told.in_bits(),
-        most_informative: most,
+        most_informative: information,
         most_used: most_used(trace),
-        copied: most > tracer.copy_line(),
+        copied: information > tracer.copy_line(),
         nearness: trace.near.as_ref().map(|near| {
             let distance = near.nearest.first().map_or(0, |first| first.distance);
             let ratio = |next: u32| (f64::from(distance) / f64::from(next.max(1))).sqrt();
@@ -138,10 +138,10 @@ fn most_used(trace: &Trace) -> Option<Used> {
         *information += region.information;
         *bits += u64::from(region.bits);
     }
-    let most = used
+    let best = used
         .into_iter()
         .max_by_key(|(latent, amount)| (*amount, std::cmp::Reverse(*latent)));
-    most.map(|(latent, (information, bits))| Used {
+    best.map(|(latent, (information, bits))| Used {
         latent,
         bits,
         information: information.in_bits(),
@@ -238,8 +238,13 @@ impl SetSummaries {
         self.samples.push(summary);
     }
 
-    /// The figures, with at most `most` credits.
-    pub fn finish(self, tracer: &Tracer<'_>, background: &Background, most: usize) -> SetSummary {
+    /// The figures, with at most `max_credits` credits.
+    pub fn finish(
+        self,
+        tracer: &Tracer<'_>,
+        background: &Background,
+        max_credits: usize,
+    ) -> SetSummary {
         let samples = &self.samples;
         let share = |part: u64| part as f64 / (self.bits as f64).max(1.0);
         let near = || samples.iter().filter_map(|sample| sample.nearness.as_ref());
@@ -277,7 +282,7 @@ impl SetSummaries {
         credits.sort_by_key(|(latent, (_, bits, information))| {
             (std::cmp::Reverse((*bits, *information)), **latent)
         });
-        let credits = credits.into_iter().take(most);
+        let credits = credits.into_iter().take(max_credits);
         let windows = tracer.windows().zip(&self.supported_at);
         SetSummary {
             samples: samples.len() as u64,
@@ -325,17 +330,14 @@ mod tests {
     fn quantiles_are_values_of_their_rank() {
         let spread = Spread::of((1..=20).map(f64::from).collect()).unwrap();
         let Spread {
-            least,
+            min,
             p10,
             median,
             p90,
-            largest,
+            max,
             mean,
         } = spread;
-        assert_eq!(
-            [least, p10, median, p90, largest],
-            [1.0, 2.0, 10.0, 18.0, 20.0]
-        );
+        assert_eq!([min, p10, median, p90, max], [1.0, 2.0, 10.0, 18.0, 20.0]);
         assert_eq!(mean, 10.5);
         assert_eq!(Spread::of(Vec::new()), None);
     }

@@ -14,10 +14,10 @@ use crate::window::{ContextKey, Frame, Geometry, Given};
 /// most of what is asked.
 const COMMON: u64 = 256;
 /// Most contexts that are remembered for each window, and most postings of each.
-const MOST_REMEMBERED: usize = 1 << 13;
-const MOST_LISTED: usize = 64;
+const MAX_REMEMBERED: usize = 1 << 13;
+const MAX_LISTED: usize = 64;
 /// Most postings of one sample: 64 MiB.
-const MOST_POSTINGS: u64 = 1 << 22;
+const MAX_POSTINGS: u64 = 1 << 22;
 
 /// The occurrences of a bit with its context.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -79,14 +79,14 @@ pub(super) struct Asker<'a, 'w> {
     /// Number of the smallest window.
     yardstick: usize,
     /// Postings of each bit to read.
-    most: usize,
+    max: usize,
     frame: Frame,
 }
 
 impl<'a, 'w> Asker<'a, 'w> {
-    /// `windows` are those of the index, at least one, on the grid `shape`; `most` postings of each bit are
+    /// `windows` are those of the index, at least one, on the grid `shape`; `max` postings of each bit are
     /// read.
-    pub(super) fn new(windows: &'w [Asked<'a>], shape: Shape, most: usize) -> Self {
+    pub(super) fn new(windows: &'w [Asked<'a>], shape: Shape, max: usize) -> Self {
         let geometries: Vec<_> = windows.iter().map(|asked| &asked.geometry).collect();
         let numbers = 0..windows.len();
         let mut rungs: Vec<_> = numbers
@@ -106,7 +106,7 @@ impl<'a, 'w> Asker<'a, 'w> {
             memories: numbers.clone().map(memory).collect(),
             rungs,
             yardstick: numbers.min_by_key(size).unwrap_or_default(),
-            most,
+            max,
             frame: Frame::new(shape, &geometries),
         }
     }
@@ -145,13 +145,13 @@ impl<'a, 'w> Asker<'a, 'w> {
             let count = support.counts[*number][position];
             support.at[position] = self.windows[*number].rung;
             support.occurrences[position].count = count;
-            postings += count.min(self.most as u64);
+            postings += count.min(self.max as u64);
         }
-        if postings > MOST_POSTINGS {
+        if postings > MAX_POSTINGS {
             return Err(TraceError::Postings {
                 sample,
                 postings,
-                most: MOST_POSTINGS,
+                max: MAX_POSTINGS,
             });
         }
         for rung in 0..self.rungs.len() {
@@ -212,7 +212,7 @@ impl<'a, 'w> Asker<'a, 'w> {
             let listed = match memory.common.get(key) {
                 Some(known) => known.lists[usize::from(bit)].clone(),
                 None => match memory.read.get(key) {
-                    Some(Some(found)) => first(found, bit, self.most)?,
+                    Some(Some(found)) => first(found, bit, self.max)?,
                     // Its count is not 0, so it is there.
                     _ => Arc::default(),
                 },
@@ -237,11 +237,11 @@ impl<'a, 'w> Asker<'a, 'w> {
         let found = window.find_batch(&new)?;
         for (key, found) in new.into_iter().zip(found) {
             let histogram = found.map(|found| found.histogram()).unwrap_or_default();
-            let room = memory.common.len() < MOST_REMEMBERED && self.most <= MOST_LISTED;
+            let room = memory.common.len() < MAX_REMEMBERED && self.max <= MAX_LISTED;
             match &found {
                 Some(found) if histogram.total() >= COMMON && room => {
                     let list = |bit| match rung {
-                        Some(_) => first(found, bit, self.most),
+                        Some(_) => first(found, bit, self.max),
                         None => Ok(Arc::default()),
                     };
                     let lists = [list(false)?, list(true)?];
@@ -266,6 +266,6 @@ impl Memory<'_> {
 }
 
 /// The first postings of a bit.
-fn first(found: &Found<'_>, bit: bool, most: usize) -> Result<Arc<[Posting]>, IndexError> {
-    found.postings(bit).take(most).collect()
+fn first(found: &Found<'_>, bit: bool, max: usize) -> Result<Arc<[Posting]>, IndexError> {
+    found.postings(bit).take(max).collect()
 }

@@ -211,10 +211,10 @@ impl<'a> Tracer<'a> {
 
     /// Traces one after the other.
     pub fn worker(&self) -> Worker<'a, '_> {
-        let most = self.options.top.max(self.options.reach);
+        let max = self.options.top.max(self.options.reach);
         Worker {
             tracer: self,
-            asker: Asker::new(&self.windows, self.shape, most),
+            asker: Asker::new(&self.windows, self.shape, max),
             neighbourhood: Neighbourhood::new(self.training),
         }
     }

@@ -19,20 +19,20 @@ pub enum WindowError {
 
     /// More labels than contexts can be bound to.
     #[error(
-        "{labels} different labels are too many, contexts can be bound to at most {most}: \
+        "{labels} different labels are too many, contexts can be bound to at most {max}: \
          expected one label for each class, not for each latent"
     )]
     TooManyLabels {
         /// Different labels.
         labels: u64,
         /// The most that are supported.
-        most: u64,
+        max: u64,
     },
 
     /// A window that reaches past every edge of the grid from everywhere.
     #[error(
         "window {window} is larger than any context of a {shape} latent (at most {largest}): \
-         if every earlier bit is meant, use --window global"
+         if every earlier bit is meant, use window=global"
     )]
     LargerThanGrid {
         /// The window.

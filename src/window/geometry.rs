@@ -59,9 +59,9 @@ impl Geometry {
         let channels = shape.channels();
         let (context_bits, free_classes) = match window {
             Window::Sequence { length } => {
-                let most = shape.bits() - 1;
-                if length > most {
-                    return Err(larger(match most {
+                let max = shape.bits() - 1;
+                if length > max {
+                    return Err(larger(match max {
                         0 => Window::Global,
                         length => Window::Sequence { length },
                     }));
@@ -69,9 +69,9 @@ impl Geometry {
                 (length, (length + 1) as u64 * channels as u64)
             }
             Window::Square { radius } => {
-                let most = shape.height().max(shape.width()) - 1;
-                if radius > most {
-                    return Err(larger(match most {
+                let max = shape.height().max(shape.width()) - 1;
+                if radius > max {
+                    return Err(larger(match max {
                         0 => Window::Global,
                         radius => Window::Square { radius },
                     }));
@@ -126,7 +126,7 @@ impl Geometry {
         if labels > MAX_LABELS {
             return Err(WindowError::TooManyLabels {
                 labels,
-                most: MAX_LABELS,
+                max: MAX_LABELS,
             });
         }
         self.labels = labels;

@@ -198,7 +198,7 @@ pub fn built_with(set: &LatentSet, options: &BuildOptions) -> (TempDir, Index) {
 }
 
 /// The least memory that a build accepts, as its own refusals say.
-pub fn least_memory(set: &LatentSet, options: &BuildOptions) -> u64 {
+pub fn min_memory(set: &LatentSet, options: &BuildOptions) -> u64 {
     let mut memory = 1;
     // Each window refuses for itself, so the limit rises once for each at most.
     for _ in 0..=options.windows.len() {

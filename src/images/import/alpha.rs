@@ -46,9 +46,9 @@ impl Background {
             None | Some(Colour::Rgb) => {
                 return Err(LatentError::format(
                     path,
-                    "a gray background behind gray images (--background black, white or #808080), or --gray",
+                    "a gray background behind gray images (background=black, white or #808080), or gray=true",
                     format!(
-                        "a gray image with transparency, and --background {}",
+                        "a gray image with transparency, and background={}",
                         self.name()
                     ),
                 ));
@@ -83,19 +83,19 @@ where
     } else {
         vec![0.0; colours]
     };
-    let (most, most_single): (f64, f32) = (white.into(), white.into());
+    let (max, max_single): (f64, f32) = (white.into(), white.into());
     let mut values = Vec::with_capacity(samples.len() / (colours + 1) * colours);
     for pixel in pixels() {
         let alpha: f64 = pixel[colours].into();
         for (&sample, behind) in pixel.iter().zip(&behind) {
             if pixel[colours] == white {
                 let sample: f32 = sample.into();
-                values.push(sample / most_single);
+                values.push(sample / max_single);
                 continue;
             }
             let sample: f64 = sample.into();
-            let mixed = sample * alpha + behind * (most / 255.0) * (most - alpha);
-            values.push((mixed / (most * most)) as f32);
+            let mixed = sample * alpha + behind * (max / 255.0) * (max - alpha);
+            values.push((mixed / (max * max)) as f32);
         }
     }
     Ok(Composite {

@@ -37,7 +37,7 @@ pub(super) fn wrong_count(path: &Path, count: usize, found: &str) -> LatentError
     LatentError::format(
         path,
         format!(
-            "{count} labels, one for each latent: give theirs with --labels FILE, or --no-labels"
+            "{count} labels, one for each latent: give theirs with labels=FILE, or no_labels=true"
         ),
         found,
     )

@@ -39,11 +39,11 @@ impl Flavour {
 
     /// Bytes of one record.
     pub(super) fn record(self) -> usize {
-        self.most_labels().len() + 3 * PLANE
+        self.max_labels().len() + 3 * PLANE
     }
 
     /// The largest value of each label byte of a record.
-    fn most_labels(self) -> &'static [u8] {
+    fn max_labels(self) -> &'static [u8] {
         match self {
             Self::Ten => &[9],
             Self::Hundred => &[19, 99],
@@ -52,8 +52,8 @@ impl Flavour {
 
     /// The first label of a record that its data set does not have: which byte it is.
     fn wrong_label(self, record: &[u8]) -> Option<usize> {
-        let mut labels = record.iter().zip(self.most_labels());
-        labels.position(|(label, most)| label > most)
+        let mut labels = record.iter().zip(self.max_labels());
+        labels.position(|(label, max)| label > max)
     }
 }
 
@@ -229,7 +229,7 @@ fn labels(
 ) -> Result<(OwnLabels, usize), LatentError> {
     let level = match (flavour, wanted) {
         (Flavour::Hundred, Labels::Auto) => {
-            notes.push("fine labels, 0 to 99 (--labels coarse for 0 to 19)".to_owned());
+            notes.push("fine labels, 0 to 99 (labels=coarse for 0 to 19)".to_owned());
             Level::Fine
         }
         (Flavour::Hundred, Labels::File(path)) => match Level::of(path) {
@@ -251,10 +251,10 @@ impl Records {
         self.flavour.record()
     }
 
-    /// The next records of one batch, at most `most`, with their labels; none after the last.
+    /// The next records of one batch, at most `max_images`, with their labels; none after the last.
     pub(super) fn next<T: Send>(
         &mut self,
-        most: usize,
+        max_images: usize,
         make: impl Fn(Pixels) -> T + Sync,
     ) -> Result<(Vec<T>, Vec<i64>), LatentError> {
         if self
@@ -277,7 +277,7 @@ impl Records {
             });
         }
         match &mut self.open {
-            Some(batch) => batch.next(most, make),
+            Some(batch) => batch.next(max_images, make),
             None => Ok((Vec::new(), Vec::new())),
         }
     }
@@ -293,12 +293,12 @@ impl Records {
 impl Batch {
     fn next<T: Send>(
         &mut self,
-        most: usize,
+        max_images: usize,
         make: impl Fn(Pixels) -> T + Sync,
     ) -> Result<(Vec<T>, Vec<i64>), LatentError> {
-        let most = most.min((self.records - self.read) as usize);
+        let max_images = max_images.min((self.records - self.read) as usize);
         let (flavour, record_bytes) = (self.flavour, self.flavour.record());
-        let mut bytes = vec![0; most * record_bytes];
+        let mut bytes = vec![0; max_images * record_bytes];
         let mut labels = Vec::new();
         for record in bytes.chunks_exact_mut(record_bytes) {
             let index = self.read;

@@ -54,7 +54,7 @@ pub(super) fn read(
                     let here = &bytes[number * element.bytes..];
                     let left = count - done - chunk;
                     let largest = largest(element, here, left, reader, observer)?;
-                    found += &largest.map_or_else(String::new, |most| hint(array, most));
+                    found += &largest.map_or_else(String::new, |max| hint(array, max));
                 }
                 return Err(LatentError::format(path, expected, found));
             }
@@ -113,10 +113,10 @@ impl Bits {
     }
 
     fn put_index(&mut self, value: i128, bits: u32, order: BitOrder) -> Result<(), Refused> {
-        let most = (1i128 << bits) - 1;
-        if !(0..=most).contains(&value) {
+        let max = (1i128 << bits) - 1;
+        if !(0..=max).contains(&value) {
             return Err((
-                format!("indices of 0 to {most}, as --index-bits {bits} says"),
+                format!("indices of 0 to {max}, as index_bits={bits} says"),
                 format!("{value} at {}", self.place.index()),
             ));
         }
@@ -172,12 +172,12 @@ fn largest(
     reader: &mut impl Read,
     observer: &dyn Observer,
 ) -> Result<Option<i128>, LatentError> {
-    let mut most = 0;
+    let mut max = 0;
     let mut over = |bytes: &[u8]| {
         let mut values = bytes.chunks_exact(element.bytes);
         values.all(|bytes| {
             let value = element.integer(bytes);
-            most = most.max(value);
+            max = max.max(value);
             value >= 0
         })
     };
@@ -190,7 +190,7 @@ fn largest(
         fits = reader.read_exact(bytes).is_ok() && over(bytes);
         left -= chunk;
     }
-    Ok(fits.then_some(most))
+    Ok(fits.then_some(max))
 }
 
 /// What integers up to `largest` may be, if they are no bits.
@@ -198,14 +198,14 @@ fn hint(array: &Array, largest: i128) -> String {
     let bits = 128 - largest.leading_zeros();
     let other = match (array.element.bytes, array.sides.len()) {
         (1, 2) => {
-            "; or if they are packed bits, --packed big (numpy.packbits) or little, and --shape HxWxK"
+            "; or if they are packed bits, packed=big (numpy.packbits) or little, and shape=HxWxK"
         }
         (1, 3) => "; or if they are gray images, give those as IDX or image files",
         _ => "",
     };
     format!(
-        ", and {largest} at most. They look like token indices: say --index-bits K, with K at least {bits}, and \
-         --msb-first or --lsb-first{other}. (Indices of FSQ are bits only where its levels are powers of two)"
+        ", and {largest} at most. They look like token indices: say index_bits=K, with K at least {bits}, and \
+         msb_first=true or lsb_first=true{other}. (Indices of FSQ are bits only where its levels are powers of two)"
     )
 }
 

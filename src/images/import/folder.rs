@@ -236,16 +236,19 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// The next images, at most `most`, decoded in parallel.
+    /// The next images, at most `max_images`, decoded in parallel.
     pub(super) fn next<T: Send>(
         &mut self,
-        most: usize,
+        max_images: usize,
         form: &Form,
         observer: &dyn Observer,
         make: impl Fn(Pixels) -> T + Sync,
     ) -> Result<Vec<T>, LatentError> {
         let rest = &self.files[self.read..];
-        let chunk = &rest[..rest.len().min(most).min(rayon::current_num_threads() * 4)];
+        let chunk = &rest[..rest
+            .len()
+            .min(max_images)
+            .min(rayon::current_num_threads() * 4)];
         let decoded: Vec<Result<Option<Made<T>>, LatentError>> = chunk
             .par_iter()
             .map(|file| {
@@ -284,7 +287,7 @@ impl Files {
         let mut notes = Vec::new();
         if self.transparent > 0 {
             let hint = match form.background {
-                None => " (--background COLOUR for another)",
+                None => " (background=COLOUR for another)",
                 Some(_) => "",
             };
             notes.push(format!(
@@ -308,7 +311,7 @@ impl Files {
             return Err(LatentError::format(
                 file,
                 format!(
-                    "images that are all gray or all in colour, or --gray (or --channel) to make \
+                    "images that are all gray or all in colour, or gray=true (or `channel`) to make \
                      one {} of every pixel; {} is {}",
                     form.unit(),
                     first.display(),
@@ -325,7 +328,7 @@ impl Files {
             return Err(LatentError::format(
                 file,
                 format!(
-                    "{}x{} pixels (height x width), as {} has; --resize HxW brings all images to \
+                    "{}x{} pixels (height x width), as {} has; resize=HxW brings all images to \
                      one size",
                     self.height,
                     self.width,

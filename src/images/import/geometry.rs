@@ -131,24 +131,24 @@ fn bits(array: &Array, options: &ImportOptions) -> Result<Reading, Misread> {
             read(&[Step::Channel, Step::Row, Step::Site], [h, w, k])
         }
         ([_, _, _, _], None) if grid.is_none() => Err((
-            "--layout nhwc ([N, H, W, K]) or --layout nchw ([N, K, H, W]): read the wrong way \
+            "layout=nhwc ([N, H, W, K]) or layout=nchw ([N, K, H, W]): read the wrong way \
              round, codes still load and are garbage"
                 .to_owned(),
-            format!("four axes, {sides:?}, and no --layout"),
+            format!("four axes, {sides:?}, and no `layout`"),
         )),
         ([_, _, _, _], Some(Layout::Nhw | Layout::Nlk)) => Err((
-            "three axes, which --layout nhw and nlk are for".to_owned(),
-            format!("four axes, {sides:?}: --layout nhwc or nchw"),
+            "three axes, which layout=nhw and layout=nlk are for".to_owned(),
+            format!("four axes, {sides:?}: layout=nhwc or layout=nchw"),
         )),
         ([_, _, _, _], _) => Err((
-            "sites in one axis, [N, L] or [N, L, K], which --grid is for".to_owned(),
-            format!("four axes, {sides:?}: leave --grid out"),
+            "sites in one axis, [N, L] or [N, L, K], which `grid` is for".to_owned(),
+            format!("four axes, {sides:?}: leave `grid` out"),
         )),
         (&[_, a, b], Some(Layout::Nhw)) if grid.is_none() => {
             read(&[Step::Row, Step::Site], [a, b, 1])
         }
         ([_, _, _], Some(Layout::Nhw)) => Err((
-            "either --layout nhw, or --grid for [N, L, K]".to_owned(),
+            "either layout=nhw, or `grid` for [N, L, K]".to_owned(),
             format!("both, for three axes, {sides:?}"),
         )),
         (&[_, l, k], None | Some(Layout::Nlk)) if grid.is_some() || layout.is_some() => {
@@ -157,13 +157,13 @@ fn bits(array: &Array, options: &ImportOptions) -> Result<Reading, Misread> {
         }
         (&[_, a, b], None) => either(a, b, array.element.is_integer()),
         ([_, _, _], Some(_)) => Err((
-            "four axes, which --layout nhwc and nchw are for".to_owned(),
-            format!("three axes, {sides:?}: --layout nhw, or --layout nlk with --grid HxW"),
+            "four axes, which layout=nhwc and layout=nchw are for".to_owned(),
+            format!("three axes, {sides:?}: layout=nhw, or layout=nlk with grid=HxW"),
         )),
         (&[_, l], None) => line(l, grid, "bit"),
         (_, _) => Err((
-            "codes [N, L], [N, H, W], [N, L, K] with --layout nlk, or [N, H, W, K] or [N, K, H, W] with \
-             --layout"
+            "codes [N, L], [N, H, W], [N, L, K] with layout=nlk, or [N, H, W, K] or [N, K, H, W] with \
+             `layout`"
                 .to_owned(),
             format!("{} axes, {sides:?}", sides.len()),
         )),
@@ -175,13 +175,13 @@ fn either(a: u64, b: u64, integers: bool) -> Result<Reading, Misread> {
     if a != b && a != 1 {
         let grid = square(a).map_or("HxW".to_owned(), |side| format!("{side}x{side}"));
         let indices = if integers {
-            format!(", or --index-bits K ({a}x{b} token indices)")
+            format!(", or index_bits=K ({a}x{b} token indices)")
         } else {
             String::new()
         };
         return Err((
             format!(
-                "--layout nhw ({a}x{b} sites of one bit), or --layout nlk --grid {grid} ({a} sites of {b} bits, \
+                "layout=nhw ({a}x{b} sites of one bit), or layout=nlk grid={grid} ({a} sites of {b} bits, \
                  rows one after the other){indices}: read the wrong way round, codes still load and are garbage"
             ),
             format!("three axes, [N, {a}, {b}], which can be either"),
@@ -190,8 +190,8 @@ fn either(a: u64, b: u64, integers: bool) -> Result<Reading, Misread> {
     // One site of many bits has no neighbours to speak of: not a grid.
     let note = (a != 1).then(|| {
         format!(
-            "read as [N, H, W], {a}x{b} sites of one bit (--layout nhw to say so); if it is [N, L, K], {a} \
-             sites of {b} bits, say --layout nlk --grid HxW"
+            "read as [N, H, W], {a}x{b} sites of one bit (layout=nhw to say so); if it is [N, L, K], {a} \
+             sites of {b} bits, say layout=nlk grid=HxW"
         )
     });
     Ok(Reading {
@@ -209,7 +209,7 @@ fn line(l: u64, grid: Option<(u32, u32)>, what: &str) -> Result<Reading, Misread
             let rows = square(l).filter(|side| *side > 1);
             let grid = rows.map_or("HxW".to_owned(), |side| format!("{side}x{side}"));
             let note = format!(
-                "read as 1x{l} sites of one {what}, a line; if they are the rows of a grid, say --grid {grid}"
+                "read as 1x{l} sites of one {what}, a line; if they are the rows of a grid, say grid={grid}"
             );
             ([1, l], Some(note))
         }
@@ -226,7 +226,7 @@ fn indices(array: &Array, bits: u32, options: &ImportOptions) -> Result<Reading,
     let sides = &array.sides;
     if !array.element.is_integer() {
         return Err((
-            "integers, which --index-bits is for: save the indices with astype('int64')".to_owned(),
+            "integers, which `index_bits` is for: save the indices with astype('int64')".to_owned(),
             format!("{} {sides:?}", array.element.name()),
         ));
     }
@@ -243,12 +243,12 @@ fn indices(array: &Array, bits: u32, options: &ImportOptions) -> Result<Reading,
             Ok(reading)
         }
         ([_, _, _], _, Some(_)) => Err((
-            "indices in one axis, [N, L], which --grid is for with --index-bits".to_owned(),
-            format!("three axes, {sides:?}: leave --grid out"),
+            "indices in one axis, [N, L], which `grid` is for with `index_bits`".to_owned(),
+            format!("three axes, {sides:?}: leave `grid` out"),
         )),
         ([_, _, _] | [_, _], Some(_), _) => Err((
             "indices [N, H, W] or [N, L], of which there is nothing more to say".to_owned(),
-            format!("{sides:?} and a --layout: leave it out"),
+            format!("{sides:?} and a `layout`: leave it out"),
         )),
         _ => Err((
             "one index a site, [N, H, W] or [N, L]; of several codebooks, save the bits".to_owned(),
@@ -262,7 +262,7 @@ fn indices(array: &Array, bits: u32, options: &ImportOptions) -> Result<Reading,
 /// wrong one reverses the channels of every site, loads, and is another code to the tokenizer.
 fn order_of(bits: u32, order: Option<BitOrder>) -> Result<BitOrder, Misread> {
     if !(1..=64).contains(&bits) {
-        let expected = "--index-bits of 1 to 64";
+        let expected = "`index_bits` of 1 to 64";
         return Err((expected.to_owned(), bits.to_string()));
     }
     match order {
@@ -270,10 +270,10 @@ fn order_of(bits: u32, order: Option<BitOrder>) -> Result<BitOrder, Misread> {
         // There is only one.
         None if bits == 1 => Ok(BitOrder::MsbFirst),
         None => Err((
-            "--msb-first (LFQ of vector-quantize-pytorch, BSQ) or --lsb-first (LFQ of Open-MAGVIT2, MaskBit): \
+            "msb_first=true (LFQ of vector-quantize-pytorch, BSQ) or lsb_first=true (LFQ of Open-MAGVIT2, MaskBit): \
              which bit of an index is channel 0; tokenizers differ, and the wrong one still loads"
                 .to_owned(),
-            format!("--index-bits {bits} and neither"),
+            format!("index_bits={bits} and neither"),
         )),
     }
 }
@@ -283,8 +283,8 @@ fn packed(array: &Array, shape: Shape, options: &ImportOptions) -> Result<Readin
     let (sides, element) = (&array.sides, array.element);
     if options.layout.is_some() || options.grid.is_some() {
         return Err((
-            "--shape alone to say what packed rows are".to_owned(),
-            "--layout or --grid too: leave it out".to_owned(),
+            "`shape` alone to say what packed rows are".to_owned(),
+            "`layout` or `grid` too: leave it out".to_owned(),
         ));
     }
     let bytes = shape.packed_bytes() as u64;
@@ -314,14 +314,14 @@ fn packed(array: &Array, shape: Shape, options: &ImportOptions) -> Result<Readin
 fn grid_of(l: u64, grid: Option<(u32, u32)>, what: &str) -> Result<[u64; 2], Misread> {
     let Some((h, w)) = grid else {
         let hint = match square(l) {
-            Some(side) => format!("--grid {side}x{side}, or another of {l} sites"),
-            None => format!("--grid HxW, with H·W = {l}"),
+            Some(side) => format!("grid={side}x{side}, or another of {l} sites"),
+            None => format!("grid=HxW, with H·W = {l}"),
         };
-        return Err((hint, format!("{what} and no --grid")));
+        return Err((hint, format!("{what} and no `grid`")));
     };
     let (h, w) = (u64::from(h), u64::from(w));
     if h * w != l {
-        let expected = format!("{} sites, as --grid {h}x{w} says", h * w);
+        let expected = format!("{} sites, as grid={h}x{w} says", h * w);
         return Err((expected, what.to_owned()));
     }
     Ok([h, w])

@@ -42,14 +42,15 @@ pub(super) fn open(
         .and_then(|bytes| bytes.checked_add(16));
     let meaning = format!("a header of 16 and {count} images of {height}x{width}");
     input.expect_length(expected, &meaning)?;
-    // Checked first without --resize: one image is read whole.
+    // Checked first without a resize: one image is read whole.
     form.check_size(path, height, width, 1, "")?;
     let sides = form.sides(path, height, width, 1)?;
 
     let mut notes = Vec::new();
     // Its publishers wrote columns as rows, and kept the name.
     if name_of(path).to_lowercase().contains("emnist") && !form.transpose {
-        notes.push("EMNIST's images lie on their side: --transpose puts them upright".to_owned());
+        notes
+            .push("EMNIST's images lie on their side: transpose=true puts them upright".to_owned());
     }
     let own = labels::Own::BesideImages(path);
     let labels = labels::choose(wanted, own, count as usize, &mut notes)?;
@@ -75,14 +76,14 @@ impl Images {
         self.height as usize * self.width as usize
     }
 
-    /// The next `most` images, of which there are as many.
+    /// The next `max_images` images, of which there are as many.
     pub(super) fn next<T: Send>(
         &mut self,
-        most: usize,
+        max_images: usize,
         make: impl Fn(Pixels) -> T + Sync,
     ) -> Result<Vec<T>, LatentError> {
         let image_bytes = self.image_bytes();
-        let mut bytes = vec![0; most * image_bytes];
+        let mut bytes = vec![0; max_images * image_bytes];
         for image in bytes.chunks_exact_mut(image_bytes) {
             let what = format!("image {} of {}", self.read, self.count);
             self.input.fill(image, &what)?;

@@ -12,7 +12,7 @@ use crate::base::Budget;
 use crate::latent::LatentError;
 
 /// Most pixels of an image that is decoded to be scaled: the largest cameras stay below it.
-const MOST_PIXELS: u64 = 1 << 26;
+const MAX_PIXELS: u64 = 1 << 26;
 /// Memory that decoding one pixel takes: the decoded samples and three values.
 const BYTES_PER_PIXEL: u64 = 24;
 
@@ -37,16 +37,16 @@ pub(super) fn load(path: &Path, form: &Form) -> Result<Loaded, LatentError> {
     let mut reader =
         ImageReader::new(BufReader::new(fs_err::File::open(path)?)).with_guessed_format()?;
     let mut limits = Limits::default();
-    limits.max_alloc = Some(MOST_PIXELS * BYTES_PER_PIXEL);
+    limits.max_alloc = Some(MAX_PIXELS * BYTES_PER_PIXEL);
     reader.limits(limits);
     let mut decoder = reader.into_decoder().map_err(unreadable)?;
     let orientation = decoder.orientation().map_err(unreadable)?;
     let (width, height) = upright(decoder.dimensions(), orientation);
     let pixels = u64::from(width) * u64::from(height);
     if form.resizes() {
-        if pixels > MOST_PIXELS {
+        if pixels > MAX_PIXELS {
             let found = format!("{height}x{width}");
-            let expected = format!("an image of at most {MOST_PIXELS} pixels");
+            let expected = format!("an image of at most {MAX_PIXELS} pixels");
             return Err(LatentError::format(path, expected, found));
         }
     } else {

@@ -8,7 +8,7 @@ use flate2::read::MultiGzDecoder;
 use crate::latent::LatentError;
 
 /// Deflate cannot pack tighter: 258 bytes in 2 bits.
-pub(super) const MOST_DEFLATE_RATIO: u64 = 1032;
+pub(super) const MAX_DEFLATE_RATIO: u64 = 1032;
 
 /// An open input file.
 pub(super) struct Input {
@@ -66,28 +66,28 @@ impl Input {
         expected: Option<u64>,
         meaning: &str,
     ) -> Result<(), LatentError> {
-        let most = if self.gzip {
-            self.length.saturating_mul(MOST_DEFLATE_RATIO)
+        let max = if self.gzip {
+            self.length.saturating_mul(MAX_DEFLATE_RATIO)
         } else {
             self.length
         };
         let found = match expected {
             None => "more bytes than any file can have: the header is wrong".to_owned(),
-            Some(expected) if expected > most && self.gzip => format!(
-                "{} bytes of gzip, which hold at most {most}: the file is truncated, or the \
+            Some(expected) if expected > max && self.gzip => format!(
+                "{} bytes of gzip, which hold at most {max}: the file is truncated, or the \
                  header is wrong",
                 self.length
             ),
-            Some(expected) if expected > most => {
+            Some(expected) if expected > max => {
                 format!(
                     "{} bytes: the file is truncated, fetch it again",
                     self.length
                 )
             }
-            Some(expected) if expected < most && !self.gzip => format!(
+            Some(expected) if expected < max && !self.gzip => format!(
                 "{} bytes, {} too many: the file is damaged, or in another format",
                 self.length,
-                most - expected
+                max - expected
             ),
             Some(_) => return Ok(()),
         };

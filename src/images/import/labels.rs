@@ -40,11 +40,11 @@ pub(super) fn choose(
         (Labels::Auto, Own::Read(labels)) => Ok(Some(labels)),
         (Labels::Auto, Own::BesideImages(images)) => {
             let Some(beside) = beside(images) else {
-                notes.push("no labels: no labels file beside the images (--labels FILE)".into());
+                notes.push("no labels: no labels file beside the images (labels=FILE)".into());
                 return Ok(None);
             };
             notes.push(format!(
-                "labels from {}, found beside the images (--no-labels to leave them)",
+                "labels from {}, found beside the images (no_labels=true to leave them)",
                 name_of(&beside)
             ));
             read_for(&beside, count).map(Some)

@@ -18,35 +18,35 @@ pub(in crate::images) fn refuse_what_does_not_fit(
     let may_be_transparent = matches!(kind, Kind::Image | Kind::Folder);
     let named = matches!(kind, Kind::Npz | Kind::Safetensors);
     let coding = match options.coding {
-        Some(Coding::Indices { .. }) => "--index-bits",
-        Some(Coding::Packed { .. }) => "--packed",
+        Some(Coding::Indices { .. }) => "`index_bits`",
+        Some(Coding::Packed { .. }) => "`packed`",
         Some(Coding::Bits) | None => "",
     };
     let misfit = [
-        (options.threshold.is_some() && codes, "--threshold", images),
-        (options.resize.is_some() && codes, "--resize", images),
+        (options.threshold.is_some() && codes, "`threshold`", images),
+        (options.resize.is_some() && codes, "`resize`", images),
         (
             options.colour.is_some() && codes,
-            "--gray or --channel",
+            "`gray` or `channel`",
             images,
         ),
         (
             picks_a_colour && kind == Kind::IdxImages,
-            "--channel",
+            "`channel`",
             "colour images",
         ),
-        (options.transpose && codes, "--transpose", images),
+        (options.transpose && codes, "`transpose`", images),
         (
             options.background.is_some() && !may_be_transparent,
-            "--background",
+            "`background`",
             "image files that may be transparent",
         ),
-        (options.layout.is_some() && !codes, "--layout", arrays),
-        (options.grid.is_some() && !codes, "--grid", arrays),
+        (options.layout.is_some() && !codes, "`layout`", arrays),
+        (options.grid.is_some() && !codes, "`grid`", arrays),
         (!coding.is_empty() && !codes, coding, arrays),
         (
             options.array.is_some() && !named,
-            "--array",
+            "`array`",
             "files of several arrays (.npz, .safetensors)",
         ),
     ];

@@ -54,7 +54,7 @@ pub(super) fn codes(
         ([only], _) => Ok((*only).clone()),
         (_, Some(name)) => {
             notes.push(format!(
-                "codes from the array '{name}' (--array NAME for another)"
+                "codes from the array '{name}' (array=NAME for another)"
             ));
             Ok((*name).clone())
         }
@@ -63,7 +63,7 @@ pub(super) fn codes(
             Err(LatentError::format(path, expected, listed(arrays)))
         }
         _ => {
-            let expected = "one array with 3 or 4 axes, or --array NAME to say which one";
+            let expected = "one array with 3 or 4 axes, or array=NAME to say which one";
             Err(LatentError::format(path, expected, listed(arrays)))
         }
     }
@@ -85,7 +85,7 @@ pub(super) fn labels(
         })
     })?;
     notes.push(format!(
-        "labels from the array '{name}' (--no-labels to leave them)"
+        "labels from the array '{name}' (no_labels=true to leave them)"
     ));
     Some((*name).to_owned())
 }

@@ -11,7 +11,7 @@ use super::input::{Input, read_error};
 use crate::latent::LatentError;
 
 /// Most bytes of a header's text: numpy's own limit.
-const MOST_HEADER: usize = 10_000;
+const MAX_HEADER: usize = 10_000;
 
 /// An array's header.
 pub(super) struct Header {
@@ -105,7 +105,7 @@ fn header_bytes(reader: &mut impl Read, path: &Path) -> Result<Vec<u8>, LatentEr
         .read_exact(&mut size[..width])
         .map_err(|error| read_error(path, error))?;
     let length = u32::from_le_bytes(size) as usize;
-    if length > MOST_HEADER {
+    if length > MAX_HEADER {
         return Err(wrong(&format!(
             "one of {length} bytes: a structured array, or damage"
         )));

@@ -9,7 +9,7 @@ use npyz::zip::{CompressionMethod, ZipArchive};
 
 use super::checks::name_of;
 use super::geometry::Geometry;
-use super::input::{MOST_DEFLATE_RATIO, read_error};
+use super::input::{MAX_DEFLATE_RATIO, read_error};
 use super::labels::{self, Own};
 use super::named::{self, Named};
 use super::npy::Header;
@@ -74,7 +74,7 @@ struct Member<R> {
     /// Bytes that the archive says it has.
     announced: u64,
     /// Bytes that it can have, by those of the archive.
-    most: u64,
+    max: u64,
 }
 
 impl<R: Read> Read for Member<R> {
@@ -114,9 +114,9 @@ fn open<T>(
     let mut file = open_file(zip, name, &member)?;
     let announced = file.size();
     let packed = file.compressed_size().min(whole);
-    let most = match file.compression() {
+    let max = match file.compression() {
         CompressionMethod::Stored => packed,
-        CompressionMethod::Deflated => packed.saturating_mul(MOST_DEFLATE_RATIO),
+        CompressionMethod::Deflated => packed.saturating_mul(MAX_DEFLATE_RATIO),
         // Packed by what numpy does not write, and without a bound: unpacked once to know.
         _ => unpacked(&mut file.by_ref().take(announced)),
     };
@@ -125,7 +125,7 @@ fn open<T>(
     let opened = Member {
         reader: &mut reader as &mut dyn Read,
         announced,
-        most,
+        max,
     };
     read(opened, &member)
 }
@@ -163,10 +163,10 @@ fn open_file<'a>(
 fn check_length<R>(header: &Header, reader: &Member<R>, member: &Path) -> Result<(), LatentError> {
     let announced = reader.announced;
     let found = match header.file_bytes() {
-        Some(bytes) if bytes == announced && bytes <= reader.most => return Ok(()),
+        Some(bytes) if bytes == announced && bytes <= reader.max => return Ok(()),
         Some(bytes) if bytes == announced => format!(
             "a part of an archive that can hold at most {}: it is damaged",
-            reader.most
+            reader.max
         ),
         _ => format!("{announced} bytes: it is damaged"),
     };

@@ -48,7 +48,7 @@ pub(in crate::images) enum Purpose {
 }
 
 /// Most values of one image that is kept whole: 64 MiB, the largest cameras in gray.
-pub(in crate::images) const MOST_VALUES: usize = 1 << 26;
+pub(in crate::images) const MAX_VALUES: usize = 1 << 26;
 
 impl Form {
     /// Whether gray and colour images give the same number of values.
@@ -93,7 +93,7 @@ impl Form {
         } else {
             channels
         };
-        let hint = ": scale the images with --resize HxW";
+        let hint = ": scale the images with resize=HxW";
         self.check_size(path, height, width, channels, hint)?;
         Ok(Sides {
             height,
@@ -111,17 +111,17 @@ impl Form {
         channels: u32,
         hint: &str,
     ) -> Result<(), LatentError> {
-        let (most, what) = match self.purpose {
+        let (max, what) = match self.purpose {
             Purpose::Bits => (MAX_BITS, "bits a latent"),
-            Purpose::Bytes => (MOST_VALUES, "values an image"),
+            Purpose::Bytes => (MAX_VALUES, "values an image"),
         };
         let values = (u64::from(height) * u64::from(width)).saturating_mul(channels.into());
-        if (1..=most as u64).contains(&values) {
+        if (1..=max as u64).contains(&values) {
             return Ok(());
         }
         Err(LatentError::format(
             path,
-            format!("sides of at least 1 and at most {most} {what}{hint}"),
+            format!("sides of at least 1 and at most {max} {what}{hint}"),
             format!("{height}x{width}x{channels}"),
         ))
     }

@@ -38,14 +38,14 @@ enum Source {
 }
 
 impl Reader {
-    /// Opens images; `kind` is what `inputs` were recognised as, and is no array of codes. At most `most`
+    /// Opens images; `kind` is what `inputs` were recognised as, and is no array of codes. At most `max_images`
     /// images are read, and the labels are those of these.
     pub(in crate::images) fn open(
         inputs: &[PathBuf],
         kind: Kind,
         form: Form,
         wanted: &Labels,
-        most: Option<usize>,
+        max_images: Option<usize>,
     ) -> Result<Self, LatentError> {
         let first = &inputs[0];
         let opened = match kind {
@@ -79,7 +79,7 @@ impl Reader {
             name,
             source,
         } = opened;
-        let count = most.map_or(total, |most| most.min(total));
+        let count = max_images.map_or(total, |max_images| max_images.min(total));
         if let OwnLabels::Known(labels) = &mut own {
             labels.truncate(count);
         }
@@ -97,11 +97,11 @@ impl Reader {
         })
     }
 
-    /// Makes `make` of the next images, on all threads, in order; of some, at most `most`, and of none
+    /// Makes `make` of the next images, on all threads, in order; of some, at most `max_images`, and of none
     /// only at the end. `observer` hears of each.
     pub(in crate::images) fn next<T: Send>(
         &mut self,
-        most: usize,
+        max_images: usize,
         observer: &dyn Observer,
         make: impl Fn(Pixels) -> T + Sync,
     ) -> Result<Vec<T>, LatentError> {
@@ -112,18 +112,20 @@ impl Reader {
         observer.check()?;
         let form = &self.form;
         let make = |pixels| make(form.apply(pixels));
-        let most = most.clamp(1, left);
+        let max_images = max_images.clamp(1, left);
         let made = match &mut self.source {
-            Source::Idx(images) => images.next(most.min(chunk(images.image_bytes())), make)?,
+            Source::Idx(images) => {
+                images.next(max_images.min(chunk(images.image_bytes())), make)?
+            }
             Source::Cifar(records) => {
-                let most = most.min(chunk(records.record_bytes()));
-                let (made, labels) = records.next(most, make)?;
+                let max_images = max_images.min(chunk(records.record_bytes()));
+                let (made, labels) = records.next(max_images, make)?;
                 if let OwnLabels::Growing(all) = &mut self.own {
                     all.extend(labels);
                 }
                 made
             }
-            Source::Files(files) => files.next(most, form, observer, make)?,
+            Source::Files(files) => files.next(max_images, form, observer, make)?,
         };
         self.read += made.len();
         // Whoever wants only the first images does not ask how the input ends.

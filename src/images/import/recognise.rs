@@ -111,7 +111,7 @@ fn kind(path: &Path) -> Result<Kind, LatentError> {
     match head[..] {
         [0, 0, dtype, axes, ..] if idx_dtype(dtype).is_some() && (1..=8).contains(&axes) => {
             let hint = if (dtype, axes) == (8, 1) {
-                ": these are labels; give the images, and these with --labels"
+                ": these are labels; give the images, and these with labels=FILE"
             } else {
                 ": save codes as .npy, or images as unsigned bytes"
             };

@@ -20,7 +20,7 @@ use crate::latent::LatentError;
 /// Bytes before the header: its length.
 const LENGTH: u64 = 8;
 /// Most bytes of a header: what the format's own library reads.
-const MOST_HEADER: u64 = 100_000_000;
+const MAX_HEADER: u64 = 100_000_000;
 /// Memory that a byte of the header takes while it is read.
 const PARSED: u64 = 16;
 /// How bitquilt's own files name themselves.
@@ -31,7 +31,7 @@ pub(super) fn begins_like_one(head: &[u8]) -> bool {
     let Some((length, text)) = head.split_first_chunk() else {
         return false;
     };
-    u64::from_le_bytes(*length) <= MOST_HEADER
+    u64::from_le_bytes(*length) <= MAX_HEADER
         && (text.starts_with(b"{\"") || text.starts_with(b"{}"))
 }
 
@@ -88,7 +88,7 @@ impl Tensors {
             .map_err(|error| read_error(path, error))?;
         let header_bytes = u64::from_le_bytes(bytes);
         let start = header_bytes.saturating_add(LENGTH);
-        if start > length || header_bytes > MOST_HEADER {
+        if start > length || header_bytes > MAX_HEADER {
             let found = format!("{length} bytes, and a header of {header_bytes}");
             return Err(wrong(whole, &found));
         }

@@ -7,10 +7,10 @@ use crate::model::{NoiseForm, Triangular};
 use crate::neural::{NeuralError, Quantizer};
 
 /// Most channels of a layer and most residual blocks: far beyond use, and small enough to multiply.
-const MOST_WIDTH: usize = 1024;
-const MOST_BLOCKS: usize = 64;
+const MAX_WIDTH: usize = 1024;
+const MAX_BLOCKS: usize = 64;
 /// Longest side of an image.
-const MOST_PIXELS: usize = 4096;
+const MAX_PIXELS: usize = 4096;
 
 /// The network of a BL-AE: images of one size to latents of one shape.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -131,16 +131,16 @@ impl BlaeConfig {
                 self.colours,
             ));
         }
-        for (name, found, most) in [
-            ("image height", self.image_height, MOST_PIXELS),
-            ("image width", self.image_width, MOST_PIXELS),
-            ("latent channels", self.latent_channels, MOST_WIDTH),
-            ("width", self.width, MOST_WIDTH),
-            ("blocks", self.blocks, MOST_BLOCKS),
+        for (name, found, max) in [
+            ("image height", self.image_height, MAX_PIXELS),
+            ("image width", self.image_width, MAX_PIXELS),
+            ("latent channels", self.latent_channels, MAX_WIDTH),
+            ("width", self.width, MAX_WIDTH),
+            ("blocks", self.blocks, MAX_BLOCKS),
         ] {
-            if found == 0 && name != "blocks" || found > most {
+            if found == 0 && name != "blocks" || found > max {
                 return Err(NeuralError::setting(
-                    format!("a {name} of 1 to {most}"),
+                    format!("a {name} of 1 to {max}"),
                     found,
                 ));
             }

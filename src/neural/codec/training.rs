@@ -26,7 +26,7 @@ use crate::picture::{self, Picture};
 /// with 20, 23.20 with 100.
 const LATE: f64 = 20.0;
 /// Longest finish: the running statistics, which it takes as they are, are measured before it.
-const MOST_FINISH: f64 = 0.9;
+const MAX_FINISH: f64 = 0.9;
 /// Held-out images that are looked at in one go.
 const BATCH: usize = 250;
 /// Held-out images in the picture.
@@ -95,11 +95,11 @@ impl BlaeRecipe {
         }
         let shares = [
             ("ramp", self.ramp, 1.0),
-            ("finish", self.finish, MOST_FINISH),
+            ("finish", self.finish, MAX_FINISH),
         ];
-        for (name, share, most) in shares {
-            if !(0.0..=most).contains(&share) {
-                let expected = format!("a {name} of 0 to {most}");
+        for (name, share, max) in shares {
+            if !(0.0..=max).contains(&share) {
+                let expected = format!("a {name} of 0 to {max}");
                 return Err(NeuralError::setting(expected, share));
             }
         }
@@ -375,7 +375,7 @@ mod tests {
 
     #[test]
     fn the_slope_grows_from_1_to_its_full_steepness_at_the_finish() {
-        for finish in [0.0, 0.2, MOST_FINISH] {
+        for finish in [0.0, 0.2, MAX_FINISH] {
             let recipe = BlaeRecipe {
                 finish,
                 ..BlaeRecipe::default()

@@ -9,8 +9,8 @@ use crate::neural::NeuralError;
 use crate::window::{Anchor, Geometry, Window, WindowError};
 
 /// Most units of a layer and most layers: far beyond use, and small enough to multiply.
-const MOST_WIDTH: usize = 4096;
-const MOST_DEPTH: usize = 64;
+const MAX_WIDTH: usize = 4096;
+const MAX_DEPTH: usize = 64;
 
 choice! {
     "lowercase",
@@ -67,7 +67,7 @@ impl PredictorConfig {
             // A layer of radius 3 has 4 x 7 weights for each pair of channels; one of radius 14, 15 x 29.
             NetworkKind::PixelCnn => (radius(window, shape) as usize)
                 .div_ceil(3)
-                .clamp(2, MOST_DEPTH),
+                .clamp(2, MAX_DEPTH),
         };
         Self {
             height: shape.height(),
@@ -110,18 +110,18 @@ impl PredictorConfig {
     /// Refuses what no network can be made of.
     pub(in crate::neural) fn check(&self, kind: NetworkKind) -> Result<(), NeuralError> {
         let geometry = self.geometry()?;
-        for (name, found, least, most) in [
-            ("width", self.units, 1, MOST_WIDTH),
+        for (name, found, min, max) in [
+            ("width", self.units, 1, MAX_WIDTH),
             (
                 "depth",
                 self.depth,
                 usize::from(kind != NetworkKind::Arvm),
-                MOST_DEPTH,
+                MAX_DEPTH,
             ),
         ] {
-            if !(least..=most).contains(&found) {
+            if !(min..=max).contains(&found) {
                 return Err(NeuralError::setting(
-                    format!("a {name} of {least} to {most}"),
+                    format!("a {name} of {min} to {max}"),
                     found,
                 ));
             }
@@ -203,7 +203,7 @@ mod tests {
 
     #[test]
     fn heads_divide_every_width_and_leave_each_at_least_four_units_where_that_can_be() {
-        for units in 1..=MOST_WIDTH {
+        for units in 1..=MAX_WIDTH {
             let heads = transformer_heads(units);
             assert_eq!(units % heads, 0, "{units}");
             assert!(heads == 1 || units / heads >= 4, "{units}");
