@@ -54,10 +54,11 @@ def mnist_folder():
 
 
 def machine():
-    """Cores and processor."""
+    """Cores and processor, with the numbers that tell what a virtual machine's name does not."""
     with open("/proc/cpuinfo", encoding="utf-8") as info:
-        cpu = re.search(r"model name\s*: (.*)", info.read())
-    return f"{os.cpu_count()} cores, {cpu.group(1) if cpu else 'unknown'}"
+        of = dict(re.findall(r"^(\w[\w ]*?)\s*: (.*)$", info.read(), re.MULTILINE))
+    numbers = ", ".join(f"{name.removeprefix('cpu ')} {of[name]}" for name in ("cpu family", "model") if name in of)
+    return f"{os.cpu_count()} cores, {of.get('model name', 'unknown')}" + (f" ({numbers})" if numbers else "")
 
 
 def columns(*titles_and_formats):

@@ -5,9 +5,8 @@
 //! occurrence and then the gaps minus one, into runs of about [`RUN_BYTES`] bytes, one list after the
 //! other. A list may go on in the next runs; the first occurrence in a run is always written whole, so
 //! a run is read without the one before. RocksDB compresses each run with zstd: neighbouring contexts
-//! occur in the same places of the same shapes, which zstd finds and a code for single gaps cannot. On
-//! thresholded MNIST it takes 15 % (11x11) to 37 % (3x3) less than Rice coded gaps with the best
-//! parameter for every 256, and as long to write. The byte-level page is `schemas/index.md`.
+//! occur in the same places of the same shapes, which zstd finds and a code for single gaps cannot: Rice
+//! codes take more room and as long to write (`docs/notes/index.md`). The byte-level page is `schemas/index.md`.
 
 use super::record::List;
 

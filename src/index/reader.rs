@@ -19,8 +19,7 @@ use crate::window::{Anchor, ContextKey, Geometry, UpperKey, Window};
 /// Memory for recently read blocks, unless asked otherwise.
 pub const DEFAULT_CACHE_BYTES: usize = 256 << 20;
 
-/// Fewest contexts that one batched read finds sooner than a read for each: on MNIST 2 take up to twice
-/// as long in a batch, 4 as long, 32 three quarters.
+/// Fewest contexts that one batched read finds sooner than a read for each (`docs/notes/index.md`).
 const MIN_BATCH: usize = 8;
 
 /// An opened index.
@@ -355,7 +354,7 @@ impl<'a> WindowIndex<'a> {
         }
     }
 
-    /// The histogram of a context, `None` when it never occurred. One point read: about 6 µs when it
+    /// The histogram of a context, `None` when it never occurred. One point read: some microseconds when it
     /// is there, a tenth of that when it is not.
     ///
     /// # Errors

@@ -56,8 +56,8 @@ impl Family {
                 table.set_bloom_filter(10.0, false);
                 table.set_data_block_index_type(DataBlockIndexType::BinaryAndHash);
                 table.set_data_block_hash_ratio(0.75);
-                // On MNIST at 11x11 zstd on 16 KiB takes 9.7 bytes a context, LZ4 13.1, neither 22.6;
-                // blocks are cached as they were before, so a warm lookup costs the same.
+                // Smaller than LZ4 makes it, and blocks are cached as they were before, so a warm lookup costs the same
+                // (docs/notes/index.md).
                 table.set_block_size(16 << 10);
                 options.set_compression_type(DBCompressionType::Zstd);
             }

@@ -11,27 +11,8 @@
 //! A row that has died before is first asked site by site whether any context has the rows above it as they
 //! are: one lookup a site instead of some ten, and all the sites that have none are ruled out at once.
 //!
-//! What each part is worth, measured alone on top of interval blame: mean lookups of 100 samples at seed 0,
-//! and how many of them succeeded where not all did. MNIST within 20,000 dead ends, codes 14×14×2 and
-//! the same with their channel planes laid one after the other within 3,000:
-//!
-//! | | MNIST 9x9 | 11x11 | codes 7x7 | planes 7x7 |
-//! | --- | --- | --- | --- | --- |
-//! | interval blame alone | 42,402 (99) | 43,318 | 14,633 | 158,848 (77) |
-//! | blame of exhausted rows ends with the last way | 25,046 | 35,556 | 12,507 | 156,117 (77) |
-//! | nogoods kept | 30,726 | 31,397 | 10,859 | 153,322 (80) |
-//! | asked from above first | 50,426 (99) | 44,798 | 7,036 | 67,246 (92) |
-//! | a restart every 100 dead ends | 9,889 | 22,405 | 7,884 | 282,892 (64) |
-//! | the first three | 15,290 | 23,805 | 6,736 | 56,764 (96) |
-//! | and restarts after 50, 100, 200, …, as it is | 9,089 | 17,969 | 4,801 | 80,898 (99) |
-//!
-//! What did not help, on top of the first three: nogoods that hold wherever their rows fit (moved up or
-//! down: 15,320, 24,481, 6,887, 55,497; whole intervals of rows hardly ever recur elsewhere); the latest
-//! column from which an exhausted row is dead whatever stands before it (17,472, 29,443, 14,046, 137,429:
-//! fewer dead ends, but each costs more lookups than it saves); looking for every dead interval of a
-//! row, not only the first (15,553, 26,824, 11,288, 111,994, for the same reason); letting chains carry twice as
-//! many columns so that a row is drawn with the one below known from above (5 to 15 times as many
-//! states).
+//! Together with nogoods and restarts this saves half of the lookups or more. Nogoods that move with their rows, looking for
+//! every dead interval of a row, and wider chains do not help. `docs/notes/search.md` has the measurements.
 //!
 //! A row whose chain gets wider than [`SearchOptions::max_states`] is cut there into segments, which
 //! are then searched as rows are; nothing else changes, completeness included.

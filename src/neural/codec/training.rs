@@ -21,9 +21,8 @@ use crate::neural::{
 use crate::picture::{self, Picture};
 
 /// The slope grows by the power of this power of the time that has passed: late, because a steep tanh has no gradient
-/// where it is saturated, and its encoder stops learning. MNIST, 14x14x2, 400 steps of 64 images, one seed, test
-/// PSNR through bits: 22.56 dB with 1, 22.78 with 3; with the finish's gentle gradient as well 23.10 with 10, 23.21
-/// with 20, 23.20 with 100.
+/// where it is saturated, and its encoder stops learning. Small powers are worse; from 10 on it makes little difference
+/// (`docs/notes/networks.md`).
 const LATE: f64 = 20.0;
 /// Longest finish: the running statistics, which it takes as they are, are measured before it.
 const MAX_FINISH: f64 = 0.9;

@@ -43,8 +43,8 @@ impl Default for TrainOptions {
 }
 
 impl TrainOptions {
-    /// The default for networks over bits. At 7x7 on codes, an ARVM and a PixelCNN end 2,000 updates 5 to 10 bits of a
-    /// latent better than at half this learning rate.
+    /// The default for networks over bits: twice the learning rate of the codec, which leaves them better after as many
+    /// updates (`docs/notes/networks.md`).
     pub fn predictor() -> Self {
         Self {
             lr: 4e-3,

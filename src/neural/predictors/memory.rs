@@ -1,6 +1,6 @@
 //! How much memory the training of a network over bits takes, told before any is allocated: a lower bound, so that
-//! nothing is refused that would fit. Trainings of two updates took 1.4 to 2.9 times as much, beyond the 0.24 GB that
-//! any takes.
+//! nothing is refused that would fit. Trainings take up to three times as much
+//! (`docs/notes/networks.md`).
 
 use super::config::{NetworkKind, PredictorConfig, radius, transformer_heads};
 use super::pixelcnn::radii;
