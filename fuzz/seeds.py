@@ -98,6 +98,8 @@ arrays = {
     "one_axis": npy("<i8", "(2,)", struct.pack("<2q", 3, 4)),
     "none": npy("|u1", "(0, 3, 4)", b""),
     "huge": npy("|u1", "(4294967296, 4294967296, 4294967296)", b""),
+    "hidden": npy("|u1", "(0, 4294967296, 4294967296)", b""),
+    "two_shapes": npy("|u1", "(2, 3, 4), 'shape': (4294967296, 4294967296)", bits),
     "text": npy("<U3", "(1,)", bytes(12)),
     "long": npy("|u1", "(1, 1, 1000000000)", b""),
     "records": npy("|u1", "(2,)", b"ab").replace(b"'|u1'", b"[('a', '|u1')]"),
@@ -115,6 +117,28 @@ for name, count, method in (("liar", 1000, zipfile.ZIP_STORED), ("bomb", 300_000
     array = npy("|u1", f"({count}, 3, 4)", bits)
     announced = struct.pack("<I", len(array) + 12 * count - len(bits))
     seed("npz", name, npz({"codes": array}, method).replace(struct.pack("<I", len(array)), announced))
+
+# Codes of tokenizers: indices, packed bytes, sites in a row; as arrays and as tensors.
+seed("npy", "indices", npy("<i4", "(2, 3, 4)", struct.pack("<24i", *(i % 8 for i in range(24)))))
+seed("npy", "indices_flat", npy("<u2", "(2, 6)", struct.pack("<12H", *(i % 8 for i in range(12)))))
+seed("npy", "index_64", npy("<u8", "(1, 6)", struct.pack("<6Q", *(2**64 - 1 - i for i in range(6)))))
+seed("npy", "packed", npy("|u1", "(2, 2)", bytes([0x2F, 0x0A, 0xF0, 0x50])))
+seed("npy", "sites", npy("|u1", "(2, 6, 2)", bits))
+for name, dtype, shape, data in (
+    ("bytes", "U8", [2, 3, 4], bits),
+    ("bool", "BOOL", [2, 2, 3, 2], bits),
+    ("brain", "BF16", [1, 2, 2], struct.pack("<4H", 0x3F80, 0, 0x3F80, 0)),
+    ("half", "F16", [1, 2, 2], struct.pack("<4e", -1, 1, 1, -1)),
+    ("int64", "I64", [1, 6], struct.pack("<6q", *range(6))),
+    ("packed", "U8", [2, 2], bytes([0x2F, 0x0A, 0xF0, 0x50])),
+    ("small", "F4", [2, 3, 4], bits[:12]),
+):
+    seed("tensors", name, safetensors({"codes": (dtype, shape, data)}, {}))
+labels = ("I32", [2], struct.pack("<2i", 8, -1))
+seed("tensors", "labels", safetensors({"codes": ("U8", [2, 3, 4], bits), "labels": labels}, {"format": "pt"}))
+seed("tensors", "two", safetensors({"a": ("U8", [2, 2, 6], bits), "b": ("U8", [2, 3, 4], bits)}, {}))
+for flavour, record in (("one", 3074), ("two", 6148)):
+    seed("cifar", "hundred_" + flavour, (bytes([3, 99]) + pixels(3072)) * (record // 3074))
 
 # The project's own files.
 shape = {"format": "bitquilt.latents", "version": "1", "height": "1", "width": "6", "channels": "1"}

@@ -134,3 +134,25 @@ fn samples_that_ask_for_no_occurrence_prove_nothing() {
         refuses(folder.path(), &split(verb), 2, &words);
     }
 }
+
+/// A side of 0 hid the product of the others from the check before the parser, which multiplies them unchecked; and so did
+/// a shape before the one that the parser takes.
+#[test]
+fn a_header_of_an_array_has_one_shape_whose_sides_can_be_multiplied() {
+    let folder = small_folder();
+    let huge = "4294967296, 4294967296";
+    for shapes in [
+        format!("'shape': (0, {huge})"),
+        format!("'shape': ({huge}, 0)"),
+        format!("'shape': (2, 3, 4), 'shape': ({huge})"),
+        format!("'shape': (2, 3, 4), \"shape\": ({huge})"),
+    ] {
+        let header = format!("{{'descr': '|u1', 'fortran_order': False, {shapes}, }}\n");
+        let mut array = b"\x93NUMPY\x01\x00".to_vec();
+        array.extend((header.len() as u16).to_le_bytes());
+        array.extend(header.as_bytes());
+        fs_err::write(folder.path().join("codes.npy"), array).unwrap();
+        let words = ["codes.npy", "which no array can have"];
+        refuses(folder.path(), &split("import codes.npy -o out"), 2, &words);
+    }
+}

@@ -7,5 +7,5 @@ mod inputs;
 mod texts;
 
 pub use format::{key, latents, manifest, record, run, samples};
-pub use inputs::{cifar, idx, labels, npy, npz};
+pub use inputs::{cifar, idx, labels, npy, npz, tensors};
 pub use texts::{fix, ids, shape, window};

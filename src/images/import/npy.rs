@@ -131,8 +131,10 @@ fn header_bytes(reader: &mut impl Read, path: &Path) -> Result<Vec<u8>, LatentEr
             ));
         }
     }
-    let sides = text
-        .split_once("'shape'")
+    let sides = Some(&text)
+        // The parser takes the last one.
+        .filter(|text| text.matches("shape").count() == 1)
+        .and_then(|text| text.split_once("'shape'"))
         .and_then(|(_, rest)| rest.split_once('(')?.1.split_once(')'))
         .map(|(sides, _)| sides);
     let product = sides.and_then(|sides| {
@@ -140,8 +142,9 @@ fn header_bytes(reader: &mut impl Read, path: &Path) -> Result<Vec<u8>, LatentEr
             .split(',')
             .map(str::trim)
             .filter(|side| !side.is_empty());
+        // Not only all of them: the parser multiplies the last ones first, and a side of 0 hides the others.
         sides.try_fold(1u64, |product, side| {
-            product.checked_mul(side.parse().ok()?)
+            product.checked_mul(side.parse::<u64>().ok()?.max(1))
         })
     });
     if product.is_none() {
