@@ -32,8 +32,10 @@ fn request(windows: &[&str]) -> GenerateRequest {
     }
 }
 
-/// All that another run must repeat.
-fn essence(attempts: &[Attempt]) -> Vec<(u64, Status, Option<Vec<u8>>, Vec<Option<u8>>)> {
+/// All of an attempt that another run must repeat.
+type Essence = (u64, Status, Option<Vec<u8>>, Vec<Option<u8>>);
+
+fn essence(attempts: &[Attempt]) -> Vec<Essence> {
     let of = |a: &Attempt| (a.index, a.status, a.packed.clone(), a.answered.clone());
     attempts.iter().map(of).collect()
 }
