@@ -256,7 +256,7 @@ fn options_that_make_no_sense_are_refused() {
             "sea",
         ],
         2,
-        &["expected none or site"],
+        &["--anchor", "[possible values: none, site]"],
     );
     refuses(
         folder.path(),
