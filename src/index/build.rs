@@ -13,7 +13,7 @@ use super::labels::Labels;
 use super::manifest::{MANIFEST, Manifest, Source, WindowEntry, database_number};
 use super::occurrence::MAX_WORDS;
 use super::sort::Sorted;
-use super::stage::{BUILDING, LATENTS, Plan, Stage};
+use super::stage::{BUILDING, BuildPlan, LATENTS, Stage};
 use super::store::{Family, SstOptions, SstWriter};
 use super::write::{Written, write_window};
 use crate::base::{Observer, memory};
@@ -96,11 +96,11 @@ pub fn build(
         labels,
         geometries,
     } = check_input(set, options)?;
-    let created = claim_output(output, options.force)?;
-    let plan = Plan::of(set, options);
+    let created = check_output_folder(output, options.force)?;
+    let plan = BuildPlan::of(set, options);
     let result = Stage::open(output, &plan, &options.windows).and_then(|stage| {
         // Another build may have ended between the first look and the lock.
-        if let Err(error) = claim_output(output, options.force) {
+        if let Err(error) = check_output_folder(output, options.force) {
             stage.remove();
             return Err(error);
         }
@@ -211,7 +211,7 @@ fn check_input(set: &LatentSet, options: &BuildOptions) -> Result<Input, IndexEr
 /// Makes sure that a build may write into `output`: it is absent (and made now, which is what is
 /// returned), empty, an unfinished build, or with `force` an index. Whatever else is there belongs to
 /// somebody else.
-fn claim_output(output: &Path, force: bool) -> Result<bool, IndexError> {
+fn check_output_folder(output: &Path, force: bool) -> Result<bool, IndexError> {
     let refuse = |found: &str| {
         Err(IndexError::Output {
             path: output.to_owned(),

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::plan::{BUCKET_BYTES, Contexts, PENDING, Plan};
+use super::plan::{BUCKET_BYTES, Contexts, PENDING, TablePlan};
 use super::{Histogram, IndexError};
 use crate::base::Observer;
 use crate::window::{ContextKey, UpperKey};
@@ -24,7 +24,7 @@ struct Codes {
 
 /// What all threads fill together.
 pub(super) struct Gathered<'a> {
-    plan: &'a Plan,
+    plan: &'a TablePlan,
     observer: &'a dyn Observer,
     parts: Vec<Contexts>,
     codes: Mutex<Codes>,
@@ -33,7 +33,7 @@ pub(super) struct Gathered<'a> {
 }
 
 impl<'a> Gathered<'a> {
-    pub(super) fn new(plan: &'a Plan, observer: &'a dyn Observer) -> Self {
+    pub(super) fn new(plan: &'a TablePlan, observer: &'a dyn Observer) -> Self {
         let parts = (0..plan.layout.parts()).map(|_| Mutex::default());
         let codes = Codes {
             codes: HashMap::from([(NO_MATCH, 0)]),

@@ -35,8 +35,8 @@ impl Labels {
         Self::new(distinct.into_iter().collect())
     }
 
-    /// Leaves out the labels that are not in `left`, ascending: no latent has them any more. The others keep their numbers.
-    pub(super) fn keep(&mut self, left: &[i64]) {
+    /// Drops the labels that are not in `left` (ascending), which no latent has any more. The others keep their numbers.
+    pub(super) fn retain(&mut self, left: &[i64]) {
         self.held.retain(|label| left.binary_search(label).is_ok());
     }
 

@@ -18,7 +18,7 @@ const WORDS: usize = MAX_KEY_BYTES / 8;
 
 /// Where the contexts of a window lie: known before any is read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Layout {
+pub(super) struct TableLayout {
     pub(super) key_bytes: usize,
     /// First bytes of a key, which its bucket tells.
     told: usize,
@@ -37,7 +37,7 @@ pub(super) struct Place {
     pub(super) rest: [u64; WORDS],
 }
 
-impl Layout {
+impl TableLayout {
     /// For `distinct` keys of `key_bytes` bytes.
     pub(super) fn new(key_bytes: usize, distinct: u64) -> Self {
         let parts = distinct.div_ceil(BUCKET * PART_BUCKETS as u64).max(1);

@@ -24,12 +24,12 @@ mod plan;
 mod postings;
 mod reader;
 mod record;
-mod removed;
 mod resident;
 mod sort;
 mod stage;
 mod store;
 mod verify;
+mod without;
 mod write;
 
 pub use build::{BuildOptions, BuildReport, WindowReport, build};

@@ -11,13 +11,13 @@ pub(super) const MAX_WORDS: usize = 5;
 
 /// How the occurrences of one window are packed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Layout {
+pub(super) struct OccurrenceLayout {
     key_bytes: usize,
     /// Bits of the largest occurrence number.
     number_bits: u32,
 }
 
-impl Layout {
+impl OccurrenceLayout {
     /// For keys of `key_bytes` and occurrence numbers below `occurrences`.
     pub(super) fn new(key_bytes: usize, occurrences: u64) -> Self {
         debug_assert!(key_bytes <= MAX_KEY_BYTES && occurrences <= 1 << 52);
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn check<const W: usize>(layout: Layout, cases: &[(Vec<u8>, bool, u64)]) {
+    fn check<const W: usize>(layout: OccurrenceLayout, cases: &[(Vec<u8>, bool, u64)]) {
         let mut packed = Vec::new();
         for (key, bit, number) in cases {
             let key = ContextKey::new(key).unwrap();
@@ -115,7 +115,7 @@ mod tests {
             log in 0..=52u32,
             raw in prop::collection::vec((prop::collection::vec(any::<u8>(), MAX_KEY_BYTES), any::<bool>(), any::<u64>()), 1..20),
         ) {
-            let layout = Layout::new(key_bytes, 1 << log);
+            let layout = OccurrenceLayout::new(key_bytes, 1 << log);
             let cases: Vec<_> = raw
                 .into_iter()
                 .map(|(key, bit, number)| (key[..key_bytes].to_vec(), bit, number % (1 << log)))

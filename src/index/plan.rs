@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use super::layout::{Layout, STARTS_BYTES};
+use super::layout::{STARTS_BYTES, TableLayout};
 use super::{Histogram, IndexError, WindowEntry};
 use crate::base::{Budget, OutOfMemory};
 use crate::window::{KeyRule, Window};
@@ -21,8 +21,8 @@ pub(super) const BUCKET_BYTES: usize = 2;
 pub(super) const CODE_BYTES: usize = 4;
 
 /// What the manifest says of the table to be.
-pub(super) struct Plan {
-    pub(super) layout: Layout,
+pub(super) struct TablePlan {
+    pub(super) layout: TableLayout,
     pub(super) window: Window,
     path: PathBuf,
     pub(super) distinct: u64,
@@ -31,11 +31,11 @@ pub(super) struct Plan {
     upper: bool,
 }
 
-impl Plan {
+impl TablePlan {
     /// For a window of the index at `path`.
     pub(super) fn new(entry: &WindowEntry, path: &Path) -> Self {
         Self {
-            layout: Layout::new(entry.key_bytes, entry.distinct),
+            layout: TableLayout::new(entry.key_bytes, entry.distinct),
             window: entry.window,
             path: path.to_owned(),
             distinct: entry.distinct,

@@ -9,9 +9,9 @@ use super::labels::Labels;
 use super::lists::Postings;
 use super::manifest::{MANIFEST, Manifest, WindowEntry};
 use super::record::{ContextRecord, List};
-use super::removed::{Removed, Rest};
 use super::stage::BUILDING;
 use super::store::{Family, KeyRange, Store};
+use super::without::{LeftOut, Rest};
 use super::{Counts, Histogram, IndexError};
 use crate::latent::{Bits, Shape};
 use crate::window::{Anchor, ContextKey, Geometry, UpperKey, Window};
@@ -32,7 +32,7 @@ pub struct Index {
     geometries: Vec<Geometry>,
     store: Store,
     /// Latents that answers leave out.
-    pub(super) removed: Option<Removed>,
+    pub(super) left_out: Option<LeftOut>,
 }
 
 impl Index {
@@ -104,7 +104,7 @@ impl Index {
             labels,
             geometries,
             store,
-            removed: None,
+            left_out: None,
         })
     }
 
@@ -214,12 +214,12 @@ impl Index {
     }
 
     pub(super) fn is_left_out(&self, id: u64) -> bool {
-        let removed = self.removed.as_ref();
-        removed.is_some_and(|removed| removed.ids.contains(id))
+        let left_out = self.left_out.as_ref();
+        left_out.is_some_and(|left_out| left_out.ids.contains(id))
     }
 
     fn rest(&self, geometry: &Geometry) -> Option<&Rest> {
-        self.removed.as_ref()?.rest(geometry.window())
+        self.left_out.as_ref()?.rest(geometry.window())
     }
 
     /// Every latent on disk, in id order.

@@ -32,7 +32,7 @@
 use std::hint::black_box;
 use std::ops::Range;
 
-use super::layout::{Layout, Place, STARTS_BYTES, low_bytes, word};
+use super::layout::{Place, STARTS_BYTES, TableLayout, low_bytes, word};
 use super::pages::Pages;
 use super::{Counts, Histogram, IndexError};
 use crate::window::{ContextKey, UpperKey};
@@ -64,7 +64,7 @@ impl<'a> Part<'a> {
 
 /// The histograms of one window, all in memory: answers what the index answers, without reading it.
 pub struct Resident {
-    pub(super) layout: Layout,
+    pub(super) layout: TableLayout,
     pub(super) pages: Pages,
     /// Where the block of each part begins, and the end.
     pub(super) blocks: Box<[usize]>,

@@ -32,7 +32,7 @@ const FINISHED: &str = "finished.json";
 /// What makes one build the same as another: an unfinished one is gone on with only then. Windows are
 /// not part of it, since each is finished on its own.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Plan {
+pub(super) struct BuildPlan {
     version: u32,
     tool: String,
     content: Source,
@@ -46,7 +46,7 @@ pub(super) struct Plan {
     labels: Option<String>,
 }
 
-impl Plan {
+impl BuildPlan {
     pub(super) fn of(set: &LatentSet, options: &BuildOptions) -> Self {
         Self {
             version: FORMAT_VERSION,
@@ -107,7 +107,11 @@ impl Stage {
 
     /// Takes the folder over, keeping what an unfinished build of the same plan has left there: the windows that it had
     /// finished or, if it had finished all and these are `windows`, the whole index.
-    pub(super) fn open(output: &Path, plan: &Plan, windows: &[Window]) -> Result<Self, IndexError> {
+    pub(super) fn open(
+        output: &Path,
+        plan: &BuildPlan,
+        windows: &[Window],
+    ) -> Result<Self, IndexError> {
         let folder = output.join(BUILDING);
         fs_err::create_dir_all(&folder)?;
         let lock = fs_err::File::create(folder.join(LOCK))?.into_parts().0;
@@ -126,7 +130,7 @@ impl Stage {
             folder,
             _lock: lock,
         };
-        match stage.go_on_with(plan, windows) {
+        match stage.resume(plan, windows) {
             Ok(()) => Ok(stage),
             Err(error) => {
                 stage.remove();
@@ -137,9 +141,9 @@ impl Stage {
 
     /// Clears what is left of another plan, and of this one if its files were already being moved into a database that is
     /// not whole.
-    fn go_on_with(&self, plan: &Plan, windows: &[Window]) -> Result<(), IndexError> {
+    fn resume(&self, plan: &BuildPlan, windows: &[Window]) -> Result<(), IndexError> {
         self.drop_spills();
-        let left: Option<Plan> = read_json(&self.path(PLAN));
+        let left: Option<BuildPlan> = read_json(&self.path(PLAN));
         let same = left.as_ref() == Some(plan);
         let begun = self.path(MANIFEST).exists() || !databases(&self.folder)?.is_empty();
         if !(same && (!begun || self.ready(windows).is_some())) {

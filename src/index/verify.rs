@@ -123,7 +123,7 @@ impl Index {
         }
         let set = set.with_labels(labels)?;
         let mut found = Labels::of(&set, &ids);
-        found.keep(Labels::of(&set, &held).as_slice());
+        found.retain(Labels::of(&set, &held).as_slice());
         if found != *self.held_labels() {
             let expected = format!("latents with labels {}", self.held_labels());
             return Err(self.damaged(&expected, found));

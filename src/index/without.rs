@@ -22,12 +22,12 @@ pub(super) type Rest = HashMap<ContextKey, Histogram>;
 
 /// Latents that are left out.
 #[derive(Default)]
-pub(super) struct Removed {
+pub(super) struct LeftOut {
     pub(super) ids: Ids,
     rests: HashMap<Window, Rest>,
 }
 
-impl Removed {
+impl LeftOut {
     /// What remains of the contexts of a window that are not as the index has them.
     pub(super) fn rest(&self, window: Window) -> Option<&Rest> {
         self.rests.get(&window)
@@ -95,12 +95,12 @@ impl Index {
             entries.push(entry);
             rests.insert(window.geometry().window(), rest);
         }
-        let mut removed = self.removed.take().unwrap_or_default();
-        removed.ids = removed.ids.union(ids);
+        let mut left_out = self.left_out.take().unwrap_or_default();
+        left_out.ids = left_out.ids.union(ids);
         for (window, rest) in rests {
-            removed.rests.entry(window).or_default().extend(rest);
+            left_out.rests.entry(window).or_default().extend(rest);
         }
-        self.removed = Some(removed);
+        self.left_out = Some(left_out);
         self.manifest.windows = entries;
         self.manifest.latents -= ids.len();
         if !self.labels().is_empty() {
@@ -108,16 +108,16 @@ impl Index {
             for entry in self.scan_latents()? {
                 left.extend(entry?.1.label());
             }
-            self.labels.keep(&left.into_iter().collect::<Vec<_>>());
+            self.labels.retain(&left.into_iter().collect::<Vec<_>>());
         }
         Ok(self)
     }
 
     /// Latents that [`Index::without`] has left out.
     pub fn left_out(&self) -> Ids {
-        self.removed
+        self.left_out
             .as_ref()
-            .map(|removed| removed.ids.clone())
+            .map(|left_out| left_out.ids.clone())
             .unwrap_or_default()
     }
 
