@@ -41,7 +41,7 @@ pub struct BuildOptions {
 }
 
 impl BuildOptions {
-    /// One window, no anchor, no condition, a quarter of the machine's memory.
+    /// Returns options for one window: no anchor, no condition, a quarter of the machine's memory.
     pub fn new(window: Window) -> Self {
         Self {
             windows: vec![window],
@@ -333,7 +333,7 @@ impl Build<'_> {
         Ok(writer.finish()?.into_iter().collect())
     }
 
-    /// Extracts, sorts and writes one window; the number of spills comes back with it.
+    /// Extracts, sorts and writes one window. Returns what was written and the number of spills.
     fn window(&self, geometry: &Geometry) -> Result<(Written, u64), IndexError> {
         let folder = self.stage.start(geometry.window())?;
         let memory = Memory::plan(self.set, self.ids.len(), geometry, self.options.memory)?;

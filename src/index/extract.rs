@@ -27,7 +27,7 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Plans one window of a build of so many latents of a set within `limit` bytes.
+    /// Plans one window of a build, of so many latents of a set, within `limit` bytes.
     pub(super) fn plan(
         set: &LatentSet,
         latents: usize,

@@ -49,7 +49,7 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    /// The contexts of each part and the different histograms, once all is there that the manifest
+    /// Returns the contexts of each part and the different histograms, once all is there that the manifest
     /// announced.
     pub(super) fn finish(self) -> Result<(Vec<Contexts>, Vec<Histogram>), IndexError> {
         let found = (self.contexts.into_inner(), self.occurrences.into_inner());
@@ -64,7 +64,9 @@ impl<'a> Gathered<'a> {
     }
 }
 
-/// A thread that panicked inside RocksDB's iterator leaves whole contexts behind, and the panic goes on.
+/// Keeps the panic of a thread inside RocksDB's iterator from passing unseen: whole contexts would be missing. It
+/// goes on.
+/// its panic goes on.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -121,7 +123,8 @@ impl<'a> Gatherer<'a> {
         Ok(())
     }
 
-    /// Contexts of one upper part need not follow each other, but those whose keys begin alike do.
+    /// Adds the upper part of a key. Contexts of one upper part need not follow each other, but those whose keys
+    /// begin alike do.
     fn add_upper(&mut self, key: &ContextKey, upper: UpperKey) -> Result<(), IndexError> {
         let before = self.uppers.first();
         if before.is_some_and(|(before, _)| before.prefix() != upper.prefix()) {

@@ -40,7 +40,8 @@ impl Resident {
         )
     }
 
-    /// Most memory that a window can take, while it is loaded and after: from the manifest alone.
+    /// Returns the most memory, in bytes, that a window can take while it is loaded and after. Reads the manifest
+    /// alone.
     pub fn bytes_needed(entry: &WindowEntry) -> u64 {
         TablePlan::new(entry, "".as_ref()).bytes_needed()
     }
@@ -98,7 +99,7 @@ fn load<R: Sync>(
     })
 }
 
-/// The fewest bytes that number so many histograms.
+/// Returns the fewest bytes that number so many histograms.
 fn code_bytes(histograms: usize) -> usize {
     let bits = usize::BITS - histograms.saturating_sub(1).leading_zeros();
     bits.div_ceil(8).max(1) as usize
@@ -119,7 +120,7 @@ fn in_order(plan: &TablePlan, gathered: &[u8], code_bytes: usize) -> Result<Vec<
     }
     let bucket = |context: &[u8]| usize::from(u16::from_le_bytes([context[0], context[1]]));
     let is_upper = |context: &[u8]| context[plan.width() - CODE_BYTES..] == [0; CODE_BYTES];
-    // One further along than they belong: filling a bucket moves its start to its end.
+    // Stored one slot late: filling bucket i advances `starts[i + 1]` from its start to its end.
     let mut starts = vec![0u16; PART_BUCKETS + 2];
     for context in contexts.clone() {
         starts[bucket(context) + 2] += 1;

@@ -18,7 +18,7 @@ pub(super) struct OccurrenceLayout {
 }
 
 impl OccurrenceLayout {
-    /// For keys of `key_bytes` and occurrence numbers below `occurrences`.
+    /// Plans words for keys of `key_bytes` and occurrence numbers below `occurrences`.
     pub(super) fn new(key_bytes: usize, occurrences: u64) -> Self {
         debug_assert!(key_bytes <= MAX_KEY_BYTES && occurrences <= 1 << 52);
         Self {
@@ -27,7 +27,7 @@ impl OccurrenceLayout {
         }
     }
 
-    /// Words of one occurrence, 1 to [`MAX_WORDS`].
+    /// Returns how many words one occurrence takes, 1 to [`MAX_WORDS`].
     pub(super) fn words(&self) -> usize {
         (self.key_bytes * 8 + 1 + self.number_bits as usize).div_ceil(64)
     }
@@ -54,7 +54,7 @@ impl OccurrenceLayout {
         words
     }
 
-    /// Next bit and occurrence number.
+    /// Returns the next bit and the occurrence number.
     pub(super) fn tail<const W: usize>(&self, words: &[u64; W]) -> (bool, u64) {
         let tail_bits = 1 + self.number_bits;
         let (word, shift) = (self.key_bytes / 8, (self.key_bytes % 8 * 8) as u32);
@@ -69,7 +69,7 @@ impl OccurrenceLayout {
         )
     }
 
-    /// The occurrence with nothing but its key: the first that could be of this context.
+    /// Returns the occurrence with nothing but its key: the first that could be of this context.
     pub(super) fn key_only<const W: usize>(&self, mut words: [u64; W]) -> [u64; W] {
         for (i, word) in words.iter_mut().enumerate() {
             let key_bits = (self.key_bytes * 8).saturating_sub(i * 64).min(64) as u32;
@@ -79,7 +79,7 @@ impl OccurrenceLayout {
         words
     }
 
-    /// The key.
+    /// Returns the key.
     pub(super) fn key<const W: usize>(&self, words: &[u64; W]) -> ContextKey {
         let mut bytes = [0; MAX_KEY_BYTES];
         for (chunk, word) in bytes.chunks_mut(8).zip(self.key_only(*words)) {

@@ -60,7 +60,7 @@ impl Drop for Spill {
 }
 
 impl<const W: usize> Sorted<W> {
-    /// An empty sort for `total` occurrences. Its merge uses read buffers of `buffer_bytes` at most.
+    /// Returns an empty sort for `total` occurrences. Its merge uses read buffers of `buffer_bytes` at most.
     pub(super) fn new(layout: OccurrenceLayout, buffer_bytes: usize) -> Self {
         Self {
             layout,
@@ -129,12 +129,12 @@ impl<const W: usize> Sorted<W> {
         self.splitters.dedup();
     }
 
-    /// Number of key ranges, at least 1. Some may be empty.
+    /// Returns the number of key ranges, at least 1. Some may be empty.
     pub(super) fn parts(&self) -> usize {
         self.splitters.len() + 1
     }
 
-    /// Occurrences in each part.
+    /// Returns the number of occurrences in each part.
     pub(super) fn part_sizes(&self) -> Vec<u64> {
         let mut sizes = vec![0; self.parts()];
         for batch in &self.batches {

@@ -96,7 +96,7 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Whether the folder `building` of an output can be a build's: it holds nothing but what a build
+    /// Returns whether the folder `building` of an output can be a build's: it holds nothing but what a build
     /// makes. A kill may leave any part of that, down to an empty folder.
     pub(super) fn is_one(output: &Path) -> bool {
         let Ok(mut entries) = std::fs::read_dir(output.join(BUILDING)) else {
@@ -139,8 +139,8 @@ impl Stage {
         }
     }
 
-    /// Clears what is left of another plan, and of this one if its files were already being moved into a database that is
-    /// not whole.
+    /// Resumes an unfinished build: clears what is left of another plan, and of this one if its files were already
+    /// being moved into a database that is not whole.
     fn resume(&self, plan: &BuildPlan, windows: &[Window]) -> Result<(), IndexError> {
         self.drop_spills();
         let left: Option<BuildPlan> = read_json(&self.path(PLAN));
@@ -153,8 +153,8 @@ impl Stage {
         Ok(())
     }
 
-    /// The manifest of an index of these windows that an earlier build had made whole, but for the renames that publish
-    /// it.
+    /// Returns the manifest of an index of these windows that an earlier build had made whole, but for the renames
+    /// that publish it.
     pub(super) fn ready(&self, windows: &[Window]) -> Option<Manifest> {
         let manifest = Manifest::read(&self.folder).ok()?;
         let made = if self.path(&manifest.database).exists() {
@@ -224,7 +224,7 @@ impl Stage {
         self.path(&folder_name(window))
     }
 
-    /// An empty folder for the files of a window.
+    /// Returns an empty folder for the files of a window.
     pub(super) fn start(&self, window: Window) -> Result<PathBuf, IndexError> {
         let folder = self.window_folder(window);
         if folder.exists() {
@@ -258,7 +258,7 @@ impl Stage {
         Ok(finished)
     }
 
-    /// What an earlier build left of a window, if all of it is there.
+    /// Returns what an earlier build left of a window, if all of it is there.
     pub(super) fn finished(&self, window: Window) -> Option<FinishedWindow> {
         let folder = self.window_folder(window);
         let finished: FinishedWindow = read_json(&folder.join(FINISHED))?;
@@ -269,7 +269,7 @@ impl Stage {
         whole.then_some(finished)
     }
 
-    /// The files of a finished window by column family.
+    /// Returns the files of a finished window by column family.
     pub(super) fn families(
         &self,
         window: Window,
@@ -337,7 +337,7 @@ impl Stage {
     }
 }
 
-/// The names of the databases in a folder.
+/// Returns the names of the databases in a folder.
 fn databases(folder: &Path) -> std::io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs_err::read_dir(folder)? {
@@ -349,12 +349,12 @@ fn databases(folder: &Path) -> std::io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Windows are named in file systems that do not take a colon as well.
+/// Returns the folder of a window. Its name has no colon, which some file systems do not take.
 fn folder_name(window: Window) -> String {
     window.to_string().replace(':', "-")
 }
 
-/// Whether a build makes something of that name in its stage.
+/// Returns whether a build makes something of that name in its stage.
 fn is_ours(name: &str) -> bool {
     let window = || {
         name.replace('-', ":")

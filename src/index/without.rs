@@ -28,14 +28,14 @@ pub(super) struct LeftOut {
 }
 
 impl LeftOut {
-    /// What remains of the contexts of a window that are not as the index has them.
+    /// Returns what remains of the contexts of a window that are not as the index has them.
     pub(super) fn rest(&self, window: Window) -> Option<&Rest> {
         self.rests.get(&window)
     }
 }
 
 impl Index {
-    /// The same index without some latents: counts, postings, contexts and latents are from now on what
+    /// Returns the same index without some latents: counts, postings, contexts and latents are from now on what
     /// they would be had these never been indexed, exactly. Nothing on disk changes; the ids of the others
     /// stay. May be asked for again, with more.
     ///
@@ -113,7 +113,7 @@ impl Index {
         Ok(self)
     }
 
-    /// Latents that [`Index::without`] has left out.
+    /// Returns the latents that [`Index::without`] has left out.
     pub fn left_out(&self) -> Ids {
         self.left_out
             .as_ref()
@@ -154,7 +154,7 @@ impl Index {
         Ok(())
     }
 
-    /// What to say of an id that is not there.
+    /// Returns the error of an id that is not there.
     pub(super) fn no_such_latent(&self, asked: u64) -> IndexError {
         let excluded = self.manifest.excluded().union(&self.left_out());
         IndexError::NoSuchLatent {
@@ -167,13 +167,13 @@ impl Index {
         }
     }
 
-    /// Behind the last id, of latents that are left out too.
+    /// Returns the number behind the last id, counting latents that are left out.
     pub(super) fn ids_end(&self) -> u64 {
         let manifest = &self.manifest;
         manifest.latents + manifest.excluded().len() + self.left_out().len()
     }
 
-    /// How often each context and next bit occurs in some latents.
+    /// Returns how often each context and next bit occurs in some latents.
     fn contexts_of(&self, latents: &[StoredLatent], window: Window) -> Result<Rest, IndexError> {
         let held = self.window(window)?;
         let geometry = held.geometry();
