@@ -84,7 +84,7 @@ impl Budget {
 }
 
 /// Bytes of memory that the machine can still give without swapping (its cgroup's, where it has one).
-fn available_memory() -> u64 {
+pub fn available_memory() -> u64 {
     memory().0
 }
 

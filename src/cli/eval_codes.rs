@@ -102,7 +102,7 @@ fn show(report: &Report) -> anyhow::Result<()> {
         "  mean, least of a bit",
         format!("{:.3}, {:.3}", codes.entropy_mean, codes.min_entropy),
     )?;
-    let told = |of: Option<&Correlation>| {
+    let words = |of: Option<&Correlation>| {
         of.map_or_else(
             || "-".to_owned(),
             |of| {
@@ -114,8 +114,8 @@ fn show(report: &Report) -> anyhow::Result<()> {
     let correlations = &report.correlations;
     row(
         "correlation, mean size and largest",
-        told(correlations.all.as_ref()),
+        words(correlations.all.as_ref()),
     )?;
-    row("  within a site", told(correlations.within_site.as_ref()))?;
+    row("  within a site", words(correlations.within_site.as_ref()))?;
     row("  by chance", format!("{:.3}", correlations.chance))
 }

@@ -215,7 +215,12 @@ pub(super) fn run(args: &GenerateArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
         }
     }
     show(args, &generated, ui)?;
-    Ok(ExitCode::from(ended(args, &generated, latents.len(), ui)))
+    Ok(ExitCode::from(exit_code(
+        args,
+        &generated,
+        latents.len(),
+        ui,
+    )))
 }
 
 /// Prints how the run went.
@@ -230,8 +235,8 @@ fn show(args: &GenerateArgs, generated: &Generated, ui: &Ui) -> anyhow::Result<(
     summarize(args.output.as_deref(), args.all, ui, attempts, windows)
 }
 
-/// The exit code; a note says what it means where it is not 0.
-fn ended(args: &GenerateArgs, generated: &Generated, found: usize, ui: &Ui) -> u8 {
+/// Returns the exit code, and notes what it means where it is not 0.
+fn exit_code(args: &GenerateArgs, generated: &Generated, found: usize, ui: &Ui) -> u8 {
     let stopped = ui.stop_requested();
     if found == 0 {
         ui.note(no_sample(&generated.attempts));

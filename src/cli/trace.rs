@@ -122,7 +122,7 @@ impl TraceArgs {
         TraceRequest {
             windows: self.windows.clone(),
             samples: 0..limit,
-            top: self.told().unwrap_or(0),
+            top: self.postings_listed().unwrap_or(0),
             reach: self.reach,
             nearest: self.nearest,
             credits: self.credits,
@@ -131,8 +131,8 @@ impl TraceArgs {
         }
     }
 
-    /// Postings of each bit that somebody will read; `None` when nothing of single bits is told.
-    fn told(&self) -> Option<usize> {
+    /// The number of postings to list for each bit; `None` when single bits are not listed.
+    fn postings_listed(&self) -> Option<usize> {
         let document = self.json || self.output.is_some();
         let top = self.top.0.unwrap_or(usize::MAX);
         (document && !self.brief).then_some(top)
@@ -215,7 +215,12 @@ impl Job<'_> {
             ..self.tracing.header()?
         };
         let out = io::BufWriter::new(out);
-        let mut writer = TraceWriter::new(out, &header, &self.tracing.tracer()?, self.args.told())?;
+        let mut writer = TraceWriter::new(
+            out,
+            &header,
+            &self.tracing.tracer()?,
+            self.args.postings_listed(),
+        )?;
         let most_drawn = self.args.png.as_ref().map_or(0, |_| self.args.png_limit);
         let take = |traced: TracedSample<'_>| {
             let marked = traced.interpolated.iter().filter(|marked| **marked);

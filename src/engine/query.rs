@@ -103,14 +103,14 @@ impl Session {
         let key = geometry.key(&mut frame, position);
         let counts = window.lookup(&key)?.unwrap_or_default();
         let top = request.top.unwrap_or(usize::MAX);
-        let told = |bit| -> Result<Vec<(u64, usize)>, EngineError> {
+        let postings = |bit| -> Result<Vec<(u64, usize)>, EngineError> {
             let found = window.postings(&key, bit)?.take(top);
             let pair = |posting: Posting| (posting.latent, posting.position);
             Ok(found
                 .map(|posting| posting.map(pair))
                 .collect::<Result<_, _>>()?)
         };
-        let (postings0, postings1) = (told(false)?, told(true)?);
+        let (postings0, postings1) = (postings(false)?, postings(true)?);
         let (_, _, channel) = shape.place(position);
         Ok(QueryReport {
             window: geometry.window().to_string(),

@@ -13,7 +13,7 @@ use super::labels::Labels;
 use super::manifest::{MANIFEST, Manifest, Source, WindowEntry, database_number};
 use super::occurrence::MAX_WORDS;
 use super::sort::Sorted;
-use super::stage::{BUILDING, LATENTS, Plan, Stage};
+use super::stage::{BUILDING, BuildPlan, LATENTS, Stage};
 use super::store::{Family, SstOptions, SstWriter};
 use super::write::{Written, write_window};
 use crate::base::{Observer, memory};
@@ -41,7 +41,7 @@ pub struct BuildOptions {
 }
 
 impl BuildOptions {
-    /// One window, no anchor, no condition, a quarter of the machine's memory.
+    /// Returns options for one window: no anchor, no condition, a quarter of the machine's memory.
     pub fn new(window: Window) -> Self {
         Self {
             windows: vec![window],
@@ -98,11 +98,11 @@ pub fn build(
         labels,
         geometries,
     } = check_input(set, options)?;
-    let created = claim_output(output, options.force)?;
-    let plan = Plan::of(set, options);
+    let created = check_output_folder(output, options.force)?;
+    let plan = BuildPlan::of(set, options);
     let result = Stage::open(output, &plan, &options.windows).and_then(|stage| {
         // Another build may have ended between the first look and the lock.
-        if let Err(error) = claim_output(output, options.force) {
+        if let Err(error) = check_output_folder(output, options.force) {
             stage.remove();
             return Err(error);
         }
@@ -213,7 +213,7 @@ fn check_input(set: &LatentSet, options: &BuildOptions) -> Result<Input, IndexEr
 /// Makes sure that a build may write into `output`: it is absent (and made now, which is what is
 /// returned), empty, an unfinished build, or with `force` an index. Whatever else is there belongs to
 /// somebody else.
-fn claim_output(output: &Path, force: bool) -> Result<bool, IndexError> {
+fn check_output_folder(output: &Path, force: bool) -> Result<bool, IndexError> {
     let refuse = |found: &str| {
         Err(IndexError::Output {
             path: output.to_owned(),
@@ -335,7 +335,7 @@ impl Build<'_> {
         Ok(writer.finish()?.into_iter().collect())
     }
 
-    /// Extracts, sorts and writes one window; the number of spills comes back with it.
+    /// Extracts, sorts and writes one window. Returns what was written and the number of spills.
     fn window(&self, geometry: &Geometry) -> Result<(Written, u64), IndexError> {
         let folder = self.stage.start(geometry.window())?;
         let memory = Memory::plan(self.set, self.ids.len(), geometry, self.options.memory)?;

@@ -4,7 +4,7 @@ use rayon::prelude::*;
 
 use super::IndexError;
 use super::labels::Labels;
-use super::occurrence::Layout;
+use super::occurrence::OccurrenceLayout;
 use super::sort::MAX_SPILLS;
 use crate::base::Observer;
 use crate::latent::LatentSet;
@@ -19,7 +19,7 @@ const WRITER_BYTES: u64 = 12;
 
 /// How the occurrences of one window are cut into batches.
 pub(super) struct Memory {
-    pub(super) layout: Layout,
+    pub(super) layout: OccurrenceLayout,
     /// Latents sorted at a time.
     pub(super) batch: usize,
     /// Bytes for the read buffers of a merge.
@@ -27,7 +27,7 @@ pub(super) struct Memory {
 }
 
 impl Memory {
-    /// Plans one window of a build of so many latents of a set within `limit` bytes.
+    /// Plans one window of a build, of so many latents of a set, within `limit` bytes.
     pub(super) fn plan(
         set: &LatentSet,
         latents: usize,
@@ -36,7 +36,7 @@ impl Memory {
     ) -> Result<Self, IndexError> {
         let bits = set.shape().bits() as u64;
         let total = latents as u64 * bits;
-        let layout = Layout::new(geometry.key_bytes(), set.len() as u64 * bits);
+        let layout = OccurrenceLayout::new(geometry.key_bytes(), set.len() as u64 * bits);
         let latent_bytes = bits * 8 * layout.words() as u64;
         let writers = rayon::current_num_threads() as u64 * total.min(1 << 22) * WRITER_BYTES;
         let fixed = FIXED_BYTES + set.packed().len() as u64 + writers;
@@ -68,7 +68,7 @@ pub(super) fn extract<const W: usize>(
     ids: &[u32],
     labels: &Labels,
     geometry: &Geometry,
-    layout: Layout,
+    layout: OccurrenceLayout,
     batch: &mut [[u64; W]],
     observer: &dyn Observer,
 ) -> Result<(), IndexError> {

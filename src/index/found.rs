@@ -13,13 +13,13 @@ pub struct Found<'a> {
 }
 
 impl<'a> Found<'a> {
-    /// What followed it.
+    /// Returns the counts of the bits that followed the context.
     pub fn histogram(&self) -> Histogram {
         self.histogram
     }
 
-    /// Where it was followed by `bit`, in ascending order of latent and position, as
-    /// [`WindowIndex::postings`] has it.
+    /// Returns the places where the context was followed by `bit`, in ascending order of latent and position, as
+    /// [`WindowIndex::postings`] does.
     pub fn postings(&self, bit: bool) -> Postings<'a> {
         let count = self.histogram.count(bit);
         self.window.read_list(*self.record.list(bit), count)
@@ -27,8 +27,8 @@ impl<'a> Found<'a> {
 }
 
 impl<'a> WindowIndex<'a> {
-    /// What the index holds of many contexts, in the order given: the reads of
-    /// [`WindowIndex::lookup_batch`], after which postings need no other to be found.
+    /// Looks up many contexts, in the order given. Costs the reads of [`WindowIndex::lookup_batch`]; finding the
+    /// postings afterwards takes no other read.
     ///
     /// # Errors
     /// As [`WindowIndex::lookup`].

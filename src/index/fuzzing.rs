@@ -15,7 +15,7 @@ pub fn record(bytes: &[u8]) -> Option<(Histogram, Vec<u8>)> {
     Some((record.histogram(), again))
 }
 
-/// The occurrences in a posting run from `offset` on, up to its end or to where it is damaged.
+/// Returns the occurrences in a posting run from `offset` on, up to its end or to where it is damaged.
 pub fn read_run(bytes: &[u8], offset: usize) -> Vec<u64> {
     let mut reader = RunReader::new(bytes, offset);
     std::iter::from_fn(|| reader.read()).collect()
@@ -36,7 +36,7 @@ pub fn write_runs(list: &[u64]) -> Vec<Vec<u8>> {
     }
 }
 
-/// A JSON object with the checksum that a manifest of its fields has; `None` for other bytes.
+/// Returns a JSON object with the checksum that a manifest of its fields has; `None` for other bytes.
 pub fn sealed(document: &[u8]) -> Option<Vec<u8>> {
     let mut document = serde_json::from_slice::<super::manifest::Document>(document).ok()?;
     document.remove("checksum");

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::plan::{BUCKET_BYTES, Contexts, PENDING, Plan};
+use super::plan::{BUCKET_BYTES, Contexts, PENDING, TablePlan};
 use super::{Histogram, IndexError};
 use crate::base::Observer;
 use crate::window::{ContextKey, UpperKey};
@@ -24,7 +24,7 @@ struct Codes {
 
 /// What all threads fill together.
 pub(super) struct Gathered<'a> {
-    plan: &'a Plan,
+    plan: &'a TablePlan,
     observer: &'a dyn Observer,
     parts: Vec<Contexts>,
     codes: Mutex<Codes>,
@@ -33,7 +33,7 @@ pub(super) struct Gathered<'a> {
 }
 
 impl<'a> Gathered<'a> {
-    pub(super) fn new(plan: &'a Plan, observer: &'a dyn Observer) -> Self {
+    pub(super) fn new(plan: &'a TablePlan, observer: &'a dyn Observer) -> Self {
         let parts = (0..plan.layout.parts()).map(|_| Mutex::default());
         let codes = Codes {
             codes: HashMap::from([(NO_MATCH, 0)]),
@@ -49,7 +49,7 @@ impl<'a> Gathered<'a> {
         }
     }
 
-    /// The contexts of each part and the different histograms, once all is there that the manifest
+    /// Returns the contexts of each part and the different histograms, once all is there that the manifest
     /// announced.
     pub(super) fn finish(self) -> Result<(Vec<Contexts>, Vec<Histogram>), IndexError> {
         let found = (self.contexts.into_inner(), self.occurrences.into_inner());
@@ -64,7 +64,9 @@ impl<'a> Gathered<'a> {
     }
 }
 
-/// A thread that panicked inside RocksDB's iterator leaves whole contexts behind, and the panic goes on.
+/// Keeps the panic of a thread inside RocksDB's iterator from passing unseen: whole contexts would be missing. It
+/// goes on.
+/// its panic goes on.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -121,7 +123,8 @@ impl<'a> Gatherer<'a> {
         Ok(())
     }
 
-    /// Contexts of one upper part need not follow each other, but those whose keys begin alike do.
+    /// Adds the upper part of a key. Contexts of one upper part need not follow each other, but those whose keys
+    /// begin alike do.
     fn add_upper(&mut self, key: &ContextKey, upper: UpperKey) -> Result<(), IndexError> {
         let before = self.uppers.first();
         if before.is_some_and(|(before, _)| before.prefix() != upper.prefix()) {

@@ -13,17 +13,17 @@ pub struct Histogram {
 }
 
 impl Histogram {
-    /// Occurrences of the context. Cannot overflow: an index holds fewer than 2⁵² positions.
+    /// Returns how often the context occurred. Cannot overflow: an index holds fewer than 2⁵² positions.
     pub fn total(&self) -> u64 {
         self.n0 + self.n1
     }
 
-    /// Occurrences with the given next bit.
+    /// Returns how often this bit came next.
     pub fn count(&self, bit: bool) -> u64 {
         if bit { self.n1 } else { self.n0 }
     }
 
-    /// Whether the latent set goes on both ways.
+    /// Returns whether both bits came next somewhere in the latent set.
     pub fn is_ambiguous(&self) -> bool {
         self.n0 > 0 && self.n1 > 0
     }
@@ -31,13 +31,13 @@ impl Histogram {
 
 /// Answers what followed a context: an index, or anything that stands in for one.
 pub trait Counts: Sync {
-    /// The histogram of a context, `None` when it never occurred ("no match").
+    /// Returns the histogram of a context, `None` when it never occurred ("no match").
     ///
     /// # Errors
     /// Whatever keeps the answer from being read; never a wrong answer.
     fn histogram(&self, key: &ContextKey) -> Result<Option<Histogram>, IndexError>;
 
-    /// The histograms of many contexts, in the order given: `found` is cleared first.
+    /// Returns the histograms of many contexts, in the order given: `found` is cleared first.
     ///
     /// # Errors
     /// As [`Counts::histogram`].
@@ -53,7 +53,7 @@ pub trait Counts: Sync {
         Ok(())
     }
 
-    /// Whether any context with this upper part occurred.
+    /// Returns whether any context with this upper part occurred.
     ///
     /// # Errors
     /// As [`Counts::histogram`].

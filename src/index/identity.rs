@@ -6,8 +6,9 @@ use super::Index;
 use crate::latent::Ids;
 
 impl Index {
-    /// XXH3-128, in hexadecimal, of what decides the counts of every window: sources, latents that are left out,
-    /// shape, anchor, condition and labels. Which windows are held, and where the index lies, is no part of it.
+    /// Returns the XXH3-128, in hexadecimal, of what decides the counts of every window: sources, latents that are
+    /// left out, shape, anchor, condition and labels. Which windows the index holds and where it lies are no part
+    /// of it.
     pub fn identity(&self) -> String {
         let manifest = self.manifest();
         let mut hash = Xxh3::new();

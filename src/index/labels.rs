@@ -27,7 +27,7 @@ impl Labels {
         }
     }
 
-    /// Every label of some latents of a set.
+    /// Collects every label of some latents of a set.
     pub(super) fn of(set: &LatentSet, ids: &[u32]) -> Self {
         let labels = set.labels().unwrap_or_default();
         let own = ids.iter().filter_map(|id| labels.get(*id as usize));
@@ -35,12 +35,12 @@ impl Labels {
         Self::new(distinct.into_iter().collect())
     }
 
-    /// Leaves out the labels that are not in `left`, ascending: no latent has them any more. The others keep their numbers.
-    pub(super) fn keep(&mut self, left: &[i64]) {
+    /// Drops the labels that are not in `left` (ascending), which no latent has any more. The others keep their numbers.
+    pub(super) fn retain(&mut self, left: &[i64]) {
         self.held.retain(|label| left.binary_search(label).is_ok());
     }
 
-    /// The labels of the index in `folder`, as its manifest has them.
+    /// Returns the labels of the index in `folder`, as its manifest has them.
     pub(super) fn written(manifest: &Manifest, folder: &Path) -> Result<Self, IndexError> {
         let condition = manifest.condition;
         let bound = condition == Condition::Label && manifest.labels;
@@ -63,12 +63,12 @@ impl Labels {
         &self.held
     }
 
-    /// How many numbers there are.
+    /// Returns how many numbers there are.
     pub(super) fn count(&self) -> u64 {
         self.numbered.len() as u64
     }
 
-    /// The number of a label; `None` for one that does not occur.
+    /// Returns the number of a label; `None` for one that does not occur.
     pub(super) fn number(&self, label: i64) -> Option<u64> {
         self.held.binary_search(&label).ok()?;
         let place = self.numbered.binary_search(&label).ok()?;
@@ -96,7 +96,7 @@ impl Labels {
 }
 
 impl Index {
-    /// Whether the latent's label is part of every context.
+    /// Returns whether the latent's label is part of every context.
     pub fn condition(&self) -> Condition {
         match self.labels() {
             [] => Condition::None,
@@ -104,12 +104,12 @@ impl Index {
         }
     }
 
-    /// The labels that contexts are bound to, ascending; none without condition `label`.
+    /// Returns the labels that contexts are bound to, ascending; none without condition `label`.
     pub fn labels(&self) -> &[i64] {
         self.held_labels().as_slice()
     }
 
-    /// The labels that contexts are bound to, for messages: the first ten, and how many more there are.
+    /// Returns the labels that contexts are bound to, for messages: the first ten, and how many more there are.
     pub fn labels_in_words(&self) -> String {
         self.held_labels().to_string()
     }
@@ -129,7 +129,8 @@ impl Index {
         }
     }
 
-    /// As [`Index::given`]; `None` for a label that no latent of the index has, whose contexts never occurred.
+    /// Does what [`Index::given`] does, but returns `None` for a label that no latent of the index has: its
+    /// contexts never occurred.
     ///
     /// # Errors
     /// [`IndexError::Unlabelled`].
@@ -140,7 +141,7 @@ impl Index {
         }
     }
 
-    /// The number of a label, by which a [`Frame`] is given it.
+    /// Returns the number of a label, by which a [`Frame`] is given it.
     ///
     /// # Errors
     /// [`IndexError::NoSuchLabel`], naming those that the index holds; [`IndexError::NotLabelled`]

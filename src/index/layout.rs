@@ -18,7 +18,7 @@ const WORDS: usize = MAX_KEY_BYTES / 8;
 
 /// Where the contexts of a window lie: known before any is read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Layout {
+pub(super) struct TableLayout {
     pub(super) key_bytes: usize,
     /// First bytes of a key, which its bucket tells.
     told: usize,
@@ -37,8 +37,8 @@ pub(super) struct Place {
     pub(super) rest: [u64; WORDS],
 }
 
-impl Layout {
-    /// For `distinct` keys of `key_bytes` bytes.
+impl TableLayout {
+    /// Plans a table of `distinct` keys of `key_bytes` bytes.
     pub(super) fn new(key_bytes: usize, distinct: u64) -> Self {
         let parts = distinct.div_ceil(BUCKET * PART_BUCKETS as u64).max(1);
         let buckets = parts.saturating_mul(PART_BUCKETS as u64);
@@ -66,12 +66,12 @@ impl Layout {
         self.parts
     }
 
-    /// The bytes of a key that are stored.
+    /// Returns the bytes of a key that are stored.
     pub(super) fn stored<'a>(&self, key: &'a ContextKey) -> &'a [u8] {
         &key.padded()[self.told..self.key_bytes]
     }
 
-    /// How many those are.
+    /// Returns how many those are.
     pub(super) fn stored_bytes(&self) -> usize {
         self.key_bytes - self.told
     }
@@ -109,7 +109,7 @@ fn fold(word: u64) -> u64 {
     (product >> 64) as u64 ^ product as u64
 }
 
-/// The lowest `bytes` bytes of a word.
+/// Returns the lowest `bytes` bytes of a word.
 pub(super) fn low_bytes(bytes: usize) -> u64 {
     match bytes {
         0..8 => (1 << (8 * bytes)) - 1,
@@ -117,7 +117,7 @@ pub(super) fn low_bytes(bytes: usize) -> u64 {
     }
 }
 
-/// The eight bytes from `at` on.
+/// Returns the eight bytes from `at` on.
 #[inline]
 pub(super) fn word(bytes: &[u8], at: usize) -> u64 {
     let chunk = bytes.get(at..).and_then(<[u8]>::first_chunk);

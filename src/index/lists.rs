@@ -31,7 +31,7 @@ pub struct Postings<'a> {
 }
 
 impl<'a> Postings<'a> {
-    /// `count` of the postings of a list are of latents that are not left out.
+    /// Starts to read a list, `count` of whose postings are of latents that are not left out.
     pub(super) fn new(index: &'a Index, window: Window, bits: u64, list: List, count: u64) -> Self {
         Self {
             index,
@@ -65,7 +65,7 @@ impl<'a> Postings<'a> {
         })
     }
 
-    /// The next posting of a latent that is not left out.
+    /// Returns the next posting of a latent that is not left out.
     fn read_kept(&mut self) -> Result<Posting, IndexError> {
         while self.unread > 0 {
             self.unread -= 1;

@@ -8,7 +8,7 @@ use rayon::prelude::*;
 use super::gather::{Gathered, Gatherer};
 use super::layout::{BUCKET, PART_BUCKETS, STARTS_BYTES};
 use super::pages::Pages;
-use super::plan::{BUCKET_BYTES, CODE_BYTES, Plan};
+use super::plan::{BUCKET_BYTES, CODE_BYTES, TablePlan};
 use super::{Histogram, IndexError, Resident, WindowEntry, WindowIndex};
 use crate::base::{Budget, Observer};
 use crate::window::{ContextKey, UpperKey};
@@ -25,7 +25,7 @@ impl Resident {
         budget: Budget,
         observer: &dyn Observer,
     ) -> Result<Self, IndexError> {
-        let plan = Plan::new(window.entry(), window.index().path());
+        let plan = TablePlan::new(window.entry(), window.index().path());
         let mut ranges = window.ranges()?;
         // The largest first: none is left to one thread at the end.
         ranges.sort_by_key(|range| std::cmp::Reverse(range.bytes));
@@ -39,16 +39,17 @@ impl Resident {
         )
     }
 
-    /// Most memory that a window can take, while it is loaded and after: from the manifest alone.
+    /// Returns the most memory, in bytes, that a window can take while it is loaded and after. Reads the manifest
+    /// alone.
     pub fn bytes_needed(entry: &WindowEntry) -> u64 {
-        Plan::new(entry, "".as_ref()).bytes_needed()
+        TablePlan::new(entry, "".as_ref()).bytes_needed()
     }
 }
 
 /// Fills a table from ranges of keys, each of which `read` hands over in ascending order; `upper_of` is
 /// the window's [`Geometry::upper_of`](crate::window::Geometry::upper_of).
 fn load<R: Sync>(
-    plan: &Plan,
+    plan: &TablePlan,
     ranges: &[R],
     upper_of: impl Fn(&ContextKey) -> Option<UpperKey> + Sync,
     read: impl Fn(
@@ -97,7 +98,7 @@ fn load<R: Sync>(
     })
 }
 
-/// The fewest bytes that number so many histograms.
+/// Returns the fewest bytes that number so many histograms.
 fn code_bytes(histograms: usize) -> usize {
     let bits = usize::BITS - histograms.saturating_sub(1).leading_zeros();
     bits.div_ceil(8).max(1) as usize
@@ -105,7 +106,7 @@ fn code_bytes(histograms: usize) -> usize {
 
 /// Puts the contexts of a part into the order of their buckets: a counting sort. In a bucket, contexts
 /// come before upper parts: if a key is both, met in two ranges, the context is what is found.
-fn in_order(plan: &Plan, gathered: &[u8], code_bytes: usize) -> Result<Vec<u8>, IndexError> {
+fn in_order(plan: &TablePlan, gathered: &[u8], code_bytes: usize) -> Result<Vec<u8>, IndexError> {
     let contexts = gathered.chunks_exact(plan.width());
     if u16::try_from(contexts.len()).is_err() {
         return Err(IndexError::Input(format!(
@@ -118,7 +119,7 @@ fn in_order(plan: &Plan, gathered: &[u8], code_bytes: usize) -> Result<Vec<u8>, 
     }
     let bucket = |context: &[u8]| usize::from(u16::from_le_bytes([context[0], context[1]]));
     let is_upper = |context: &[u8]| context[plan.width() - CODE_BYTES..] == [0; CODE_BYTES];
-    // One further along than they belong: filling a bucket moves its start to its end.
+    // Stored one slot late: filling bucket i advances `starts[i + 1]` from its start to its end.
     let mut starts = vec![0u16; PART_BUCKETS + 2];
     for context in contexts.clone() {
         starts[bucket(context) + 2] += 1;
@@ -156,7 +157,7 @@ mod tests {
 
     type Contexts = BTreeMap<Vec<u8>, Histogram>;
 
-    fn plan(key_bytes: usize, distinct: u64, occurrences: u64) -> Plan {
+    fn plan(key_bytes: usize, distinct: u64, occurrences: u64) -> TablePlan {
         let entry = WindowEntry {
             window: Window::Sequence { length: 3 },
             key: KeyRule::Exact,
@@ -167,7 +168,7 @@ mod tests {
             bytes: 0,
             posting_bytes: 0,
         };
-        Plan::new(&entry, "index".as_ref())
+        TablePlan::new(&entry, "index".as_ref())
     }
 
     fn key(bytes: &[u8]) -> ContextKey {
@@ -175,7 +176,10 @@ mod tests {
     }
 
     /// Loads lists of contexts as they stand, one range each.
-    fn load(plan: &Plan, ranges: &[Vec<(Vec<u8>, Histogram)>]) -> Result<Resident, IndexError> {
+    fn load(
+        plan: &TablePlan,
+        ranges: &[Vec<(Vec<u8>, Histogram)>],
+    ) -> Result<Resident, IndexError> {
         super::load(
             plan,
             ranges,

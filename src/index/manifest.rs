@@ -185,7 +185,7 @@ impl FileEntry {
         })
     }
 
-    /// The file is there, and as long as it was.
+    /// Checks that the file is there, and as long as it was.
     pub(super) fn check_length(&self, folder: &Path) -> Result<(), IndexError> {
         let path = folder.join(&self.name);
         let found = match std::fs::metadata(&path) {
@@ -200,7 +200,7 @@ impl FileEntry {
         })
     }
 
-    /// The file is what was written.
+    /// Checks that the file is what was written.
     pub(super) fn check(&self, folder: &Path) -> Result<(), IndexError> {
         let found = Self::of(folder, self.name.clone())?;
         if found == *self {
@@ -248,7 +248,7 @@ impl Manifest {
         }
     }
 
-    /// The shape of every latent.
+    /// Returns the shape of every latent.
     ///
     /// # Errors
     /// [`IndexError::Latent`] when the manifest was written with one that is not.
@@ -256,12 +256,12 @@ impl Manifest {
         Ok(Shape::new(self.height, self.width, self.channels)?)
     }
 
-    /// Latents of the sources that are not indexed.
+    /// Returns the latents of the sources that are not indexed.
     pub fn excluded(&self) -> Ids {
         Ids::new(self.excluded.iter().map(|[start, end]| *start..*end))
     }
 
-    /// The windows, in the order in which they were asked for.
+    /// Returns the windows, in the order in which they were asked for.
     pub fn windows(&self) -> Vec<Window> {
         self.windows.iter().map(|entry| entry.window).collect()
     }
@@ -282,7 +282,7 @@ impl Manifest {
         serde_json::from_value(serde_json::to_value(self)?)
     }
 
-    /// Whether `folder/manifest.json` says that it is an index's, of whatever version and however
+    /// Returns whether `folder/manifest.json` says that it is an index's, of whatever version and however
     /// damaged the rest.
     pub(super) fn is_one(folder: &Path) -> bool {
         let document = std::fs::read(folder.join(MANIFEST)).ok();
@@ -391,7 +391,7 @@ fn first_database() -> String {
     FIRST_DATABASE.to_owned()
 }
 
-/// The number of a database folder by its name: `db` is 0, `db-7` is 7; `None` for any other name.
+/// Returns the number of a database folder by its name: `db` is 0, `db-7` is 7; `None` for any other name.
 pub(super) fn database_number(name: &str) -> Option<u64> {
     let rest = name.strip_prefix(FIRST_DATABASE)?;
     if rest.is_empty() {
@@ -402,7 +402,7 @@ pub(super) fn database_number(name: &str) -> Option<u64> {
     (number > 0 && database_name(number) == name).then_some(number)
 }
 
-/// The name of a database folder by its number.
+/// Returns the name of a database folder by its number.
 pub(super) fn database_name(number: u64) -> String {
     match number {
         0 => FIRST_DATABASE.to_owned(),
@@ -413,7 +413,7 @@ pub(super) fn database_name(number: u64) -> String {
 /// A JSON object with its keys in order.
 pub(super) type Document = BTreeMap<String, serde_json::Value>;
 
-/// XXH3-128 of the document without its checksum, as compact JSON with sorted keys.
+/// Returns the XXH3-128 of the document without its checksum, as compact JSON with sorted keys.
 #[expect(
     clippy::expect_used,
     reason = "`Value` holds nothing that JSON cannot write; the checksum of nothing would fit any document"

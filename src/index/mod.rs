@@ -1,8 +1,8 @@
 //! The latent index: for every context of a window, what followed it and where.
 //!
-//! Built once ([`build()`]), then immutable and opened read-only ([`Index`]) by any number of threads
-//! and processes. Useful for exact counts of contexts that were seen, and for every place where they
-//! were; not for contexts longer or shorter than the windows it was built with.
+//! An index is built once ([`build()`]), is then immutable, and is opened read-only ([`Index`]) by any
+//! number of threads and processes. It answers exactly how often a context was seen and where, for the
+//! windows it was built with; it knows nothing of longer or shorter contexts.
 
 mod build;
 mod error;
@@ -24,12 +24,12 @@ mod plan;
 mod postings;
 mod reader;
 mod record;
-mod removed;
 mod resident;
 mod sort;
 mod stage;
 mod store;
 mod verify;
+mod without;
 mod write;
 
 pub use build::{BuildOptions, BuildReport, WindowReport, build};

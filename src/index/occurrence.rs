@@ -11,14 +11,14 @@ pub(super) const MAX_WORDS: usize = 5;
 
 /// How the occurrences of one window are packed.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Layout {
+pub(super) struct OccurrenceLayout {
     key_bytes: usize,
     /// Bits of the largest occurrence number.
     number_bits: u32,
 }
 
-impl Layout {
-    /// For keys of `key_bytes` and occurrence numbers below `occurrences`.
+impl OccurrenceLayout {
+    /// Plans words for keys of `key_bytes` and occurrence numbers below `occurrences`.
     pub(super) fn new(key_bytes: usize, occurrences: u64) -> Self {
         debug_assert!(key_bytes <= MAX_KEY_BYTES && occurrences <= 1 << 52);
         Self {
@@ -27,7 +27,7 @@ impl Layout {
         }
     }
 
-    /// Words of one occurrence, 1 to [`MAX_WORDS`].
+    /// Returns how many words one occurrence takes, 1 to [`MAX_WORDS`].
     pub(super) fn words(&self) -> usize {
         (self.key_bytes * 8 + 1 + self.number_bits as usize).div_ceil(64)
     }
@@ -54,7 +54,7 @@ impl Layout {
         words
     }
 
-    /// Next bit and occurrence number.
+    /// Returns the next bit and the occurrence number.
     pub(super) fn tail<const W: usize>(&self, words: &[u64; W]) -> (bool, u64) {
         let tail_bits = 1 + self.number_bits;
         let (word, shift) = (self.key_bytes / 8, (self.key_bytes % 8 * 8) as u32);
@@ -69,7 +69,7 @@ impl Layout {
         )
     }
 
-    /// The occurrence with nothing but its key: the first that could be of this context.
+    /// Returns the occurrence with nothing but its key: the first that could be of this context.
     pub(super) fn key_only<const W: usize>(&self, mut words: [u64; W]) -> [u64; W] {
         for (i, word) in words.iter_mut().enumerate() {
             let key_bits = (self.key_bytes * 8).saturating_sub(i * 64).min(64) as u32;
@@ -79,7 +79,7 @@ impl Layout {
         words
     }
 
-    /// The key.
+    /// Returns the key.
     pub(super) fn key<const W: usize>(&self, words: &[u64; W]) -> ContextKey {
         let mut bytes = [0; MAX_KEY_BYTES];
         for (chunk, word) in bytes.chunks_mut(8).zip(self.key_only(*words)) {
@@ -94,7 +94,7 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn check<const W: usize>(layout: Layout, cases: &[(Vec<u8>, bool, u64)]) {
+    fn check<const W: usize>(layout: OccurrenceLayout, cases: &[(Vec<u8>, bool, u64)]) {
         let mut packed = Vec::new();
         for (key, bit, number) in cases {
             let key = ContextKey::new(key).unwrap();
@@ -115,7 +115,7 @@ mod tests {
             log in 0..=52u32,
             raw in prop::collection::vec((prop::collection::vec(any::<u8>(), MAX_KEY_BYTES), any::<bool>(), any::<u64>()), 1..20),
         ) {
-            let layout = Layout::new(key_bytes, 1 << log);
+            let layout = OccurrenceLayout::new(key_bytes, 1 << log);
             let cases: Vec<_> = raw
                 .into_iter()
                 .map(|(key, bit, number)| (key[..key_bytes].to_vec(), bit, number % (1 << log)))

@@ -14,7 +14,7 @@ use memmap2::MmapMut;
 pub(super) struct Pages(MmapMut);
 
 impl Pages {
-    /// The blocks, one behind the other, at least one byte together. Each is let go once it is copied.
+    /// Returns the blocks, one behind the other, at least one byte together. Each is let go once it is copied.
     pub(super) fn of(blocks: Vec<Vec<u8>>) -> io::Result<Self> {
         let bytes = blocks.iter().map(Vec::len).sum();
         let mut map = MmapMut::map_anon(bytes)?;

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
-use super::layout::{Layout, STARTS_BYTES};
+use super::layout::{STARTS_BYTES, TableLayout};
 use super::{Histogram, IndexError, WindowEntry};
 use crate::base::{Budget, OutOfMemory};
 use crate::window::{KeyRule, Window};
@@ -21,8 +21,8 @@ pub(super) const BUCKET_BYTES: usize = 2;
 pub(super) const CODE_BYTES: usize = 4;
 
 /// What the manifest says of the table to be.
-pub(super) struct Plan {
-    pub(super) layout: Layout,
+pub(super) struct TablePlan {
+    pub(super) layout: TableLayout,
     pub(super) window: Window,
     path: PathBuf,
     pub(super) distinct: u64,
@@ -31,11 +31,11 @@ pub(super) struct Plan {
     upper: bool,
 }
 
-impl Plan {
-    /// For a window of the index at `path`.
+impl TablePlan {
+    /// Plans the table of a window of the index at `path`.
     pub(super) fn new(entry: &WindowEntry, path: &Path) -> Self {
         Self {
-            layout: Layout::new(entry.key_bytes, entry.distinct),
+            layout: TableLayout::new(entry.key_bytes, entry.distinct),
             window: entry.window,
             path: path.to_owned(),
             distinct: entry.distinct,
@@ -44,22 +44,22 @@ impl Plan {
         }
     }
 
-    /// Bytes of a context while they are gathered: bucket, stored bytes of the key, histogram.
+    /// Returns the bytes that a context takes while they are gathered: bucket, stored bytes of the key, histogram.
     pub(super) fn width(&self) -> usize {
         BUCKET_BYTES + self.layout.stored_bytes() + CODE_BYTES
     }
 
-    /// Entries that a part is given room for: six standard deviations more than the mean, which one part
-    /// of a billion passes; that one grows. Each context may have an upper part that needs an entry of
-    /// its own; room that is not used takes no memory.
+    /// Returns how many entries a part has room for: six standard deviations more than the mean, which one part of
+    /// a billion passes; that one grows. Each context may have an upper part that needs an entry of its own. Room
+    /// that is not used takes no memory.
     pub(super) fn part_entries(&self) -> usize {
         let mean = (self.distinct.div_ceil(self.layout.parts())) as usize;
         let entries = mean + 6 * mean.isqrt() + 1;
         if self.upper { 2 * entries } else { entries }
     }
 
-    /// Most different histograms that there can be: `t + 1` of each total `t`, and the totals add up
-    /// to the occurrences.
+    /// Returns a bound on the number of different histograms: a total `t` allows `t + 1`, and the totals add up to
+    /// the occurrences.
     fn max_histograms(&self) -> u64 {
         let (mut histograms, mut sum, mut total) = (0u64, 0u64, 0u64);
         while sum < self.occurrences && histograms < self.distinct {
@@ -70,8 +70,8 @@ impl Plan {
         histograms.min(self.distinct)
     }
 
-    /// Most memory at any time: everything gathered, what is in order already (never more than was
-    /// gathered of it), the different histograms and what each thread knows of them.
+    /// Returns the most memory at any time, in bytes: everything gathered, what is already in order (never more
+    /// than was gathered of it), the different histograms, and what each thread knows of them.
     pub(super) fn bytes_needed(&self) -> u64 {
         let threads = rayon::current_num_threads() as u64;
         let (width, parts) = (self.width() as u64, self.layout.parts());
@@ -101,7 +101,7 @@ impl Plan {
         budget.check(self.bytes_needed(), self.what())
     }
 
-    /// The refusal of a table that the budget allowed and the machine did not.
+    /// Returns the refusal of a table that the budget allowed and the machine did not.
     pub(super) fn out_of_memory(&self) -> OutOfMemory {
         OutOfMemory {
             what: self.what(),

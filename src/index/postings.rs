@@ -130,12 +130,12 @@ impl<B: AsRef<[u8]>> RunReader<B> {
         }
     }
 
-    /// Whether the run has nothing left: a list that goes on does so in the next one.
+    /// Returns whether the run has nothing left: a list that goes on does so in the next one.
     pub(super) fn is_at_end(&self) -> bool {
         self.at >= self.bytes.as_ref().len()
     }
 
-    /// The next occurrence; `None` when the bytes are damaged.
+    /// Returns the next occurrence; `None` when the bytes are damaged.
     pub(super) fn read(&mut self) -> Option<u64> {
         let mut value = 0u64;
         let mut shift = 0;

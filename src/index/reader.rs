@@ -9,9 +9,9 @@ use super::labels::Labels;
 use super::lists::Postings;
 use super::manifest::{MANIFEST, Manifest, WindowEntry};
 use super::record::{ContextRecord, List};
-use super::removed::{Removed, Rest};
 use super::stage::BUILDING;
 use super::store::{Family, KeyRange, Store};
+use super::without::{LeftOut, Rest};
 use super::{Counts, Histogram, IndexError};
 use crate::latent::{Bits, Shape};
 use crate::window::{Anchor, ContextKey, Geometry, UpperKey, Window};
@@ -31,7 +31,7 @@ pub struct Index {
     geometries: Vec<Geometry>,
     store: Store,
     /// Latents that answers leave out.
-    pub(super) removed: Option<Removed>,
+    pub(super) left_out: Option<LeftOut>,
 }
 
 impl Index {
@@ -46,7 +46,7 @@ impl Index {
         Self::open_with_cache(path, DEFAULT_CACHE_BYTES)
     }
 
-    /// [`Index::open`] with another amount of memory for recently read blocks.
+    /// Opens an index as [`Index::open`] does, with another amount of memory for recently read blocks.
     ///
     /// # Errors
     /// As [`Index::open`].
@@ -103,31 +103,32 @@ impl Index {
             labels,
             geometries,
             store,
-            removed: None,
+            left_out: None,
         })
     }
 
-    /// The folder.
+    /// Returns the folder.
     pub fn path(&self) -> &Path {
         &self.path
     }
 
-    /// What the index is; without the latents that are left out, as far as it counts them.
+    /// Returns the manifest. Its counts are without latents that [`Index::without`] left out; its file checksums
+    /// and sources are not.
     pub fn manifest(&self) -> &Manifest {
         &self.manifest
     }
 
-    /// The shape of every latent.
+    /// Returns the shape of every latent.
     pub fn shape(&self) -> Shape {
         self.shape
     }
 
-    /// Number of latents.
+    /// Returns the number of latents.
     pub fn latents(&self) -> u64 {
         self.manifest.latents
     }
 
-    /// The windows, in the order in which they were built.
+    /// Returns the windows, in the order in which they were built.
     pub fn windows(&self) -> impl Iterator<Item = WindowIndex<'_>> {
         let entries = self.geometries.iter().zip(&self.manifest.windows);
         entries.map(|(geometry, entry)| WindowIndex {
@@ -138,7 +139,7 @@ impl Index {
         })
     }
 
-    /// One window of the index.
+    /// Returns one window of the index.
     ///
     /// # Errors
     /// [`IndexError::NoSuchWindow`], naming those that it holds.
@@ -158,7 +159,7 @@ impl Index {
             })
     }
 
-    /// A latent of the training set; `None` when there is none of that id.
+    /// Returns a latent of the training set; `None` when there is none of that id.
     ///
     /// # Errors
     /// [`IndexError::Store`], [`IndexError::Damaged`].
@@ -173,7 +174,7 @@ impl Index {
         value.map(|value| self.decode_latent(&value)).transpose()
     }
 
-    /// A latent of the training set that is expected to be there.
+    /// Returns a latent of the training set that is expected to be there.
     ///
     /// # Errors
     /// [`IndexError::NoSuchLatent`], naming the ids that it holds; as [`Index::latent`] has.
@@ -197,7 +198,7 @@ impl Index {
         })
     }
 
-    /// Every latent, in id order.
+    /// Reads every latent, in id order.
     ///
     /// # Errors
     /// As [`Index::latent`], for each.
@@ -213,15 +214,15 @@ impl Index {
     }
 
     pub(super) fn is_left_out(&self, id: u64) -> bool {
-        let removed = self.removed.as_ref();
-        removed.is_some_and(|removed| removed.ids.contains(id))
+        let left_out = self.left_out.as_ref();
+        left_out.is_some_and(|left_out| left_out.ids.contains(id))
     }
 
     fn rest(&self, geometry: &Geometry) -> Option<&Rest> {
-        self.removed.as_ref()?.rest(geometry.window())
+        self.left_out.as_ref()?.rest(geometry.window())
     }
 
-    /// Every latent on disk, in id order.
+    /// Reads every latent on disk, in id order.
     pub(super) fn stored_latents(
         &self,
     ) -> Result<impl Iterator<Item = Result<(u64, StoredLatent), IndexError>> + '_, IndexError>
@@ -261,17 +262,17 @@ pub struct StoredLatent {
 }
 
 impl StoredLatent {
-    /// Its bits.
+    /// Returns its bits.
     pub fn bits(&self) -> &Bits {
         &self.packed.view_bits::<Lsb0>()[..self.shape.bits()]
     }
 
-    /// Its packed bytes.
+    /// Returns its packed bytes.
     pub fn packed(&self) -> &[u8] {
         &self.packed
     }
 
-    /// Its label, where the source had labels.
+    /// Returns its label, where the source had labels.
     pub fn label(&self) -> Option<i64> {
         self.label
     }
@@ -288,12 +289,12 @@ pub struct WindowIndex<'a> {
 }
 
 impl<'a> WindowIndex<'a> {
-    /// The window on the index's grid.
+    /// Returns the window on the index's grid.
     pub fn geometry(&self) -> &'a Geometry {
         self.geometry
     }
 
-    /// The window on another grid, of the same number of channels: its contexts are the same wherever they
+    /// Returns the window on another grid, of the same number of channels: its contexts are the same wherever they
     /// lie.
     ///
     /// # Errors
@@ -325,12 +326,12 @@ impl<'a> WindowIndex<'a> {
         Ok(geometry.with_labels(self.geometry.labels())?)
     }
 
-    /// Its counts and sizes.
+    /// Returns its counts and sizes.
     pub fn entry(&self) -> &'a WindowEntry {
         self.entry
     }
 
-    /// The index it belongs to.
+    /// Returns the index it belongs to.
     pub fn index(&self) -> &'a Index {
         self.index
     }
@@ -346,7 +347,7 @@ impl<'a> WindowIndex<'a> {
         })
     }
 
-    /// What a context on disk answers: nothing, when all its latents are left out.
+    /// Returns the histogram that a context on disk answers with; `None` when all its latents are left out.
     pub(super) fn answer(&self, key: &ContextKey, record: &ContextRecord) -> Option<Histogram> {
         match self.rest.and_then(|rest| rest.get(key)) {
             None => Some(record.histogram()),
@@ -354,7 +355,7 @@ impl<'a> WindowIndex<'a> {
         }
     }
 
-    /// The histogram of a context, `None` when it never occurred. One point read: some microseconds when it
+    /// Returns the histogram of a context, `None` when it never occurred. One point read: some microseconds when it
     /// is there, a tenth of that when it is not.
     ///
     /// # Errors
@@ -370,7 +371,7 @@ impl<'a> WindowIndex<'a> {
         Ok(self.answer(key, &self.decode(&value)?))
     }
 
-    /// The histograms of many contexts, in the order given. Read in one batch, sorted: contexts that
+    /// Returns the histograms of many contexts, in the order given. Read in one batch, sorted: contexts that
     /// share a block share its reading.
     ///
     /// # Errors
@@ -383,7 +384,7 @@ impl<'a> WindowIndex<'a> {
             .collect())
     }
 
-    /// The records of many contexts, in the order given.
+    /// Returns the records of many contexts, in the order given.
     pub(super) fn read_batch(
         &self,
         keys: &[ContextKey],
@@ -399,7 +400,7 @@ impl<'a> WindowIndex<'a> {
         Ok(found)
     }
 
-    /// The occurrences of (context, bit), in ascending order of latent and position. Decoded as they
+    /// Returns the occurrences of (context, bit), in ascending order of latent and position. Decoded as they
     /// are asked for: the first few of millions cost as much as the first few of ten.
     ///
     /// # Errors
@@ -420,19 +421,19 @@ impl<'a> WindowIndex<'a> {
         Ok(self.read_list(list, count))
     }
 
-    /// `count` postings of a list: those that are not left out.
+    /// Returns the `count` postings of a list that are not left out.
     pub(super) fn read_list(&self, list: List, count: u64) -> Postings<'a> {
         let bits = self.geometry.shape().bits() as u64;
         Postings::new(self.index, self.geometry.window(), bits, list, count)
     }
 
-    /// Whether nothing remains of a context.
+    /// Returns whether nothing remains of a context.
     fn is_gone(&self, key: &[u8]) -> bool {
         let left = self.rest.and_then(|rest| rest.get(&ContextKey::new(key)?));
         left.is_some_and(|left| left.total() == 0)
     }
 
-    /// Every context on disk with its record, in ascending order of key.
+    /// Reads every context on disk with its record, in ascending order of key.
     pub(super) fn scan(
         &self,
     ) -> Result<
@@ -458,7 +459,7 @@ impl<'a> WindowIndex<'a> {
         Ok((key, self.decode(value)?))
     }
 
-    /// Ranges that together hold every context.
+    /// Returns ranges of keys that together hold every context.
     pub(super) fn ranges(&self) -> Result<Vec<KeyRange>, IndexError> {
         self.index.store.ranges(self.context_family())
     }
@@ -479,7 +480,7 @@ impl<'a> WindowIndex<'a> {
         })
     }
 
-    /// Every context with its histogram, in ascending order of key.
+    /// Reads every context with its histogram, in ascending order of key.
     ///
     /// # Errors
     /// As [`WindowIndex::lookup`], for each.

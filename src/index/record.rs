@@ -29,7 +29,7 @@ pub(super) enum List {
 }
 
 impl List {
-    /// Number of postings.
+    /// Returns the number of postings.
     pub(super) fn count(&self) -> u64 {
         match self {
             Self::Empty => 0,

@@ -1,13 +1,13 @@
 //! The histograms of one window held in memory: a compact exact table.
 //!
-//! The table is filled once, so it needs no room to grow: a bucket's contexts lie one behind the other
-//! without a gap, and 2 bytes say where they begin. A bucket is the key's first bytes added to a
-//! digest of the others: who knows the bucket and the other bytes knows the first, so those are not
-//! stored, and the answer is still exact. A histogram is a number into a list of the different ones,
-//! of which there are few.
+//! The table is filled once, so it needs no room to grow: the contexts of a bucket are stored without
+//! gaps, and 2 bytes say where they begin. A key's bucket is its first bytes plus a hash of the rest,
+//! modulo the bucket count. Given the bucket and the rest, the first bytes can be recovered, so they are
+//! not stored, and the answer is still exact. A histogram is stored as a number into a list of the
+//! different histograms, of which there are few.
 //!
-//! An upper part stands in the table as the context that goes on with zeros: it occurred if there is an
-//! entry. Where no such context did, the entry has no histogram.
+//! An upper part is stored as the context that continues it with zeros: the upper part occurred if that
+//! entry exists. If the context itself did not occur, the entry has no histogram.
 //!
 //! It was chosen for its size, about half of that of a hash table with whole keys. `docs/notes/index.md` compares the
 //! layouts that were tried.
@@ -15,7 +15,7 @@
 use std::hint::black_box;
 use std::ops::Range;
 
-use super::layout::{Layout, Place, STARTS_BYTES, low_bytes, word};
+use super::layout::{Place, STARTS_BYTES, TableLayout, low_bytes, word};
 use super::pages::Pages;
 use super::{Counts, Histogram, IndexError};
 use crate::window::{ContextKey, UpperKey};
@@ -47,7 +47,7 @@ impl<'a> Part<'a> {
 
 /// The histograms of one window, all in memory: answers what the index answers, without reading it.
 pub struct Resident {
-    pub(super) layout: Layout,
+    pub(super) layout: TableLayout,
     pub(super) pages: Pages,
     /// Where the block of each part begins, and the end.
     pub(super) blocks: Box<[usize]>,
@@ -59,13 +59,13 @@ pub struct Resident {
 }
 
 impl Resident {
-    /// Memory held.
+    /// Returns the memory held, in bytes.
     pub fn bytes(&self) -> u64 {
         let held = self.pages.len() + size_of_val(&*self.blocks);
         (size_of_val(self) + held + size_of_val(&*self.histograms)) as u64
     }
 
-    /// Contexts held.
+    /// Returns the number of contexts held.
     pub fn contexts(&self) -> u64 {
         self.contexts
     }

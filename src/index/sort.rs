@@ -15,7 +15,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::prelude::*;
 
-use super::occurrence::Layout;
+use super::occurrence::OccurrenceLayout;
 use crate::base::files::naming;
 
 /// Most spills that one merge reads: file descriptors and read buffers.
@@ -32,7 +32,7 @@ const CHUNK: usize = 1 << 15;
 
 /// Everything sorted, in memory or in spills.
 pub(super) struct Sorted<const W: usize> {
-    layout: Layout,
+    layout: OccurrenceLayout,
     /// First key of each part but the first.
     splitters: Vec<[u64; W]>,
     batches: Vec<Batch<W>>,
@@ -60,8 +60,8 @@ impl Drop for Spill {
 }
 
 impl<const W: usize> Sorted<W> {
-    /// An empty sort for `total` occurrences. Its merge uses read buffers of `buffer_bytes` at most.
-    pub(super) fn new(layout: Layout, buffer_bytes: usize) -> Self {
+    /// Returns an empty sort for `total` occurrences. Its merge uses read buffers of `buffer_bytes` at most.
+    pub(super) fn new(layout: OccurrenceLayout, buffer_bytes: usize) -> Self {
         Self {
             layout,
             splitters: Vec::new(),
@@ -129,12 +129,12 @@ impl<const W: usize> Sorted<W> {
         self.splitters.dedup();
     }
 
-    /// Number of key ranges, at least 1. Some may be empty.
+    /// Returns the number of key ranges, at least 1. Some may be empty.
     pub(super) fn parts(&self) -> usize {
         self.splitters.len() + 1
     }
 
-    /// Occurrences in each part.
+    /// Returns the number of occurrences in each part.
     pub(super) fn part_sizes(&self) -> Vec<u64> {
         let mut sizes = vec![0; self.parts()];
         for batch in &self.batches {

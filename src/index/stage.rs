@@ -32,7 +32,7 @@ const FINISHED: &str = "finished.json";
 /// What makes one build the same as another: an unfinished one is gone on with only then. Windows are
 /// not part of it, since each is finished on its own.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(super) struct Plan {
+pub(super) struct BuildPlan {
     version: u32,
     tool: String,
     content: Source,
@@ -46,7 +46,7 @@ pub(super) struct Plan {
     labels: Option<String>,
 }
 
-impl Plan {
+impl BuildPlan {
     pub(super) fn of(set: &LatentSet, options: &BuildOptions) -> Self {
         Self {
             version: FORMAT_VERSION,
@@ -96,7 +96,7 @@ pub(super) struct Stage {
 }
 
 impl Stage {
-    /// Whether the folder `building` of an output can be a build's: it holds nothing but what a build
+    /// Returns whether the folder `building` of an output can be a build's: it holds nothing but what a build
     /// makes. A kill may leave any part of that, down to an empty folder.
     pub(super) fn is_one(output: &Path) -> bool {
         let Ok(mut entries) = std::fs::read_dir(output.join(BUILDING)) else {
@@ -107,7 +107,11 @@ impl Stage {
 
     /// Takes the folder over, keeping what an unfinished build of the same plan has left there: the windows that it had
     /// finished or, if it had finished all and these are `windows`, the whole index.
-    pub(super) fn open(output: &Path, plan: &Plan, windows: &[Window]) -> Result<Self, IndexError> {
+    pub(super) fn open(
+        output: &Path,
+        plan: &BuildPlan,
+        windows: &[Window],
+    ) -> Result<Self, IndexError> {
         let folder = output.join(BUILDING);
         fs_err::create_dir_all(&folder)?;
         let lock = fs_err::File::create(folder.join(LOCK))?.into_parts().0;
@@ -126,7 +130,7 @@ impl Stage {
             folder,
             _lock: lock,
         };
-        match stage.go_on_with(plan, windows) {
+        match stage.resume(plan, windows) {
             Ok(()) => Ok(stage),
             Err(error) => {
                 stage.remove();
@@ -135,11 +139,11 @@ impl Stage {
         }
     }
 
-    /// Clears what is left of another plan, and of this one if its files were already being moved into a database that is
-    /// not whole.
-    fn go_on_with(&self, plan: &Plan, windows: &[Window]) -> Result<(), IndexError> {
+    /// Resumes an unfinished build: clears what is left of another plan, and of this one if its files were already
+    /// being moved into a database that is not whole.
+    fn resume(&self, plan: &BuildPlan, windows: &[Window]) -> Result<(), IndexError> {
         self.drop_spills();
-        let left: Option<Plan> = read_json(&self.path(PLAN));
+        let left: Option<BuildPlan> = read_json(&self.path(PLAN));
         let same = left.as_ref() == Some(plan);
         let begun = self.path(MANIFEST).exists() || !databases(&self.folder)?.is_empty();
         if !(same && (!begun || self.ready(windows).is_some())) {
@@ -149,8 +153,8 @@ impl Stage {
         Ok(())
     }
 
-    /// The manifest of an index of these windows that an earlier build had made whole, but for the renames that publish
-    /// it.
+    /// Returns the manifest of an index of these windows that an earlier build had made whole, but for the renames
+    /// that publish it.
     pub(super) fn ready(&self, windows: &[Window]) -> Option<Manifest> {
         let manifest = Manifest::read(&self.folder).ok()?;
         let made = if self.path(&manifest.database).exists() {
@@ -220,7 +224,7 @@ impl Stage {
         self.path(&folder_name(window))
     }
 
-    /// An empty folder for the files of a window.
+    /// Returns an empty folder for the files of a window.
     pub(super) fn start(&self, window: Window) -> Result<PathBuf, IndexError> {
         let folder = self.window_folder(window);
         if folder.exists() {
@@ -254,7 +258,7 @@ impl Stage {
         Ok(finished)
     }
 
-    /// What an earlier build left of a window, if all of it is there.
+    /// Returns what an earlier build left of a window, if all of it is there.
     pub(super) fn finished(&self, window: Window) -> Option<FinishedWindow> {
         let folder = self.window_folder(window);
         let finished: FinishedWindow = read_json(&folder.join(FINISHED))?;
@@ -265,7 +269,7 @@ impl Stage {
         whole.then_some(finished)
     }
 
-    /// The files of a finished window by column family.
+    /// Returns the files of a finished window by column family.
     pub(super) fn families(
         &self,
         window: Window,
@@ -333,7 +337,7 @@ impl Stage {
     }
 }
 
-/// The names of the databases in a folder.
+/// Returns the names of the databases in a folder.
 fn databases(folder: &Path) -> std::io::Result<Vec<String>> {
     let mut names = Vec::new();
     for entry in fs_err::read_dir(folder)? {
@@ -345,12 +349,12 @@ fn databases(folder: &Path) -> std::io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Windows are named in file systems that do not take a colon as well.
+/// Returns the folder of a window. Its name has no colon, which some file systems do not take.
 fn folder_name(window: Window) -> String {
     window.to_string().replace(':', "-")
 }
 
-/// Whether a build makes something of that name in its stage.
+/// Returns whether a build makes something of that name in its stage.
 fn is_ours(name: &str) -> bool {
     let window = || {
         name.replace('-', ":")

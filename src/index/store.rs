@@ -35,7 +35,7 @@ impl Family {
         }
     }
 
-    /// All families of an index of these windows.
+    /// Returns all families of an index of these windows.
     pub(super) fn all(windows: impl IntoIterator<Item = Window>) -> Vec<Self> {
         let pairs = windows.into_iter();
         std::iter::once(Self::Latents)
@@ -43,7 +43,8 @@ impl Family {
             .collect()
     }
 
-    /// The same for writing and reading: a reader without the filter policy would not use filters.
+    /// Returns the options of a family, the same for writing and reading: a reader without the filter policy would
+    /// not use filters.
     fn options(self, cache: Option<&Cache>) -> Options {
         let mut table = BlockBasedOptions::default();
         let mut options = Options::default();
@@ -76,7 +77,7 @@ impl Family {
     }
 }
 
-/// Options of the database itself.
+/// Returns the options of the database itself.
 fn database_options() -> Options {
     let mut options = Options::default();
     options.set_max_open_files(-1);
@@ -106,7 +107,7 @@ fn store_error(path: &Path) -> impl Fn(rocksdb::Error) -> IndexError + '_ {
 /// Files that a process has open beside those of a database: the standard streams, locks, what it writes.
 const OTHER_FILES: usize = 64;
 
-/// How many files a database, or the folder of a file, has now.
+/// Returns how many files a database, or the folder of a file, has now.
 fn files_beside(path: &Path) -> usize {
     let folder = if path.is_dir() {
         path
@@ -160,8 +161,8 @@ impl<'a> SstWriter<'a> {
     }
 }
 
-/// `SstFileWriter::open` asks for a borrow as long as its options', which its own field cannot give;
-/// nothing of the borrow is kept, so a shorter one does.
+/// Opens a writer. `SstFileWriter::open` asks for a borrow as long as its options', which its own field cannot
+/// give; nothing of the borrow is kept, so a shorter one does.
 fn open_writer(writer: &SstFileWriter<'_>, path: &Path) -> Result<(), IndexError> {
     writer.open(path).map_err(store_error(path))
 }
@@ -251,7 +252,7 @@ impl Store {
         &self.path
     }
 
-    /// The value of a key.
+    /// Returns the value of a key.
     pub(super) fn get(&self, family: Family, key: &[u8]) -> Result<Option<Value<'_>>, IndexError> {
         let handle = handle(&self.db, &self.path, family)?;
         self.db
@@ -259,7 +260,7 @@ impl Store {
             .map_err(store_error(&self.path))
     }
 
-    /// The values of many keys, in ascending order of key.
+    /// Returns the values of many keys, in ascending order of key.
     pub(super) fn get_sorted<'a>(
         &self,
         family: Family,
@@ -273,7 +274,7 @@ impl Store {
             .collect()
     }
 
-    /// Whether a key that begins with `prefix` is `wanted`.
+    /// Returns whether a key that begins with `prefix` is `wanted`.
     pub(super) fn any_key(
         &self,
         family: Family,
@@ -293,7 +294,7 @@ impl Store {
         Ok(false)
     }
 
-    /// Every entry, in ascending order of key, checksums verified, without filling the cache.
+    /// Reads every entry, in ascending order of key, verifying checksums, without filling the cache.
     pub(super) fn scan(
         &self,
         family: Family,
@@ -305,7 +306,7 @@ impl Store {
         Ok(entries.map(|entry| entry.map_err(store_error(&self.path))))
     }
 
-    /// Ranges that together hold every key, one for each file: to be read in parallel.
+    /// Returns ranges that together hold every key, one for each file, to be read in parallel.
     pub(super) fn ranges(&self, family: Family) -> Result<Vec<KeyRange>, IndexError> {
         let name = family.name();
         let files = self.db.live_files().map_err(store_error(&self.path))?;

@@ -39,8 +39,8 @@ impl Stored {
 }
 
 impl Index {
-    /// Proves the index: checksums of every file, then every posting against the latents. Of an index
-    /// [`without`](Index::without) some latents, that what is left of it is what the others alone would have given.
+    /// Proves the index: checksums of every file, then every posting against the latents. Where latents were left
+    /// out ([`Index::without`]), proves that the rest is what the other latents alone would have given.
     ///
     /// Time O(bits of the database + occurrences of every window); memory for the latents.
     ///
@@ -79,7 +79,7 @@ impl Index {
         })
     }
 
-    /// The latents on disk; zeros in the place of those that are not indexed.
+    /// Returns the latents on disk; zeros in the place of those that are not indexed.
     fn verify_latents(&self) -> Result<Stored, IndexError> {
         let mut packed = Vec::new();
         let mut labels = Vec::new();
@@ -123,7 +123,7 @@ impl Index {
         }
         let set = set.with_labels(labels)?;
         let mut found = Labels::of(&set, &ids);
-        found.keep(Labels::of(&set, &held).as_slice());
+        found.retain(Labels::of(&set, &held).as_slice());
         if found != *self.held_labels() {
             let expected = format!("latents with labels {}", self.held_labels());
             return Err(self.damaged(&expected, found));
@@ -131,7 +131,7 @@ impl Index {
         Ok(Stored { set, ids: held })
     }
 
-    /// The latents are those of the files that the manifest names, as far as no latent of a file was
+    /// Checks that the latents are those of the files that the manifest names, for each file of which no latent was
     /// excluded.
     fn verify_sources(&self, packed: &[u8]) -> Result<(), IndexError> {
         let mut rest = packed;
@@ -218,7 +218,7 @@ impl WindowIndex<'_> {
         Ok(())
     }
 
-    /// Every posting of one list has that context and that next bit, and they ascend.
+    /// Checks that every posting of one list has that context and that next bit, and that they ascend.
     fn verify_list(
         &self,
         stored: &Stored,

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use rayon::prelude::*;
 
 use super::IndexError;
-use super::occurrence::Layout;
+use super::occurrence::OccurrenceLayout;
 use super::postings::{MIN_RUN_POSTINGS, RunWriter};
 use super::record::{ContextRecord, List, MAX_RECORD_BYTES};
 use super::sort::Sorted;
@@ -29,7 +29,7 @@ pub(super) struct Written {
 /// Writes every part of `sorted` into `folder`, parts in parallel.
 pub(super) fn write_window<const W: usize>(
     sorted: &Sorted<W>,
-    layout: Layout,
+    layout: OccurrenceLayout,
     window: Window,
     folder: &Path,
     observer: &dyn Observer,
@@ -60,7 +60,7 @@ pub(super) fn write_window<const W: usize>(
 
 /// Writes one part: one SST file of contexts and one of posting runs.
 struct PartWriter {
-    layout: Layout,
+    layout: OccurrenceLayout,
     context_options: SstOptions,
     posting_options: SstOptions,
     contexts: PathBuf,
@@ -68,7 +68,7 @@ struct PartWriter {
 }
 
 impl PartWriter {
-    fn new(layout: Layout, window: Window, folder: &Path, part: usize) -> Self {
+    fn new(layout: OccurrenceLayout, window: Window, folder: &Path, part: usize) -> Self {
         Self {
             layout,
             context_options: SstOptions::new(Family::Context(window)),

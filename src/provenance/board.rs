@@ -9,13 +9,13 @@ use crate::base::bits::{push, read};
 /// The sites that a square of radius `margin` sees before a site all lie at smaller numbers, none below 0:
 /// `(row + margin)·stride + margin + col − margin·stride − margin ≥ 0`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Layout {
+pub(crate) struct BoardLayout {
     pub(crate) height: usize,
     pub(crate) width: usize,
     pub(crate) margin: usize,
 }
 
-impl Layout {
+impl BoardLayout {
     /// Bits from a site to the one below it.
     pub(crate) fn stride(self) -> usize {
         self.width + 2 * self.margin

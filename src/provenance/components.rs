@@ -1,7 +1,7 @@
 //! Connected pieces of a board, and which of them tells most.
 
 use super::Information;
-use super::board::{Board, Layout, get};
+use super::board::{Board, BoardLayout, get};
 
 /// What the sites of a grid weigh, as running sums over the bits of a board: a run of sites is two reads.
 pub(crate) struct Weights {
@@ -11,7 +11,11 @@ pub(crate) struct Weights {
 
 impl Weights {
     /// From the information of each site and whether any of its bits is supported, row by row.
-    pub(crate) fn new(layout: Layout, information: &[Information], supported: &[bool]) -> Self {
+    pub(crate) fn new(
+        layout: BoardLayout,
+        information: &[Information],
+        supported: &[bool],
+    ) -> Self {
         let bits = layout.words() * 64;
         let mut weights = Self {
             information: vec![0; bits + 1],
@@ -62,7 +66,7 @@ impl Components {
     pub(crate) fn best(
         &mut self,
         board: &Board,
-        layout: Layout,
+        layout: BoardLayout,
         weights: &Weights,
     ) -> Option<(Gain, usize)> {
         self.find_runs(board);

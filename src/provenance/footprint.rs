@@ -6,7 +6,9 @@
 //! window and its own: they are the *footprint*. Bits that merely agree, as half of all do by chance,
 //! leave none.
 
-use super::board::{Board, Layout, and, and_run, move_down, move_up, or, or_run, runs, set_run};
+use super::board::{
+    Board, BoardLayout, and, and_run, move_down, move_up, or, or_run, runs, set_run,
+};
 use super::corpus::Corpus;
 use crate::base::bits::push;
 use crate::latent::Shape;
@@ -49,9 +51,9 @@ pub(crate) struct Footprints<'a> {
     shape: Shape,
     /// Bits of the sample, channel by channel.
     planes: &'a [u64],
-    layout: Layout,
+    layout: BoardLayout,
     /// All sites of the grid in scan order, behind enough absent ones for every sequence.
-    line: Layout,
+    line: BoardLayout,
     sights: Vec<Sight>,
     /// The sites of the grid, without their margin.
     inside: Board,
@@ -77,13 +79,13 @@ impl<'a> Footprints<'a> {
                 .line_length(shape)
                 .map_or(0, |n| n.div_ceil(channels))
         };
-        let layout = Layout {
+        let layout = BoardLayout {
             height: shape.height(),
             width: shape.width(),
             // At least 1: pieces of different rows must not touch.
             margin: windows.iter().map(radius).max().unwrap_or(0).max(1),
         };
-        let line = Layout {
+        let line = BoardLayout {
             height: 1,
             width: shape.height() * shape.width() + windows.iter().map(reach).max().unwrap_or(0),
             margin: 0,
@@ -139,7 +141,7 @@ impl<'a> Footprints<'a> {
     }
 
     /// How footprints lie.
-    pub(crate) fn layout(&self) -> Layout {
+    pub(crate) fn layout(&self) -> BoardLayout {
         self.layout
     }
 

@@ -26,7 +26,7 @@ pub trait Constraint: Sync {
     }
 
     /// Whether [`Constraint::refuted`] ever refutes anything.
-    fn judges(&self) -> bool {
+    fn judges_whole_samples(&self) -> bool {
         true
     }
 

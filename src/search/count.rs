@@ -62,7 +62,7 @@ pub fn count(
             why: "does not back off on dead ends",
         });
     }
-    if task.constraints.iter().any(|c| c.judges()) {
+    if task.constraints.iter().any(|c| c.judges_whole_samples()) {
         return Err(SearchError::Count {
             why: "cannot leave out single samples",
         });

@@ -213,7 +213,7 @@ impl Constraint for FixedBits {
         self.get(position)
     }
 
-    fn judges(&self) -> bool {
+    fn judges_whole_samples(&self) -> bool {
         false
     }
 

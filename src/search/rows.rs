@@ -216,8 +216,8 @@ impl<'a> RowSearch<'a> {
     ) -> Result<Next, SearchError> {
         let (row, ..) = self.shape.place(start);
         // With a network let in, a site that no context has from above is one that it answers.
-        let let_in = self.links.ladder.fallback.is_some();
-        if self.died[row] && !let_in {
+        let with_network = self.links.ladder.fallback.is_some();
+        if self.died[row] && !with_network {
             let blames = self.unknown_from_above(start)?;
             if !blames.is_empty() {
                 return Ok(Next::Dead(DeadEnd { start, blames }));
@@ -244,7 +244,7 @@ impl<'a> RowSearch<'a> {
                         continue;
                     }
                     // No way gets past the last of these: one column is enough.
-                    if let_in
+                    if with_network
                         && let Some(from) = dead.last_mut().filter(|from| **from != INTERPOLATED)
                     {
                         *from = INTERPOLATED;

@@ -93,7 +93,7 @@ fn batch(
         let groups = (0..(samples.end - samples.start).div_ceil(size)).into_par_iter();
         let groups = groups.map(|group| {
             let first = samples.start + group * size;
-            let attempts = together(task, first..samples.end.min(first + size), observer)?;
+            let attempts = run_group(task, first..samples.end.min(first + size), observer)?;
             for attempt in &attempts {
                 watched.note(attempt);
             }
@@ -217,7 +217,7 @@ fn group_size(samples: u64) -> u64 {
 
 /// Searches for some samples in step: each goes on until it asks the network, and all are answered at once. The
 /// network's answers do not depend on the batch, so neither do the samples.
-fn together(
+fn run_group(
     task: &Task<'_>,
     members: Range<u64>,
     observer: &dyn Observer,
@@ -240,7 +240,7 @@ fn together(
         let mut waiting = Vec::with_capacity(walking.len());
         for (index, mut search) in walking {
             match search.step(&|| observer.stop_requested())? {
-                Walked::Ended(status) => attempts.push(ended(index, &search, status, started)),
+                Walked::Ended(status) => attempts.push(finish(index, &search, status, started)),
                 Walked::Asks(fallback) => {
                     search.push(&fallback, &mut contexts);
                     waiting.push((index, search));
@@ -265,11 +265,11 @@ fn attempt(task: &Task<'_>, index: u64, observer: &dyn Observer) -> Result<Attem
     let failed = matches!(status, Status::NoneExists | Status::BudgetSpent);
     let policy = task.fallback.map(|fallback| fallback.policy);
     if !failed || policy != Some(Policy::OnDeadEnd) {
-        return Ok(ended(index, &search, status, started));
+        return Ok(finish(index, &search, status, started));
     }
-    let mut again = Search::let_in(task, index)?;
+    let mut again = Search::with_fallback_at_dead_ends(task, index)?;
     let status = again.advance(&stop)?;
-    let mut attempt = ended(index, &again, status, started);
+    let mut attempt = finish(index, &again, status, started);
     let before = search.counters();
     attempt.counters.lookups += before.lookups;
     attempt.counters.backtracks += before.backtracks;
@@ -277,7 +277,7 @@ fn attempt(task: &Task<'_>, index: u64, observer: &dyn Observer) -> Result<Attem
 }
 
 /// How a search went that began at `started`.
-fn ended(index: u64, search: &Search<'_>, status: Status, started: Instant) -> Attempt {
+fn finish(index: u64, search: &Search<'_>, status: Status, started: Instant) -> Attempt {
     let found = status == Status::Sample;
     Attempt {
         index,

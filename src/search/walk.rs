@@ -39,7 +39,7 @@ impl<'a> Search<'a> {
     /// searched for, [`SearchError::TooLarge`] when backjumping would need more memory for blame than it
     /// may have.
     ///
-    /// A network that answers at dead ends is not let in: [`Search::let_in`] is the search that follows.
+    /// A network that answers at dead ends is not let in: [`Search::with_fallback_at_dead_ends`] is the search that follows.
     pub fn new(task: &'a Task<'a>, sample: u64) -> Result<Self, SearchError> {
         let fallback = task.fallback.filter(|_| task.walks_bits());
         Self::with(task, sample, fallback, false)
@@ -50,7 +50,10 @@ impl<'a> Search<'a> {
     ///
     /// # Errors
     /// As [`Search::new`].
-    pub fn let_in(task: &'a Task<'a>, sample: u64) -> Result<Self, SearchError> {
+    pub fn with_fallback_at_dead_ends(
+        task: &'a Task<'a>,
+        sample: u64,
+    ) -> Result<Self, SearchError> {
         Self::with(task, sample, task.fallback, true)
     }
 
@@ -58,7 +61,7 @@ impl<'a> Search<'a> {
         task: &'a Task<'a>,
         sample: u64,
         fallback: Option<Fallback<'a>>,
-        let_in: bool,
+        at_dead_ends: bool,
     ) -> Result<Self, SearchError> {
         let options = &task.options;
         let seed = xxh3_64_with_seed(&sample.to_le_bytes(), options.seed);
@@ -66,7 +69,7 @@ impl<'a> Search<'a> {
         let ladder = Ladder::new(&task.rungs, options, fallback);
         let frame = task.prepare(|| ladder.frame())?;
         let walk = match options.method {
-            method if let_in || method == Method::Row && fallback.is_none() => {
+            method if at_dead_ends || method == Method::Row && fallback.is_none() => {
                 Walk::Rows(RowSearch::new(ladder, constraints, options, seed, frame))
             }
             // A row that the network may answer anywhere has as many states as there are values: bit by bit

@@ -108,13 +108,13 @@ struct Map<'a, F> {
 }
 
 /// A training latent that a sample was copied from, and its regions: most informative first.
-struct Source {
+struct MapSource {
     latent: u32,
     colour: Colour,
     regions: Vec<usize>,
 }
 
-impl Source {
+impl MapSource {
     fn total(&self, regions: &[Region], of: impl Fn(&Region) -> f64) -> f64 {
         self.regions
             .iter()
@@ -231,7 +231,7 @@ impl<E: From<TraceError>, F: Fn(Shape, &[u8]) -> Result<Picture, E>> Map<'_, F> 
     }
 
     /// The quilt of a sample over its image.
-    fn quilt(&mut self, area: Area, sample: &Picture, row: &MapRow, sources: &[Source]) {
+    fn quilt(&mut self, area: Area, sample: &Picture, row: &MapRow, sources: &[MapSource]) {
         let shape = self.tracer.shape();
         let regions = &row.trace.quilt.regions;
         let mut colours = vec![BACKGROUND_COLOUR; regions.len()];
@@ -324,7 +324,13 @@ impl<E: From<TraceError>, F: Fn(Shape, &[u8]) -> Result<Picture, E>> Map<'_, F> 
     }
 
     /// A source with its regions outlined.
-    fn source(&mut self, top: usize, panel: usize, row: &MapRow, source: &Source) -> Result<(), E> {
+    fn source(
+        &mut self,
+        top: usize,
+        panel: usize,
+        row: &MapRow,
+        source: &MapSource,
+    ) -> Result<(), E> {
         let (own, shape) = (self.tracer.shape(), self.tracer.training().shape());
         let regions = &row.trace.quilt.regions;
         let sum = |of: fn(&Region) -> f64| source.total(regions, of);
@@ -431,12 +437,12 @@ fn is_background(region: &Region) -> bool {
 }
 
 /// The sources of a quilt, by their most informative region, each with a colour of its own.
-fn sources_of(regions: &[Region]) -> Vec<Source> {
-    let mut sources: Vec<Source> = Vec::new();
+fn sources_of(regions: &[Region]) -> Vec<MapSource> {
+    let mut sources: Vec<MapSource> = Vec::new();
     let mut places: HashMap<u32, usize> = HashMap::new();
     for (number, region) in regions.iter().enumerate() {
         let place = *places.entry(region.latent).or_insert_with(|| {
-            sources.push(Source {
+            sources.push(MapSource {
                 latent: region.latent,
                 colour: colour_of(sources.len()),
                 regions: Vec::new(),

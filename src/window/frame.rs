@@ -6,7 +6,7 @@ use super::given::Given;
 use crate::base::bits::{push, read, replace, words};
 use crate::latent::Shape;
 
-/// One latent under work. Bits can be set in any order; a context reads only earlier ones.
+/// A latent whose bits are being set. They can be set in any order; a context reads only earlier ones.
 #[derive(Clone, Debug)]
 pub struct Frame {
     shape: Shape,
@@ -25,7 +25,7 @@ pub struct Frame {
 }
 
 impl Frame {
-    /// A frame of zeros, with nothing given, that serves every one of `geometries` (all of one shape).
+    /// Returns a frame of zeros, with nothing given, that serves every one of `geometries` (all of one shape).
     pub fn new(shape: Shape, geometries: &[&Geometry]) -> Self {
         let pad = geometries.iter().map(|g| g.reach()).max().unwrap_or(0);
         let scratch = geometries.iter().map(|g| g.scratch_words()).max();
@@ -42,12 +42,12 @@ impl Frame {
         }
     }
 
-    /// The shape of the latent.
+    /// Returns the shape of the latent.
     pub fn shape(&self) -> Shape {
         self.shape
     }
 
-    /// What is known of the latent beside its bits.
+    /// Returns what is known of the latent beside its bits.
     pub fn given(&self) -> Given {
         self.given
     }
@@ -105,23 +105,23 @@ impl Frame {
         }
     }
 
-    /// One bit.
+    /// Returns one bit.
     pub fn get(&self, position: usize) -> bool {
         self.scan[position / 64] >> (position % 64) & 1 == 1
     }
 
-    /// `n ≤ 64` bits in scan order from `position` on, lowest first.
+    /// Returns `n ≤ 64` bits in scan order from `position` on, lowest first.
     pub(crate) fn bits(&self, position: usize, n: usize) -> u64 {
         read(&self.scan, position, n)
     }
 
-    /// The latent, packed as a row of a latent set.
+    /// Returns the latent, packed as a row of a latent set.
     pub fn to_packed(&self) -> Vec<u8> {
         let bytes = self.scan.iter().flat_map(|word| word.to_le_bytes());
         bytes.take(self.shape.packed_bytes()).collect()
     }
 
-    /// `n ≤ 64` bits of a row, from `col_bit − pad` on: offset 0 is the first absent bit.
+    /// Returns `n ≤ 64` bits of a row, from `col_bit − pad` on: offset 0 is the first absent bit.
     pub(super) fn row(&self, row: usize, offset: usize, n: usize) -> u64 {
         read(
             &self.rows[row * self.row_words..(row + 1) * self.row_words],
@@ -130,12 +130,12 @@ impl Frame {
         )
     }
 
-    /// `n ≤ 64` bits in scan order from `position` on.
+    /// Returns `n ≤ 64` bits in scan order from `position` on.
     pub(super) fn scan(&self, position: usize, n: usize) -> u64 {
         read(&self.scan, position, n)
     }
 
-    /// Absent bits before the first bit of a row.
+    /// Returns the number of absent bits before the first bit of a row.
     pub(super) fn pad(&self) -> usize {
         self.pad
     }

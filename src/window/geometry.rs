@@ -117,7 +117,7 @@ impl Geometry {
         Ok(geometry)
     }
 
-    /// The same window with the latent's label as part of the key: one of `labels`, which
+    /// Returns the same window with the latent's label as part of the key: one of `labels`, which
     /// [`Given::label`] gives by its number. 0 for contexts that no label is part of.
     ///
     /// # Errors
@@ -143,32 +143,32 @@ impl Geometry {
         }
     }
 
-    /// How many labels the key tells apart, 0 where they are no part of it.
+    /// Returns how many labels the key tells apart, 0 where they are no part of it.
     pub fn labels(&self) -> u64 {
         self.labels
     }
 
-    /// The window.
+    /// Returns the window.
     pub fn window(&self) -> Window {
         self.window
     }
 
-    /// Whether the site is part of the key.
+    /// Returns whether the site is part of the key.
     pub fn anchor(&self) -> Anchor {
         self.anchor
     }
 
-    /// The grid.
+    /// Returns the grid.
     pub fn shape(&self) -> Shape {
         self.shape
     }
 
-    /// Bits of the longest context, absent ones included: what orders windows by size.
+    /// Returns the number of bits of the longest context, absent ones included. Windows are ordered by this size.
     pub fn context_bits(&self) -> usize {
         self.context_bits
     }
 
-    /// How contexts become keys.
+    /// Returns how contexts become keys.
     pub fn key_rule(&self) -> KeyRule {
         if self.exact_bytes() <= MAX_KEY_BYTES {
             KeyRule::Exact
@@ -177,7 +177,7 @@ impl Geometry {
         }
     }
 
-    /// Bytes of every key of this window.
+    /// Returns the length in bytes of every key of this window.
     pub fn key_bytes(&self) -> usize {
         match self.key_rule() {
             KeyRule::Exact => self.exact_bytes(),
@@ -189,7 +189,7 @@ impl Geometry {
         self.class_bytes + self.context_bits.div_ceil(8)
     }
 
-    /// Border class of a position: how far the grid's edge cuts the window. `[up, left, right]` in
+    /// Returns the border class of a position: how far the grid's edge cuts the window. `[up, left, right]` in
     /// sites for a square, `[bits before]` (at most C for `seq:C`) for the others.
     pub fn border(&self, position: usize) -> Vec<usize> {
         let (row, col, _) = self.shape.place(position);
@@ -204,7 +204,7 @@ impl Geometry {
         }
     }
 
-    /// The border class as one number that does not depend on the grid, only on the window.
+    /// Returns the border class as one number that does not depend on the grid, only on the window.
     fn border_number(&self, position: usize) -> u64 {
         let base = match self.window {
             Window::Square { radius } => radius as u64 + 1,
@@ -216,7 +216,7 @@ impl Geometry {
             .fold(0, |number, part| number * base + *part as u64)
     }
 
-    /// The positions that the context of `position` selects, in ascending runs. The last run ends
+    /// Returns the positions that the context of `position` selects, in ascending runs. The last run ends
     /// at `position` or is absent; positions outside the grid are not listed.
     pub fn context(&self, position: usize) -> impl Iterator<Item = Range<usize>> + use<> {
         let shape = self.shape;
@@ -241,7 +241,7 @@ impl Geometry {
             .filter(|run| !run.is_empty())
     }
 
-    /// The key of the context at `position`. Reads only bits before `position`.
+    /// Returns the key of the context at `position`. Reads only bits before `position`.
     ///
     /// `frame` must be of this shape and made for this geometry, and with labels be given one of the geometry's.
     pub fn key(&self, frame: &mut Frame, position: usize) -> ContextKey {
@@ -273,8 +273,9 @@ impl Geometry {
         }
     }
 
-    /// What the rows above tell of the context at `position`, the first channel of a site. `None` in the
-    /// first row, for a later channel, for a window that is no square, and where keys are digests.
+    /// Returns the part of the key at `position`, the first channel of a site, that depends only on the rows above
+    /// the site. `None` in the first row, for a later channel, for a window that is no square, and where keys are
+    /// digests.
     pub fn upper_key(&self, frame: &mut Frame, position: usize) -> Option<UpperKey> {
         let (row, _, channel) = self.shape.place(position);
         if row == 0 || channel != 0 {
@@ -288,7 +289,7 @@ impl Geometry {
         ))
     }
 
-    /// The upper part of a context that occurred, by its key; `None` where no [`Geometry::upper_key`] can
+    /// Returns the upper part of a context that occurred, by its key; `None` where no [`Geometry::upper_key`] can
     /// equal it.
     pub fn upper_of(&self, key: &ContextKey) -> Option<UpperKey> {
         let bits = self.upper_bits()?;
@@ -299,7 +300,7 @@ impl Geometry {
         first_channel.then(|| UpperKey::new(key, self.class_bytes, bits))
     }
 
-    /// Bits of a context in the rows above its site, absent ones included.
+    /// Returns how many bits of a context lie in the rows above its site, absent ones included.
     fn upper_bits(&self) -> Option<usize> {
         match (self.window, self.key_rule()) {
             (Window::Square { radius }, KeyRule::Exact) => {
@@ -338,12 +339,12 @@ impl Geometry {
         }
     }
 
-    /// Class number of a position in a latent of the frame's label.
+    /// Returns the class number of a position in a latent of the frame's label.
     fn class(&self, frame: &Frame, position: usize) -> u64 {
         self.label_of(frame) * self.class_count + self.classes[position]
     }
 
-    /// Number of the label that is part of the keys of the frame's latent; 0 where none is.
+    /// Returns the number of the label that is part of the keys of the frame's latent; 0 where none is.
     pub(super) fn label_of(&self, frame: &Frame) -> u64 {
         match frame.given().label {
             Some(label) if self.labels > 0 => label,
@@ -351,7 +352,7 @@ impl Geometry {
         }
     }
 
-    /// Class number and packed bits as bytes: `bytes` is the exact key, with room behind it or not.
+    /// Writes the class number and the packed bits to the front of `bytes`, which may be longer than the exact key.
     fn write_exact(&self, class: u64, words: &[u64], bytes: &mut [u8]) {
         let class = class.to_be_bytes();
         let (head, tail) = bytes.split_at_mut(self.class_bytes);
@@ -361,7 +362,7 @@ impl Geometry {
         }
     }
 
-    /// Absent bits that a frame must keep on both sides of a row.
+    /// Returns how many absent bits a frame must keep on both sides of a row.
     pub(super) fn reach(&self) -> usize {
         match self.window {
             Window::Square { radius } => radius * self.shape.channels(),
@@ -369,13 +370,13 @@ impl Geometry {
         }
     }
 
-    /// Words that a frame must keep for packing a context too long to be a key.
+    /// Returns how many words a frame must keep for packing a context that is too long to be a key.
     pub(super) fn scratch_words(&self) -> usize {
         self.context_bits.div_ceil(64) + 1
     }
 }
 
-/// The fewest bytes that hold every one of `classes` numbers.
+/// Returns the fewest bytes that hold every one of `classes` numbers.
 fn class_bytes(classes: u64) -> usize {
     (64 - (classes - 1).leading_zeros()).div_ceil(8).max(1) as usize
 }

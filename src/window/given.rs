@@ -14,7 +14,7 @@ impl Given {
     /// Nothing, which is enough where contexts are bound to no label.
     pub const NOTHING: Self = Self { label: None };
 
-    /// The label of that number, and nothing else.
+    /// Returns the label of that number, and nothing else.
     pub const fn label(number: u64) -> Self {
         Self {
             label: Some(number),

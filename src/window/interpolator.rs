@@ -7,7 +7,7 @@ use super::{Contexts, Window};
 /// The answer for a context must be a function of that context alone, bit for bit, whatever else is asked in the
 /// same batch and on whichever thread: samples depend on it.
 pub trait Interpolator: Sync {
-    /// The window of its contexts.
+    /// Returns the window of its contexts.
     fn window(&self) -> Window;
 
     /// Puts the probability of a 1 of each context, in 0..=1, into `found`.

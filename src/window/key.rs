@@ -36,7 +36,7 @@ pub struct ContextKey {
 }
 
 impl ContextKey {
-    /// A key of at most [`MAX_KEY_BYTES`] bytes; `None` for more.
+    /// Returns a key of at most [`MAX_KEY_BYTES`] bytes; `None` for more.
     pub fn new(key: &[u8]) -> Option<Self> {
         let mut bytes = [0; MAX_KEY_BYTES];
         bytes.get_mut(..key.len())?.copy_from_slice(key);
@@ -47,7 +47,7 @@ impl ContextKey {
         })
     }
 
-    /// The digest of an exact key that is too long.
+    /// Returns the digest of an exact key that is too long.
     pub(super) fn digest(exact: &[u8]) -> Self {
         let mut bytes = [0; MAX_KEY_BYTES];
         bytes[..DIGEST_BYTES].copy_from_slice(&xxh3_128(exact).to_be_bytes());
@@ -57,7 +57,7 @@ impl ContextKey {
         }
     }
 
-    /// From a zero-padded buffer whose first `length ≤ MAX_KEY_BYTES` bytes are the key.
+    /// Makes a key from a zero-padded buffer, whose first `length ≤ MAX_KEY_BYTES` bytes are the key.
     pub(crate) fn from_padded(bytes: [u8; MAX_KEY_BYTES], length: usize) -> Self {
         debug_assert!(length <= MAX_KEY_BYTES && bytes[length..].iter().all(|b| *b == 0));
         Self {
@@ -66,12 +66,12 @@ impl ContextKey {
         }
     }
 
-    /// The key.
+    /// Returns the key.
     pub fn as_bytes(&self) -> &[u8] {
         &self.bytes[..usize::from(self.length)]
     }
 
-    /// The key with zeros up to [`MAX_KEY_BYTES`].
+    /// Returns the key with zeros up to [`MAX_KEY_BYTES`].
     pub(crate) fn padded(&self) -> &[u8; MAX_KEY_BYTES] {
         &self.bytes
     }

@@ -35,7 +35,7 @@ pub enum Window {
 }
 
 impl Window {
-    /// How many sites a square reaches to each side, R; `None` for a window that is no square.
+    /// Returns how many sites a square reaches to each side, R; `None` for a window that is no square.
     pub fn radius(self) -> Option<usize> {
         match self {
             Self::Square { radius } => Some(radius),
@@ -43,8 +43,8 @@ impl Window {
         }
     }
 
-    /// How many bits before its own a window reads in scan order, whatever rows they lie in, on latents of `shape`; `None`
-    /// for a window that is laid on the grid.
+    /// Returns how many bits before its own a window reads in scan order, whatever rows they lie in, on latents of
+    /// `shape`; `None` for a window that is laid on the grid.
     pub fn line_length(self, shape: Shape) -> Option<usize> {
         match self {
             Self::Square { .. } => None,
@@ -53,12 +53,12 @@ impl Window {
         }
     }
 
-    /// Whether every earlier bit is part of a context, so that its place is too.
+    /// Returns whether every earlier bit is part of a context, so that its place is too.
     pub fn sees_everything(self) -> bool {
         self == Self::Global
     }
 
-    /// Whether each of its contexts is a part of `other`'s: then a match of `other` is one of it too.
+    /// Returns whether each of its contexts is a part of `other`'s: then a match of `other` is one of it too.
     pub fn nests_in(self, other: Self) -> bool {
         match (self, other) {
             (_, Self::Global) => true,

@@ -21,17 +21,17 @@ pub struct Contexts {
 }
 
 impl Contexts {
-    /// How many there are.
+    /// Returns how many there are.
     pub fn len(&self) -> usize {
         self.places.len()
     }
 
-    /// Whether there is none.
+    /// Returns whether there is none.
     pub fn is_empty(&self) -> bool {
         self.places.is_empty()
     }
 
-    /// Takes all away and keeps the memory.
+    /// Removes all contexts and keeps the memory.
     pub fn clear(&mut self) {
         self.symbols.clear();
         self.places.clear();
@@ -90,12 +90,12 @@ impl Contexts {
 }
 
 impl Geometry {
-    /// Whether the position is part of the key.
+    /// Returns whether the position is part of the key.
     pub fn is_placed(&self) -> bool {
         self.anchor() == Anchor::Site || self.window() == Window::Global
     }
 
-    /// Numbers of a context in [`Contexts`]: its bits first.
+    /// Returns how many numbers a context has in [`Contexts`]: first those of its bits.
     pub fn symbols(&self) -> usize {
         let right = match self.window() {
             Window::Square { radius } => radius,
@@ -104,7 +104,7 @@ impl Geometry {
         self.symbol_bits() + right
     }
 
-    /// Numbers of a context that stand for bits, absent ones included.
+    /// Returns how many numbers of a context stand for bits, absent ones included.
     pub fn symbol_bits(&self) -> usize {
         if self.window() != Window::Global {
             return self.context_bits();
@@ -114,7 +114,7 @@ impl Geometry {
         (sites + 1) * self.shape().channels() - 1
     }
 
-    /// How many rows up and columns to each side a square or `global` reaches.
+    /// Returns how many rows up and columns to each side a square or `global` reaches.
     fn extent(&self) -> (usize, usize) {
         match self.window() {
             Window::Square { radius } => (radius, radius),
@@ -124,7 +124,7 @@ impl Geometry {
         }
     }
 
-    /// How many places [`Contexts`] of this window tell apart beside what they see: positions where they are
+    /// Returns how many places [`Contexts`] of this window tell apart beside what they see: positions where they are
     /// part of the key, else channels.
     pub fn places(&self) -> usize {
         if self.is_placed() {

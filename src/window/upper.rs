@@ -1,21 +1,21 @@
-//! What the rows above tell of a context.
+//! The part of a context key that depends only on the rows above its site.
 
 use super::ContextKey;
 
-/// A context as far as it lies in the rows above its site: border class and the bits of those rows. They
-/// are the first of a key; those of the site's own row, behind them, are left open.
+/// The part of a context in the rows above its site: the border class and the bits of those rows. A key
+/// begins with them; the bits of the site's own row, behind them, are left open.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct UpperKey {
     /// The bytes that the upper part lies in, open bits 0.
     key: ContextKey,
-    /// Bytes that are wholly of the upper part.
+    /// How many bytes belong wholly to the upper part.
     whole: usize,
-    /// Which bits of the byte behind them are: none where there is no such byte.
+    /// Which bits of the byte behind those belong to it; none where there is no such byte.
     mask: u8,
 }
 
 impl UpperKey {
-    /// Leaves the bits of `key` from bit `bits` behind its class number on open.
+    /// Takes the first `bits` bits behind the class number of `key`, and leaves the others open.
     pub(super) fn new(key: &ContextKey, class_bytes: usize, bits: usize) -> Self {
         let (whole, mask) = (class_bytes + bits / 8, (1 << (bits % 8)) - 1);
         let length = whole + usize::from(mask != 0);
@@ -31,17 +31,17 @@ impl UpperKey {
         }
     }
 
-    /// The upper part as a key of its own: equal for equal upper parts of one window.
+    /// Returns the upper part as a key of its own: equal for equal upper parts of one window.
     pub fn as_key(&self) -> &ContextKey {
         &self.key
     }
 
-    /// The bytes that the keys of all contexts with this upper part, and of few others, begin with.
+    /// Returns the bytes that the keys of all contexts with this upper part, and of few others, begin with.
     pub fn prefix(&self) -> &[u8] {
         &self.key.as_bytes()[..self.whole]
     }
 
-    /// Whether a key of the same window is of a context with this upper part.
+    /// Returns whether a key of the same window is of a context with this upper part.
     pub fn matches(&self, key: &[u8]) -> bool {
         let byte = |key: &[u8]| key.get(self.whole).map_or(0, |byte| byte & self.mask);
         key.starts_with(self.prefix()) && byte(key) == byte(self.key.as_bytes())

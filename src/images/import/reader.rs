@@ -27,11 +27,11 @@ pub(in crate::images) struct Reader {
     own: OwnLabels,
     notes: Vec<String>,
     name: String,
-    source: Source,
+    source: Input,
 }
 
 /// What the images are read from.
-enum Source {
+enum Input {
     Idx(idx::Images),
     Cifar(cifar::Records),
     Files(folder::Files),
@@ -49,17 +49,17 @@ impl Reader {
     ) -> Result<Self, LatentError> {
         let first = &inputs[0];
         let opened = match kind {
-            Kind::IdxImages => idx::open(first, &form, wanted)?.map(Source::Idx),
-            Kind::Cifar(flavour) => cifar::open(inputs, flavour, &form, wanted)?.map(Source::Cifar),
+            Kind::IdxImages => idx::open(first, &form, wanted)?.map(Input::Idx),
+            Kind::Cifar(flavour) => cifar::open(inputs, flavour, &form, wanted)?.map(Input::Cifar),
             Kind::CifarFolder(flavour) => {
                 // Gone since they were recognised.
                 let Some((_, batches)) = cifar::batches(first)? else {
                     return Err(LatentError::Empty { path: first.into() });
                 };
-                cifar::open(&batches, flavour, &form, wanted)?.map(Source::Cifar)
+                cifar::open(&batches, flavour, &form, wanted)?.map(Input::Cifar)
             }
-            Kind::Image => folder::open_files(inputs, &form, wanted)?.map(Source::Files),
-            Kind::Folder => folder::open(first, &form, wanted)?.map(Source::Files),
+            Kind::Image => folder::open_files(inputs, &form, wanted)?.map(Input::Files),
+            Kind::Folder => folder::open(first, &form, wanted)?.map(Input::Files),
             Kind::Npy | Kind::Npz | Kind::Safetensors => {
                 return Err(LatentError::format(
                     first,
@@ -114,10 +114,8 @@ impl Reader {
         let make = |pixels| make(form.apply(pixels));
         let max_images = max_images.clamp(1, left);
         let made = match &mut self.source {
-            Source::Idx(images) => {
-                images.next(max_images.min(chunk(images.image_bytes())), make)?
-            }
-            Source::Cifar(records) => {
+            Input::Idx(images) => images.next(max_images.min(chunk(images.image_bytes())), make)?,
+            Input::Cifar(records) => {
                 let max_images = max_images.min(chunk(records.record_bytes()));
                 let (made, labels) = records.next(max_images, make)?;
                 if let OwnLabels::Growing(all) = &mut self.own {
@@ -125,15 +123,15 @@ impl Reader {
                 }
                 made
             }
-            Source::Files(files) => files.next(max_images, form, observer, make)?,
+            Input::Files(files) => files.next(max_images, form, observer, make)?,
         };
         self.read += made.len();
         // Whoever wants only the first images does not ask how the input ends.
         if self.read == self.total {
             match &mut self.source {
-                Source::Idx(images) => images.end()?,
-                Source::Cifar(records) => records.end()?,
-                Source::Files(_) => {}
+                Input::Idx(images) => images.end()?,
+                Input::Cifar(records) => records.end()?,
+                Input::Files(_) => {}
             }
         }
         observer.advance(made.len() as u64);
@@ -171,7 +169,7 @@ impl Reader {
     /// What was chosen, found or skipped on the user's behalf, and what was done to the images read so far.
     pub(in crate::images) fn notes(&self) -> Vec<String> {
         let mut notes = self.notes.clone();
-        if let Source::Files(files) = &self.source {
+        if let Input::Files(files) = &self.source {
             notes.extend(files.notes(&self.form));
         }
         notes

@@ -40,7 +40,7 @@ impl Parameters {
 }
 
 /// Where parameters come from.
-enum Source {
+enum Values {
     /// Drawn: a function of the seed and the parameter's number.
     Fresh { seed: u64 },
     /// Read: every tensor must be in the file, as F32 of its shape.
@@ -62,7 +62,7 @@ pub(crate) enum Start {
 /// Makes parameters for the layers of one network.
 pub(crate) struct Builder {
     device: Device,
-    source: Source,
+    source: Values,
     /// Parameters so far. Statistics do not count: they draw nothing, and a network with one more starts no
     /// different.
     numbered: u64,
@@ -74,7 +74,7 @@ impl Builder {
     pub(crate) fn fresh(seed: u64, device: Device) -> Self {
         Self {
             device,
-            source: Source::Fresh { seed },
+            source: Values::Fresh { seed },
             numbered: 0,
             made: Vec::new(),
         }
@@ -89,7 +89,7 @@ impl Builder {
         let path = path.to_owned();
         Self {
             device,
-            source: Source::File { path, tensors },
+            source: Values::File { path, tensors },
             numbered: 0,
             made: Vec::new(),
         }
@@ -122,7 +122,7 @@ impl Builder {
 
     fn tensor(&mut self, name: &str, shape: &[i64], start: Start) -> Result<Tensor, NeuralError> {
         let tensor = match &mut self.source {
-            Source::Fresh { seed } => {
+            Values::Fresh { seed } => {
                 let count = shape.iter().product::<i64>() as usize;
                 let mut stream = Stream::new(*seed, Purpose::Parameter, self.numbered);
                 let values: Vec<f32> = match start {
@@ -133,7 +133,7 @@ impl Builder {
                 };
                 Tensor::f_from_slice(&values)?.view(shape)
             }
-            Source::File { path, tensors } => {
+            Values::File { path, tensors } => {
                 let expected = format!("tensor {name} F32 {shape:?}, as its configuration has it");
                 match tensors.remove(name) {
                     Some(tensor) => to_torch(&tensor, shape).ok_or_else(|| {
@@ -155,7 +155,7 @@ impl Builder {
     /// # Errors
     /// [`NeuralError::Checkpoint`] when the file holds tensors that no layer asked for.
     pub(crate) fn finish(self) -> Result<Parameters, NeuralError> {
-        if let Source::File { path, tensors } = &self.source
+        if let Values::File { path, tensors } = &self.source
             && let Some(name) = tensors.keys().next()
         {
             return Err(NeuralError::checkpoint(

@@ -22,20 +22,20 @@ pub(super) type Rest = HashMap<ContextKey, Histogram>;
 
 /// Latents that are left out.
 #[derive(Default)]
-pub(super) struct Removed {
+pub(super) struct LeftOut {
     pub(super) ids: Ids,
     rests: HashMap<Window, Rest>,
 }
 
-impl Removed {
-    /// What remains of the contexts of a window that are not as the index has them.
+impl LeftOut {
+    /// Returns what remains of the contexts of a window that are not as the index has them.
     pub(super) fn rest(&self, window: Window) -> Option<&Rest> {
         self.rests.get(&window)
     }
 }
 
 impl Index {
-    /// The same index without some latents: counts, postings, contexts and latents are from now on what
+    /// Returns the same index without some latents: counts, postings, contexts and latents are from now on what
     /// they would be had these never been indexed, exactly. Nothing on disk changes; the ids of the others
     /// stay. May be asked for again, with more.
     ///
@@ -95,12 +95,12 @@ impl Index {
             entries.push(entry);
             rests.insert(window.geometry().window(), rest);
         }
-        let mut removed = self.removed.take().unwrap_or_default();
-        removed.ids = removed.ids.union(ids);
+        let mut left_out = self.left_out.take().unwrap_or_default();
+        left_out.ids = left_out.ids.union(ids);
         for (window, rest) in rests {
-            removed.rests.entry(window).or_default().extend(rest);
+            left_out.rests.entry(window).or_default().extend(rest);
         }
-        self.removed = Some(removed);
+        self.left_out = Some(left_out);
         self.manifest.windows = entries;
         self.manifest.latents -= ids.len();
         if !self.labels().is_empty() {
@@ -108,16 +108,16 @@ impl Index {
             for entry in self.scan_latents()? {
                 left.extend(entry?.1.label());
             }
-            self.labels.keep(&left.into_iter().collect::<Vec<_>>());
+            self.labels.retain(&left.into_iter().collect::<Vec<_>>());
         }
         Ok(self)
     }
 
-    /// Latents that [`Index::without`] has left out.
+    /// Returns the latents that [`Index::without`] has left out.
     pub fn left_out(&self) -> Ids {
-        self.removed
+        self.left_out
             .as_ref()
-            .map(|removed| removed.ids.clone())
+            .map(|left_out| left_out.ids.clone())
             .unwrap_or_default()
     }
 
@@ -154,7 +154,7 @@ impl Index {
         Ok(())
     }
 
-    /// What to say of an id that is not there.
+    /// Returns the error of an id that is not there.
     pub(super) fn no_such_latent(&self, asked: u64) -> IndexError {
         let excluded = self.manifest.excluded().union(&self.left_out());
         IndexError::NoSuchLatent {
@@ -167,13 +167,13 @@ impl Index {
         }
     }
 
-    /// Behind the last id, of latents that are left out too.
+    /// Returns the number behind the last id, counting latents that are left out.
     pub(super) fn ids_end(&self) -> u64 {
         let manifest = &self.manifest;
         manifest.latents + manifest.excluded().len() + self.left_out().len()
     }
 
-    /// How often each context and next bit occurs in some latents.
+    /// Returns how often each context and next bit occurs in some latents.
     fn contexts_of(&self, latents: &[StoredLatent], window: Window) -> Result<Rest, IndexError> {
         let held = self.window(window)?;
         let geometry = held.geometry();
