@@ -236,7 +236,7 @@ fn whole_images_are_upright_opaque_and_transposed_too() {
     );
     let images = read("a.png", &ImageOptions::default());
     assert_eq!(images.pixels(), [0, 200]);
-    let note = "1 image with transparency composited over black (--background COLOUR for another)";
+    let note = "1 image with transparency composited over black (background=COLOUR for another)";
     assert_eq!(images.notes(), [note]);
     let options = ImageOptions {
         background: Some([77; 3]),
