@@ -487,6 +487,6 @@ fn what_cannot_be_trained_is_refused_before_anything_is_written() {
     // The machine that this runs on may have a GPU; then there is nothing to refuse.
     if !Path::new("/dev/nvidiactl").exists() {
         let line = "train blae images-idx3-ubyte -o run --latent 4x4x2 --device cuda";
-        refuses(path, &split(line), 2, &["cuda", "--device cpu"]);
+        refuses(path, &split(line), 2, &["CUDA", "--device cpu"]);
     }
 }

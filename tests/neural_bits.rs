@@ -539,7 +539,7 @@ fn what_takes_more_memory_than_there_is_is_refused_before_there_is_a_folder() {
     let train = "train transformer index -o run --device cpu --steps 1 --every 1 --depth 64";
     let (code, _, errors) = run(&format!("{train} --window global"));
     assert_eq!(code, Some(2), "{errors}");
-    for word in ["memory", "GiB", "window global", "--batch"] {
+    for word in ["memory", "GiB", "window global", "batch 1"] {
         assert!(errors.contains(word), "{errors}");
     }
     assert!(!folder.path().join("run").exists());
