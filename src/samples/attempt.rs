@@ -20,7 +20,7 @@ pub struct Attempt {
     pub elapsed: Duration,
     /// The sample, packed as a row of a latent set, when the status is [`Status::Sample`].
     pub packed: Option<Vec<u8>>,
-    /// For each of its bits, the number of the window that answered, or [`INTERPOLATED`](INTERPOLATED);
+    /// For each of its bits, the number of the window that answered, or [`INTERPOLATED`];
     /// `None` for a forced one. Empty without a sample.
     pub answered: Vec<Option<u8>>,
 }

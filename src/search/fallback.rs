@@ -41,7 +41,7 @@ pub struct Fallback<'a> {
     /// When it is asked.
     pub policy: Policy,
     /// Most bits of a sample that it may answer; a sample that needs more ends as
-    /// [`Status::CapReached`](super::Status::CapReached).
+    /// [`Status::CapReached`](crate::samples::Status::CapReached).
     pub max_interpolated: Option<u64>,
 }
 

@@ -108,7 +108,7 @@ impl<'a> Search<'a> {
     }
 
     /// For each bit, the number of the window that answered it, counted from the largest, or
-    /// [`INTERPOLATED`](super::INTERPOLATED); `None` where a constraint forced it. After [`Status::Sample`].
+    /// [`INTERPOLATED`](crate::samples::INTERPOLATED); `None` where a constraint forced it. After [`Status::Sample`].
     pub fn answered(&self) -> Vec<Option<u8>> {
         let rungs = match &self.walk {
             Walk::Bits(search) => search.answered(),

@@ -2,7 +2,7 @@
 //!
 //! A [`Tracer`] asks the index how often each bit of a sample is supported and where it occurred
 //! ([`Support`]), cuts the sample into regions that training latents have bit for bit ([`Quilt`]), and finds
-//! the training latents nearest to it ([`Neighbours`]); [`summarize`] and [`SetSummaries`] make figures of
+//! the training latents nearest to it ([`Neighbours`](crate::provenance::Neighbours)); [`summarize`] and [`SetSummaries`] make figures of
 //! that, [`TraceWriter`] the trace file, [`draw_map`] a picture.
 //!
 //! The samples may come from anywhere: this search, a network, held-out data. Useful to tell what a
