@@ -74,7 +74,7 @@ class Interop(unittest.TestCase):
         for dtype in ["i1", ">i2", "<i8", "<f2", ">f4", "<f8"]:
             with self.subTest(dtype=dtype):
                 numpy.save(self.folder / "codes.npy", (2 * codes - 1).astype(dtype))
-                bits, _, _ = self.imported("codes.npy")
+                bits, _, _ = self.imported("codes.npy", "--layout", "nhw")
                 numpy.testing.assert_array_equal(bits[..., 0], codes)
 
     def test_a_transposed_array_read_in_its_own_layout_gives_the_same_file(self):
