@@ -7,6 +7,7 @@ mod given;
 mod interpolator;
 mod key;
 mod kind;
+mod order;
 mod symbols;
 mod upper;
 
@@ -17,5 +18,6 @@ pub use given::Given;
 pub use interpolator::Interpolator;
 pub use key::{ContextKey, DIGEST_BYTES, KeyRule, MAX_KEY_BYTES};
 pub use kind::{Anchor, Condition, Window};
+pub use order::{Direction, Order, Place, Reader};
 pub use symbols::Contexts;
 pub use upper::UpperKey;

@@ -1,0 +1,240 @@
+//! A block: occurrences that follow one another in the array, as the bytes of one record.
+//!
+//! Occurrences are sorted by context, next bit and number. Those of one block whose context (to the array's depth) and next
+//! bit are equal form a group. Written are how many occurrences and groups there are, and then as bits: the first
+//! number of every group, in as many bits as the largest number takes; its next bit; where groups begin; and the other
+//! numbers of each group as a set between its first one and the largest. Where every context is unique that is one pointer
+//! and one bit for each occurrence. The byte-level page is `schemas/context-array.md`.
+
+use super::codes::{BitReader, BitWriter};
+
+/// Occurrences of every block but the last of a part (`docs/notes/index.md`).
+pub(super) const BLOCK: usize = 512;
+
+/// Bytes before the bits: the numbers of occurrences and of groups, less one, lowest byte first.
+const HEADER: usize = 4;
+
+/// Collects one block.
+#[derive(Default)]
+pub(super) struct BlockBuilder {
+    occurrences: Vec<u64>,
+    /// Where each group begins, and its next bit.
+    groups: Vec<(usize, bool)>,
+    bits: BitWriter,
+}
+
+impl BlockBuilder {
+    pub(super) fn len(&self) -> usize {
+        self.occurrences.len()
+    }
+
+    /// Begins a group whose occurrences are followed by `bit`.
+    pub(super) fn begin_group(&mut self, bit: bool) {
+        self.groups.push((self.occurrences.len(), bit));
+    }
+
+    /// Adds an occurrence to the last group, larger than those before it.
+    pub(super) fn push(&mut self, occurrence: u64) {
+        self.occurrences.push(occurrence);
+    }
+
+    /// Returns how many occurrences are followed by 1.
+    pub(super) fn ones(&self) -> u64 {
+        let ends = self.groups.iter().skip(1).map(|(start, _)| *start);
+        let ends = ends.chain([self.occurrences.len()]);
+        let groups = self.groups.iter().zip(ends);
+        let ones = groups.filter(|((_, bit), _)| *bit).map(|((start, _), end)| end - start);
+        ones.sum::<usize>() as u64
+    }
+
+    /// Appends the block to `out` and is empty again. Occurrences are numbered below `total`.
+    pub(super) fn write(&mut self, total: u64, out: &mut Vec<u8>) {
+        let (count, groups) = (self.occurrences.len(), self.groups.len());
+        out.extend_from_slice(&((count - 1) as u16).to_le_bytes());
+        out.extend_from_slice(&((groups - 1) as u16).to_le_bytes());
+        let width = number_bits(total);
+        self.bits.clear();
+        for (start, _) in &self.groups {
+            self.bits.write(self.occurrences[*start], width);
+        }
+        for (_, bit) in &self.groups {
+            self.bits.write(u64::from(*bit), 1);
+        }
+        let starts: Vec<u64> = self.groups[1..].iter().map(|(start, _)| *start as u64).collect();
+        self.bits.write_set(&starts, 1, count as u64 - 1);
+        let ends = starts.iter().map(|start| *start as usize).chain([count]);
+        for ((start, _), end) in self.groups.iter().zip(ends) {
+            let rest = &self.occurrences[start + 1..end];
+            let first = self.occurrences[*start];
+            self.bits.write_set(rest, first + 1, total - 1);
+        }
+        self.bits.append_to(out);
+        self.occurrences.clear();
+        self.groups.clear();
+    }
+}
+
+/// Returns the bits that hold every number below `total`.
+fn number_bits(total: u64) -> usize {
+    (64 - total.saturating_sub(1).leading_zeros()).max(1) as usize
+}
+
+/// A block that was read: what is asked of it often, ready.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Block {
+    /// The first occurrence of each group.
+    pub(super) firsts: Vec<u64>,
+    /// Where each group begins, and the end.
+    starts: Vec<u16>,
+    /// Occurrences followed by 1 before each group, and in all.
+    ones: Vec<u16>,
+    words: Vec<u64>,
+    /// Where in the words the other numbers of the groups lie.
+    rest_at: usize,
+    total: u64,
+}
+
+impl Block {
+    /// Reads a block; `None` when the bytes are none.
+    pub(super) fn read(bytes: &[u8], total: u64) -> Option<Self> {
+        let (header, bits) = bytes.split_first_chunk::<HEADER>()?;
+        let number = |at: usize| usize::from(u16::from_le_bytes([header[at], header[at + 1]])) + 1;
+        let (count, groups) = (number(0), number(2));
+        if count > BLOCK || groups > count || count as u64 > total {
+            return None;
+        }
+        let words: Vec<u64> = crate::base::bits::words(bits).chain([0, 0]).collect();
+        let width = number_bits(total);
+        let mut reader = BitReader::new(&words, 0);
+        let firsts: Vec<u64> = (0..groups).map(|_| reader.read(width)).collect();
+        let next: Vec<bool> = (0..groups).map(|_| reader.read(1) == 1).collect();
+        let mut starts = vec![0; groups - 1];
+        if count > 1 {
+            reader.read_set(&mut starts, 1, count as u64 - 1);
+        }
+        let starts: Vec<u16> = [0].into_iter().chain(starts).chain([count as u64]).map(|start| start as u16).collect();
+        let mut ones = Vec::with_capacity(groups + 1);
+        let mut before = 0;
+        for (group, bit) in next.iter().enumerate() {
+            ones.push(before);
+            if *bit {
+                before += starts[group + 1] - starts[group];
+            }
+            // A group's other numbers lie between its first one and the last that there is.
+            let others = u64::from(starts[group + 1] - starts[group]) - 1;
+            if firsts[group].checked_add(others).is_none_or(|last| last >= total) {
+                return None;
+            }
+        }
+        ones.push(before);
+        let rest_at = reader.at();
+        Some(Self {
+            firsts,
+            starts,
+            ones,
+            words,
+            rest_at,
+            total,
+        })
+    }
+
+    /// Returns how many occurrences it holds.
+    pub(super) fn len(&self) -> usize {
+        usize::from(self.starts[self.groups()])
+    }
+
+    pub(super) fn groups(&self) -> usize {
+        self.firsts.len()
+    }
+
+    /// Returns the occurrences, and those followed by 1, before a group (all of them for the number behind the last one).
+    pub(super) fn before(&self, group: usize) -> (u64, u64) {
+        (self.starts[group].into(), self.ones[group].into())
+    }
+
+    /// Returns whether the occurrences of a group are followed by 1.
+    pub(super) fn bit(&self, group: usize) -> bool {
+        self.ones[group + 1] > self.ones[group]
+    }
+
+    /// Returns all occurrences, group after group.
+    pub(super) fn occurrences(&self) -> Vec<u64> {
+        let mut reader = BitReader::new(&self.words, self.rest_at);
+        let mut all = vec![0; self.len()];
+        for (group, first) in self.firsts.iter().enumerate() {
+            let [start, end] = [group, group + 1].map(|group| usize::from(self.starts[group]));
+            all[start] = *first;
+            if end - start > 1 {
+                reader.read_set(&mut all[start + 1..end], first + 1, self.total - 1);
+            }
+        }
+        all
+    }
+
+    /// Returns the bytes that it takes in memory.
+    pub(super) fn memory(&self) -> usize {
+        8 * (self.firsts.len() + self.words.len()) + 4 * self.starts.len() + size_of::<Self>()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    type Group = (bool, Vec<u64>);
+
+    fn groups() -> impl Strategy<Value = (u64, Vec<Group>)> {
+        (1..2000u64, any::<bool>()).prop_flat_map(|(total, far)| {
+            let total = if far { total << 30 } else { total };
+            let group = (any::<bool>(), prop::collection::btree_set(0..total, 1..40));
+            let group = group.prop_map(|(bit, set)| (bit, set.into_iter().collect()));
+            (Just(total), prop::collection::vec(group, 1..12))
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn a_block_is_read_as_it_was_written((total, groups) in groups()) {
+            let mut builder = BlockBuilder::default();
+            for (bit, occurrences) in &groups {
+                builder.begin_group(*bit);
+                occurrences.iter().for_each(|occurrence| builder.push(*occurrence));
+            }
+            let ones = builder.ones();
+            let all: Vec<u64> = groups.iter().flat_map(|(_, group)| group.clone()).collect();
+            let mut bytes = vec![9];
+            builder.write(total, &mut bytes);
+            prop_assert_eq!(builder.len(), 0);
+            let Some(block) = Block::read(&bytes[1..], total) else {
+                prop_assert!(all.len() as u64 > total, "none of {all:?}");
+                return Ok(());
+            };
+            prop_assert_eq!(block.occurrences(), all);
+            prop_assert_eq!(block.groups(), groups.len());
+            let (mut before, mut before_ones) = (0, 0);
+            for (number, (bit, group)) in groups.iter().enumerate() {
+                prop_assert_eq!(block.bit(number), *bit);
+                prop_assert_eq!(block.before(number), (before, before_ones));
+                before += group.len() as u64;
+                before_ones += group.len() as u64 * u64::from(*bit);
+            }
+            prop_assert_eq!(block.before(groups.len()), (before, before_ones));
+            prop_assert_eq!(ones, before_ones);
+        }
+
+        #[test]
+        fn bytes_that_are_no_block_are_no_panic(
+            bytes in prop::collection::vec(any::<u8>(), 0..100), small in any::<bool>(), total in 1..1u64 << 52,
+        ) {
+            let mut bytes = bytes;
+            if small && bytes.len() > 4 {
+                (bytes[1], bytes[3]) = (0, 0);
+            }
+            if let Some(block) = Block::read(&bytes, total) {
+                let all = block.occurrences();
+                prop_assert!(all.iter().all(|occurrence| *occurrence < total));
+            }
+        }
+    }
+}

@@ -1,0 +1,122 @@
+//! The latents of an array in memory, and the contexts at their occurrences.
+
+use crate::latent::Shape;
+use crate::window::{Order, Place, Reader};
+
+/// Packed latents by id, with what their contexts depend on beside their bits.
+pub(super) struct Latents<'a> {
+    packed: &'a [u8],
+    /// The number of each latent's label; empty where contexts are bound to none.
+    labels: &'a [u64],
+    shape: Shape,
+    bits: u64,
+    row: usize,
+    /// Where each position is.
+    places: Vec<Place>,
+}
+
+impl<'a> Latents<'a> {
+    /// Takes latents of `shape`, one row of `packed` each.
+    pub(super) fn new(packed: &'a [u8], labels: &'a [u64], shape: Shape) -> Self {
+        let places = (0..shape.bits()).map(|position| {
+            let (row, col, channel) = shape.place(position);
+            // Each is below 2²⁰.
+            let [row, col, channel] = [row, col, channel].map(|side| side as u32);
+            Place { row, col, channel }
+        });
+        Self {
+            packed,
+            labels,
+            shape,
+            bits: shape.bits() as u64,
+            row: shape.packed_bytes(),
+            places: places.collect(),
+        }
+    }
+
+    pub(super) fn shape(&self) -> Shape {
+        self.shape
+    }
+
+    /// Returns how many occurrences there are at most: ids times bits.
+    pub(super) fn occurrences(&self) -> u64 {
+        (self.packed.len() / self.row) as u64 * self.bits
+    }
+
+    /// Returns the bytes from a latent's first one on.
+    #[inline]
+    pub(super) fn from(&self, id: usize) -> &'a [u8] {
+        self.packed.get(id * self.row..).unwrap_or_default()
+    }
+
+    #[inline]
+    pub(super) fn label(&self, id: usize) -> u64 {
+        self.labels.get(id).copied().unwrap_or(0)
+    }
+
+    pub(super) fn places(&self) -> &[Place] {
+        &self.places
+    }
+
+    /// Returns where an occurrence is.
+    #[inline]
+    pub(super) fn standing(&self, occurrence: u64) -> Standing<'a> {
+        let (id, position) = (occurrence / self.bits, occurrence % self.bits);
+        let id = id as usize;
+        Standing {
+            latent: self.from(id),
+            place: self.places[position as usize],
+            label: self.label(id),
+        }
+    }
+
+    /// Returns what a reader reads of the context at an occurrence.
+    #[inline]
+    pub(super) fn read(&self, reader: &Reader, occurrence: u64) -> u64 {
+        self.standing(occurrence).read(reader)
+    }
+
+    /// Returns the bit at an occurrence: what followed its context.
+    #[inline]
+    pub(super) fn bit(&self, occurrence: u64) -> bool {
+        let (id, position) = (occurrence / self.bits, (occurrence % self.bits) as usize);
+        let byte = self.from(id as usize).get(position / 8);
+        byte.is_some_and(|byte| byte >> (position % 8) & 1 == 1)
+    }
+
+    /// Returns in how many bits the contexts at two occurrences begin alike, of those that `readers` read.
+    pub(super) fn common(&self, readers: &[Reader], one: u64, other: u64) -> usize {
+        let (one, other) = (self.standing(one), self.standing(other));
+        let differ = |reader: &Reader| one.read(reader) ^ other.read(reader);
+        let words = readers.iter().map(differ).enumerate().find(|(_, differ)| *differ != 0);
+        words.map_or(64 * readers.len(), |(number, differ)| 64 * number + differ.leading_zeros() as usize)
+    }
+
+    /// Writes the whole context at an occurrence, laid out by an order, into one word for each reader.
+    pub(super) fn lay_out(&self, readers: &[Reader], occurrence: u64, words: &mut Vec<u64>) {
+        words.clear();
+        words.extend(readers.iter().map(|reader| self.read(reader, occurrence)));
+    }
+}
+
+/// Where an occurrence is: a place of a latent.
+#[derive(Clone, Copy)]
+pub(super) struct Standing<'a> {
+    latent: &'a [u8],
+    place: Place,
+    label: u64,
+}
+
+impl Standing<'_> {
+    #[inline]
+    pub(super) fn read(&self, reader: &Reader) -> u64 {
+        reader.read(self.latent, self.place, self.label)
+    }
+}
+
+/// Returns the readers of each 16 bits of an order, for counting and splitting by them.
+pub(super) fn digit_readers(order: &Order) -> Vec<Reader> {
+    let digits = (0..order.bits().max(1)).step_by(16);
+    let end = |start: usize| (start + 16).min(order.bits());
+    digits.map(|start| order.reader(start..end(start))).collect()
+}

@@ -1,0 +1,212 @@
+//! Latents → the parts of an array, each a range of contexts: fetched, sorted and written in parallel, within a memory limit.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::cells::{Cell, Cells};
+use super::directory::Rank;
+use super::distinct::Distinct;
+use super::latents::Latents;
+use super::number::Number;
+use super::refine::refine;
+use super::write::{Part, PartWriter, Sink};
+use crate::window::{Order, Reader};
+
+/// Bytes that sorting an occurrence takes beside the occurrence itself: its word with its number, once more where it shares
+/// its word with most, and where it begins to differ.
+const SORT_BYTES: u64 = 16 + 8 + 4;
+
+/// Parts aimed at for each thread, so that threads end together.
+const PARTS: u64 = 16;
+
+/// How much is in memory at a time.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Room {
+    /// Occurrences that are fetched by one reading of the latents.
+    pub(super) fetched: u64,
+    /// Occurrences that one thread sorts at a time.
+    pub(super) sorted: u64,
+}
+
+impl Room {
+    /// Shares out `bytes` of memory: half for what is fetched, half for what the threads sort.
+    pub(super) fn within(bytes: u64, occurrences: u64, number_bytes: u64) -> Self {
+        let threads = rayon::current_num_threads() as u64;
+        let sorted = bytes / 2 / (threads * SORT_BYTES);
+        Self {
+            fetched: (bytes / 2 / number_bytes).clamp(1, occurrences.max(1)),
+            sorted: sorted.max(1),
+        }
+    }
+
+    /// Returns the largest cell that is not split where it can be.
+    fn max_cell(self) -> u64 {
+        self.sorted.min(self.fetched)
+    }
+}
+
+/// A part: cells that follow one another, what separates it from those before it, and its number.
+struct Task<'a, N> {
+    number: usize,
+    cells: &'a [Cell],
+    separator: Vec<u8>,
+    occurrences: &'a mut [N],
+}
+
+/// What sorts and writes.
+pub(super) struct Sort<'a> {
+    pub(super) latents: &'a Latents<'a>,
+    pub(super) order: &'a Order,
+    pub(super) ids: &'a [u32],
+    /// Bits of the windows whose contexts are counted.
+    pub(super) prefixes: &'a [usize],
+    pub(super) room: Room,
+}
+
+impl Sort<'_> {
+    /// Writes all parts, each to the sink that `sink` gives for its number; returns them in order.
+    pub(super) fn run<N: Number, S: Sink + Send>(
+        &self,
+        sink: impl Fn(usize) -> S + Sync,
+    ) -> Result<Vec<Part<S>>, S::Error>
+    where
+        S::Error: Send,
+    {
+        let readers = self.order.word_readers();
+        let cells = Cells::count(self.latents, self.order, self.ids, self.room.max_cell());
+        let mut parts = Vec::new();
+        for batch in batches(cells.cells(), self.room.fetched) {
+            let number = parts.len();
+            let own = &cells.cells()[batch.clone()];
+            if let [cell] = own
+                && cell.count > self.room.fetched
+            {
+                let mut writer = self.writer(&readers, separator(&cells, batch.start), sink(number));
+                cells.stream(cell, &mut writer)?;
+                parts.push(writer.finish()?);
+                continue;
+            }
+            let mut occurrences: Vec<N> = cells.fetch(batch.clone());
+            let tasks = self.tasks(&cells, batch, number, &mut occurrences);
+            let written = tasks.into_par_iter().with_max_len(1).map(|task| {
+                let mut writer = self.writer(&readers, task.separator, sink(task.number));
+                let mut occurrences = task.occurrences;
+                for cell in task.cells {
+                    let (own, rest) = occurrences.split_at_mut(cell.count as usize);
+                    occurrences = rest;
+                    self.sort_cell(&readers, cell, own, &mut writer)?;
+                }
+                Ok((task.number, writer.finish()?))
+            });
+            let mut written = written.collect::<Result<Vec<_>, S::Error>>()?;
+            written.sort_by_key(|(number, _)| *number);
+            parts.extend(written.into_iter().map(|(_, part)| part));
+        }
+        Ok(parts)
+    }
+
+    fn writer<'w, S: Sink>(&'w self, readers: &'w [Reader], separator: Vec<u8>, sink: S) -> PartWriter<'w, S> {
+        PartWriter::new(self.latents, readers, self.prefixes, separator, sink)
+    }
+
+    /// Sorts one cell; its first context is compared with the last one that was written.
+    fn sort_cell<N: Number, S: Sink>(
+        &self,
+        readers: &[Reader],
+        cell: &Cell,
+        occurrences: &mut [N],
+        writer: &mut PartWriter<'_, S>,
+    ) -> Result<(), S::Error> {
+        if cell.bits == self.order.bits() {
+            // All are equal.
+            let common = occurrences.first().map_or(0, |first| writer.common_with_last(first.get()));
+            return writer.group(common, occurrences);
+        }
+        let mut is_first = true;
+        refine(self.latents, readers, 0, occurrences, |common, group| {
+            let common = match std::mem::take(&mut is_first) {
+                true => writer.common_with_last(group[0].get()),
+                false => common,
+            };
+            writer.group(common, group)
+        })
+    }
+
+    /// Shares the cells of a batch out, the largest parts first.
+    fn tasks<'t, N: Number>(
+        &self,
+        cells: &'t Cells<'_>,
+        batch: Range<usize>,
+        first: usize,
+        occurrences: &'t mut [N],
+    ) -> Vec<Task<'t, N>> {
+        let threads = rayon::current_num_threads() as u64;
+        let aim = (occurrences.len() as u64 / (threads * PARTS)).clamp(1, self.room.sorted);
+        let mut tasks: Vec<Task<'t, N>> = Vec::new();
+        let mut left = occurrences;
+        for range in batches(&cells.cells()[batch.clone()], aim) {
+            let range = range.start + batch.start..range.end + batch.start;
+            let own = &cells.cells()[range.clone()];
+            let count: u64 = own.iter().map(|cell| cell.count).sum();
+            let (occurrences, rest) = left.split_at_mut(count as usize);
+            left = rest;
+            tasks.push(Task {
+                number: first + tasks.len(),
+                cells: own,
+                separator: separator(cells, range.start),
+                occurrences,
+            });
+        }
+        tasks.sort_by_key(|task| std::cmp::Reverse(task.occurrences.len()));
+        tasks
+    }
+}
+
+/// Ranges of cells that hold at most `max` together, or one cell.
+fn batches(cells: &[Cell], max: u64) -> Vec<Range<usize>> {
+    let mut batches: Vec<Range<usize>> = Vec::new();
+    let mut sum = 0;
+    for (number, cell) in cells.iter().enumerate() {
+        match batches.last_mut() {
+            Some(last) if sum + cell.count <= max => {
+                last.end = number + 1;
+                sum += cell.count;
+            }
+            _ => {
+                batches.push(number..number + 1);
+                sum = cell.count;
+            }
+        }
+    }
+    batches
+}
+
+/// The separator of a part that begins with a cell: empty for the first one, so that nothing lies before it.
+fn separator(cells: &Cells<'_>, first: usize) -> Vec<u8> {
+    match first {
+        0 => Vec::new(),
+        _ => cells.separator(first),
+    }
+}
+
+/// Puts together what parts hold: what comes before each and in all, and the contexts of all.
+pub(super) fn join<S>(parts: &[Part<S>], sort: &Sort<'_>) -> (Vec<Rank>, Distinct) {
+    let readers = sort.order.word_readers();
+    let mut distinct = Distinct::new(sort.prefixes);
+    let mut before = vec![Rank::default()];
+    let mut rank = Rank::default();
+    let mut last = None;
+    for part in parts {
+        let Some((first, own_last)) = part.ends else {
+            continue;
+        };
+        let common = last.map_or(0, |last| sort.latents.common(&readers, last, first));
+        distinct.append(&part.distinct, common);
+        last = Some(own_last);
+        rank.entries += part.holds.entries;
+        rank.ones += part.holds.ones;
+        before.push(rank);
+    }
+    (before, distinct)
+}
