@@ -103,7 +103,7 @@ pub mod window;
 pub use base::{Budget, Observer, OutOfMemory, Stopped, Unobserved};
 pub use index::{
     BuildOptions, BuildReport, Counts, Histogram, Index, IndexError, Manifest, Posting, Postings,
-    Resident, Source, WindowIndex, build,
+    Question, Resident, Source, UpperQuestion, WindowIndex, build,
 };
 pub use latent::{Bits, Codec, Ids, LatentError, LatentSet, Shape};
 pub use samples::{
@@ -114,6 +114,6 @@ pub use search::{
     SearchOptions, Taken, Task, count, enumerate, generate,
 };
 pub use window::{
-    Anchor, Condition, ContextKey, Contexts, Frame, Geometry, Given, Interpolator, UpperKey,
+    Anchor, Condition, Context, ContextKey, Contexts, Direction, Frame, Geometry, Given, Interpolator, UpperKey,
     Window, WindowError,
 };

@@ -19,8 +19,9 @@ use bitquilt::window::{Anchor, Condition, Window};
 /// Index every local context of a set of latents
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
-    bitquilt build mnist.safetensors -o mnist.index --window 3x3 --window 7x7\n  \
-    bitquilt build codes.safetensors -o codes.index --window 5x5 --memory 2GiB\n  \
+    bitquilt build mnist.safetensors -o mnist.index\n  \
+    bitquilt build codes.safetensors -o codes.index --depth 7x7 --memory 2GiB\n  \
+    bitquilt build mnist.safetensors -o two.index --window 3x3 --window 7x7\n  \
     bitquilt build mnist.safetensors -o digits.index --window 7x7 --condition label\n  \
     bitquilt build mnist.safetensors -o rest.index --window 7x7 --exclude 17,100..200\n\n\
     A build that was stopped goes on where it was when the same command is run again.")]
@@ -33,8 +34,14 @@ pub(super) struct BuildArgs {
     #[arg(short, long, value_name = "INDEX")]
     output: PathBuf,
 
-    /// A window to index: seq:C, CxC (C odd) or global; may be given several times
-    #[arg(short, long = "window", required = true, value_name = "WINDOW")]
+    /// The largest window to answer: CxC (C odd), seq:C or global. Every smaller one of its kind is answered as well
+    /// [default: where contexts have four times the bits that number all occurrences, or the largest --window]
+    #[arg(long, value_name = "WINDOW")]
+    depth: Option<Window>,
+
+    /// A window that is meant where later commands name none: seq:C, CxC (C odd) or global; may be given several
+    /// times [default: all that are answered]
+    #[arg(short, long = "window", value_name = "WINDOW")]
     windows: Vec<Window>,
 
     /// Whether a context is bound to its place
@@ -67,6 +74,7 @@ pub(super) fn run(args: &BuildArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     let (set, sources) = args.read()?;
     let options = BuildOptions {
         windows: args.windows.clone(),
+        depth: args.depth,
         anchor: args.anchor,
         condition: args.condition,
         memory: args.memory.unwrap_or_else(|| memory::total_memory() / 4),
@@ -124,17 +132,16 @@ impl BuildArgs {
 }
 
 fn as_json(report: &BuildReport, output: &Path, ui: &Ui) -> serde_json::Value {
-    let windows = report.manifest.windows.iter().zip(&report.windows);
-    let windows = windows.map(|(entry, report)| {
+    let arrays = report.manifest.arrays.iter().zip(&report.arrays);
+    let arrays = arrays.map(|(array, report)| {
         json!({
-            "window": entry.window,
-            "contexts": entry.contexts,
-            "distinct": entry.distinct,
-            "ambiguous": entry.ambiguous,
-            "bytes": entry.bytes,
-            "posting_bytes": entry.posting_bytes,
+            "direction": array.direction,
+            "depth": array.depth,
+            "blocks": array.blocks,
+            "bytes": array.bytes,
+            "windows": array.windows,
             "seconds": report.elapsed.as_secs_f64(),
-            "spills": report.spills,
+            "parts": report.parts,
             "resumed": report.resumed,
         })
     });
@@ -142,27 +149,37 @@ fn as_json(report: &BuildReport, output: &Path, ui: &Ui) -> serde_json::Value {
         "index": output,
         "latents": report.manifest.latents,
         "seconds": ui.elapsed().as_secs_f64(),
-        "windows": windows.collect::<Vec<_>>(),
+        "windows": report.manifest.windows,
+        "arrays": arrays.collect::<Vec<_>>(),
     })
 }
 
-/// Prints what each window took.
+/// Prints what each array took, and the contexts of its windows.
 fn show(report: &BuildReport, shape: Shape, output: &Path, ui: &Ui) -> anyhow::Result<()> {
-    for (entry, report) in report.manifest.windows.iter().zip(&report.windows) {
+    for (array, report) in report.manifest.arrays.iter().zip(&report.arrays) {
+        let occurrences = array.windows.first().map_or(0, |window| window.contexts);
         let seconds = report.elapsed.as_secs_f64();
         let how = if report.resumed {
             "finished by an earlier build".to_owned()
         } else {
-            let rate = entry.contexts as f64 / seconds / 1e6;
+            let rate = occurrences as f64 / seconds / 1e6;
             format!("{seconds:.1} s, {rate:.2} million contexts/s")
         };
         print(format!(
-            "{:>8}  {} contexts, {} distinct, {}  ({how})",
-            entry.window,
-            grouped(entry.contexts),
-            grouped(entry.distinct),
-            indicatif::BinaryBytes(entry.bytes),
+            "every window to {}: {} contexts, {}, {:.2} bytes each  ({how})",
+            array.depth,
+            grouped(occurrences),
+            indicatif::BinaryBytes(array.bytes),
+            array.bytes as f64 / occurrences.max(1) as f64,
         ))?;
+        for window in &array.windows {
+            print(format!(
+                "{:>10}  {} distinct, {} ambiguous",
+                window.window,
+                grouped(window.distinct),
+                grouped(window.ambiguous),
+            ))?;
+        }
     }
     print(format!(
         "{} latents {shape} → {} in {:.1} s",

@@ -56,21 +56,27 @@ pub(super) fn run(args: &InfoArgs) -> anyhow::Result<ExitCode> {
         print(format!("  from {}", source.name))?;
     }
     print(format!(
-        "\n{:>8}  {:>14}  {:>12}  {:>12}  {:>10}  {:>14}  {:>8}  key",
-        "window", "contexts", "distinct", "ambiguous", "size", "bytes/context", "postings"
+        "\n{:>8}  {:>14}  {:>12}  {:>12}",
+        "window", "contexts", "distinct", "ambiguous"
     ))?;
-    for entry in &manifest.windows {
+    for window in index.all_windows() {
+        let entry = window.entry();
         print(format!(
-            "{:>8}  {:>14}  {:>12}  {:>12}  {:>10}  {:>14.2}  {:>7.0}%  {} {} bytes",
+            "{:>8}  {:>14}  {:>12}  {:>12}",
             entry.window,
             grouped(entry.contexts),
             grouped(entry.distinct),
             grouped(entry.ambiguous),
-            indicatif::BinaryBytes(entry.bytes).to_string(),
-            entry.bytes as f64 / entry.contexts as f64,
-            100.0 * entry.posting_bytes as f64 / entry.bytes.max(1) as f64,
-            entry.key,
-            entry.key_bytes
+        ))?;
+    }
+    for array in &manifest.arrays {
+        let occurrences = array.windows.first().map_or(0, |window| window.contexts);
+        print(format!(
+            "\nevery window to {} by one array: {} in {} blocks, {:.2} bytes a context",
+            array.depth,
+            indicatif::BinaryBytes(array.bytes),
+            grouped(array.blocks),
+            array.bytes as f64 / occurrences.max(1) as f64,
         ))?;
     }
     Ok(ExitCode::SUCCESS)

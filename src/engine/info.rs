@@ -29,8 +29,12 @@ pub struct InfoReport {
     pub label_values: Vec<i64>,
     /// The program that built it.
     pub tool: String,
-    /// Its windows, in the order in which they were asked for.
+    /// The windows that are meant where none is named, in the order in which they were asked for.
+    pub named: Vec<String>,
+    /// Every window that it answers, those of each array smallest first.
     pub windows: Vec<WindowInfo>,
+    /// What answers.
+    pub arrays: Vec<ArrayInfo>,
     /// The latents files that it was built from.
     pub sources: Vec<Source>,
     /// Latents of these that are not indexed: ranges of ids.
@@ -43,35 +47,49 @@ pub struct InfoReport {
 pub struct WindowInfo {
     /// As it is written.
     pub window: String,
-    /// How contexts become keys: `exact` or `xxh3-128`.
-    pub key: String,
-    /// Bytes of a key.
-    pub key_bytes: usize,
     /// Occurrences: latents × bits.
     pub contexts: u64,
     /// Different contexts.
     pub distinct: u64,
     /// Different contexts that both values followed.
     pub ambiguous: u64,
-    /// Bytes on disk, postings included.
+    /// Bytes on disk of the array that answers it, and every other window of its kind.
     pub bytes: u64,
-    /// Bytes of the postings.
-    pub posting_bytes: u64,
+}
+
+/// An array of an index.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct ArrayInfo {
+    /// Which way its order goes: `rings` or `line`.
+    pub direction: String,
+    /// Its largest window.
+    pub depth: String,
+    /// Records of the database that hold its occurrences.
+    pub blocks: u64,
+    /// Bytes on disk.
+    pub bytes: u64,
 }
 
 impl Session {
     /// What the index holds, without the latents that are left out.
     pub fn info(&self) -> InfoReport {
         let manifest = self.index.manifest();
-        let windows = manifest.windows.iter().map(|entry| WindowInfo {
-            window: entry.window.to_string(),
-            key: entry.key.to_string(),
-            key_bytes: entry.key_bytes,
-            contexts: entry.contexts,
-            distinct: entry.distinct,
-            ambiguous: entry.ambiguous,
-            bytes: entry.bytes,
-            posting_bytes: entry.posting_bytes,
+        let windows = self.index.all_windows().map(|window| {
+            let entry = window.entry();
+            WindowInfo {
+                window: entry.window.to_string(),
+                contexts: entry.contexts,
+                distinct: entry.distinct,
+                ambiguous: entry.ambiguous,
+                bytes: window.array().bytes,
+            }
+        });
+        let arrays = manifest.arrays.iter().map(|array| ArrayInfo {
+            direction: array.direction.to_string(),
+            depth: array.depth.to_string(),
+            blocks: array.blocks,
+            bytes: array.bytes,
         });
         InfoReport {
             latents: manifest.latents,
@@ -84,7 +102,9 @@ impl Session {
             condition: manifest.condition.to_string(),
             label_values: manifest.label_values.clone(),
             tool: manifest.tool.clone(),
+            named: manifest.windows.iter().map(ToString::to_string).collect(),
             windows: windows.collect(),
+            arrays: arrays.collect(),
             sources: manifest.sources.clone(),
             excluded: manifest.excluded.clone(),
         }

@@ -100,11 +100,11 @@ impl Session {
         // What a latent's label is does not matter where contexts are of any label.
         let label = label.filter(|_| index.condition() == Condition::Label);
         frame.load(&packed, index.given(label)?);
-        let key = geometry.key(&mut frame, position);
-        let counts = window.lookup(&key)?.unwrap_or_default();
+        let context = geometry.lay_out(&frame, position);
+        let counts = window.lookup(&context)?.unwrap_or_default();
         let top = request.top.unwrap_or(usize::MAX);
         let postings = |bit| -> Result<Vec<(u64, usize)>, EngineError> {
-            let found = window.postings(&key, bit)?.take(top);
+            let found = window.postings(&context, bit)?.take(top);
             let pair = |posting: Posting| (posting.latent, posting.position);
             Ok(found
                 .map(|posting| posting.map(pair))

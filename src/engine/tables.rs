@@ -69,7 +69,7 @@ impl Tables {
             return Ok(table);
         }
         let left = limit.saturating_sub(used);
-        let needed = Resident::bytes_needed(held.entry());
+        let needed = Resident::bytes_needed(held);
         if preload == Preload::All {
             Budget::bytes(left).check(needed, format!("the contexts of window {window}"))?;
         }

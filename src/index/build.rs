@@ -1,34 +1,40 @@
-//! Building an index: extract → sort → merge → SST files → one ingest → manifest last.
+//! Building an index: count → fetch → sort → SST files → one ingest → manifest last.
 //!
 //! Everything is made in `INDEX/building/` and moved into place at the end, the manifest after all
 //! else: that one rename makes it the index. A build that was killed leaves what was there before, or nothing that opens;
-//! the next one goes on after the last window that was finished, or starts over when the input or the options differ.
+//! the next one goes on after the last array that was finished, or starts over when the input or the options differ.
 
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::IndexError;
-use super::extract::{Memory, extract};
+use super::array::{Latents, PartFile, Room, Sort, prefixes_of, write_directory};
 use super::labels::Labels;
-use super::manifest::{MANIFEST, Manifest, Source, WindowEntry, database_number};
-use super::occurrence::MAX_WORDS;
-use super::sort::Sorted;
-use super::stage::{BUILDING, BuildPlan, LATENTS, Stage};
+use super::manifest::{ArrayEntry, MANIFEST, Manifest, Source, WindowEntry, database_number};
+use super::stage::{BUILDING, BuildPlan, FinishedArray, LATENTS, Stage, Wanted};
 use super::store::{Family, SstOptions, SstWriter};
-use super::write::{Written, write_window};
 use crate::base::{Observer, memory};
-use crate::latent::Ids;
-use crate::latent::LatentSet;
-use crate::window::{Anchor, Condition, Geometry, Window};
+use crate::latent::{Ids, LatentSet, Shape};
+use crate::window::{Anchor, Condition, Direction, Order, Window};
+
+/// Memory that does not grow with the input: code, RocksDB, buffers.
+const FIXED_BYTES: u64 = 24 << 20;
+
+/// Occurrences that a thread must be able to sort at a time, at least.
+const MIN_SORTED: u64 = 1 << 16;
 
 /// What to build.
 #[derive(Clone, Debug)]
 pub struct BuildOptions {
-    /// The windows, at least one, without repetition.
+    /// The windows that are meant where none is named, without repetition. Every smaller window of their kind is
+    /// answered as well.
     pub windows: Vec<Window>,
-    /// Whether the site is part of every key.
+    /// The largest window to answer, where that is larger than the largest of `windows`. With none of both,
+    /// [`default_depth`].
+    pub depth: Option<Window>,
+    /// Whether the site is part of every context.
     pub anchor: Anchor,
-    /// Whether the latent's label is part of every key.
+    /// Whether the latent's label is part of every context.
     pub condition: Condition,
     /// Bytes of memory that the build may use, the latent set included.
     pub memory: u64,
@@ -45,6 +51,17 @@ impl BuildOptions {
     pub fn new(window: Window) -> Self {
         Self {
             windows: vec![window],
+            ..Self::default()
+        }
+    }
+}
+
+impl Default for BuildOptions {
+    /// Returns options without a window: no anchor, no condition, a quarter of the machine's memory.
+    fn default() -> Self {
+        Self {
+            windows: Vec::new(),
+            depth: None,
             anchor: Anchor::None,
             condition: Condition::None,
             memory: memory::total_memory() / 4,
@@ -61,28 +78,28 @@ impl BuildOptions {
 pub struct BuildReport {
     /// The manifest of the finished index.
     pub manifest: Manifest,
-    /// What each window took, in the order of the manifest.
-    pub windows: Vec<WindowReport>,
+    /// What each array took, in the order of the manifest.
+    pub arrays: Vec<ArrayReport>,
 }
 
-/// What one window of a build took.
+/// What one array of a build took.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
-pub struct WindowReport {
+pub struct ArrayReport {
     /// Time from the first context to the last synced file.
     pub elapsed: Duration,
-    /// Sorted batches that were written out because they did not fit the memory limit together.
-    pub spills: u64,
+    /// Parts that were sorted and written each by itself.
+    pub parts: u64,
     /// Whether an earlier build that was stopped had finished it.
     pub resumed: bool,
 }
 
 /// Builds an index of `set` in the folder `output`.
 ///
-/// Time O(n log n) in the n = latents × bits occurrences of each window; memory within
-/// `options.memory`; temporary disk space within `output`, at most 40 bytes an occurrence of one
-/// window. Stops at the observer's request with [`IndexError::Stopped`], and then, as after a kill, the
-/// same call goes on from the last finished window. After any other error nothing is left behind.
+/// Time O(n log n) in the n = latents × bits occurrences; memory within `options.memory`: where they do not fit together, the
+/// latents are read once more for each piece that does, and nothing is written twice. Stops at the observer's request with
+/// [`IndexError::Stopped`], and then, as after a kill, the same call goes on from the last finished array. After any other
+/// error nothing is left behind.
 ///
 /// # Errors
 /// [`IndexError`]: an empty set, windows that do not fit, labels that are not there, a memory limit
@@ -96,11 +113,12 @@ pub fn build(
     let Input {
         ids,
         labels,
-        geometries,
+        wanted,
+        orders,
     } = check_input(set, options)?;
     let created = check_output_folder(output, options.force)?;
     let plan = BuildPlan::of(set, options);
-    let result = Stage::open(output, &plan, &options.windows).and_then(|stage| {
+    let result = Stage::open(output, &plan, &wanted).and_then(|stage| {
         // Another build may have ended between the first look and the lock.
         if let Err(error) = check_output_folder(output, options.force) {
             stage.remove();
@@ -110,15 +128,14 @@ pub fn build(
             set,
             ids: &ids,
             labels: &labels,
+            wanted: &wanted,
             options,
             stage: &stage,
             observer,
         };
-        let result = work.run(&geometries);
-        match &result {
-            Ok(_) => {}
-            Err(IndexError::Stopped(_)) => stage.drop_spills(),
-            Err(_) => stage.remove(),
+        let result = work.run(&orders);
+        if !matches!(result, Ok(_) | Err(IndexError::Stopped(_))) {
+            stage.remove();
         }
         result
     });
@@ -134,7 +151,43 @@ struct Input {
     /// The latents that are not excluded, ascending.
     ids: Vec<u32>,
     labels: Labels,
-    geometries: Vec<Geometry>,
+    wanted: Wanted,
+    /// Of each array.
+    orders: Vec<Order>,
+}
+
+/// Returns the window to which contexts are sorted where none is asked for: the smallest square whose contexts have four times
+/// as many bits as it takes to tell all occurrences apart, so that nearly all of those of larger ones would be unique; at most the whole grid.
+pub fn default_depth(shape: Shape, latents: u64) -> Window {
+    let occurrences = latents.saturating_mul(shape.bits() as u64).max(2);
+    let wanted = 4 * occurrences.ilog2() as usize;
+    let whole = shape.height().max(shape.width()) - 1;
+    let bits = |radius: &usize| 2 * radius * (radius + 1) * shape.channels();
+    match (1..=whole).find(|radius| bits(radius) >= wanted) {
+        Some(radius) if radius < whole => Window::Square { radius },
+        _ => Window::Global,
+    }
+}
+
+/// Returns what an index of `latents` latents is to answer.
+fn wanted(options: &BuildOptions, shape: Shape, latents: u64) -> Wanted {
+    let asked = options.windows.iter().chain(&options.depth);
+    let mut depths: Vec<Window> = Vec::new();
+    for window in asked {
+        let kind = window.direction();
+        match depths.iter_mut().find(|depth| depth.direction() == kind) {
+            Some(depth) if depth.nests_in(*window) => *depth = *window,
+            Some(_) => {}
+            None => depths.push(*window),
+        }
+    }
+    if depths.is_empty() {
+        depths.push(default_depth(shape, latents));
+    }
+    Wanted {
+        windows: options.windows.clone(),
+        depths,
+    }
 }
 
 fn check_input(set: &LatentSet, options: &BuildOptions) -> Result<Input, IndexError> {
@@ -173,11 +226,6 @@ fn check_input(set: &LatentSet, options: &BuildOptions) -> Result<Input, IndexEr
             "every latent is excluded: expected at least one latent to index".to_owned(),
         ));
     }
-    if options.windows.is_empty() {
-        return Err(IndexError::Input(
-            "no window was given: expected at least one, as window=7x7".to_owned(),
-        ));
-    }
     for (i, window) in options.windows.iter().enumerate() {
         if options.windows[..i].contains(window) {
             return Err(IndexError::Input(format!(
@@ -194,20 +242,38 @@ fn check_input(set: &LatentSet, options: &BuildOptions) -> Result<Input, IndexEr
             ));
         }
     };
-    let windows = options.windows.iter();
-    let geometries = windows.map(|window| {
-        let geometry = Geometry::new(*window, options.anchor, set.shape())?;
-        Ok(geometry.with_labels(labels.count())?)
+    let mut wanted = wanted(options, set.shape(), ids.len() as u64);
+    let orders = wanted.depths.iter().map(|depth| {
+        Ok(Order::new(*depth, options.anchor, labels.count(), set.shape())?)
     });
-    let geometries = geometries.collect::<Result<Vec<_>, IndexError>>()?;
-    for geometry in &geometries {
-        Memory::plan(set, ids.len(), geometry, options.memory)?;
+    let orders = orders.collect::<Result<Vec<_>, IndexError>>()?;
+    if wanted.windows.is_empty() {
+        wanted.windows = orders.iter().flat_map(Order::windows).collect();
     }
+    room(set, options.memory)?;
     Ok(Input {
         ids,
         labels,
-        geometries,
+        wanted,
+        orders,
     })
+}
+
+/// Shares out the memory of a build.
+fn room(set: &LatentSet, limit: u64) -> Result<Room, IndexError> {
+    let occurrences = set.len() as u64 * set.shape().bits() as u64;
+    // The latents, and the place of each position.
+    let fixed = FIXED_BYTES + set.packed().len() as u64 + 12 * set.shape().bits() as u64;
+    let room = Room::within(limit.saturating_sub(fixed), occurrences);
+    let min = occurrences.min(MIN_SORTED);
+    if room.sorted < min {
+        return Err(IndexError::MemoryLimit {
+            limit,
+            needed: fixed + Room::bytes_for(min),
+            reason: format!("{} latents of {} bits", set.len(), set.shape().bits()),
+        });
+    }
+    Ok(room)
 }
 
 /// Makes sure that a build may write into `output`: it is absent (and made now, which is what is
@@ -258,22 +324,23 @@ struct Build<'a> {
     set: &'a LatentSet,
     ids: &'a [u32],
     labels: &'a Labels,
+    wanted: &'a Wanted,
     options: &'a BuildOptions,
     stage: &'a Stage,
     observer: &'a dyn Observer,
 }
 
 impl Build<'_> {
-    fn run(&self, geometries: &[Geometry]) -> Result<BuildReport, IndexError> {
-        if let Some(manifest) = self.stage.ready(&self.options.windows) {
-            let resumed = WindowReport {
+    fn run(&self, orders: &[Order]) -> Result<BuildReport, IndexError> {
+        if let Some(manifest) = self.stage.ready(self.wanted) {
+            let resumed = ArrayReport {
                 elapsed: Duration::ZERO,
-                spills: 0,
+                parts: 0,
                 resumed: true,
             };
             return Ok(BuildReport {
                 manifest: self.stage.publish(manifest)?,
-                windows: vec![resumed; geometries.len()],
+                arrays: vec![resumed; orders.len()],
             });
         }
         let mut manifest = Manifest::new(
@@ -282,32 +349,23 @@ impl Build<'_> {
             self.labels.as_slice(),
             self.options,
         );
+        manifest.windows.clone_from(&self.wanted.windows);
         let mut reports = Vec::new();
         let mut families = vec![(Family::Latents, self.write_latents()?)];
-        for geometry in geometries {
+        for (order, depth) in orders.iter().zip(&self.wanted.depths) {
             let started = Instant::now();
-            let window = geometry.window();
-            let (finished, spills, resumed) = match self.stage.finished(window) {
+            let (finished, parts, resumed) = match self.stage.finished(order.direction(), *depth) {
                 Some(finished) => (finished, 0, true),
                 None => {
-                    let (written, spills) = self.window(geometry)?;
-                    (self.stage.finish(window, written)?, spills, false)
+                    let (finished, parts) = self.array(order, *depth)?;
+                    (finished, parts, false)
                 }
             };
-            manifest.windows.push(WindowEntry {
-                window,
-                key: geometry.key_rule(),
-                key_bytes: geometry.key_bytes(),
-                contexts: self.ids.len() as u64 * self.set.shape().bits() as u64,
-                distinct: finished.distinct,
-                ambiguous: finished.ambiguous,
-                bytes: finished.context_bytes() + finished.posting_bytes(),
-                posting_bytes: finished.posting_bytes(),
-            });
-            families.extend(self.stage.families(window, &finished));
-            reports.push(WindowReport {
+            families.extend(self.stage.families(&finished));
+            manifest.arrays.push(finished.entry);
+            reports.push(ArrayReport {
                 elapsed: started.elapsed(),
-                spills,
+                parts,
                 resumed,
             });
         }
@@ -316,7 +374,7 @@ impl Build<'_> {
             manifest: self
                 .stage
                 .finish_index(manifest, &families, self.observer)?,
-            windows: reports,
+            arrays: reports,
         })
     }
 
@@ -335,59 +393,64 @@ impl Build<'_> {
         Ok(writer.finish()?.into_iter().collect())
     }
 
-    /// Extracts, sorts and writes one window. Returns what was written and the number of spills.
-    fn window(&self, geometry: &Geometry) -> Result<(Written, u64), IndexError> {
-        let folder = self.stage.start(geometry.window())?;
-        let memory = Memory::plan(self.set, self.ids.len(), geometry, self.options.memory)?;
-        let sort_and_write = match memory.layout.words() {
-            1 => Self::sort_and_write::<1>,
-            2 => Self::sort_and_write::<2>,
-            3 => Self::sort_and_write::<3>,
-            4 => Self::sort_and_write::<4>,
-            _ => Self::sort_and_write::<MAX_WORDS>,
+    /// Sorts and writes the array of an order. Returns what was written and the number of its parts.
+    fn array(&self, order: &Order, depth: Window) -> Result<(FinishedArray, u64), IndexError> {
+        let direction = order.direction();
+        let folder = self.stage.start(direction)?;
+        let numbers = self.labels.numbers(self.set);
+        let latents = Latents::new(self.set.packed(), numbers, self.set.shape());
+        let windows = order.windows();
+        let prefixes = prefixes_of(order, &windows);
+        let sort = Sort {
+            latents: &latents,
+            order,
+            ids: self.ids,
+            prefixes: &prefixes,
+            room: room(self.set, self.options.memory)?,
+            observer: self.observer,
         };
-        sort_and_write(self, geometry, &memory, &folder)
+        let options = SstOptions::new(Family::Array(direction));
+        let file = |part: usize| {
+            let path = folder.join(format!("part-{part:06}.sst"));
+            PartFile::create(&options, path, part as u32)
+        };
+        let parts = match u32::try_from(latents.occurrences()) {
+            Ok(_) => sort.run::<u32, _>(file)?,
+            Err(_) => sort.run::<u64, _>(file)?,
+        };
+        let (_, distinct) = sort.join(&parts);
+        let (mut files, mut listed) = (Vec::new(), Vec::new());
+        for part in parts {
+            if let Some((path, blocks)) = part.sink.finish()? {
+                files.push(path);
+                listed.push(blocks);
+            }
+        }
+        let occurrences = self.ids.len() as u64 * self.set.shape().bits() as u64;
+        let windows = windows.into_iter().zip(distinct.totals());
+        let entry = ArrayEntry {
+            direction,
+            depth,
+            blocks: listed.iter().map(|blocks| blocks.len() as u64).sum(),
+            bytes: 0,
+            windows: windows
+                .map(|(window, counted)| WindowEntry::new(window, occurrences, counted))
+                .collect(),
+        };
+        let parts = files.len() as u64;
+        let directory = self.directory(direction, &folder, &listed)?;
+        Ok((self.stage.finish(entry, files, directory)?, parts))
     }
 
-    fn sort_and_write<const W: usize>(
+    fn directory<B: AsRef<[super::array::Listed]>>(
         &self,
-        geometry: &Geometry,
-        memory: &Memory,
+        direction: Direction,
         folder: &Path,
-    ) -> Result<(Written, u64), IndexError> {
-        let (set, ids, labels, observer) = (self.set, self.ids, self.labels, self.observer);
-        let window = geometry.window();
-        let bits = set.shape().bits();
-        let total = ids.len() as u64 * bits as u64;
-        let mut sorted = Sorted::<W>::new(memory.layout, memory.buffers);
-        let mut batch = vec![[0; W]; memory.batch * bits];
-        let mut spills = 0;
-        if memory.batch == ids.len() {
-            extract(
-                set,
-                ids,
-                labels,
-                geometry,
-                memory.layout,
-                &mut batch,
-                observer,
-            )?;
-            observer.stage(&format!("{window}: sort"), 0, "contexts");
-            sorted.keep(batch, total);
-        } else {
-            let spill_folder = self.stage.spill_folder();
-            fs_err::create_dir_all(&spill_folder)?;
-            for ids in ids.chunks(memory.batch) {
-                let batch = &mut batch[..ids.len() * bits];
-                extract(set, ids, labels, geometry, memory.layout, batch, observer)?;
-                observer.stage(&format!("{window}: sort and spill"), 0, "contexts");
-                sorted.spill(batch, total, &spill_folder)?;
-                spills += 1;
-            }
-            drop(batch);
-        }
-        observer.stage(&format!("{window}: write"), total, "contexts");
-        let written = write_window(&sorted, memory.layout, window, folder, observer)?;
-        Ok((written, spills))
+        listed: &[B],
+    ) -> Result<Vec<PathBuf>, IndexError> {
+        let options = SstOptions::new(Family::Directory(direction));
+        let mut writer = SstWriter::create(&options, folder.join("directory.sst"));
+        write_directory(&mut writer, listed)?;
+        Ok(writer.finish()?.into_iter().collect())
     }
 }

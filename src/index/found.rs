@@ -1,14 +1,14 @@
-//! What the index holds of a context: one read for its histogram and for where its postings lie.
+//! What the index holds of a context: one search for its histogram and for where its postings lie.
 
-use super::record::ContextRecord;
+use super::array::Range;
 use super::{Histogram, IndexError, Postings, WindowIndex};
-use crate::window::ContextKey;
+use crate::window::Context;
 
 /// A context that occurred.
 #[derive(Clone, Copy)]
 pub struct Found<'a> {
     window: WindowIndex<'a>,
-    record: ContextRecord,
+    range: Range,
     histogram: Histogram,
 }
 
@@ -18,30 +18,24 @@ impl<'a> Found<'a> {
         self.histogram
     }
 
-    /// Returns the places where the context was followed by `bit`, in ascending order of latent and position, as
-    /// [`WindowIndex::postings`] does.
+    /// Returns the places where the context was followed by `bit`, as [`WindowIndex::postings`] does.
     pub fn postings(&self, bit: bool) -> Postings<'a> {
-        let count = self.histogram.count(bit);
-        self.window.read_list(*self.record.list(bit), count)
+        Postings::new(self.window, self.range, bit, self.histogram.count(bit))
     }
 }
 
 impl<'a> WindowIndex<'a> {
-    /// Looks up many contexts, in the order given. Costs the reads of [`WindowIndex::lookup_batch`]; finding the
-    /// postings afterwards takes no other read.
+    /// Looks up a context; `None` when it never occurred. Finding the postings afterwards takes no other search.
     ///
     /// # Errors
     /// As [`WindowIndex::lookup`].
-    pub fn find_batch(&self, keys: &[ContextKey]) -> Result<Vec<Option<Found<'a>>>, IndexError> {
-        let records = keys.iter().zip(self.read_batch(keys)?);
-        let found = records.map(|(key, record)| {
-            let record = record?;
-            Some(Found {
-                window: *self,
-                histogram: self.answer(key, &record)?,
-                record,
-            })
-        });
-        Ok(found.collect())
+    pub fn find(&self, context: &Context) -> Result<Option<Found<'a>>, IndexError> {
+        let (range, histogram) = self.range(context)?;
+        let found = Found {
+            window: *self,
+            range,
+            histogram,
+        };
+        Ok((histogram.total() > 0).then_some(found))
     }
 }

@@ -1,7 +1,7 @@
 //! Contexts on their way from the index to the parts of a [`Resident`](super::Resident) table, from
 //! several threads at once.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
@@ -12,6 +12,9 @@ use crate::window::{ContextKey, UpperKey};
 
 /// Contexts between two looks at the observer.
 const STEP: u64 = 1 << 14;
+
+/// Upper parts that a thread remembers.
+const REMEMBERED: usize = 1 << 15;
 
 /// What stands in place of a histogram where only an upper part occurred; no context has this one.
 const NO_MATCH: Histogram = Histogram { n0: 0, n1: 0 };
@@ -64,9 +67,7 @@ impl<'a> Gathered<'a> {
     }
 }
 
-/// Keeps the panic of a thread inside RocksDB's iterator from passing unseen: whole contexts would be missing. It
-/// goes on.
-/// its panic goes on.
+/// A thread that panics takes its panic on; what others have gathered is whole.
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -78,9 +79,8 @@ pub(super) struct Gatherer<'a> {
     pending: Vec<u8>,
     filled: Vec<u8>,
     codes: HashMap<Histogram, u32>,
-    /// The upper parts that begin like the last one, and whether the context occurred that goes on with
-    /// zeros: its entry tells that the upper part occurred as well.
-    uppers: Vec<(UpperKey, bool)>,
+    /// Upper parts that were added.
+    uppers: HashSet<UpperKey>,
     /// Contexts and occurrences not yet reported.
     contexts: u64,
     occurrences: u64,
@@ -94,13 +94,13 @@ impl<'a> Gatherer<'a> {
             pending: vec![0; parts * PENDING * to.plan.width()],
             filled: vec![0; parts],
             codes: HashMap::new(),
-            uppers: Vec::new(),
+            uppers: HashSet::new(),
             contexts: 0,
             occurrences: 0,
         }
     }
 
-    /// Takes a context, behind those with smaller keys.
+    /// Takes a context.
     pub(super) fn add(
         &mut self,
         key: &ContextKey,
@@ -113,7 +113,7 @@ impl<'a> Gatherer<'a> {
         }
         self.put(key, histogram)?;
         if let Some(upper) = upper {
-            self.add_upper(key, upper)?;
+            self.add_upper(upper)?;
         }
         self.contexts += 1;
         self.occurrences += histogram.total();
@@ -123,31 +123,15 @@ impl<'a> Gatherer<'a> {
         Ok(())
     }
 
-    /// Adds the upper part of a key. Contexts of one upper part need not follow each other, but those whose keys
-    /// begin alike do.
-    fn add_upper(&mut self, key: &ContextKey, upper: UpperKey) -> Result<(), IndexError> {
-        let before = self.uppers.first();
-        if before.is_some_and(|(before, _)| before.prefix() != upper.prefix()) {
-            self.put_uppers()?;
+    /// Adds the upper part of a key, unless it was added not long ago; what is added twice is found out in its part.
+    fn add_upper(&mut self, upper: UpperKey) -> Result<(), IndexError> {
+        if self.uppers.len() == REMEMBERED {
+            self.uppers.clear();
         }
-        let own = upper.as_key().padded() == key.padded();
-        let mut uppers = self.uppers.iter_mut().rev();
-        match uppers.find(|(known, _)| *known == upper) {
-            Some((_, occurred)) => *occurred |= own,
-            None => self.uppers.push((upper, own)),
+        match self.uppers.insert(upper) {
+            true => self.put(upper.as_key(), NO_MATCH),
+            false => Ok(()),
         }
-        Ok(())
-    }
-
-    fn put_uppers(&mut self) -> Result<(), IndexError> {
-        let mut uppers = std::mem::take(&mut self.uppers);
-        for (upper, occurred) in uppers.drain(..) {
-            if !occurred {
-                self.put(upper.as_key(), NO_MATCH)?;
-            }
-        }
-        self.uppers = uppers;
-        Ok(())
     }
 
     fn put(&mut self, key: &ContextKey, histogram: Histogram) -> Result<(), IndexError> {
@@ -225,7 +209,6 @@ impl<'a> Gatherer<'a> {
 
     /// Hands over what is left.
     pub(super) fn finish(mut self) -> Result<(), IndexError> {
-        self.put_uppers()?;
         for part in 0..self.filled.len() {
             if self.filled[part] > 0 {
                 self.flush(part)?;

@@ -1,7 +1,7 @@
 //! Next-bit histograms, and who can be asked for one.
 
 use super::IndexError;
-use crate::window::{ContextKey, UpperKey};
+use crate::window::{Context, ContextKey, Frame, Geometry, UpperKey};
 
 /// How often 0 and 1 followed a context in the latent set: Eqn 12 times its denominator.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
@@ -29,13 +29,49 @@ impl Histogram {
     }
 }
 
+/// A context that is asked about, in the form in which whoever answers looks for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Question {
+    /// By its key: a table.
+    Key(ContextKey),
+    /// Laid out: an array.
+    Context(Context),
+}
+
+/// The rows above a site, as whoever answers looks for them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum UpperQuestion {
+    /// By the part of a key: a table.
+    Key(UpperKey),
+    /// Laid out, with ones where the rows above are: an array.
+    Context(Context, Context),
+}
+
 /// Answers what followed a context: an index, or anything that stands in for one.
 pub trait Counts: Sync {
-    /// Returns the histogram of a context, `None` when it never occurred ("no match").
+    /// Returns the question about the context at `position`, in the form that is answered. `frame` must be made for
+    /// `geometry`.
+    fn question(&self, geometry: &Geometry, frame: &mut Frame, position: usize) -> Question {
+        Question::Key(geometry.key(frame, position))
+    }
+
+    /// Returns the question about the rows above `position`, where [`Geometry::upper_key`] has one.
+    fn upper_question(
+        &self,
+        geometry: &Geometry,
+        frame: &mut Frame,
+        position: usize,
+    ) -> Option<UpperQuestion> {
+        geometry.upper_key(frame, position).map(UpperQuestion::Key)
+    }
+
+    /// Returns the histogram of a context, `None` when it never occurred ("no match"), or was asked about in another form.
     ///
     /// # Errors
     /// Whatever keeps the answer from being read; never a wrong answer.
-    fn histogram(&self, key: &ContextKey) -> Result<Option<Histogram>, IndexError>;
+    fn histogram(&self, question: &Question) -> Result<Option<Histogram>, IndexError>;
 
     /// Returns the histograms of many contexts, in the order given: `found` is cleared first.
     ///
@@ -43,19 +79,19 @@ pub trait Counts: Sync {
     /// As [`Counts::histogram`].
     fn histograms(
         &self,
-        keys: &[ContextKey],
+        questions: &[Question],
         found: &mut Vec<Option<Histogram>>,
     ) -> Result<(), IndexError> {
         found.clear();
-        for key in keys {
-            found.push(self.histogram(key)?);
+        for question in questions {
+            found.push(self.histogram(question)?);
         }
         Ok(())
     }
 
-    /// Returns whether any context with this upper part occurred.
+    /// Returns whether any context with these rows above occurred.
     ///
     /// # Errors
     /// As [`Counts::histogram`].
-    fn has_upper(&self, upper: &UpperKey) -> Result<bool, IndexError>;
+    fn has_upper(&self, question: &UpperQuestion) -> Result<bool, IndexError>;
 }

@@ -75,6 +75,20 @@ impl Labels {
         Some(place as u64)
     }
 
+    /// Returns the number of a label, of a latent that is left out as well.
+    pub(super) fn written_number(&self, label: i64) -> Option<u64> {
+        let place = self.numbered.binary_search(&label).ok()?;
+        Some(place as u64)
+    }
+
+    /// Returns the number of each latent's label, where contexts are bound to labels; 0 for that of a latent that is not
+    /// indexed and whose label no other has.
+    pub(super) fn numbers(&self, set: &LatentSet) -> Vec<u64> {
+        let labels = set.labels().filter(|_| self.count() > 0).unwrap_or_default();
+        let number = |label: &i64| self.numbered.binary_search(label).unwrap_or(0) as u64;
+        labels.iter().map(number).collect()
+    }
+
     /// Loads a latent of the set, with the number of its label where contexts are bound to one.
     ///
     /// # Panics

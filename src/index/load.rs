@@ -1,4 +1,4 @@
-//! Filling a [`Resident`] table: every thread reads its ranges of keys and hands each context to the
+//! Filling a [`Resident`] table: every thread reads its runs of blocks and hands each context to the
 //! part where it belongs; then every part is put in order by itself.
 
 use std::sync::PoisonError;
@@ -9,9 +9,9 @@ use super::gather::{Gathered, Gatherer};
 use super::layout::{BUCKET, PART_BUCKETS, STARTS_BYTES};
 use super::pages::Pages;
 use super::plan::{BUCKET_BYTES, CODE_BYTES, TablePlan};
-use super::{Histogram, IndexError, Resident, WindowEntry, WindowIndex};
+use super::{Histogram, IndexError, Resident, WindowIndex};
 use crate::base::{Budget, Observer};
-use crate::window::{ContextKey, UpperKey};
+use crate::window::{ContextKey, Frame, UpperKey};
 
 impl Resident {
     /// Reads all contexts of a window, in parallel. Takes at most [`Resident::bytes_needed`].
@@ -25,15 +25,24 @@ impl Resident {
         budget: Budget,
         observer: &dyn Observer,
     ) -> Result<Self, IndexError> {
-        let plan = TablePlan::new(window.entry(), window.index().path());
-        let mut ranges = window.ranges()?;
-        // The largest first: none is left to one thread at the end.
-        ranges.sort_by_key(|range| std::cmp::Reverse(range.bytes));
+        let geometry = window.geometry();
+        let plan = TablePlan::new(window.entry(), geometry, window.index().path());
+        let latents = window.index().packed()?;
         load(
             &plan,
-            &ranges,
-            |key| window.geometry().upper_of(key),
-            |range, take| window.visit(range, take),
+            &window.ranges(),
+            |key| geometry.upper_of(key),
+            |range, take| {
+                let mut frame = Frame::new(geometry.shape(), &[geometry]);
+                let mut loaded = None;
+                window.visit(range, |occurrence, histogram| {
+                    let (id, position) = latents.id_and_position(occurrence);
+                    if loaded.replace(id) != Some(id) {
+                        latents.load(&mut frame, id, geometry.labels() > 0);
+                    }
+                    take(&geometry.key(&mut frame, position), histogram)
+                })
+            },
             budget,
             observer,
         )
@@ -41,13 +50,12 @@ impl Resident {
 
     /// Returns the most memory, in bytes, that a window can take while it is loaded and after. Reads the manifest
     /// alone.
-    pub fn bytes_needed(entry: &WindowEntry) -> u64 {
-        TablePlan::new(entry, "".as_ref()).bytes_needed()
+    pub fn bytes_needed(window: &WindowIndex<'_>) -> u64 {
+        TablePlan::new(window.entry(), window.geometry(), "".as_ref()).bytes_needed()
     }
 }
 
-/// Fills a table from ranges of keys, each of which `read` hands over in ascending order; `upper_of` is
-/// the window's [`Geometry::upper_of`](crate::window::Geometry::upper_of).
+/// Fills a table from ranges of contexts, each of which `read` hands over; `upper_of` is the window's [`Geometry::upper_of`](crate::window::Geometry::upper_of).
 fn load<R: Sync>(
     plan: &TablePlan,
     ranges: &[R],
@@ -65,13 +73,7 @@ fn load<R: Sync>(
     let gathered = Gathered::new(plan, observer);
     ranges.par_iter().with_max_len(1).try_for_each(|range| {
         let mut gatherer = Gatherer::new(&gathered);
-        let mut last: Option<ContextKey> = None;
         read(range, &mut |key, histogram| {
-            if last.is_some_and(|last| last >= *key) {
-                let expected = format!("a context behind {:02x?}", last.map(|key| *key.padded()));
-                return Err(plan.damaged(expected, format!("{:02x?}", key.as_bytes())));
-            }
-            last = Some(*key);
             gatherer.add(key, histogram, upper_of(key))
         })?;
         gatherer.finish()
@@ -105,42 +107,40 @@ fn code_bytes(histograms: usize) -> usize {
 }
 
 /// Puts the contexts of a part into the order of their buckets: a counting sort. In a bucket, contexts
-/// come before upper parts: if a key is both, met in two ranges, the context is what is found.
+/// come before upper parts: if a key is both, the context is what is found. An upper part that is there already, as a context
+/// or as itself, is left out.
 fn in_order(plan: &TablePlan, gathered: &[u8], code_bytes: usize) -> Result<Vec<u8>, IndexError> {
-    let contexts = gathered.chunks_exact(plan.width());
-    if u16::try_from(contexts.len()).is_err() {
+    let is_upper = |entry: &[u8]| entry[plan.width() - CODE_BYTES..] == [0; CODE_BYTES];
+    let stored = BUCKET_BYTES + plan.layout.stored_bytes();
+    let mut entries: Vec<&[u8]> = gathered.chunks_exact(plan.width()).collect();
+    let bucket = |entry: &[u8]| usize::from(u16::from_le_bytes([entry[0], entry[1]]));
+    entries.sort_by_key(|entry| (bucket(entry), &entry[..stored], is_upper(entry)));
+    entries.dedup_by(|own, before| is_upper(own) && own[..stored] == before[..stored]);
+    entries.sort_by_key(|entry| (bucket(entry), is_upper(entry)));
+    if u16::try_from(entries.len()).is_err() {
         return Err(IndexError::Input(format!(
             "the contexts of window {} do not spread over a table in memory: {} fall where {} \
              were meant to",
             plan.window,
-            contexts.len(),
+            entries.len(),
             BUCKET as usize * PART_BUCKETS,
         )));
     }
-    let bucket = |context: &[u8]| usize::from(u16::from_le_bytes([context[0], context[1]]));
-    let is_upper = |context: &[u8]| context[plan.width() - CODE_BYTES..] == [0; CODE_BYTES];
-    // Stored one slot late: filling bucket i advances `starts[i + 1]` from its start to its end.
-    let mut starts = vec![0u16; PART_BUCKETS + 2];
-    for context in contexts.clone() {
-        starts[bucket(context) + 2] += 1;
+    let mut starts = vec![0u16; PART_BUCKETS + 1];
+    for entry in &entries {
+        starts[bucket(entry) + 1] += 1;
     }
     for bucket in 1..starts.len() {
         starts[bucket] += starts[bucket - 1];
     }
     let width = plan.layout.stored_bytes() + code_bytes;
-    let mut block = vec![0; STARTS_BYTES + contexts.len() * width + size_of::<u64>()];
-    let (head, entries) = block.split_at_mut(STARTS_BYTES);
-    let of_contexts = contexts.clone().filter(|context| !is_upper(context));
-    for context in of_contexts.chain(contexts.filter(|context| is_upper(context))) {
-        let start = &mut starts[bucket(context) + 1];
-        let at = usize::from(*start) * width;
-        *start += 1;
+    let mut block = Vec::with_capacity(STARTS_BYTES + entries.len() * width + size_of::<u64>());
+    block.extend(starts.iter().flat_map(|start| start.to_le_bytes()));
+    for entry in &entries {
         // The number's lowest bytes come first, so the bytes that are kept are in one piece.
-        entries[at..at + width].copy_from_slice(&context[BUCKET_BYTES..][..width]);
+        block.extend_from_slice(&entry[BUCKET_BYTES..][..width]);
     }
-    for (bytes, start) in head.chunks_exact_mut(2).zip(starts) {
-        bytes.copy_from_slice(&start.to_le_bytes());
-    }
+    block.extend([0; size_of::<u64>()]);
     Ok(block)
 }
 
@@ -152,23 +152,15 @@ mod tests {
 
     use super::*;
     use crate::base::{OutOfMemory, Unobserved};
-    use crate::index::Counts;
-    use crate::window::{KeyRule, MAX_KEY_BYTES, Window};
+    use crate::index::{Counts, Question, WindowEntry};
+    use crate::window::{MAX_KEY_BYTES, Window};
 
     type Contexts = BTreeMap<Vec<u8>, Histogram>;
 
     fn plan(key_bytes: usize, distinct: u64, occurrences: u64) -> TablePlan {
-        let entry = WindowEntry {
-            window: Window::Sequence { length: 3 },
-            key: KeyRule::Exact,
-            key_bytes,
-            contexts: occurrences,
-            distinct,
-            ambiguous: 0,
-            bytes: 0,
-            posting_bytes: 0,
-        };
-        TablePlan::new(&entry, "index".as_ref())
+        let window = Window::Sequence { length: 3 };
+        let entry = WindowEntry::new(window, occurrences, (distinct, 0));
+        TablePlan::of_keys(key_bytes, false, &entry, "index".as_ref())
     }
 
     fn key(bytes: &[u8]) -> ContextKey {
@@ -206,7 +198,8 @@ mod tests {
     }
 
     fn assert_answers(resident: &Resident, contexts: &Contexts, asked: &[Vec<u8>]) {
-        let keys: Vec<_> = asked.iter().map(|bytes| key(bytes)).collect();
+        let keys = asked.iter().map(|bytes| Question::Key(key(bytes)));
+        let keys: Vec<_> = keys.collect();
         let expected: Vec<_> = asked.iter().map(|k| contexts.get(k).copied()).collect();
         for (key, expected) in keys.iter().zip(&expected) {
             assert_eq!(resident.histogram(key).unwrap(), *expected, "{key:?}");
@@ -307,8 +300,7 @@ mod tests {
             (3, 3, vec![a.clone(), b.clone()]),
             (2, 3, vec![a.clone(), b.clone(), c.clone()]),
             (3, 4, vec![a.clone(), b.clone(), c.clone()]),
-            (3, 3, vec![a.clone(), b.clone(), b.clone()]),
-            (3, 3, vec![a, c, b]),
+            (2, 3, vec![a, c, b]),
         ] {
             let result = load(&plan(2, distinct, occurrences), &[contexts]);
             assert!(

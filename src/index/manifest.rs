@@ -10,13 +10,13 @@ use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 use super::{BuildOptions, IndexError};
 use crate::base::files;
 use crate::latent::{Codec, Ids, LatentSet, Shape};
-use crate::window::{Anchor, Condition, KeyRule, Window};
+use crate::window::{Anchor, Condition, Direction, Order, Window};
 
 /// Name of the manifest in an index folder.
 pub(super) const MANIFEST: &str = "manifest.json";
 
 /// The format version that this program writes and reads.
-pub const FORMAT_VERSION: u32 = 1;
+pub const FORMAT_VERSION: u32 = 2;
 
 const FORMAT: &str = "bitquilt.index";
 
@@ -48,10 +48,9 @@ pub struct Manifest {
     pub labels: bool,
     /// How the bits become an image.
     pub codec: Codec,
-    /// Whether the site is part of every key.
+    /// Whether the site is part of every context.
     pub anchor: Anchor,
-    /// Whether the latent's label is part of every key. Absent in manifests from before there was a choice.
-    #[serde(default)]
+    /// Whether the latent's label is part of every context.
     pub condition: Condition,
     /// With condition `label`, every label that occurs, ascending: a label's number is its place here.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -60,16 +59,32 @@ pub struct Manifest {
     /// The others keep their ids.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub excluded: Vec<[u64; 2]>,
-    /// The windows, in the order in which they were asked for.
-    pub windows: Vec<WindowEntry>,
+    /// The windows that are meant where none is named, in the order in which they were asked for.
+    pub windows: Vec<Window>,
+    /// What answers: one array for each direction.
+    pub arrays: Vec<ArrayEntry>,
     /// The latents files it was built from, in id order.
     pub sources: Vec<Source>,
     /// Every file of the database.
     pub files: Vec<FileEntry>,
-    /// Folder of the database below the index folder. Absent, for `db`, in manifests from before a rebuild got a folder
-    /// of its own.
-    #[serde(default = "first_database")]
+    /// Folder of the database below the index folder.
     pub database: String,
+}
+
+/// One array of an index: the contexts of every window of an order, sorted.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct ArrayEntry {
+    /// Which way its order goes.
+    pub direction: Direction,
+    /// Its largest window.
+    pub depth: Window,
+    /// Records of the database that hold its occurrences.
+    pub blocks: u64,
+    /// Bytes of its files, the directory included.
+    pub bytes: u64,
+    /// Its windows, smallest first.
+    pub windows: Vec<WindowEntry>,
 }
 
 /// One window of an index.
@@ -78,23 +93,24 @@ pub struct Manifest {
 pub struct WindowEntry {
     /// Which earlier bits its contexts select.
     pub window: Window,
-    /// How its contexts are written as keys.
-    pub key: KeyRule,
-    /// Bytes of every key.
-    pub key_bytes: usize,
     /// Occurrences: latents × bits.
     pub contexts: u64,
     /// Different contexts.
     pub distinct: u64,
     /// Different contexts that were followed by both 0 and 1.
     pub ambiguous: u64,
-    /// Bytes of its files, postings included.
-    pub bytes: u64,
-    /// Bytes of its posting files.
-    pub posting_bytes: u64,
 }
 
 impl WindowEntry {
+    pub(super) fn new(window: Window, contexts: u64, (distinct, ambiguous): (u64, u64)) -> Self {
+        Self {
+            window,
+            contexts,
+            distinct,
+            ambiguous,
+        }
+    }
+
     /// Refuses numbers that cannot be those of a window with so many occurrences.
     fn check(&self, occurrences: u64) -> Result<(), (&'static str, String)> {
         let Self {
@@ -103,11 +119,7 @@ impl WindowEntry {
             ambiguous,
             ..
         } = *self;
-        let sound = contexts == occurrences
-            && distinct <= contexts
-            && ambiguous <= distinct
-            && self.posting_bytes <= self.bytes;
-        if sound {
+        if contexts == occurrences && distinct <= contexts && ambiguous <= distinct {
             return Ok(());
         }
         Err((
@@ -241,7 +253,8 @@ impl Manifest {
                 .iter()
                 .map(|range| [range.start, range.end])
                 .collect(),
-            windows: Vec::new(),
+            windows: options.windows.clone(),
+            arrays: Vec::new(),
             sources: options.sources.clone(),
             files: Vec::new(),
             database: first_database(),
@@ -261,9 +274,18 @@ impl Manifest {
         Ids::new(self.excluded.iter().map(|[start, end]| *start..*end))
     }
 
-    /// Returns the windows, in the order in which they were asked for.
+    /// Returns the windows that are meant where none is named, in the order in which they were asked for.
     pub fn windows(&self) -> Vec<Window> {
-        self.windows.iter().map(|entry| entry.window).collect()
+        self.windows.clone()
+    }
+
+    /// Returns the order of an array.
+    ///
+    /// # Errors
+    /// [`IndexError::Window`] for one that cannot be laid on the latents.
+    pub(super) fn order(&self, array: &ArrayEntry) -> Result<Order, IndexError> {
+        let labels = self.label_values.len() as u64;
+        Ok(Order::new(array.depth, self.anchor, labels, self.shape()?)?)
     }
 
     /// Writes `folder/manifest.json`, whole or not at all.
@@ -355,14 +377,31 @@ impl Manifest {
             ));
         }
         let contexts = self.latents * shape.bits() as u64;
-        for entry in &self.windows {
-            entry.check(contexts)?;
+        let mut directions = BTreeSet::new();
+        for array in &self.arrays {
+            if !directions.insert(array.direction) {
+                let found = format!("{} more than once", array.direction);
+                return Err(("arrays of different directions", found));
+            }
+            let order = self.order(array).map_err(|error| {
+                let expected = "arrays of windows that can be laid on its latents";
+                (expected, error.to_string())
+            })?;
+            let windows: Vec<_> = array.windows.iter().map(|entry| entry.window).collect();
+            if order.direction() != array.direction || order.windows() != windows {
+                let found = format!("{} to {} with {windows:?}", array.direction, array.depth);
+                return Err(("every window of an array", found));
+            }
+            for entry in &array.windows {
+                entry.check(contexts)?;
+            }
         }
         let mut windows = BTreeSet::new();
-        for window in self.windows() {
-            if !windows.insert(window) {
-                let found = format!("{window} more than once");
-                return Err(("windows that differ", found));
+        for window in &self.windows {
+            let mut held = self.arrays.iter().flat_map(|array| &array.windows);
+            if !windows.insert(window) || !held.any(|entry| entry.window == *window) {
+                let found = format!("{window} more than once, or not held");
+                return Err(("windows that differ and are held", found));
             }
         }
         if database_number(&self.database).is_none() {

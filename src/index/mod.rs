@@ -1,12 +1,13 @@
-//! The latent index: for every context of a window, what followed it and where.
+//! The latent index: for every context, what followed it and where.
 //!
 //! An index is built once ([`build()`]), is then immutable, and is opened read-only ([`Index`]) by any
-//! number of threads and processes. It answers exactly how often a context was seen and where, for the
-//! windows it was built with; it knows nothing of longer or shorter contexts.
+//! number of threads and processes. Its occurrences are sorted by their contexts, nearest bits first, so that it answers
+//! exactly how often a context was seen and where for every window up to the depth to which it was built.
 
+mod array;
 mod build;
+mod contexts;
 mod error;
-mod extract;
 mod found;
 #[cfg(fuzzing)]
 pub mod fuzzing;
@@ -18,25 +19,23 @@ mod layout;
 mod lists;
 mod load;
 mod manifest;
-mod occurrence;
 mod pages;
 mod plan;
-mod postings;
+mod questions;
 mod reader;
-mod record;
 mod resident;
-mod sort;
 mod stage;
 mod store;
 mod verify;
+mod window;
 mod without;
-mod write;
 
-pub use build::{BuildOptions, BuildReport, WindowReport, build};
+pub use build::{ArrayReport, BuildOptions, BuildReport, build, default_depth};
 pub use error::IndexError;
 pub use found::Found;
-pub use histogram::{Counts, Histogram};
+pub use histogram::{Counts, Histogram, Question, UpperQuestion};
 pub use lists::{Posting, Postings};
-pub use manifest::{FORMAT_VERSION, FileEntry, Manifest, Source, WindowEntry};
-pub use reader::{DEFAULT_CACHE_BYTES, Index, StoredLatent, WindowIndex};
+pub use manifest::{ArrayEntry, FORMAT_VERSION, FileEntry, Manifest, Source, WindowEntry};
+pub use reader::{DEFAULT_CACHE_BYTES, Index, StoredLatent};
 pub use resident::Resident;
+pub use window::WindowIndex;

@@ -7,7 +7,7 @@ use std::sync::Mutex;
 use super::layout::{STARTS_BYTES, TableLayout};
 use super::{Histogram, IndexError, WindowEntry};
 use crate::base::{Budget, OutOfMemory};
-use crate::window::{KeyRule, Window};
+use crate::window::{Geometry, KeyRule, Window};
 
 /// Contexts that a thread gathers for one part before it locks it.
 pub(super) const PENDING: usize = 32;
@@ -33,14 +33,20 @@ pub(super) struct TablePlan {
 
 impl TablePlan {
     /// Plans the table of a window of the index at `path`.
-    pub(super) fn new(entry: &WindowEntry, path: &Path) -> Self {
+    pub(super) fn new(entry: &WindowEntry, geometry: &Geometry, path: &Path) -> Self {
+        let upper = entry.window.radius().is_some() && geometry.key_rule() == KeyRule::Exact;
+        Self::of_keys(geometry.key_bytes(), upper, entry, path)
+    }
+
+    /// Plans a table of keys of so many bytes.
+    pub(super) fn of_keys(key_bytes: usize, upper: bool, entry: &WindowEntry, path: &Path) -> Self {
         Self {
-            layout: TableLayout::new(entry.key_bytes, entry.distinct),
+            layout: TableLayout::new(key_bytes, entry.distinct),
             window: entry.window,
             path: path.to_owned(),
             distinct: entry.distinct,
             occurrences: entry.contexts,
-            upper: entry.window.radius().is_some() && entry.key == KeyRule::Exact,
+            upper,
         }
     }
 

@@ -1,26 +1,27 @@
 //! An index opened for questions. Immutable and read-only: any number of threads and processes.
 
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 
 use bitvec::order::Lsb0;
 use bitvec::view::BitView;
 
 use super::labels::Labels;
-use super::lists::Postings;
+use super::array::{Array, Latents};
 use super::manifest::{MANIFEST, Manifest, WindowEntry};
-use super::record::{ContextRecord, List};
 use super::stage::BUILDING;
-use super::store::{Family, KeyRange, Store};
-use super::without::{LeftOut, Rest};
-use super::{Counts, Histogram, IndexError};
+use super::store::{Family, Store};
+use super::without::LeftOut;
+use super::{IndexError, WindowIndex};
+use crate::base::Budget;
 use crate::latent::{Bits, Shape};
-use crate::window::{Anchor, ContextKey, Geometry, UpperKey, Window};
+use crate::window::{Geometry, Window};
+
+/// Memory of the database's own for the latents that are read one by one.
+const STORE_CACHE_BYTES: usize = 8 << 20;
 
 /// Memory for recently read blocks, unless asked otherwise.
 pub const DEFAULT_CACHE_BYTES: usize = 256 << 20;
-
-/// Fewest contexts that one batched read finds sooner than a read for each (`docs/notes/index.md`).
-const MIN_BATCH: usize = 8;
 
 /// An opened index.
 pub struct Index {
@@ -28,10 +29,24 @@ pub struct Index {
     pub(super) manifest: Manifest,
     shape: Shape,
     pub(super) labels: Labels,
-    geometries: Vec<Geometry>,
+    pub(super) arrays: Vec<Array>,
+    /// Every window of every array.
+    pub(super) held: Vec<HeldWindow>,
+    /// Read when the first question is asked.
+    packed: OnceLock<Latents<'static>>,
     store: Store,
     /// Latents that answers leave out.
     pub(super) left_out: Option<LeftOut>,
+}
+
+/// A window that an index answers.
+pub(super) struct HeldWindow {
+    pub(super) geometry: Geometry,
+    pub(super) entry: WindowEntry,
+    /// The number of its array.
+    pub(super) array: usize,
+    /// Bits of its contexts there.
+    pub(super) bits: usize,
 }
 
 impl Index {
@@ -88,20 +103,34 @@ impl Index {
             }
         }
         let shape = manifest.shape()?;
-        let windows = manifest.windows();
         let labels = Labels::written(&manifest, path)?;
-        let geometries = windows.iter().map(|window| {
-            let geometry = Geometry::new(*window, manifest.anchor, shape)?;
-            Ok(geometry.with_labels(labels.count())?)
-        });
-        let geometries = geometries.collect::<Result<_, IndexError>>()?;
-        let store = Store::open(&path.join(&manifest.database), &windows, cache_bytes)?;
+        let directions: Vec<_> = manifest.arrays.iter().map(|array| array.direction).collect();
+        let store = Store::open(&path.join(&manifest.database), &directions, STORE_CACHE_BYTES)?;
+        let (mut arrays, mut held) = (Vec::new(), Vec::new());
+        for (number, entry) in manifest.arrays.iter().enumerate() {
+            let order = manifest.order(entry)?;
+            for window in &entry.windows {
+                let geometry = Geometry::new(window.window, manifest.anchor, shape)?;
+                // Every window that is listed is one of the order's, as the manifest was checked for.
+                let bits = order.prefix(window.window).unwrap_or(0);
+                held.push(HeldWindow {
+                    geometry: geometry.with_labels(labels.count())?,
+                    entry: window.clone(),
+                    array: number,
+                    bits,
+                });
+            }
+            let occurrences = manifest.latents * shape.bits() as u64;
+            arrays.push(Array::open(&store, order, occurrences, cache_bytes as u64)?);
+        }
         Ok(Self {
             path: path.to_owned(),
             manifest,
             shape,
             labels,
-            geometries,
+            arrays,
+            held,
+            packed: OnceLock::new(),
             store,
             left_out: None,
         })
@@ -128,15 +157,19 @@ impl Index {
         self.manifest.latents
     }
 
-    /// Returns the windows, in the order in which they were built.
+    /// Returns the windows that are meant where none is named, in the order in which they were asked for.
     pub fn windows(&self) -> impl Iterator<Item = WindowIndex<'_>> {
-        let entries = self.geometries.iter().zip(&self.manifest.windows);
-        entries.map(|(geometry, entry)| WindowIndex {
-            index: self,
-            geometry,
-            entry,
-            rest: self.rest(geometry),
-        })
+        let asked = self.manifest.windows.iter();
+        asked.filter_map(|window| self.find_window(*window))
+    }
+
+    /// Returns every window that is answered and counted, those of each array smallest first.
+    pub fn all_windows(&self) -> impl Iterator<Item = WindowIndex<'_>> {
+        self.held.iter().map(|held| WindowIndex::new(self, held))
+    }
+
+    fn find_window(&self, window: Window) -> Option<WindowIndex<'_>> {
+        self.all_windows().find(|held| held.geometry().window() == window)
     }
 
     /// Returns one window of the index.
@@ -144,19 +177,40 @@ impl Index {
     /// # Errors
     /// [`IndexError::NoSuchWindow`], naming those that it holds.
     pub fn window(&self, window: Window) -> Result<WindowIndex<'_>, IndexError> {
-        self.windows()
-            .find(|held| held.geometry.window() == window)
-            .ok_or_else(|| IndexError::NoSuchWindow {
-                path: self.path.clone(),
-                asked: window.to_string(),
-                held: self
-                    .manifest
-                    .windows
-                    .iter()
-                    .map(|entry| entry.window.to_string())
-                    .collect::<Vec<_>>()
-                    .join(", "),
-            })
+        self.find_window(window).ok_or_else(|| IndexError::NoSuchWindow {
+            path: self.path.clone(),
+            asked: window.to_string(),
+            held: self
+                .held
+                .iter()
+                .map(|held| held.entry.window.to_string())
+                .collect::<Vec<_>>()
+                .join(", "),
+        })
+    }
+
+    /// Returns the latents in memory, where contexts of occurrences are read; reads them at the first call.
+    pub(super) fn packed(&self) -> Result<&Latents<'static>, IndexError> {
+        if let Some(held) = self.packed.get() {
+            return Ok(held);
+        }
+        let end = self.ids_end();
+        let row = self.shape.packed_bytes();
+        let what = format!("{}: {end} latents", self.path.display());
+        Budget::of_machine().check(end.saturating_mul(row as u64 + 8), what)?;
+        let mut packed = vec![0; end as usize * row];
+        let mut numbers = vec![0; if self.labels.count() > 0 { end as usize } else { 0 }];
+        for entry in self.stored_latents()? {
+            let (id, latent) = entry?;
+            let Some(place) = packed.get_mut(id as usize * row..(id as usize + 1) * row) else {
+                return Err(self.damaged(&format!("latents below {end}"), id));
+            };
+            place.copy_from_slice(latent.packed());
+            if let Some(number) = numbers.get_mut(id as usize) {
+                *number = latent.label().and_then(|label| self.labels.written_number(label)).unwrap_or(0);
+            }
+        }
+        Ok(self.packed.get_or_init(|| Latents::new(packed, numbers, self.shape)))
     }
 
     /// Returns a latent of the training set; `None` when there is none of that id.
@@ -218,10 +272,6 @@ impl Index {
         left_out.is_some_and(|left_out| left_out.ids.contains(id))
     }
 
-    fn rest(&self, geometry: &Geometry) -> Option<&Rest> {
-        self.left_out.as_ref()?.rest(geometry.window())
-    }
-
     /// Reads every latent on disk, in id order.
     pub(super) fn stored_latents(
         &self,
@@ -275,252 +325,5 @@ impl StoredLatent {
     /// Returns its label, where the source had labels.
     pub fn label(&self) -> Option<i64> {
         self.label
-    }
-}
-
-/// One window of an index.
-#[derive(Clone, Copy)]
-pub struct WindowIndex<'a> {
-    index: &'a Index,
-    geometry: &'a Geometry,
-    entry: &'a WindowEntry,
-    /// What remains of contexts of latents that are left out.
-    rest: Option<&'a Rest>,
-}
-
-impl<'a> WindowIndex<'a> {
-    /// Returns the window on the index's grid.
-    pub fn geometry(&self) -> &'a Geometry {
-        self.geometry
-    }
-
-    /// Returns the window on another grid, of the same number of channels: its contexts are the same wherever they
-    /// lie.
-    ///
-    /// # Errors
-    /// [`IndexError::Grid`] when they are not, because the place is part of the key;
-    /// [`IndexError::Window`] when the window is larger than the grid.
-    pub fn geometry_on(&self, shape: Shape) -> Result<Geometry, IndexError> {
-        let own = self.geometry.shape();
-        if shape == own {
-            return Ok(self.geometry.clone());
-        }
-        let placed = if self.geometry.window().sees_everything() {
-            Some("global sees all of a latent")
-        } else if self.geometry.is_placed() {
-            Some("with anchor site the place is part of every context")
-        } else if shape.channels() != own.channels() {
-            Some("a site keeps its channels")
-        } else {
-            None
-        };
-        if let Some(why) = placed {
-            return Err(IndexError::Grid {
-                path: self.index.path.clone(),
-                asked: shape,
-                held: own,
-                why,
-            });
-        }
-        let geometry = Geometry::new(self.geometry.window(), Anchor::None, shape)?;
-        Ok(geometry.with_labels(self.geometry.labels())?)
-    }
-
-    /// Returns its counts and sizes.
-    pub fn entry(&self) -> &'a WindowEntry {
-        self.entry
-    }
-
-    /// Returns the index it belongs to.
-    pub fn index(&self) -> &'a Index {
-        self.index
-    }
-
-    fn context_family(&self) -> Family {
-        Family::Context(self.geometry.window())
-    }
-
-    fn decode(&self, value: &[u8]) -> Result<ContextRecord, IndexError> {
-        ContextRecord::decode(value).ok_or_else(|| {
-            self.index
-                .damaged("a context record", format!("{value:02x?}"))
-        })
-    }
-
-    /// Returns the histogram that a context on disk answers with; `None` when all its latents are left out.
-    pub(super) fn answer(&self, key: &ContextKey, record: &ContextRecord) -> Option<Histogram> {
-        match self.rest.and_then(|rest| rest.get(key)) {
-            None => Some(record.histogram()),
-            Some(left) => (left.total() > 0).then_some(*left),
-        }
-    }
-
-    /// Returns the histogram of a context, `None` when it never occurred. One point read: some microseconds when it
-    /// is there, a tenth of that when it is not.
-    ///
-    /// # Errors
-    /// [`IndexError::Store`], [`IndexError::Damaged`].
-    pub fn lookup(&self, key: &ContextKey) -> Result<Option<Histogram>, IndexError> {
-        let value = self
-            .index
-            .store
-            .get(self.context_family(), key.as_bytes())?;
-        let Some(value) = value else {
-            return Ok(None);
-        };
-        Ok(self.answer(key, &self.decode(&value)?))
-    }
-
-    /// Returns the histograms of many contexts, in the order given. Read in one batch, sorted: contexts that
-    /// share a block share its reading.
-    ///
-    /// # Errors
-    /// As [`WindowIndex::lookup`].
-    pub fn lookup_batch(&self, keys: &[ContextKey]) -> Result<Vec<Option<Histogram>>, IndexError> {
-        let records = self.read_batch(keys)?;
-        let answers = keys.iter().zip(records);
-        Ok(answers
-            .map(|(key, record)| self.answer(key, &record?))
-            .collect())
-    }
-
-    /// Returns the records of many contexts, in the order given.
-    pub(super) fn read_batch(
-        &self,
-        keys: &[ContextKey],
-    ) -> Result<Vec<Option<ContextRecord>>, IndexError> {
-        let mut order: Vec<_> = (0..keys.len()).collect();
-        order.sort_unstable_by_key(|i| keys[*i]);
-        let sorted = order.iter().map(|i| keys[*i].as_bytes());
-        let values = self.index.store.get_sorted(self.context_family(), sorted)?;
-        let mut found = vec![None; keys.len()];
-        for (i, value) in order.into_iter().zip(values) {
-            found[i] = value.map(|value| self.decode(&value)).transpose()?;
-        }
-        Ok(found)
-    }
-
-    /// Returns the occurrences of (context, bit), in ascending order of latent and position. Decoded as they
-    /// are asked for: the first few of millions cost as much as the first few of ten.
-    ///
-    /// # Errors
-    /// As [`WindowIndex::lookup`]; the iterator's items fail the same way.
-    pub fn postings(&self, key: &ContextKey, bit: bool) -> Result<Postings<'a>, IndexError> {
-        let value = self
-            .index
-            .store
-            .get(self.context_family(), key.as_bytes())?;
-        let (list, count) = match value {
-            Some(value) => {
-                let record = self.decode(&value)?;
-                let answer = self.answer(key, &record).unwrap_or_default();
-                (*record.list(bit), answer.count(bit))
-            }
-            None => (List::Empty, 0),
-        };
-        Ok(self.read_list(list, count))
-    }
-
-    /// Returns the `count` postings of a list that are not left out.
-    pub(super) fn read_list(&self, list: List, count: u64) -> Postings<'a> {
-        let bits = self.geometry.shape().bits() as u64;
-        Postings::new(self.index, self.geometry.window(), bits, list, count)
-    }
-
-    /// Returns whether nothing remains of a context.
-    fn is_gone(&self, key: &[u8]) -> bool {
-        let left = self.rest.and_then(|rest| rest.get(&ContextKey::new(key)?));
-        left.is_some_and(|left| left.total() == 0)
-    }
-
-    /// Reads every context on disk with its record, in ascending order of key.
-    pub(super) fn scan(
-        &self,
-    ) -> Result<
-        impl Iterator<Item = Result<(ContextKey, ContextRecord), IndexError>> + 'a,
-        IndexError,
-    > {
-        let this = *self;
-        let entries = self.index.store.scan(self.context_family())?;
-        Ok(entries.map(move |entry| {
-            let (key, value) = entry?;
-            this.decode_entry(&key, &value)
-        }))
-    }
-
-    fn decode_entry(
-        &self,
-        key: &[u8],
-        value: &[u8],
-    ) -> Result<(ContextKey, ContextRecord), IndexError> {
-        let key = ContextKey::new(key)
-            .filter(|key| key.as_bytes().len() == self.geometry.key_bytes())
-            .ok_or_else(|| self.index.damaged("a context key", format!("{key:02x?}")))?;
-        Ok((key, self.decode(value)?))
-    }
-
-    /// Returns ranges of keys that together hold every context.
-    pub(super) fn ranges(&self) -> Result<Vec<KeyRange>, IndexError> {
-        self.index.store.ranges(self.context_family())
-    }
-
-    /// Hands every context of a range to `take`, in ascending order of key.
-    pub(super) fn visit(
-        &self,
-        range: &KeyRange,
-        mut take: impl FnMut(&ContextKey, Histogram) -> Result<(), IndexError>,
-    ) -> Result<(), IndexError> {
-        let family = self.context_family();
-        self.index.store.visit(family, range, |key, value| {
-            let (key, record) = self.decode_entry(key, value)?;
-            match self.answer(&key, &record) {
-                Some(histogram) => take(&key, histogram),
-                None => Ok(()),
-            }
-        })
-    }
-
-    /// Reads every context with its histogram, in ascending order of key.
-    ///
-    /// # Errors
-    /// As [`WindowIndex::lookup`], for each.
-    pub fn contexts(
-        &self,
-    ) -> Result<impl Iterator<Item = Result<(ContextKey, Histogram), IndexError>> + 'a, IndexError>
-    {
-        let this = *self;
-        Ok(self.scan()?.filter_map(move |entry| match entry {
-            Ok((key, record)) => Some(Ok((key, this.answer(&key, &record)?))),
-            Err(error) => Some(Err(error)),
-        }))
-    }
-}
-
-impl Counts for WindowIndex<'_> {
-    fn histogram(&self, key: &ContextKey) -> Result<Option<Histogram>, IndexError> {
-        self.lookup(key)
-    }
-
-    fn histograms(
-        &self,
-        keys: &[ContextKey],
-        found: &mut Vec<Option<Histogram>>,
-    ) -> Result<(), IndexError> {
-        found.clear();
-        if keys.len() < MIN_BATCH {
-            for key in keys {
-                found.push(self.lookup(key)?);
-            }
-        } else {
-            found.append(&mut self.lookup_batch(keys)?);
-        }
-        Ok(())
-    }
-
-    fn has_upper(&self, upper: &UpperKey) -> Result<bool, IndexError> {
-        let store = &self.index.store;
-        store.any_key(self.context_family(), upper.prefix(), |key| {
-            upper.matches(key) && !self.is_gone(key)
-        })
     }
 }

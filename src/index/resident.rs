@@ -17,8 +17,8 @@ use std::ops::Range;
 
 use super::layout::{Place, STARTS_BYTES, TableLayout, low_bytes, word};
 use super::pages::Pages;
-use super::{Counts, Histogram, IndexError};
-use crate::window::{ContextKey, UpperKey};
+use super::{Counts, Histogram, IndexError, Question, UpperQuestion};
+use crate::window::ContextKey;
 
 /// Keys of which the places are fetched together, and the fewest for which that pays.
 const GROUP: usize = 16;
@@ -118,11 +118,17 @@ impl Resident {
 }
 
 impl Counts for Resident {
-    fn histogram(&self, key: &ContextKey) -> Result<Option<Histogram>, IndexError> {
-        Ok(self.get(key))
+    fn histogram(&self, question: &Question) -> Result<Option<Histogram>, IndexError> {
+        match question {
+            Question::Key(key) => Ok(self.get(key)),
+            Question::Context(_) => Ok(None),
+        }
     }
 
-    fn has_upper(&self, upper: &UpperKey) -> Result<bool, IndexError> {
+    fn has_upper(&self, question: &UpperQuestion) -> Result<bool, IndexError> {
+        let UpperQuestion::Key(upper) = question else {
+            return Ok(false);
+        };
         let place = self.layout.place(upper.as_key());
         let entry = self.part(place.part).and_then(|part| {
             let among = part.contexts(place.bucket);
@@ -133,18 +139,23 @@ impl Counts for Resident {
 
     fn histograms(
         &self,
-        keys: &[ContextKey],
+        questions: &[Question],
         found: &mut Vec<Option<Histogram>>,
     ) -> Result<(), IndexError> {
         found.clear();
-        for keys in keys.chunks(GROUP) {
-            if keys.len() < MIN_GROUP {
-                found.extend(keys.iter().map(|key| self.get(key)));
+        let key = |question| match question {
+            &Question::Key(ref key) => Some(key),
+            Question::Context(_) => None,
+        };
+        for questions in questions.chunks(GROUP) {
+            let keys = questions.iter().map(key);
+            if questions.len() < MIN_GROUP {
+                found.extend(keys.map(|key| self.get(key?)));
                 continue;
             }
             let mut places = [const { None }; GROUP];
             for (place, key) in places.iter_mut().zip(keys) {
-                *place = self.place(key).map(|(part, place)| {
+                *place = key.and_then(|key| self.place(key)).map(|(part, place)| {
                     let among = part.contexts(place.bucket);
                     (part, among, place)
                 });
@@ -158,7 +169,7 @@ impl Counts for Resident {
                 }
             }
             black_box(touched);
-            found.extend(places[..keys.len()].iter().map(|place| {
+            found.extend(places[..questions.len()].iter().map(|place| {
                 let (part, among, place) = place.as_ref()?;
                 self.find(*part, among.clone(), place)
             }));

@@ -3,20 +3,20 @@
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::manifest::{
-    FORMAT_VERSION, FileEntry, MANIFEST, Manifest, Source, database_name, database_number,
+    ArrayEntry, FORMAT_VERSION, FileEntry, MANIFEST, Manifest, Source, database_name, database_number,
 };
 use super::store::{self, Family};
-use super::write::Written;
 use super::{BuildOptions, IndexError};
 use crate::base::{Observer, files};
 use crate::latent::LatentSet;
-use crate::window::Window;
+use crate::window::{Direction, Window};
 
 /// The stage below an index folder.
 pub(super) const BUILDING: &str = "building";
@@ -25,12 +25,11 @@ pub(super) const BUILDING: &str = "building";
 pub(super) const LATENTS: &str = "latents.sst";
 
 const LOCK: &str = "lock";
-const SPILLS: &str = "spill";
 const PLAN: &str = "plan.json";
 const FINISHED: &str = "finished.json";
 
-/// What makes one build the same as another: an unfinished one is gone on with only then. Windows are
-/// not part of it, since each is finished on its own.
+/// What makes one build the same as another: an unfinished one is gone on with only then. The depth of an array is kept with
+/// it, since each is finished on its own.
 #[derive(Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(super) struct BuildPlan {
     version: u32,
@@ -68,23 +67,21 @@ impl BuildPlan {
     }
 }
 
-/// A finished window of an unfinished build: its counts, and its files with their lengths.
-#[derive(Debug, Serialize, Deserialize)]
-pub(super) struct FinishedWindow {
-    pub(super) distinct: u64,
-    pub(super) ambiguous: u64,
-    contexts: Vec<(PathBuf, u64)>,
-    postings: Vec<(PathBuf, u64)>,
+/// What an index is to answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Wanted {
+    /// The windows that are meant where none is named.
+    pub(super) windows: Vec<Window>,
+    /// The largest window of each array.
+    pub(super) depths: Vec<Window>,
 }
 
-impl FinishedWindow {
-    pub(super) fn context_bytes(&self) -> u64 {
-        self.contexts.iter().map(|(_, bytes)| bytes).sum()
-    }
-
-    pub(super) fn posting_bytes(&self) -> u64 {
-        self.postings.iter().map(|(_, bytes)| bytes).sum()
-    }
+/// A finished array of an unfinished build: what it holds, and its files with their lengths.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct FinishedArray {
+    pub(super) entry: ArrayEntry,
+    parts: Vec<(PathBuf, u64)>,
+    directory: Vec<(PathBuf, u64)>,
 }
 
 /// The folder in which a build makes everything.
@@ -105,12 +102,12 @@ impl Stage {
         entries.all(|entry| entry.is_ok_and(|entry| is_ours(&entry.file_name().to_string_lossy())))
     }
 
-    /// Takes the folder over, keeping what an unfinished build of the same plan has left there: the windows that it had
-    /// finished or, if it had finished all and these are `windows`, the whole index.
+    /// Takes the folder over, keeping what an unfinished build of the same plan has left there: the arrays that it had
+    /// finished or, if it had finished all that is wanted, the whole index.
     pub(super) fn open(
         output: &Path,
         plan: &BuildPlan,
-        windows: &[Window],
+        wanted: &Wanted,
     ) -> Result<Self, IndexError> {
         let folder = output.join(BUILDING);
         fs_err::create_dir_all(&folder)?;
@@ -130,7 +127,7 @@ impl Stage {
             folder,
             _lock: lock,
         };
-        match stage.resume(plan, windows) {
+        match stage.resume(plan, wanted) {
             Ok(()) => Ok(stage),
             Err(error) => {
                 stage.remove();
@@ -141,21 +138,20 @@ impl Stage {
 
     /// Resumes an unfinished build: clears what is left of another plan, and of this one if its files were already
     /// being moved into a database that is not whole.
-    fn resume(&self, plan: &BuildPlan, windows: &[Window]) -> Result<(), IndexError> {
-        self.drop_spills();
+    fn resume(&self, plan: &BuildPlan, wanted: &Wanted) -> Result<(), IndexError> {
         let left: Option<BuildPlan> = read_json(&self.path(PLAN));
         let same = left.as_ref() == Some(plan);
         let begun = self.path(MANIFEST).exists() || !databases(&self.folder)?.is_empty();
-        if !(same && (!begun || self.ready(windows).is_some())) {
+        if !(same && (!begun || self.ready(wanted).is_some())) {
             self.clear()?;
             write_json(&self.path(PLAN), plan)?;
         }
         Ok(())
     }
 
-    /// Returns the manifest of an index of these windows that an earlier build had made whole, but for the renames
+    /// Returns the manifest of an index of what is wanted that an earlier build had made whole, but for the renames
     /// that publish it.
-    pub(super) fn ready(&self, windows: &[Window]) -> Option<Manifest> {
+    pub(super) fn ready(&self, wanted: &Wanted) -> Option<Manifest> {
         let manifest = Manifest::read(&self.folder).ok()?;
         let made = if self.path(&manifest.database).exists() {
             &self.folder
@@ -164,7 +160,8 @@ impl Stage {
         };
         let mut files = manifest.files.iter();
         let whole = files.all(|file| file.check_length(made).is_ok());
-        let same = manifest.windows() == windows;
+        let depths = manifest.arrays.iter().map(|array| array.depth);
+        let same = manifest.windows == wanted.windows && depths.eq(wanted.depths.iter().copied());
         (whole && same).then_some(manifest)
     }
 
@@ -203,15 +200,6 @@ impl Stage {
         self.folder.join(name)
     }
 
-    pub(super) fn spill_folder(&self) -> PathBuf {
-        self.path(SPILLS)
-    }
-
-    pub(super) fn drop_spills(&self) {
-        // What cannot be removed now is removed with the whole stage.
-        let _ = std::fs::remove_dir_all(self.spill_folder());
-    }
-
     /// Gives the build up: nothing of it is left.
     pub(super) fn remove(&self) {
         self.drop_strays();
@@ -220,13 +208,13 @@ impl Stage {
         let _ = std::fs::remove_dir_all(&self.folder);
     }
 
-    fn window_folder(&self, window: Window) -> PathBuf {
-        self.path(&folder_name(window))
+    fn array_folder(&self, direction: Direction) -> PathBuf {
+        self.path(&direction.to_string())
     }
 
-    /// Returns an empty folder for the files of a window.
-    pub(super) fn start(&self, window: Window) -> Result<PathBuf, IndexError> {
-        let folder = self.window_folder(window);
+    /// Returns an empty folder for the files of an array.
+    pub(super) fn start(&self, direction: Direction) -> Result<PathBuf, IndexError> {
+        let folder = self.array_folder(direction);
         if folder.exists() {
             fs_err::remove_dir_all(&folder)?;
         }
@@ -234,12 +222,13 @@ impl Stage {
         Ok(folder)
     }
 
-    /// Notes that every file of a window is written and synced.
+    /// Notes that every file of an array is written and synced.
     pub(super) fn finish(
         &self,
-        window: Window,
-        written: Written,
-    ) -> Result<FinishedWindow, IndexError> {
+        mut entry: ArrayEntry,
+        parts: Vec<PathBuf>,
+        directory: Vec<PathBuf>,
+    ) -> Result<FinishedArray, IndexError> {
         let sized = |paths: Vec<PathBuf>| {
             let entries = paths.into_iter().map(|path| {
                 let bytes = fs_err::metadata(&path)?.len();
@@ -248,41 +237,41 @@ impl Stage {
             });
             entries.collect::<std::io::Result<Vec<_>>>()
         };
-        let finished = FinishedWindow {
-            distinct: written.distinct,
-            ambiguous: written.ambiguous,
-            contexts: sized(written.contexts)?,
-            postings: sized(written.postings)?,
+        let (parts, directory) = (sized(parts)?, sized(directory)?);
+        entry.bytes = parts.iter().chain(&directory).map(|(_, bytes)| bytes).sum();
+        let folder = self.array_folder(entry.direction);
+        let finished = FinishedArray {
+            entry,
+            parts,
+            directory,
         };
-        write_json(&self.window_folder(window).join(FINISHED), &finished)?;
+        write_json(&folder.join(FINISHED), &finished)?;
         Ok(finished)
     }
 
-    /// Returns what an earlier build left of a window, if all of it is there.
-    pub(super) fn finished(&self, window: Window) -> Option<FinishedWindow> {
-        let folder = self.window_folder(window);
-        let finished: FinishedWindow = read_json(&folder.join(FINISHED))?;
-        let mut files = finished.contexts.iter().chain(&finished.postings);
+    /// Returns what an earlier build left of an array of that depth, if all of it is there.
+    pub(super) fn finished(&self, direction: Direction, depth: Window) -> Option<FinishedArray> {
+        let folder = self.array_folder(direction);
+        let finished: FinishedArray = read_json(&folder.join(FINISHED))?;
+        let mut files = finished.parts.iter().chain(&finished.directory);
         let whole = files.all(|(name, bytes)| {
             std::fs::metadata(folder.join(name)).is_ok_and(|found| found.len() == *bytes)
         });
-        whole.then_some(finished)
+        let same = finished.entry.direction == direction && finished.entry.depth == depth;
+        (whole && same).then_some(finished)
     }
 
-    /// Returns the files of a finished window by column family.
-    pub(super) fn families(
-        &self,
-        window: Window,
-        finished: &FinishedWindow,
-    ) -> [(Family, Vec<PathBuf>); 2] {
-        let folder = self.window_folder(window);
+    /// Returns the files of a finished array by column family.
+    pub(super) fn families(&self, finished: &FinishedArray) -> [(Family, Vec<PathBuf>); 2] {
+        let direction = finished.entry.direction;
+        let folder = self.array_folder(direction);
         let paths = |files: &[(PathBuf, u64)]| {
             let paths = files.iter().map(|(name, _)| folder.join(name));
             paths.collect()
         };
         [
-            (Family::Context(window), paths(&finished.contexts)),
-            (Family::Postings(window), paths(&finished.postings)),
+            (Family::Array(direction), paths(&finished.parts)),
+            (Family::Directory(direction), paths(&finished.directory)),
         ]
     }
 
@@ -349,22 +338,12 @@ fn databases(folder: &Path) -> std::io::Result<Vec<String>> {
     Ok(names)
 }
 
-/// Returns the folder of a window. Its name has no colon, which some file systems do not take.
-fn folder_name(window: Window) -> String {
-    window.to_string().replace(':', "-")
-}
-
 /// Returns whether a build makes something of that name in its stage.
 fn is_ours(name: &str) -> bool {
-    let window = || {
-        name.replace('-', ":")
-            .parse()
-            .is_ok_and(|w| folder_name(w) == name)
-    };
-    [LOCK, PLAN, LATENTS, SPILLS, MANIFEST].contains(&name)
+    [LOCK, PLAN, LATENTS, MANIFEST].contains(&name)
         || database_number(name).is_some()
         || name.starts_with(files::TEMPORARY_PREFIX)
-        || window()
+        || Direction::from_str(name).is_ok()
 }
 
 fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Option<T> {

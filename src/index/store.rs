@@ -5,14 +5,14 @@ use std::path::{Path, PathBuf};
 
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType,
-    DBPinnableSlice, DataBlockIndexType, IngestExternalFileOptions, IteratorMode, LogLevel,
+    DBPinnableSlice, IngestExternalFileOptions, IteratorMode, LogLevel,
     Options, ReadOptions, SstFileWriter,
 };
 
 use super::IndexError;
-use crate::window::Window;
+use crate::window::Direction;
 
-/// A value, in the block cache where it lies there: a run of postings is 16 KiB that need no copy.
+/// A value, in the block cache where it lies there.
 pub(super) type Value<'a> = DBPinnableSlice<'a>;
 
 /// A column family by what it holds.
@@ -20,31 +20,30 @@ pub(super) type Value<'a> = DBPinnableSlice<'a>;
 pub(super) enum Family {
     /// `latents`: id → packed bits, label.
     Latents,
-    /// `context:<window>`: context key → record.
-    Context(Window),
-    /// `postings:<window>`: run number → postings.
-    Postings(Window),
+    /// `array:<direction>`: part and number of a block → block.
+    Array(Direction),
+    /// `directory:<direction>`: part and number of the first block → where each of some blocks begins.
+    Directory(Direction),
 }
 
 impl Family {
     pub(super) fn name(self) -> String {
         match self {
             Self::Latents => "latents".to_owned(),
-            Self::Context(window) => format!("context:{window}"),
-            Self::Postings(window) => format!("postings:{window}"),
+            Self::Array(direction) => format!("array:{direction}"),
+            Self::Directory(direction) => format!("directory:{direction}"),
         }
     }
 
-    /// Returns all families of an index of these windows.
-    pub(super) fn all(windows: impl IntoIterator<Item = Window>) -> Vec<Self> {
-        let pairs = windows.into_iter();
+    /// Returns all families of an index of these arrays.
+    pub(super) fn all(directions: impl IntoIterator<Item = Direction>) -> Vec<Self> {
+        let pairs = directions.into_iter();
         std::iter::once(Self::Latents)
-            .chain(pairs.flat_map(|w| [Self::Context(w), Self::Postings(w)]))
+            .chain(pairs.flat_map(|own| [Self::Array(own), Self::Directory(own)]))
             .collect()
     }
 
-    /// Returns the options of a family, the same for writing and reading: a reader without the filter policy would
-    /// not use filters.
+    /// Returns the options of a family, the same for writing and reading.
     fn options(self, cache: Option<&Cache>) -> Options {
         let mut table = BlockBasedOptions::default();
         let mut options = Options::default();
@@ -52,22 +51,11 @@ impl Family {
             table.set_block_cache(cache);
         }
         match self {
-            Self::Context(_) => {
-                // 10 bits a key: a context that never occurred costs a tenth of one that did.
-                table.set_bloom_filter(10.0, false);
-                table.set_data_block_index_type(DataBlockIndexType::BinaryAndHash);
-                table.set_data_block_hash_ratio(0.75);
-                // Smaller than LZ4 makes it, and blocks are cached as they were before, so a warm lookup costs the same
-                // (docs/notes/index.md).
-                table.set_block_size(16 << 10);
-                options.set_compression_type(DBCompressionType::Zstd);
+            Self::Array(_) => {
+                // Its records are packed bits: nothing is left to compress (docs/notes/index.md).
+                options.set_compression_type(DBCompressionType::None);
             }
-            Self::Postings(_) => {
-                // A run is a block of its own.
-                table.set_block_size(super::postings::RUN_BYTES);
-                options.set_compression_type(DBCompressionType::Zstd);
-            }
-            Self::Latents => {
+            Self::Directory(_) | Self::Latents => {
                 options.set_compression_type(DBCompressionType::Zstd);
             }
         }
@@ -208,14 +196,6 @@ fn handle<'a>(db: &'a DB, path: &Path, family: Family) -> Result<&'a ColumnFamil
 /// Key and value.
 type Entry = (Box<[u8]>, Box<[u8]>);
 
-/// Keys from `start` on and before `end`.
-pub(super) struct KeyRange {
-    start: Vec<u8>,
-    end: Option<Vec<u8>>,
-    /// About what it takes on disk.
-    pub(super) bytes: u64,
-}
-
 /// A database opened read-only.
 pub(super) struct Store {
     db: DB,
@@ -227,12 +207,12 @@ impl Store {
     /// Opens the database; any number of processes may.
     pub(super) fn open(
         path: &Path,
-        windows: &[Window],
+        directions: &[Direction],
         cache_bytes: usize,
     ) -> Result<Self, IndexError> {
         // 16 shards of a power of two would be LRU; the clock cache needs no lock to read.
         let cache = Cache::new_hyper_clock_cache(cache_bytes, 0);
-        let families = Family::all(windows.iter().copied());
+        let families = Family::all(directions.iter().copied());
         let descriptors = families
             .into_iter()
             // `default` must be named when a database is opened; it stays empty.
@@ -260,40 +240,6 @@ impl Store {
             .map_err(store_error(&self.path))
     }
 
-    /// Returns the values of many keys, in ascending order of key.
-    pub(super) fn get_sorted<'a>(
-        &self,
-        family: Family,
-        keys: impl IntoIterator<Item = &'a [u8]>,
-    ) -> Result<Vec<Option<Value<'_>>>, IndexError> {
-        let handle = handle(&self.db, &self.path, family)?;
-        self.db
-            .batched_multi_get_cf_opt(handle, keys, true, &self.read)
-            .into_iter()
-            .map(|value| value.map_err(store_error(&self.path)))
-            .collect()
-    }
-
-    /// Returns whether a key that begins with `prefix` is `wanted`.
-    pub(super) fn any_key(
-        &self,
-        family: Family,
-        prefix: &[u8],
-        wanted: impl Fn(&[u8]) -> bool,
-    ) -> Result<bool, IndexError> {
-        let handle = handle(&self.db, &self.path, family)?;
-        let mut keys = self.db.raw_iterator_cf_opt(handle, ReadOptions::default());
-        keys.seek(prefix);
-        while let Some(key) = keys.key().filter(|key| key.starts_with(prefix)) {
-            if wanted(key) {
-                return Ok(true);
-            }
-            keys.next();
-        }
-        keys.status().map_err(store_error(&self.path))?;
-        Ok(false)
-    }
-
     /// Reads every entry, in ascending order of key, verifying checksums, without filling the cache.
     pub(super) fn scan(
         &self,
@@ -304,51 +250,6 @@ impl Store {
             .db
             .iterator_cf_opt(handle, scan_options(), IteratorMode::Start);
         Ok(entries.map(|entry| entry.map_err(store_error(&self.path))))
-    }
-
-    /// Returns ranges that together hold every key, one for each file, to be read in parallel.
-    pub(super) fn ranges(&self, family: Family) -> Result<Vec<KeyRange>, IndexError> {
-        let name = family.name();
-        let files = self.db.live_files().map_err(store_error(&self.path))?;
-        let mut starts: Vec<_> = files
-            .into_iter()
-            .filter(|file| file.column_family_name == name)
-            .map(|file| (file.start_key.unwrap_or_default(), file.size as u64))
-            .collect();
-        starts.sort_unstable();
-        starts.dedup_by(|a, b| a.0 == b.0);
-        if let Some((first, _)) = starts.first_mut() {
-            first.clear();
-        } else {
-            starts.push(Default::default());
-        }
-        let ends = starts.iter().skip(1).map(|(start, _)| Some(start.clone()));
-        let ends: Vec<_> = ends.chain([None]).collect();
-        let ranges = starts.into_iter().zip(ends);
-        Ok(ranges
-            .map(|((start, bytes), end)| KeyRange { start, end, bytes })
-            .collect())
-    }
-
-    /// Hands every entry of a range to `take`, as [`Store::scan`] would.
-    pub(super) fn visit(
-        &self,
-        family: Family,
-        range: &KeyRange,
-        mut take: impl FnMut(&[u8], &[u8]) -> Result<(), IndexError>,
-    ) -> Result<(), IndexError> {
-        let handle = handle(&self.db, &self.path, family)?;
-        let mut options = scan_options();
-        if let Some(end) = &range.end {
-            options.set_iterate_upper_bound(end.as_slice());
-        }
-        let mut entries = self.db.raw_iterator_cf_opt(handle, options);
-        entries.seek(&range.start);
-        while let Some((key, value)) = entries.item() {
-            take(key, value)?;
-            entries.next();
-        }
-        entries.status().map_err(store_error(&self.path))
     }
 }
 

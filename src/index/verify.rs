@@ -1,24 +1,18 @@
 //! Verification of an index: the files are what was written, and what they say is true.
 //!
-//! The proof needs no second count. Every posting of every (context, bit) is recomputed from the
-//! latents: it must lie on the grid, have that context and that next bit. Postings of a list ascend,
-//! so they differ; contexts differ, so no occurrence is listed twice. If then as many postings are
-//! found as there are occurrences, every occurrence is listed exactly once and under its own context:
-//! counts are exact (P1), postings complete and true (P5).
+//! The proof needs no second count: [`prove`] reads the context of every entry of an array from the latents.
 
 use std::collections::HashMap;
 
 use rayon::prelude::*;
 
+use super::array::{Disproof, prefixes_of, prove};
 use super::labels::Labels;
 use super::manifest::Source;
-use super::{Histogram, Index, IndexError, Postings, WindowIndex};
+use super::{Histogram, Index, IndexError, WindowIndex};
 use crate::base::{Budget, Observer};
 use crate::latent::LatentSet;
-use crate::window::{Condition, ContextKey, Frame};
-
-/// Contexts checked at a time: shared out over the threads while the scan waits.
-const BATCH: usize = 1 << 14;
+use crate::window::{Condition, Context, Frame};
 
 /// Distinct contexts held at a time by [`Index::verify_by_recount`], about 64 bytes each.
 const RECOUNT: u64 = 1 << 23;
@@ -31,26 +25,63 @@ struct Stored {
     ids: Vec<u32>,
 }
 
-impl Stored {
-    fn holds(&self, id: u64) -> bool {
-        let same = |id: u32| self.ids.binary_search(&id).is_ok();
-        u32::try_from(id).is_ok_and(same)
-    }
-}
-
 impl Index {
-    /// Proves the index: checksums of every file, then every posting against the latents. Where latents were left
+    /// Proves the index: checksums of every file, then every entry of every array against the latents. Where latents were left
     /// out ([`Index::without`]), proves that the rest is what the other latents alone would have given.
     ///
-    /// Time O(bits of the database + occurrences of every window); memory for the latents.
+    /// Time O(bits of the database + occurrences of every array); memory for the latents.
     ///
     /// # Errors
     /// [`IndexError::Damaged`], naming the file or what was found; [`IndexError::Stopped`].
     pub fn verify(&self, observer: &dyn Observer) -> Result<(), IndexError> {
         self.verify_files(observer)?;
-        let set = self.verify_latents()?;
-        for window in self.windows() {
-            window.verify_postings(&set, observer)?;
+        self.verify_latents()?;
+        for array in 0..self.arrays.len() {
+            self.verify_array(array, observer)?;
+        }
+        Ok(())
+    }
+
+    fn verify_array(&self, number: usize, observer: &dyn Observer) -> Result<(), IndexError> {
+        let array = &self.arrays[number];
+        let direction = array.order.direction();
+        let indexed = self.manifest().arrays[number].windows.first().map_or(0, |window| window.contexts);
+        observer.stage(&format!("{direction}: entries"), indexed, "contexts");
+        let windows: Vec<_> = self.all_windows().filter(|window| window.place().0 == number).collect();
+        let names: Vec<_> = windows.iter().map(|window| window.geometry().window()).collect();
+        let (bits, end) = (self.shape().bits() as u64, self.ids_end());
+        let excluded = self.manifest().excluded();
+        let proved = prove(
+            &self.questions(number)?,
+            &prefixes_of(&array.order, &names),
+            |occurrence| occurrence / bits < end && !excluded.contains(occurrence / bits),
+            |occurrence| !self.is_left_out(occurrence / bits),
+            observer,
+        );
+        let (entries, totals) = proved.map_err(|disproof| match disproof {
+            Disproof::Unread(error) => error,
+            Disproof::Order { occurrence } => {
+                let place = format!("latent {} position {}", occurrence / bits, occurrence % bits);
+                self.damaged(&format!("entries of array {direction} that ascend"), place)
+            }
+            Disproof::Entry { occurrence } => {
+                let place = format!("latent {} position {}", occurrence / bits, occurrence % bits);
+                self.damaged(&format!("an occurrence of the bit that array {direction} says"), place)
+            }
+        })?;
+        let expected = (end - excluded.len()) * bits;
+        if entries != expected {
+            return Err(self.damaged(&format!("{expected} entries of array {direction}"), entries));
+        }
+        for (window, found) in windows.iter().zip(totals) {
+            let entry = window.entry();
+            let held = (entry.distinct, entry.ambiguous);
+            if found != held {
+                return Err(self.damaged(
+                    &format!("{held:?} contexts, distinct and ambiguous"),
+                    format!("{found:?} at window {}", entry.window),
+                ));
+            }
         }
         Ok(())
     }
@@ -165,93 +196,6 @@ impl Index {
 }
 
 impl WindowIndex<'_> {
-    fn verify_postings(&self, stored: &Stored, observer: &dyn Observer) -> Result<(), IndexError> {
-        let name = format!("{}: postings", self.geometry().window());
-        observer.stage(&name, self.entry().contexts, "contexts");
-        let mut entries = self.scan()?;
-        let mut total = Histogram::default();
-        let (mut distinct, mut ambiguous) = (0u64, 0u64);
-        loop {
-            let batch = entries
-                .by_ref()
-                .take(BATCH)
-                .collect::<Result<Vec<_>, _>>()?;
-            if batch.is_empty() {
-                break;
-            }
-            batch.par_iter().try_for_each_init(
-                || Frame::new(stored.set.shape(), &[self.geometry()]),
-                |frame, (key, record)| -> Result<(), IndexError> {
-                    observer.check()?;
-                    let Some(histogram) = self.answer(key, record) else {
-                        return Ok(());
-                    };
-                    for bit in [false, true] {
-                        let postings = self.read_list(*record.list(bit), histogram.count(bit));
-                        self.verify_list(stored, frame, key, bit, postings)?;
-                    }
-                    observer.advance(histogram.total());
-                    Ok(())
-                },
-            )?;
-            let answers = batch
-                .iter()
-                .filter_map(|(key, record)| self.answer(key, record));
-            for histogram in answers {
-                // A damaged record may count anything; sums that stop at the top are not those that are expected.
-                total.n0 = total.n0.saturating_add(histogram.n0);
-                total.n1 = total.n1.saturating_add(histogram.n1);
-                ambiguous += u64::from(histogram.is_ambiguous());
-                distinct += 1;
-            }
-        }
-        let occurrences = stored.ids.len() as u64 * stored.set.shape().bits() as u64;
-        let entry = self.entry();
-        let expected = (occurrences, entry.contexts, entry.distinct, entry.ambiguous);
-        let found = (total.total(), total.total(), distinct, ambiguous);
-        if expected != found {
-            return Err(self.index().damaged(
-                &format!("{expected:?} occurrences, contexts, distinct, ambiguous"),
-                format!("{found:?} at window {}", self.geometry().window()),
-            ));
-        }
-        Ok(())
-    }
-
-    /// Checks that every posting of one list has that context and that next bit, and that they ascend.
-    fn verify_list(
-        &self,
-        stored: &Stored,
-        frame: &mut Frame,
-        key: &ContextKey,
-        bit: bool,
-        postings: Postings<'_>,
-    ) -> Result<(), IndexError> {
-        let mut last = None;
-        let mut loaded = None;
-        for posting in postings {
-            let posting = posting?;
-            let id = posting.latent as usize;
-            let indexed = stored.holds(posting.latent);
-            if indexed && loaded != Some(id) {
-                self.index().held_labels().load(frame, &stored.set, id);
-                loaded = Some(id);
-            }
-            let holds = indexed
-                && last < Some(posting)
-                && frame.get(posting.position) == bit
-                && self.geometry().key(frame, posting.position) == *key;
-            if !holds {
-                return Err(self.index().damaged(
-                    &format!("an occurrence of context {:02x?}", key.as_bytes()),
-                    format!("{posting:?} at window {}", self.geometry().window()),
-                ));
-            }
-            last = Some(posting);
-        }
-        Ok(())
-    }
-
     fn verify_by_recount(
         &self,
         Stored { set, ids }: &Stored,
@@ -260,21 +204,23 @@ impl WindowIndex<'_> {
         let passes = self.entry().distinct.div_ceil(RECOUNT).max(1);
         let name = format!("{}: recount", self.geometry().window());
         observer.stage(&name, passes * ids.len() as u64, "latents");
-        let in_pass = |key: &ContextKey, pass| {
-            passes == 1 || xxhash_rust::xxh3::xxh3_64(key.as_bytes()) % passes == pass
+        let in_pass = |context: &Context, pass| {
+            let bytes: Vec<u8> = context.words().iter().flat_map(|word| word.to_le_bytes()).collect();
+            passes == 1 || xxhash_rust::xxh3::xxh3_64(&bytes) % passes == pass
         };
         let mut frame = Frame::new(set.shape(), &[self.geometry()]);
+        let mut distinct = 0;
         for pass in 0..passes {
-            let mut counts: HashMap<ContextKey, Histogram> = HashMap::new();
+            let mut counts: HashMap<Context, Histogram> = HashMap::new();
             for id in ids {
                 observer.check()?;
                 self.index()
                     .held_labels()
                     .load(&mut frame, set, *id as usize);
                 for position in 0..set.shape().bits() {
-                    let key = self.geometry().key(&mut frame, position);
-                    if in_pass(&key, pass) {
-                        let histogram = counts.entry(key).or_default();
+                    let context = self.geometry().lay_out(&frame, position);
+                    if in_pass(&context, pass) {
+                        let histogram = counts.entry(context).or_default();
                         if frame.get(position) {
                             histogram.n1 += 1;
                         } else {
@@ -284,25 +230,21 @@ impl WindowIndex<'_> {
                 }
                 observer.advance(1);
             }
-            for entry in self.contexts()? {
-                let (key, found) = entry?;
-                if !in_pass(&key, pass) {
-                    continue;
+            distinct += counts.len() as u64;
+            counts.par_iter().try_for_each(|(context, counted)| {
+                let found = self.lookup(context)?;
+                if found == Some(*counted) {
+                    return Ok(());
                 }
-                let counted = counts.remove(&key);
-                if counted != Some(found) {
-                    return Err(self.index().damaged(
-                        &format!("{counted:?} for context {:02x?}", key.as_bytes()),
-                        format!("{found:?} at window {}", self.geometry().window()),
-                    ));
-                }
-            }
-            if let Some((key, counted)) = counts.into_iter().next() {
-                return Err(self.index().damaged(
-                    &format!("{counted:?} for context {:02x?}", key.as_bytes()),
-                    format!("no record at window {}", self.geometry().window()),
-                ));
-            }
+                Err(self.index().damaged(
+                    &format!("{counted:?} for context {context:02x?}"),
+                    format!("{found:?} at window {}", self.geometry().window()),
+                ))
+            })?;
+        }
+        if distinct != self.entry().distinct {
+            let found = format!("{} at window {}", self.entry().distinct, self.geometry().window());
+            return Err(self.index().damaged(&format!("{distinct} contexts"), found));
         }
         Ok(())
     }

@@ -1,36 +1,42 @@
-//! Latents that an opened index leaves out of its answers: what remains of each context that they took
-//! part in.
+//! Latents that an opened index leaves out of its answers.
 //!
-//! Their contexts are packed again, window by window, and counted against what the index holds. A context
-//! of which something remains answers with the rest; one of which nothing does was never seen. Postings
-//! are passed over as they are read. So nothing is rebuilt, and nothing is kept but what they touch: at
-//! most HWK contexts of each window for each latent.
+//! Their contexts are sorted into small arrays in memory, of the same orders as the index's; what they hold of a context
+//! is taken from what the index holds of it, at any window. A context of which nothing remains was never seen. Postings
+//! are passed over as they are read. So nothing is rebuilt, and nothing is kept but what they touch.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
-use super::{Histogram, Index, IndexError, StoredLatent};
-use crate::base::Budget;
+use rayon::prelude::*;
+
+use super::array::{Asked, Latents, MemoryArray, Range, Room};
+use super::manifest::WindowEntry;
+use super::{Histogram, Index, IndexError, WindowIndex};
+use crate::base::{Budget, Unobserved};
 use crate::latent::Ids;
-use crate::window::{ContextKey, Frame, Window};
+use crate::window::Order;
 
-/// Bytes that a context takes in a table of what remains: key, histogram, and the table's own at its
-/// emptiest.
-const CONTEXT_BYTES: u64 = 2 * (size_of::<(ContextKey, Histogram)>() as u64 + 1);
-
-/// What remains of the contexts of one window.
-pub(super) type Rest = HashMap<ContextKey, Histogram>;
+/// Bytes that an occurrence takes in an array in memory, and while that is made.
+const OCCURRENCE_BYTES: u64 = 8 + 40;
 
 /// Latents that are left out.
-#[derive(Default)]
 pub(super) struct LeftOut {
     pub(super) ids: Ids,
-    rests: HashMap<Window, Rest>,
+    /// Their contexts, for each array of the index.
+    arrays: Vec<MemoryArray>,
 }
 
 impl LeftOut {
-    /// Returns what remains of the contexts of a window that are not as the index has them.
-    pub(super) fn rest(&self, window: Window) -> Option<&Rest> {
-        self.rests.get(&window)
+    /// Returns the entries of a context that are of these latents.
+    pub(super) fn range(
+        &self,
+        array: usize,
+        latents: &Latents<'_>,
+        order: &Order,
+        asked: &mut Asked,
+        bits: usize,
+    ) -> Range {
+        let Ok(range) = self.arrays[array].questions(latents, order).range(asked, bits);
+        range
     }
 }
 
@@ -39,8 +45,8 @@ impl Index {
     /// they would be had these never been indexed, exactly. Nothing on disk changes; the ids of the others
     /// stay. May be asked for again, with more.
     ///
-    /// One lookup for each context that the latents took part in: for one MNIST latent and five windows
-    /// 10 ms, for a thousand a few seconds. For more, build again with [`BuildOptions::excluded`].
+    /// Two searches for each context that the latents took part in, at each window: for one MNIST latent some 50 ms, for a
+    /// thousand some ten seconds. For more, build again with [`BuildOptions::excluded`].
     ///
     /// # Errors
     /// [`IndexError::NoSuchLatent`] for an id that the index does not hold; [`IndexError::Input`] when no
@@ -53,56 +59,34 @@ impl Index {
             return Ok(self);
         }
         self.check_ids(ids)?;
-        let mut latents = Vec::new();
         for id in ids.iter() {
-            latents.push(self.held_latent(id)?);
+            self.held_latent(id)?;
         }
-        let mut rests = HashMap::new();
-        let mut entries = Vec::new();
-        for window in self.windows() {
-            let gone = self.contexts_of(&latents, window.geometry().window())?;
-            let keys: Vec<_> = gone.keys().copied().collect();
-            let mut entry = window.entry().clone();
-            let mut rest = Rest::with_capacity(keys.len());
-            for (key, held) in keys.iter().zip(window.lookup_batch(&keys)?) {
-                let (held, gone) = (held.unwrap_or_default(), gone[key]);
-                let left = held
-                    .n0
-                    .checked_sub(gone.n0)
-                    .zip(held.n1.checked_sub(gone.n1));
-                let Some((n0, n1)) = left else {
-                    let expected = format!("{gone:?} at least for context {:02x?}", key.as_bytes());
-                    return Err(self.damaged(&expected, format!("{held:?}")));
-                };
-                let left = Histogram { n0, n1 };
-                rest.insert(*key, left);
-                // No more than the manifest counts, unless it is wrong.
-                let less = |number: &mut u64, by: u64| {
-                    *number = number.checked_sub(by)?;
-                    Some(())
-                };
-                let unambiguous = held.is_ambiguous() && !left.is_ambiguous();
-                let fewer = less(&mut entry.contexts, gone.total())
-                    .and_then(|()| less(&mut entry.distinct, u64::from(left.total() == 0)))
-                    .and_then(|()| less(&mut entry.ambiguous, u64::from(unambiguous)));
-                if fewer.is_none() {
-                    return Err(self.damaged(
-                        "at least as many contexts as its latents have",
-                        format!("{entry:?}"),
-                    ));
-                }
-            }
-            entries.push(entry);
-            rests.insert(window.geometry().window(), rest);
+        let before = self.left_out();
+        let all = before.union(ids);
+        // Ids are below 2³².
+        let numbers: Vec<u32> = all.iter().map(|id| id as u32).collect();
+        let latents = self.packed()?;
+        let room = Room::within(u64::MAX, numbers.len() as u64 * self.shape().bits() as u64);
+        let arrays = self.arrays.iter().map(|array| {
+            MemoryArray::build(latents, &array.order, &numbers, &[], room, &Unobserved)
+        });
+        let left_out = LeftOut {
+            arrays: arrays.collect::<Result<_, _>>()?,
+            ids: all,
+        };
+        // What the index held before anything was left out: entries are counted anew from that.
+        self.left_out = None;
+        let manifest = self.manifest.arrays.iter().flat_map(|array| &array.windows);
+        let windows: Vec<_> = self.all_windows().zip(manifest.cloned()).collect();
+        let entries = windows.par_iter().map(|(window, entry)| window.less(entry, &left_out));
+        let entries = entries.collect::<Result<Vec<_>, IndexError>>()?;
+        drop(windows);
+        for (held, entry) in self.held.iter_mut().zip(entries) {
+            held.entry = entry;
         }
-        let mut left_out = self.left_out.take().unwrap_or_default();
-        left_out.ids = left_out.ids.union(ids);
-        for (window, rest) in rests {
-            left_out.rests.entry(window).or_default().extend(rest);
-        }
+        self.manifest.latents -= left_out.ids.len() - before.len();
         self.left_out = Some(left_out);
-        self.manifest.windows = entries;
-        self.manifest.latents -= ids.len();
         if !self.labels().is_empty() {
             let mut left = BTreeSet::new();
             for entry in self.scan_latents()? {
@@ -127,11 +111,11 @@ impl Index {
             return Err(self.no_such_latent(last));
         }
         let bits = self.shape().bits() as u64;
-        let windows = self.manifest.windows.len() as u64;
+        let arrays = self.arrays.len() as u64;
         let needed = ids
             .len()
-            .saturating_mul(bits * windows)
-            .saturating_mul(CONTEXT_BYTES);
+            .saturating_mul(bits * arrays)
+            .saturating_mul(OCCURRENCE_BYTES);
         let what = format!(
             "{}: the contexts of {} latents that are left out (an index built without them needs none)",
             self.path().display(),
@@ -172,24 +156,47 @@ impl Index {
         let manifest = &self.manifest;
         manifest.latents + manifest.excluded().len() + self.left_out().len()
     }
+}
 
-    /// Returns how often each context and next bit occurs in some latents.
-    fn contexts_of(&self, latents: &[StoredLatent], window: Window) -> Result<Rest, IndexError> {
-        let held = self.window(window)?;
-        let geometry = held.geometry();
-        let mut frame = Frame::new(self.shape(), &[geometry]);
-        let mut counts = Rest::new();
-        for latent in latents {
-            frame.load(latent.packed(), self.given(latent.label())?);
-            for position in 0..self.shape().bits() {
-                let key = geometry.key(&mut frame, position);
-                let histogram = counts.entry(key).or_default();
-                match frame.get(position) {
-                    false => histogram.n0 += 1,
-                    true => histogram.n1 += 1,
+impl WindowIndex<'_> {
+    /// Returns the counts of a window without latents that are left out.
+    fn less(&self, entry: &WindowEntry, left_out: &LeftOut) -> Result<WindowEntry, IndexError> {
+        let index = self.index();
+        let (array, bits) = self.place();
+        let (latents, order) = (index.packed()?, &index.arrays[array].order);
+        let small = &left_out.arrays[array];
+        let mut entry = entry.clone();
+        let mut last = None;
+        for block in small.blocks.iter() {
+            for first in &block.firsts {
+                let questions = small.questions(latents, order);
+                let same = last.is_some_and(|last| questions.common_of(last, *first, bits) >= bits);
+                last = Some(*first);
+                if same {
+                    continue;
+                }
+                let mut asked = Asked::new(questions.words_of(*first));
+                let Ok(gone) = questions.range(&mut asked, bits);
+                let gone = gone.histogram();
+                let held = index.questions(array)?.range(&mut asked, bits)?.histogram();
+                let left = held.n0.checked_sub(gone.n0).zip(held.n1.checked_sub(gone.n1));
+                let left = left.map(|(n0, n1)| Histogram { n0, n1 });
+                // No more than the manifest counts, unless it is wrong.
+                let fewer = left.and_then(|left| {
+                    let unambiguous = held.is_ambiguous() && !left.is_ambiguous();
+                    entry.contexts = entry.contexts.checked_sub(gone.total())?;
+                    entry.distinct = entry.distinct.checked_sub(u64::from(left.total() == 0))?;
+                    entry.ambiguous = entry.ambiguous.checked_sub(u64::from(unambiguous))?;
+                    Some(())
+                });
+                if fewer.is_none() {
+                    return Err(index.damaged(
+                        "at least as many contexts as its latents have",
+                        format!("{held:?} where they have {gone:?}, and {entry:?}"),
+                    ));
                 }
             }
         }
-        Ok(counts)
+        Ok(entry)
     }
 }

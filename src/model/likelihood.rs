@@ -6,9 +6,9 @@ use serde::Serialize;
 
 use crate::base::Observer;
 use crate::base::random::uniform_at;
-use crate::index::{Counts, Histogram, IndexError};
+use crate::index::{Counts, Histogram, IndexError, Question};
 use crate::latent::LatentSet;
-use crate::window::{ContextKey, Frame, Geometry, Given};
+use crate::window::{Frame, Geometry, Given};
 
 /// How the counts of several windows become one probability.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,7 +53,8 @@ impl CountModel<'_> {
     pub fn of_position(&self, frame: &mut Frame, position: usize) -> Result<f64, IndexError> {
         let mut found = Vec::with_capacity(self.windows.len());
         for (geometry, counts) in &self.windows {
-            let histogram = counts.histogram(&geometry.key(frame, position))?;
+            let question = counts.question(geometry, frame, position);
+            let histogram = counts.histogram(&question)?;
             found.push(histogram.unwrap_or_default());
         }
         Ok(self.probability(found.into_iter()))
@@ -106,10 +107,11 @@ impl CountModel<'_> {
             frame.load(latents.packed_latent(id), given);
             let mut found: Vec<Vec<Option<Histogram>>> = Vec::new();
             for (geometry, counts) in &self.windows {
-                let keys = (0..shape.bits()).map(|position| geometry.key(&mut frame, position));
-                let keys: Vec<ContextKey> = keys.collect();
+                let positions = 0..shape.bits();
+                let questions = positions.map(|position| counts.question(geometry, &mut frame, position));
+                let questions: Vec<Question> = questions.collect();
                 let mut histograms = Vec::new();
-                counts.histograms(&keys, &mut histograms)?;
+                counts.histograms(&questions, &mut histograms)?;
                 found.push(histograms);
             }
             let mut bits = 0.0;
@@ -177,12 +179,15 @@ mod tests {
     struct Table<'a>(&'a [(Vec<u8>, u64, u64)]);
 
     impl Counts for Table<'_> {
-        fn histogram(&self, key: &ContextKey) -> Result<Option<Histogram>, IndexError> {
+        fn histogram(&self, question: &Question) -> Result<Option<Histogram>, IndexError> {
+            let Question::Key(key) = question else {
+                return Ok(None);
+            };
             let found = self.0.iter().find(|(own, ..)| own == key.as_bytes());
             Ok(found.map(|(_, n0, n1)| Histogram { n0: *n0, n1: *n1 }))
         }
 
-        fn has_upper(&self, _upper: &crate::window::UpperKey) -> Result<bool, IndexError> {
+        fn has_upper(&self, _: &crate::index::UpperQuestion) -> Result<bool, IndexError> {
             Ok(true)
         }
     }

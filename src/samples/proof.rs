@@ -138,7 +138,7 @@ pub fn verify_from_index(
             // Contexts of a label that no training latent has never occurred.
             let held = held.filter(|_| given.is_some());
             let histogram = match held {
-                Some((held, geometry)) => held.lookup(&geometry.key(&mut frame, position))?,
+                Some((held, geometry)) => held.lookup(&geometry.lay_out(&frame, position))?,
                 None => None,
             };
             let count = histogram.unwrap_or_default().count(frame.get(position));

@@ -5,7 +5,7 @@ use std::ops::Range;
 use super::SearchError;
 use super::fallback::{Fallback, Policy};
 use super::options::{Backoff, SearchOptions};
-use crate::index::{Counts, Histogram};
+use crate::index::{Counts, Histogram, Question};
 use crate::latent::Shape;
 use crate::samples::INTERPOLATED;
 use crate::window::{ContextKey, Contexts, Frame, Geometry};
@@ -56,8 +56,8 @@ pub(super) struct Ladder<'a> {
     backoff: Backoff,
     /// Whether a match of a window is one of every later window too: squares, largest first.
     nested: bool,
-    /// Of one batch: keys, the states that they belong to, and the answers.
-    keys: Vec<ContextKey>,
+    /// Of one batch: questions, the states that they belong to, and the answers.
+    questions: Vec<Question>,
     asked: Vec<u32>,
     found: Vec<Option<Histogram>>,
     /// Who is asked for a bit numbered [`INTERPOLATED`].
@@ -87,7 +87,7 @@ impl<'a> Ladder<'a> {
                     let nested = a.zip(*b).is_some_and(|(a, b)| a >= b);
                     nested && options.backoff == Backoff::OnNoMatch
                 }),
-            keys: Vec::new(),
+            questions: Vec::new(),
             asked: Vec::new(),
             found: Vec::new(),
             fallback,
@@ -145,14 +145,18 @@ impl<'a> Ladder<'a> {
         }
         loop {
             let rung = self.rungs[usize::from(number)];
-            let key = rung.geometry.key(frame, position);
+            let question = rung.counts.question(rung.geometry, frame, position);
             self.lookups += 1;
-            let histogram = rung.counts.histogram(&key)?.unwrap_or_default();
+            let histogram = rung.counts.histogram(&question)?.unwrap_or_default();
             let answer = Answer {
                 chance: self.chances(histogram),
                 rung: number,
             };
             if !answer.is_dead() || !self.goes_on(number) {
+                let key = match question {
+                    Question::Key(key) => key,
+                    _ => rung.geometry.key(frame, position),
+                };
                 return Ok((answer, key));
             }
             number += 1;
@@ -180,13 +184,14 @@ impl<'a> Ladder<'a> {
         let mut number = from;
         while !self.asked.is_empty() {
             let rung = self.rungs[usize::from(number)];
-            self.keys.clear();
+            self.questions.clear();
             for state in &self.asked {
                 write(frame, *state as usize);
-                self.keys.push(rung.geometry.key(frame, position));
+                let question = rung.counts.question(rung.geometry, frame, position);
+                self.questions.push(question);
             }
-            self.lookups += self.keys.len() as u64;
-            rung.counts.histograms(&self.keys, &mut self.found)?;
+            self.lookups += self.questions.len() as u64;
+            rung.counts.histograms(&self.questions, &mut self.found)?;
             for (state, histogram) in self.asked.iter().zip(&self.found) {
                 answers[*state as usize] = Answer {
                     chance: self.chances(histogram.unwrap_or_default()),
@@ -253,11 +258,12 @@ impl<'a> Ladder<'a> {
             return Ok(false);
         }
         let rung = self.rungs[usize::from(self.last())];
-        let Some(key) = rung.geometry.upper_key(frame, position) else {
+        let question = rung.counts.upper_question(rung.geometry, frame, position);
+        let Some(question) = question else {
             return Ok(false);
         };
         self.lookups += 1;
-        Ok(!rung.counts.has_upper(&key)?)
+        Ok(!rung.counts.has_upper(&question)?)
     }
 
     /// Whether the next window is asked where this one has no match.

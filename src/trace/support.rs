@@ -5,7 +5,9 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use super::TraceError;
-use crate::index::{Counts, Found, Histogram, IndexError, Posting, Resident, WindowIndex};
+use crate::index::{
+    Counts, Found, Histogram, IndexError, Posting, Question, Resident, WindowIndex,
+};
 use crate::latent::Shape;
 use crate::provenance::Information;
 use crate::window::{ContextKey, Frame, Geometry, Given};
@@ -172,7 +174,8 @@ impl<'a, 'w> Asker<'a, 'w> {
         let keys = positions.map(|position| geometry.key(&mut self.frame, position));
         memory.keys.extend(keys);
         if let Some(table) = table {
-            table.histograms(&memory.keys, &mut memory.histograms)?;
+            let questions: Vec<_> = memory.keys.iter().copied().map(Question::Key).collect();
+            table.histograms(&questions, &mut memory.histograms)?;
         } else {
             let all: Vec<_> = (0..memory.keys.len()).collect();
             self.read(number, &all)?;
@@ -222,20 +225,25 @@ impl<'a, 'w> Asker<'a, 'w> {
         Ok(())
     }
 
-    /// Reads the contexts at some positions that are not known yet, in one batch.
+    /// Reads the contexts at some positions that are not known yet.
     fn read(&mut self, number: usize, positions: &[usize]) -> Result<(), IndexError> {
-        let Asked { window, rung, .. } = &self.windows[number];
+        let Asked {
+            window,
+            geometry,
+            rung,
+            ..
+        } = &self.windows[number];
         let memory = &mut self.memories[number];
         let mut new = Vec::new();
         for position in positions {
             let key = memory.keys[*position];
             if !memory.common.contains_key(&key) && !memory.read.contains_key(&key) {
                 memory.read.insert(key, None);
-                new.push(key);
+                new.push((key, *position));
             }
         }
-        let found = window.find_batch(&new)?;
-        for (key, found) in new.into_iter().zip(found) {
+        for (key, position) in new {
+            let found = window.find(&geometry.lay_out(&self.frame, position))?;
             let histogram = found.map(|found| found.histogram()).unwrap_or_default();
             let room = memory.common.len() < MAX_REMEMBERED && self.max <= MAX_LISTED;
             match &found {
@@ -265,7 +273,10 @@ impl Memory<'_> {
     }
 }
 
-/// The first postings of a bit.
+/// The first postings of a bit in the index's order, ascending by latent and position.
 fn first(found: &Found<'_>, bit: bool, max: usize) -> Result<Arc<[Posting]>, IndexError> {
-    found.postings(bit).take(max).collect()
+    let postings = found.postings(bit).take(max);
+    let mut postings = postings.collect::<Result<Vec<_>, _>>()?;
+    postings.sort_unstable();
+    Ok(postings.into())
 }

@@ -135,6 +135,11 @@ impl Frame {
         read(&self.scan, position, n)
     }
 
+    /// Returns the packed latent, zeros behind it.
+    pub(super) fn bytes(&self) -> &[u8] {
+        bytemuck::cast_slice(&self.scan)
+    }
+
     /// Returns the number of absent bits before the first bit of a row.
     pub(super) fn pad(&self) -> usize {
         self.pad

@@ -8,10 +8,13 @@
 //! `schemas/context-key.md`.
 
 use std::ops::Range;
+use std::sync::{Arc, OnceLock};
 
 use super::frame::Frame;
+use super::context::Context;
 use super::given::Given;
 use super::key::{ContextKey, DIGEST_BYTES, KeyRule, MAX_KEY_BYTES};
+use super::order::{Order, Reader};
 use super::upper::UpperKey;
 use super::{Anchor, Window, WindowError};
 use crate::base::bits::push;
@@ -41,6 +44,17 @@ pub struct Geometry {
     class_bytes: usize,
     /// Bits of the longest context, absent ones included.
     context_bits: usize,
+    /// What lays its contexts out, once it was asked for.
+    layout: OnceLock<Arc<Layout>>,
+}
+
+/// The readers of each word of a context that is laid out by its order, and the bits of the last one.
+#[derive(Debug, Default)]
+struct Layout {
+    readers: Vec<Reader>,
+    bits: usize,
+    /// Ones in all bits but those of the site's own row.
+    upper: Vec<u64>,
 }
 
 impl Geometry {
@@ -103,6 +117,7 @@ impl Geometry {
             labels: 0,
             class_bytes: class_bytes(class_count),
             context_bits,
+            layout: OnceLock::new(),
         };
         geometry.classes = (0..shape.bits())
             .map(|position| {
@@ -130,6 +145,7 @@ impl Geometry {
             });
         }
         self.labels = labels;
+        self.layout = OnceLock::new();
         self.class_bytes = class_bytes(self.class_count * labels.max(1));
         Ok(self)
     }
@@ -271,6 +287,38 @@ impl Geometry {
                 key
             }
         }
+    }
+
+    /// Returns the context at `position`, laid out by its order. Reads only bits before `position`.
+    ///
+    /// `frame` must be as for [`Geometry::key`].
+    pub fn lay_out(&self, frame: &Frame, position: usize) -> Context {
+        let layout = self.layout();
+        let place = self.shape.place(position);
+        let words = layout.readers.iter().map(|reader| reader.read(frame.bytes(), place.into(), self.label_of(frame)));
+        Context::new(words.collect(), layout.bits)
+    }
+
+    /// Returns the context at `position` with its site's row left open, and ones in all bits that are not.
+    pub fn lay_out_upper(&self, frame: &Frame, position: usize) -> (Context, Context) {
+        let layout = self.layout();
+        let context = self.lay_out(frame, position);
+        let words = context.words().iter().zip(&layout.upper).map(|(word, mask)| word & mask);
+        let mask = Context::new(layout.upper.clone(), layout.bits);
+        (Context::new(words.collect(), layout.bits), mask)
+    }
+
+    fn layout(&self) -> &Layout {
+        self.layout.get_or_init(|| {
+            let order = Order::new(self.window, self.anchor, self.labels, self.shape);
+            // A window that is longer than orders go is in no array either.
+            let layout = order.map(|order| Layout {
+                readers: order.word_readers(),
+                bits: order.bits(),
+                upper: order.above(),
+            });
+            Arc::new(layout.unwrap_or_default())
+        })
     }
 
     /// Returns the part of the key at `position`, the first channel of a site, that depends only on the rows above

@@ -6,6 +6,7 @@ use std::str::FromStr;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use super::order::Direction;
 use super::WindowError;
 use crate::base::choice;
 use crate::latent::Shape;
@@ -50,6 +51,14 @@ impl Window {
             Self::Square { .. } => None,
             Self::Sequence { length } => Some(length),
             Self::Global => Some(shape.bits() - 1),
+        }
+    }
+
+    /// Returns the direction of the order that it is a prefix of.
+    pub fn direction(self) -> Direction {
+        match self {
+            Self::Square { .. } | Self::Global => Direction::Rings,
+            Self::Sequence { .. } => Direction::Line,
         }
     }
 

@@ -1,5 +1,6 @@
 //! Window geometry: which bits a context selects, and packing a context into a key.
 
+mod context;
 mod error;
 mod frame;
 mod geometry;
@@ -11,6 +12,7 @@ mod order;
 mod symbols;
 mod upper;
 
+pub use context::Context;
 pub use error::WindowError;
 pub use frame::Frame;
 pub use geometry::{Geometry, MAX_LABELS};

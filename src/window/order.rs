@@ -14,18 +14,24 @@
 
 use super::{Anchor, Window, WindowError};
 use crate::base::bits::words;
+use crate::base::choice;
 use crate::latent::Shape;
 
 /// Longest context that an order lays out: 2 MiB for each that is held.
 const MAX_ORDER_BITS: usize = 1 << 24;
 
-/// Which way an order goes from a site.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub enum Direction {
-    /// Ring by ring: `CxC` windows are its prefixes.
-    Rings,
-    /// Back in scan order: `seq:C` windows are its prefixes.
-    Line,
+choice! {
+    "lowercase",
+    /// Which way an order goes from a site.
+    #[derive(PartialOrd, Ord)]
+    pub enum Direction {
+        /// Ring by ring: `CxC` windows are its prefixes, and `global` is its end.
+        #[strum(message = "Ring by ring around the site")]
+        Rings,
+        /// Back in scan order: `seq:C` windows are its prefixes.
+        #[strum(message = "Back in scan order")]
+        Line,
+    }
 }
 
 /// What some bits of a laid-out context are.
@@ -126,6 +132,26 @@ impl Order {
         Ok(order)
     }
 
+    /// Lays the same order on latents of another height and width, as deep as these are large. Contexts that both have are laid
+    /// out alike.
+    ///
+    /// # Errors
+    /// As [`Order::new`].
+    pub fn on(&self, shape: Shape) -> Result<Self, WindowError> {
+        let anchor = match self.pieces.iter().any(|piece| piece.field == Field::Site) {
+            true => Anchor::Site,
+            false => Anchor::None,
+        };
+        let deepest = match self.direction {
+            Direction::Rings => Window::Square { radius: self.depth },
+            Direction::Line => Window::Sequence { length: self.depth },
+        };
+        match Self::new(deepest, anchor, self.labels, shape) {
+            Err(WindowError::LargerThanGrid { largest, .. }) => Self::new(largest, anchor, self.labels, shape),
+            other => other,
+        }
+    }
+
     fn push(&mut self, bits: usize, field: Field) {
         if bits > 0 {
             self.pieces.push(Piece {
@@ -199,14 +225,11 @@ impl Order {
     /// Returns how many bits from the beginning a window's contexts are; `None` for a window that is no prefix of this
     /// order, or deeper than it.
     pub fn prefix(&self, window: Window) -> Option<usize> {
-        let whole = match self.direction {
-            Direction::Rings => self.shape.height().max(self.shape.width()) - 1,
-            Direction::Line => self.shape.bits() - 1,
-        };
+        let whole = self.shape.height().max(self.shape.width()) - 1;
         let depth = match (self.direction, window) {
             (Direction::Rings, Window::Square { radius }) => radius,
             (Direction::Line, Window::Sequence { length }) => length,
-            (_, Window::Global) => whole,
+            (Direction::Rings, Window::Global) => whole,
             _ => return None,
         };
         (depth <= self.depth).then(|| self.head_bits() + self.length(depth))
@@ -290,6 +313,18 @@ impl Order {
         reader
     }
 
+    /// Returns, for each word, ones in all bits but those of sites in the context's own row.
+    pub(super) fn above(&self) -> Vec<u64> {
+        let mut words = vec![!0; self.words()];
+        let own = |piece: &&Piece| matches!(piece.field, Field::Row { up: 0, .. });
+        for piece in self.pieces.iter().filter(own) {
+            for at in piece.at..piece.at + piece.bits {
+                words[at / 64] &= !(1 << 63 >> (at % 64));
+            }
+        }
+        words
+    }
+
     /// Returns what reads each word of contexts in turn.
     pub fn word_readers(&self) -> Vec<Reader> {
         let words = 0..self.words();
@@ -313,6 +348,17 @@ pub struct Place {
     pub col: u32,
     /// Channel of the bit.
     pub channel: u32,
+}
+
+impl From<(usize, usize, usize)> for Place {
+    /// Takes row, column and channel of a shape: each is below 2²⁰.
+    fn from((row, col, channel): (usize, usize, usize)) -> Self {
+        Self {
+            row: row as u32,
+            col: col as u32,
+            channel: channel as u32,
+        }
+    }
 }
 
 /// Bits of one read: an unaligned word holds so many from any bit on.
@@ -536,12 +582,7 @@ mod tests {
     }
 
     fn layout(order: &Order, packed: &[u8], position: usize, label: u64) -> Vec<u64> {
-        let (row, col, channel) = order.shape().place(position);
-        let place = Place {
-            row: row as u32,
-            col: col as u32,
-            channel: channel as u32,
-        };
+        let place = order.shape().place(position).into();
         let readers = order.word_readers();
         readers.iter().map(|reader| reader.read(packed, place, label)).collect()
     }

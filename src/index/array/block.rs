@@ -81,9 +81,9 @@ fn number_bits(total: u64) -> usize {
 
 /// A block that was read: what is asked of it often, ready.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Block {
+pub(in crate::index) struct Block {
     /// The first occurrence of each group.
-    pub(super) firsts: Vec<u64>,
+    pub(in crate::index) firsts: Vec<u64>,
     /// Where each group begins, and the end.
     starts: Vec<u16>,
     /// Occurrences followed by 1 before each group, and in all.
@@ -143,22 +143,22 @@ impl Block {
         usize::from(self.starts[self.groups()])
     }
 
-    pub(super) fn groups(&self) -> usize {
+    pub(in crate::index) fn groups(&self) -> usize {
         self.firsts.len()
     }
 
     /// Returns the occurrences, and those followed by 1, before a group (all of them for the number behind the last one).
-    pub(super) fn before(&self, group: usize) -> (u64, u64) {
+    pub(in crate::index) fn before(&self, group: usize) -> (u64, u64) {
         (self.starts[group].into(), self.ones[group].into())
     }
 
     /// Returns whether the occurrences of a group are followed by 1.
-    pub(super) fn bit(&self, group: usize) -> bool {
+    pub(in crate::index) fn bit(&self, group: usize) -> bool {
         self.ones[group + 1] > self.ones[group]
     }
 
     /// Returns all occurrences, group after group.
-    pub(super) fn occurrences(&self) -> Vec<u64> {
+    pub(in crate::index) fn occurrences(&self) -> Vec<u64> {
         let mut reader = BitReader::new(&self.words, self.rest_at);
         let mut all = vec![0; self.len()];
         for (group, first) in self.firsts.iter().enumerate() {

@@ -11,10 +11,14 @@ use rayon::prelude::*;
 use super::latents::{Latents, digit_readers};
 use super::number::Number;
 use super::write::{PartWriter, Sink};
+use crate::base::{Observer, Stopped};
 use crate::window::{Order, Reader};
 
 const DIGIT_BITS: u32 = 16;
 const DIGITS: usize = 1 << DIGIT_BITS;
+
+/// Latents between two looks at whether to go on.
+const LOOK: usize = 256;
 
 /// Latents of which the occurrences of a cell are held at a time.
 const STREAMED: usize = 1 << 10;
@@ -60,11 +64,18 @@ pub(super) struct Cells<'a> {
     order_bits: usize,
     tables: Vec<Table>,
     cells: Vec<Cell>,
+    observer: &'a dyn Observer,
 }
 
 impl<'a> Cells<'a> {
     /// Counts the occurrences of the latents `ids`, in cells of at most `max` where that can be.
-    pub(super) fn count(latents: &'a Latents<'a>, order: &Order, ids: &'a [u32], max: u64) -> Self {
+    pub(super) fn count(
+        latents: &'a Latents<'a>,
+        order: &Order,
+        ids: &'a [u32],
+        max: u64,
+        observer: &'a dyn Observer,
+    ) -> Result<Self, Stopped> {
         let chunk = ids.len().div_ceil(rayon::current_num_threads()).max(1);
         let mut cells = Self {
             latents,
@@ -73,10 +84,12 @@ impl<'a> Cells<'a> {
             order_bits: order.bits(),
             tables: Vec::new(),
             cells: Vec::new(),
+            observer,
         };
         cells.add_table(0, Vec::new());
         loop {
-            cells.count_all();
+            observer.stage("count contexts", ids.len() as u64, "latents");
+            cells.count_all()?;
             if !cells.split(max) {
                 break;
             }
@@ -84,7 +97,7 @@ impl<'a> Cells<'a> {
         let mut found = Vec::new();
         cells.collect(0, &mut found);
         cells.cells = found;
-        cells
+        Ok(cells)
     }
 
     pub(super) fn cells(&self) -> &[Cell] {
@@ -126,8 +139,12 @@ impl<'a> Cells<'a> {
 
     /// Hands each occurrence of some latents with its cell to `take`, in ascending order.
     #[inline]
-    fn visit(&self, ids: &[u32], mut take: impl FnMut(u64, (u32, u32))) {
-        for id in ids {
+    fn visit(&self, ids: &[u32], mut take: impl FnMut(u64, (u32, u32))) -> Result<(), Stopped> {
+        for (number, id) in ids.iter().enumerate() {
+            if number % LOOK == 0 {
+                self.observer.check()?;
+                self.observer.advance((ids.len() - number).min(LOOK) as u64);
+            }
             let (latent, label) = (self.latents.from(*id as usize), self.latents.label(*id as usize));
             let places = self.latents.places();
             let first = u64::from(*id) * places.len() as u64;
@@ -135,20 +152,22 @@ impl<'a> Cells<'a> {
                 take(occurrence, self.cell_of(latent, *place, label));
             }
         }
+        Ok(())
     }
 
-    fn count_all(&mut self) {
+    fn count_all(&mut self) -> Result<(), Stopped> {
         let counted: Vec<Vec<Vec<u64>>> = self.chunks.par_iter().map(|ids| {
             let mut counts = vec![vec![0; DIGITS]; self.tables.len()];
-            self.visit(ids, |_, (table, digit)| counts[table as usize][digit as usize] += 1);
-            counts
-        }).collect();
+            self.visit(ids, |_, (table, digit)| counts[table as usize][digit as usize] += 1)?;
+            Ok(counts)
+        }).collect::<Result<_, Stopped>>()?;
         self.tables.iter_mut().for_each(|table| table.counts.clear());
         for counts in counted {
             for (table, counts) in self.tables.iter_mut().zip(counts) {
                 table.counts.push(counts);
             }
         }
+        Ok(())
     }
 
     /// Splits the cells that hold more than `max`; whether there were any.
@@ -191,7 +210,9 @@ impl<'a> Cells<'a> {
     }
 
     /// Fetches the occurrences of some cells: one cell after the other, ascending within each. Every latent is read once.
-    pub(super) fn fetch<N: Number>(&self, cells: Range<usize>) -> Vec<N> {
+    pub(super) fn fetch<N: Number>(&self, cells: Range<usize>) -> Result<Vec<N>, Stopped> {
+        let latents = self.chunks.iter().map(|ids| ids.len()).sum::<usize>();
+        self.observer.stage("fetch contexts", latents as u64, "latents");
         let wanted = &self.cells[cells];
         let total: u64 = wanted.iter().map(|cell| cell.count).sum();
         let mut occurrences = vec![N::default(); total as usize];
@@ -211,7 +232,7 @@ impl<'a> Cells<'a> {
             }
         }
         let chunks = self.chunks.par_iter().zip(places);
-        chunks.for_each(|(ids, mut places)| {
+        chunks.try_for_each(|(ids, mut places)| {
             let mut filled = vec![0u32; places.len()];
             self.visit(ids, |occurrence, (table, digit)| {
                 let number = numbers[table as usize].get(digit as usize).copied();
@@ -221,9 +242,9 @@ impl<'a> Cells<'a> {
                 let (place, filled) = (&mut places[number as usize], &mut filled[number as usize]);
                 place[*filled as usize] = N::of(occurrence);
                 *filled += 1;
-            });
-        });
-        occurrences
+            })
+        })?;
+        Ok(occurrences)
     }
 
     /// Hands the occurrences of a cell, all of one context, to a writer without holding them: every latent is read twice.
@@ -234,16 +255,18 @@ impl<'a> Cells<'a> {
         let mut holds = [false; 2];
         for bit in [false, true] {
             writer.begin_run(bit);
+            let latents = ids.iter().map(|ids| ids.len()).sum::<usize>();
+            self.observer.stage("fetch contexts", latents as u64, "latents");
             for ids in ids.chunks(rayon::current_num_threads()) {
-                let found: Vec<Vec<u64>> = ids.par_iter().map(|ids| {
+                let found = ids.par_iter().map(|ids| {
                     let mut found = Vec::new();
                     self.visit(ids, |occurrence, cell| {
                         if cell == own && self.latents.bit(occurrence) == bit {
                             found.push(occurrence);
                         }
-                    });
-                    found
-                }).collect();
+                    })?;
+                    Ok(found)
+                }).collect::<Result<Vec<Vec<u64>>, Stopped>>()?;
                 for occurrence in found.into_iter().flatten() {
                     common.get_or_insert_with(|| writer.common_with_last(occurrence));
                     holds[usize::from(bit)] = true;

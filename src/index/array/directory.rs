@@ -2,9 +2,16 @@
 
 /// Where the array stands before an entry: how many entries come before it, and how many of them are followed by 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Rank {
+pub(in crate::index) struct Rank {
     pub(super) entries: u64,
     pub(super) ones: u64,
+}
+
+impl Rank {
+    /// Returns how many of the entries are followed by `bit`.
+    pub(super) fn count(&self, bit: bool) -> u64 {
+        if bit { self.ones } else { self.entries - self.ones }
+    }
 }
 
 /// What is known of every block without reading it.
@@ -73,11 +80,7 @@ impl Directory {
 
     /// Returns the last block before which fewer than `number` occurrences are followed by `bit`.
     pub(super) fn block_of(&self, bit: bool, number: u64) -> usize {
-        let count = |rank: &Rank| match bit {
-            true => rank.ones,
-            false => rank.entries - rank.ones,
-        };
-        let blocks = self.before.partition_point(|rank| count(rank) < number);
+        let blocks = self.before.partition_point(|rank| rank.count(bit) < number);
         blocks.saturating_sub(1)
     }
 

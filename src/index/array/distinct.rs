@@ -1,6 +1,6 @@
 //! How many different contexts each window of an order has, counted while the array is written.
 
-use crate::window::Order;
+use crate::window::{Order, Window};
 
 /// Which bits followed a context.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -30,7 +30,7 @@ struct Counted {
 
 /// The contexts of every window of an order in a part of its array.
 #[derive(Clone, Debug)]
-pub(super) struct Distinct {
+pub(in crate::index) struct Distinct {
     /// How many bits the contexts of each window have, ascending.
     prefixes: Vec<usize>,
     counted: Vec<Counted>,
@@ -98,7 +98,7 @@ impl Distinct {
     }
 
     /// Returns how many different contexts each prefix has, and how many of them were followed by both bits.
-    pub(super) fn totals(&self) -> Vec<(u64, u64)> {
+    pub(in crate::index) fn totals(&self) -> Vec<(u64, u64)> {
         let totals = self.counted.iter().map(|counted| {
             if self.is_empty {
                 return (0, 0);
@@ -114,9 +114,8 @@ impl Distinct {
     }
 }
 
-/// Returns the bits of the contexts of every window of an order: whole rings, or on a line all lengths, at most 64 of them.
-pub(super) fn whole_windows(order: &Order) -> Vec<usize> {
-    let windows = order.windows();
+/// Returns the bits of the contexts of windows of an order.
+pub(in crate::index) fn prefixes_of(order: &Order, windows: &[Window]) -> Vec<usize> {
     windows.iter().filter_map(|window| order.prefix(*window)).collect()
 }
 

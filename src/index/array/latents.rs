@@ -1,13 +1,15 @@
 //! The latents of an array in memory, and the contexts at their occurrences.
 
+use std::borrow::Cow;
+
 use crate::latent::Shape;
-use crate::window::{Order, Place, Reader};
+use crate::window::{Frame, Given, Order, Place, Reader};
 
 /// Packed latents by id, with what their contexts depend on beside their bits.
-pub(super) struct Latents<'a> {
-    packed: &'a [u8],
+pub(in crate::index) struct Latents<'a> {
+    packed: Cow<'a, [u8]>,
     /// The number of each latent's label; empty where contexts are bound to none.
-    labels: &'a [u64],
+    labels: Cow<'a, [u64]>,
     shape: Shape,
     bits: u64,
     row: usize,
@@ -17,16 +19,11 @@ pub(super) struct Latents<'a> {
 
 impl<'a> Latents<'a> {
     /// Takes latents of `shape`, one row of `packed` each.
-    pub(super) fn new(packed: &'a [u8], labels: &'a [u64], shape: Shape) -> Self {
-        let places = (0..shape.bits()).map(|position| {
-            let (row, col, channel) = shape.place(position);
-            // Each is below 2²⁰.
-            let [row, col, channel] = [row, col, channel].map(|side| side as u32);
-            Place { row, col, channel }
-        });
+    pub(in crate::index) fn new(packed: impl Into<Cow<'a, [u8]>>, labels: impl Into<Cow<'a, [u64]>>, shape: Shape) -> Self {
+        let places = (0..shape.bits()).map(|position| shape.place(position).into());
         Self {
-            packed,
-            labels,
+            packed: packed.into(),
+            labels: labels.into(),
             shape,
             bits: shape.bits() as u64,
             row: shape.packed_bytes(),
@@ -39,13 +36,13 @@ impl<'a> Latents<'a> {
     }
 
     /// Returns how many occurrences there are at most: ids times bits.
-    pub(super) fn occurrences(&self) -> u64 {
+    pub(in crate::index) fn occurrences(&self) -> u64 {
         (self.packed.len() / self.row) as u64 * self.bits
     }
 
     /// Returns the bytes from a latent's first one on.
     #[inline]
-    pub(super) fn from(&self, id: usize) -> &'a [u8] {
+    pub(super) fn from(&self, id: usize) -> &[u8] {
         self.packed.get(id * self.row..).unwrap_or_default()
     }
 
@@ -54,13 +51,28 @@ impl<'a> Latents<'a> {
         self.labels.get(id).copied().unwrap_or(0)
     }
 
+    /// Returns the id of the latent and the position of an occurrence.
+    pub(in crate::index) fn id_and_position(&self, occurrence: u64) -> (usize, usize) {
+        ((occurrence / self.bits) as usize, (occurrence % self.bits) as usize)
+    }
+
+    /// Loads a latent into a frame, with the number of its label where contexts are bound to labels.
+    pub(in crate::index) fn load(&self, frame: &mut Frame, id: usize, labelled: bool) {
+        let given = match labelled {
+            true => Given::label(self.label(id)),
+            false => Given::NOTHING,
+        };
+        let latent = self.from(id);
+        frame.load(&latent[..self.row.min(latent.len())], given);
+    }
+
     pub(super) fn places(&self) -> &[Place] {
         &self.places
     }
 
     /// Returns where an occurrence is.
     #[inline]
-    pub(super) fn standing(&self, occurrence: u64) -> Standing<'a> {
+    pub(super) fn standing(&self, occurrence: u64) -> Standing<'_> {
         let (id, position) = (occurrence / self.bits, occurrence % self.bits);
         let id = id as usize;
         Standing {

@@ -8,8 +8,9 @@ use super::directory::{Directory, Rank};
 use super::distinct::Distinct;
 use super::latents::Latents;
 use super::question::{Blocks, Questions};
-use super::sort::{Room, Sort, join};
+use super::sort::{Room, Sort};
 use super::write::Sink;
+use crate::base::{Observer, Stopped};
 use crate::window::{Order, Reader};
 
 /// The blocks of a part: separators, what each holds, bytes.
@@ -17,18 +18,25 @@ use crate::window::{Order, Reader};
 struct Kept(Vec<(Vec<u8>, Rank, Vec<u8>)>);
 
 impl Sink for Kept {
-    type Error = Infallible;
+    type Error = Stopped;
 
-    fn block(&mut self, separator: &[u8], holds: Rank, bytes: &[u8]) -> Result<(), Infallible> {
+    fn block(&mut self, separator: &[u8], holds: Rank, bytes: &[u8]) -> Result<(), Stopped> {
         self.0.push((separator.to_vec(), holds, bytes.to_vec()));
         Ok(())
     }
 }
 
 /// Blocks in memory.
-pub(super) struct Held(Vec<Arc<Block>>);
+pub(in crate::index) struct Held(Vec<Arc<Block>>);
 
-impl Blocks for Held {
+impl Held {
+    /// Returns the blocks, in order.
+    pub(in crate::index) fn iter(&self) -> impl Iterator<Item = &Block> {
+        self.0.iter().map(|block| &**block)
+    }
+}
+
+impl Blocks for &Held {
     type Error = Infallible;
 
     fn block(&self, number: usize) -> Result<Arc<Block>, Infallible> {
@@ -37,25 +45,33 @@ impl Blocks for Held {
 }
 
 /// An array in memory.
-pub(super) struct MemoryArray {
+pub(in crate::index) struct MemoryArray {
     readers: Vec<Reader>,
     pub(super) directory: Directory,
-    pub(super) blocks: Held,
+    pub(in crate::index) blocks: Held,
     pub(super) distinct: Distinct,
 }
 
 impl MemoryArray {
     /// Sorts the contexts of the latents `ids`.
-    pub(super) fn build(latents: &Latents<'_>, order: &Order, ids: &[u32], prefixes: &[usize], room: Room) -> Self {
+    pub(in crate::index) fn build(
+        latents: &Latents<'_>,
+        order: &Order,
+        ids: &[u32],
+        prefixes: &[usize],
+        room: Room,
+        observer: &dyn Observer,
+    ) -> Result<Self, Stopped> {
         let sort = Sort {
             latents,
             order,
             ids,
             prefixes,
             room,
+            observer,
         };
-        let Ok(parts) = sort.run::<u64, _>(|_| Kept::default());
-        let (before, distinct) = join(&parts, &sort);
+        let parts = sort.run::<u64, _>(|_| Kept::default())?;
+        let (before, distinct) = sort.join(&parts);
         let mut directory = Directory::default();
         let mut blocks = Vec::new();
         for (part, before) in parts.iter().zip(&before) {
@@ -69,16 +85,16 @@ impl MemoryArray {
             }
         }
         directory.end(before.last().copied().unwrap_or_default());
-        Self {
+        Ok(Self {
             readers: order.word_readers(),
             directory,
             blocks: Held(blocks),
             distinct,
-        }
+        })
     }
 
     /// Asks it, with what it was built of.
-    pub(super) fn questions<'a>(&'a self, latents: &'a Latents<'a>, order: &'a Order) -> Questions<'a, Held> {
+    pub(in crate::index) fn questions<'a>(&'a self, latents: &'a Latents<'a>, order: &'a Order) -> Questions<'a, &'a Held> {
         Questions {
             order,
             readers: &self.readers,

@@ -1,7 +1,7 @@
 //! Occurrence numbers as they are held in memory: in four bytes where that is enough.
 
 /// An occurrence number.
-pub(super) trait Number: Copy + Default + Ord + Send + Sync {
+pub(in crate::index) trait Number: Copy + Default + Ord + Send + Sync {
     /// Takes a number that is small enough.
     fn of(number: u64) -> Self;
     /// Returns the number.

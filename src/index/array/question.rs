@@ -10,7 +10,7 @@ use crate::index::Histogram;
 use crate::window::{Order, Reader};
 
 /// Where blocks are read from.
-pub(super) trait Blocks {
+pub(in crate::index) trait Blocks {
     /// Why one cannot be read.
     type Error;
 
@@ -19,13 +19,13 @@ pub(super) trait Blocks {
 
 /// Entries of an array that follow one another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(super) struct Range {
+pub(in crate::index) struct Range {
     pub(super) start: Rank,
     pub(super) end: Rank,
 }
 
 impl Range {
-    pub(super) fn histogram(&self) -> Histogram {
+    pub(in crate::index) fn histogram(&self) -> Histogram {
         let n1 = self.end.ones - self.start.ones;
         Histogram {
             n0: self.end.entries - self.start.entries - n1,
@@ -40,14 +40,14 @@ impl Range {
 
 /// A context that is asked about, laid out whole, and room to work in.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Asked {
-    pub(super) words: Vec<u64>,
+pub(in crate::index) struct Asked {
+    pub(in crate::index) words: Vec<u64>,
     bound: Vec<u64>,
 }
 
 impl Asked {
     /// Takes a context, laid out whole.
-    pub(super) fn new(words: Vec<u64>) -> Self {
+    pub(in crate::index) fn new(words: Vec<u64>) -> Self {
         Self {
             words,
             bound: Vec::new(),
@@ -84,13 +84,32 @@ impl Asked {
     }
 }
 
+/// Where entries followed by one bit are, block after block.
+pub(in crate::index) struct Walk {
+    bit: bool,
+    /// Entries followed by the bit before the next one to be told, and before the end.
+    next: u64,
+    end: u64,
+}
+
+impl Walk {
+    /// Walks the entries of a range that are followed by `bit`.
+    pub(in crate::index) fn new(range: Range, bit: bool) -> Self {
+        Self {
+            bit,
+            next: range.start.count(bit),
+            end: range.end.count(bit),
+        }
+    }
+}
+
 /// What answers questions: an order, the latents, the directory, and the blocks.
-pub(super) struct Questions<'a, B> {
+pub(in crate::index) struct Questions<'a, B> {
     pub(super) order: &'a Order,
     pub(super) readers: &'a [Reader],
     pub(super) latents: &'a Latents<'a>,
     pub(super) directory: &'a Directory,
-    pub(super) blocks: &'a B,
+    pub(in crate::index) blocks: B,
 }
 
 /// A place in the array: before a group of a block, or behind its last one.
@@ -132,6 +151,19 @@ impl<B: Blocks> Questions<'_, B> {
         self.order.bits()
     }
 
+    /// Returns in how many bits the contexts at two occurrences begin alike, as far as the first `bits` tell.
+    pub(in crate::index) fn common_of(&self, one: u64, other: u64, bits: usize) -> usize {
+        let readers = &self.readers[..bits.div_ceil(64).min(self.readers.len())];
+        self.latents.common(readers, one, other)
+    }
+
+    /// Returns the whole context at an occurrence, laid out.
+    pub(in crate::index) fn words_of(&self, occurrence: u64) -> Vec<u64> {
+        let mut words = Vec::new();
+        self.latents.lay_out(self.readers, occurrence, &mut words);
+        words
+    }
+
     /// Returns the place before the first entry that has the first `bits` bits of what is asked or more, with `after` more
     /// than those.
     pub(super) fn point(&self, asked: &mut Asked, bits: usize, after: bool) -> Result<Point, B::Error> {
@@ -162,7 +194,7 @@ impl<B: Blocks> Questions<'_, B> {
     }
 
     /// Returns the entries of contexts with the first `bits` bits of what is asked. Reads at most two blocks.
-    pub(super) fn range(&self, asked: &mut Asked, bits: usize) -> Result<Range, B::Error> {
+    pub(in crate::index) fn range(&self, asked: &mut Asked, bits: usize) -> Result<Range, B::Error> {
         let start = self.point(asked, bits, false)?;
         // Mostly the same block holds the end: a few steps on.
         let mut group = start.group;
@@ -202,7 +234,7 @@ impl<B: Blocks> Questions<'_, B> {
 
     /// Returns the longest prefix of the asked context that at least `min_count` entries have, in whole sites, and their range:
     /// `(0, all)` where not even the channel is known so often.
-    pub(super) fn longest(&self, asked: &mut Asked, min_count: u64) -> Result<(usize, Range), B::Error> {
+    pub(in crate::index) fn longest(&self, asked: &mut Asked, min_count: u64) -> Result<(usize, Range), B::Error> {
         let mut common = 0;
         if min_count <= 1 {
             // What the two neighbours share with it: no other entry shares more.
@@ -245,5 +277,92 @@ impl<B: Blocks> Questions<'_, B> {
             }
         }
         Ok(found)
+    }
+
+    /// Appends the occurrences of the next block of a walk to `found`, in the array's order; whether there were any.
+    pub(in crate::index) fn step(&self, walk: &mut Walk, found: &mut Vec<u64>) -> Result<bool, B::Error> {
+        if walk.next >= walk.end {
+            return Ok(false);
+        }
+        // Blocks in which the bit follows nothing are passed over.
+        let number = self.directory.block_of(walk.bit, walk.next + 1);
+        let block = self.blocks.block(number)?;
+        let all = block.occurrences();
+        let mut before = self.directory.before(number).count(walk.bit);
+        for group in (0..block.groups()).filter(|group| block.bit(*group) == walk.bit) {
+            let [start, end] = [group, group + 1].map(|group| block.before(group).0 as usize);
+            for occurrence in &all[start..end] {
+                if (walk.next..walk.end).contains(&before) {
+                    found.push(*occurrence);
+                }
+                before += 1;
+            }
+        }
+        walk.next = before.min(walk.end).max(walk.next + 1);
+        Ok(true)
+    }
+
+    /// Hands each context that has the bits of what is asked where `mask` has ones, among the first `bits`, to `take`, laid
+    /// out, until that returns false. Leaps from one value of the others to the next that occurs.
+    pub(in crate::index) fn each_with(
+        &self,
+        asked: &[u64],
+        mask: &[u64],
+        bits: usize,
+        mut take: impl FnMut(&[u64]) -> Result<bool, B::Error>,
+    ) -> Result<(), B::Error> {
+        let fixed: Vec<u64> = asked.iter().zip(mask).map(|(word, mask)| word & mask).collect();
+        let mut bound = Asked::new(fixed.clone());
+        let mut entry = Vec::new();
+        loop {
+            let point = self.point(&mut bound, bits, false)?;
+            let occurrence = match point.block.firsts.get(point.group) {
+                Some(first) => *first,
+                None if point.number + 1 < self.directory.blocks() => {
+                    let block = self.blocks.block(point.number + 1)?;
+                    match block.firsts.first() {
+                        Some(first) => *first,
+                        None => return Ok(()),
+                    }
+                }
+                None => return Ok(()),
+            };
+            self.latents.lay_out(self.readers, occurrence, &mut entry);
+            let differs = |at: usize| (entry[at] ^ fixed[at]) & mask[at] & keep(bits, at);
+            let differing = (0..fixed.len()).find(|at| differs(*at) != 0);
+            if differing.is_none() && !take(&entry)? {
+                return Ok(());
+            }
+            // After one that has them the next value of the open bits is wanted.
+            let at = differing.map_or(bits, |word| 64 * word + differs(word).leading_zeros() as usize);
+            let set = |words: &[u64], at: usize| words[at / 64] << (at % 64) >> 63 == 1;
+            // Up to here the entry's own values of what is open; behind it the lowest.
+            let last = if differing.is_none() || set(&entry, at) {
+                // Beyond what is asked: the last open bit before that can still be raised.
+                let open = (0..at).rev().find(|at| !set(mask, *at) && !set(&entry, *at));
+                match open {
+                    Some(open) => open,
+                    None => return Ok(()),
+                }
+            } else {
+                at
+            };
+            for (number, word) in bound.words.iter_mut().enumerate() {
+                let kept = keep(last, number);
+                *word = entry[number] & kept | fixed[number] & !kept;
+            }
+            if last != at {
+                bound.words[last / 64] |= 1 << 63 >> (last % 64);
+            }
+        }
+    }
+}
+
+/// The bits of word `number` that are among the first `bits` of all words.
+fn keep(bits: usize, number: usize) -> u64 {
+    match bits.saturating_sub(64 * number) {
+        0 => 0,
+        left @ 1..64 => !(!0 >> left),
+        _ => !0,
     }
 }

@@ -11,6 +11,7 @@ use super::latents::Latents;
 use super::number::Number;
 use super::refine::refine;
 use super::write::{Part, PartWriter, Sink};
+use crate::base::Observer;
 use crate::window::{Order, Reader};
 
 /// Bytes that sorting an occurrence takes beside the occurrence itself: its word with its number, once more where it shares
@@ -22,28 +23,39 @@ const PARTS: u64 = 16;
 
 /// How much is in memory at a time.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Room {
+pub(in crate::index) struct Room {
     /// Occurrences that are fetched by one reading of the latents.
-    pub(super) fetched: u64,
+    pub(in crate::index) fetched: u64,
     /// Occurrences that one thread sorts at a time.
-    pub(super) sorted: u64,
+    pub(in crate::index) sorted: u64,
 }
 
 impl Room {
-    /// Shares out `bytes` of memory: half for what is fetched, half for what the threads sort.
-    pub(super) fn within(bytes: u64, occurrences: u64, number_bytes: u64) -> Self {
+    /// Shares out `bytes` of memory for so many occurrences: half for what is fetched, half for what the threads sort.
+    pub(in crate::index) fn within(bytes: u64, occurrences: u64) -> Self {
         let threads = rayon::current_num_threads() as u64;
-        let sorted = bytes / 2 / (threads * SORT_BYTES);
+        let fetched = bytes / 2 / number_bytes(occurrences);
         Self {
-            fetched: (bytes / 2 / number_bytes).clamp(1, occurrences.max(1)),
-            sorted: sorted.max(1),
+            fetched: fetched.clamp(1, occurrences.max(1)),
+            sorted: bytes / 2 / (threads * SORT_BYTES),
         }
+    }
+
+    /// Returns the memory in which each thread can sort `sorted` occurrences at a time.
+    pub(in crate::index) fn bytes_for(sorted: u64) -> u64 {
+        let threads = rayon::current_num_threads() as u64;
+        2 * sorted * threads * SORT_BYTES
     }
 
     /// Returns the largest cell that is not split where it can be.
     fn max_cell(self) -> u64 {
-        self.sorted.min(self.fetched)
+        self.sorted.min(self.fetched).max(1)
     }
+}
+
+/// Bytes that the number of an occurrence takes.
+fn number_bytes(occurrences: u64) -> u64 {
+    if u32::try_from(occurrences).is_ok() { 4 } else { 8 }
 }
 
 /// A part: cells that follow one another, what separates it from those before it, and its number.
@@ -55,18 +67,19 @@ struct Task<'a, N> {
 }
 
 /// What sorts and writes.
-pub(super) struct Sort<'a> {
-    pub(super) latents: &'a Latents<'a>,
-    pub(super) order: &'a Order,
-    pub(super) ids: &'a [u32],
+pub(in crate::index) struct Sort<'a> {
+    pub(in crate::index) latents: &'a Latents<'a>,
+    pub(in crate::index) order: &'a Order,
+    pub(in crate::index) ids: &'a [u32],
     /// Bits of the windows whose contexts are counted.
-    pub(super) prefixes: &'a [usize],
-    pub(super) room: Room,
+    pub(in crate::index) prefixes: &'a [usize],
+    pub(in crate::index) room: Room,
+    pub(in crate::index) observer: &'a dyn Observer,
 }
 
 impl Sort<'_> {
     /// Writes all parts, each to the sink that `sink` gives for its number; returns them in order.
-    pub(super) fn run<N: Number, S: Sink + Send>(
+    pub(in crate::index) fn run<N: Number, S: Sink + Send>(
         &self,
         sink: impl Fn(usize) -> S + Sync,
     ) -> Result<Vec<Part<S>>, S::Error>
@@ -74,7 +87,7 @@ impl Sort<'_> {
         S::Error: Send,
     {
         let readers = self.order.word_readers();
-        let cells = Cells::count(self.latents, self.order, self.ids, self.room.max_cell());
+        let cells = Cells::count(self.latents, self.order, self.ids, self.room.max_cell(), self.observer)?;
         let mut parts = Vec::new();
         for batch in batches(cells.cells(), self.room.fetched) {
             let number = parts.len();
@@ -87,15 +100,18 @@ impl Sort<'_> {
                 parts.push(writer.finish()?);
                 continue;
             }
-            let mut occurrences: Vec<N> = cells.fetch(batch.clone());
+            let mut occurrences: Vec<N> = cells.fetch(batch.clone())?;
+            self.observer.stage("sort and write", occurrences.len() as u64, "contexts");
             let tasks = self.tasks(&cells, batch, number, &mut occurrences);
             let written = tasks.into_par_iter().with_max_len(1).map(|task| {
                 let mut writer = self.writer(&readers, task.separator, sink(task.number));
                 let mut occurrences = task.occurrences;
                 for cell in task.cells {
+                    self.observer.check()?;
                     let (own, rest) = occurrences.split_at_mut(cell.count as usize);
                     occurrences = rest;
                     self.sort_cell(&readers, cell, own, &mut writer)?;
+                    self.observer.advance(cell.count);
                 }
                 Ok((task.number, writer.finish()?))
             });
@@ -161,6 +177,27 @@ impl Sort<'_> {
         tasks.sort_by_key(|task| std::cmp::Reverse(task.occurrences.len()));
         tasks
     }
+
+    /// Puts together what parts hold: what comes before each and in all, and the contexts of all.
+    pub(in crate::index) fn join<S>(&self, parts: &[Part<S>]) -> (Vec<Rank>, Distinct) {
+        let readers = self.order.word_readers();
+        let mut distinct = Distinct::new(self.prefixes);
+        let mut before = vec![Rank::default()];
+        let mut rank = Rank::default();
+        let mut last = None;
+        for part in parts {
+            let Some((first, own_last)) = part.ends else {
+                continue;
+            };
+            let common = last.map_or(0, |last| self.latents.common(&readers, last, first));
+            distinct.append(&part.distinct, common);
+            last = Some(own_last);
+            rank.entries += part.holds.entries;
+            rank.ones += part.holds.ones;
+            before.push(rank);
+        }
+        (before, distinct)
+    }
 }
 
 /// Ranges of cells that hold at most `max` together, or one cell.
@@ -188,25 +225,4 @@ fn separator(cells: &Cells<'_>, first: usize) -> Vec<u8> {
         0 => Vec::new(),
         _ => cells.separator(first),
     }
-}
-
-/// Puts together what parts hold: what comes before each and in all, and the contexts of all.
-pub(super) fn join<S>(parts: &[Part<S>], sort: &Sort<'_>) -> (Vec<Rank>, Distinct) {
-    let readers = sort.order.word_readers();
-    let mut distinct = Distinct::new(sort.prefixes);
-    let mut before = vec![Rank::default()];
-    let mut rank = Rank::default();
-    let mut last = None;
-    for part in parts {
-        let Some((first, own_last)) = part.ends else {
-            continue;
-        };
-        let common = last.map_or(0, |last| sort.latents.common(&readers, last, first));
-        distinct.append(&part.distinct, common);
-        last = Some(own_last);
-        rank.entries += part.holds.entries;
-        rank.ones += part.holds.ones;
-        before.push(rank);
-    }
-    (before, distinct)
 }

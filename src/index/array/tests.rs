@@ -5,11 +5,12 @@ use std::collections::BTreeMap;
 use proptest::prelude::*;
 
 use super::directory::Rank;
-use super::distinct::whole_windows;
+use super::distinct::prefixes_of;
 use super::latents::Latents;
 use super::memory::MemoryArray;
 use super::question::{Asked, Blocks, Questions};
 use super::sort::Room;
+use crate::base::Unobserved;
 use crate::latent::Shape;
 use crate::window::{Anchor, Order, Window};
 
@@ -116,8 +117,8 @@ proptest! {
     #[test]
     fn an_array_holds_every_occurrence_once_sorted_by_context_bit_and_number(case in case()) {
         let (order, latents) = (case.order(), Latents::new(&case.packed, &case.labels, case.shape));
-        let prefixes = whole_windows(&order);
-        let array = MemoryArray::build(&latents, &order, &case.ids, &prefixes, case.room);
+        let prefixes = prefixes_of(&order, &order.windows());
+        let array = MemoryArray::build(&latents, &order, &case.ids, &prefixes, case.room, &Unobserved).unwrap();
         let mut expected = entries(&latents, &order, &case.ids);
         expected.sort_by(|a, b| (&a.words, a.bit, a.occurrence).cmp(&(&b.words, b.bit, b.occurrence)));
         let expected: Vec<u64> = expected.iter().map(|entry| entry.occurrence).collect();
@@ -127,8 +128,8 @@ proptest! {
     #[test]
     fn counts_of_every_window_and_prefix_are_exact(case in case()) {
         let (order, latents) = (case.order(), Latents::new(&case.packed, &case.labels, case.shape));
-        let windows = whole_windows(&order);
-        let array = MemoryArray::build(&latents, &order, &case.ids, &windows, case.room);
+        let windows = prefixes_of(&order, &order.windows());
+        let array = MemoryArray::build(&latents, &order, &case.ids, &windows, case.room, &Unobserved).unwrap();
         let questions = array.questions(&latents, &order);
         let entries = entries(&latents, &order, &case.ids);
         let of_sites = (0..=order.sites()).filter_map(|sites| order.prefix_of_sites(sites));
@@ -156,7 +157,7 @@ proptest! {
         case in case(), flips in prop::collection::vec((any::<u32>(), any::<u32>()), 12), min_count in 1..5u64,
     ) {
         let (order, latents) = (case.order(), Latents::new(&case.packed, &case.labels, case.shape));
-        let array = MemoryArray::build(&latents, &order, &case.ids, &[], case.room);
+        let array = MemoryArray::build(&latents, &order, &case.ids, &[], case.room, &Unobserved).unwrap();
         let questions = array.questions(&latents, &order);
         let entries = entries(&latents, &order, &case.ids);
         for (entry, flip) in flips {
@@ -182,11 +183,11 @@ fn what_was_never_seen_has_an_empty_range_in_every_block_and_between_them() {
     // 4,000 different contexts: eight blocks.
     let shape = Shape::new(1, 2, 12).unwrap();
     let packed: Vec<u8> = (0..4000u32).flat_map(|id| (id * 0x0f_1237).to_le_bytes()[..3].to_vec()).collect();
-    let latents = Latents::new(&packed, &[], shape);
+    let latents = Latents::new(&packed, &[][..], shape);
     let order = Order::new(Window::Global, Anchor::None, 0, shape).unwrap();
     let ids: Vec<u32> = (0..4000).collect();
     let room = Room { fetched: 1 << 20, sorted: 1 << 10 };
-    let array = MemoryArray::build(&latents, &order, &ids, &[], room);
+    let array = MemoryArray::build(&latents, &order, &ids, &[], room, &Unobserved).unwrap();
     let questions = array.questions(&latents, &order);
     assert!(array.directory.blocks() > 100);
     let total = array.directory.total();

@@ -5,12 +5,13 @@ use super::directory::Rank;
 use super::distinct::Distinct;
 use super::latents::Latents;
 use super::number::Number;
+use crate::base::Stopped;
 use crate::window::Reader;
 
 /// Where the blocks of a part go, in order.
-pub(super) trait Sink {
+pub(in crate::index) trait Sink {
     /// Why one cannot be kept.
-    type Error;
+    type Error: From<Stopped>;
 
     /// Keeps a block: its separator (see [`Directory::push`](super::directory::Directory::push)), what it holds, its bytes.
     fn block(&mut self, separator: &[u8], holds: Rank, bytes: &[u8]) -> Result<(), Self::Error>;
@@ -36,8 +37,8 @@ pub(super) struct PartWriter<'a, S> {
 }
 
 /// What a part came to.
-pub(super) struct Part<S> {
-    pub(super) sink: S,
+pub(in crate::index) struct Part<S> {
+    pub(in crate::index) sink: S,
     pub(super) distinct: Distinct,
     pub(super) holds: Rank,
     /// Its first and its last occurrence.
