@@ -18,6 +18,21 @@ impl LatentSet {
     ///
     /// # Errors
     /// [`LatentError`], naming the file, what was expected and what was found.
+    ///
+    /// ```
+    /// use bitquilt::LatentSet;
+    /// # use bitquilt::Shape;
+    /// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+    /// # for bits in ["101100", "111010"] {
+    /// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+    /// # }
+    /// # let set = set.with_labels(vec![4, 7])?;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("latents.safetensors");
+    /// set.write(&path)?;
+    /// assert_eq!(LatentSet::read(&path)?, set);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn read(path: &Path) -> Result<Self, LatentError> {
         Self::from_tensors(TensorFile::read(path)?, path)
     }
