@@ -71,6 +71,22 @@ pub struct Imported {
 /// # Errors
 /// [`LatentError`], naming the file, what was expected, what was found and what to do;
 /// [`LatentError::Stopped`].
+///
+/// ```
+/// use bitquilt::Unobserved;
+/// use bitquilt::images::import::{ImportOptions, import};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("images.idx");
+/// // IDX: bytes, three axes, one image of 2 rows of 3 pixels.
+/// let header = [0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3];
+/// std::fs::write(&path, [&header[..], &[0, 200, 255, 90, 10, 128]].concat())?;
+///
+/// let imported = import(&[path], &ImportOptions::default(), &Unobserved)?;
+/// assert_eq!(imported.set.shape().to_string(), "2x3x1");
+/// assert_eq!(imported.set.packed(), [0b100110]); // 011 above 001, lowest bit first
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn import(
     inputs: &[PathBuf],
     options: &ImportOptions,
