@@ -46,6 +46,29 @@ impl Index {
     ///
     /// # Errors
     /// [`IndexError::Damaged`], naming the file or what was found; [`IndexError::Stopped`].
+    ///
+    /// ```
+    /// # use bitquilt::{BuildOptions, Index, LatentSet, Shape, Unobserved, build};
+    /// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+    /// # for bits in ["101100", "111010"] {
+    /// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+    /// # }
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("index");
+    /// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+    /// let index = Index::open(&path)?;
+    /// assert!(index.verify(&Unobserved).is_ok());
+    ///
+    /// // A changed byte in any file is found.
+    /// let mut files = index.manifest().files.iter();
+    /// let file = files.find(|file| file.bytes > 0).ok_or("every file is empty")?;
+    /// let file = path.join(&file.name);
+    /// let mut bytes = std::fs::read(&file)?;
+    /// bytes[0] ^= 1;
+    /// std::fs::write(&file, bytes)?;
+    /// assert!(index.verify(&Unobserved).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn verify(&self, observer: &dyn Observer) -> Result<(), IndexError> {
         self.verify_files(observer)?;
         let set = self.verify_latents()?;
