@@ -94,6 +94,28 @@ fn labels_of<'a>(
 /// [`SamplesError::Unlabelled`] for samples without labels where contexts are bound to them,
 /// [`SamplesError::Index`] for a window that the index does not hold or that cannot be laid on the samples'
 /// grid.
+///
+/// ```
+/// use bitquilt::{Ids, SampleSet, verify_from_index};
+/// # use bitquilt::{BuildOptions, Index, LatentSet, Shape, Unobserved, build};
+/// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+/// # for bits in ["101100", "111010"] {
+/// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+/// # }
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("index");
+/// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+/// # let index = Index::open(&path)?;
+/// // In 101100 and 111010, 111 is never followed by 1.
+/// let mut latents = LatentSet::new(Shape::new(1, 6, 1)?);
+/// latents.push_bits([1, 1, 1, 1, 0, 0].map(|bit| bit == 1))?;
+/// let samples =
+///     SampleSet { latents, answered_by: None, windows: Vec::new(), min_count: 1, without: Ids::default() };
+/// let report = verify_from_index(&index, &samples, "seq:3".parse()?, &Unobserved)?;
+/// assert_eq!((report.checked, report.unsupported.len()), (6, 1));
+/// assert_eq!(report.unsupported[0].position, 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn verify_from_index(
     index: &Index,
     samples: &SampleSet,
@@ -158,6 +180,26 @@ pub fn verify_from_index(
 /// # Errors
 /// [`SamplesError::Shape`] for samples of another shape, [`SamplesError::Unlabelled`] for latents without
 /// labels with [`Condition::Label`], [`SamplesError::Index`] for a window that does not fit the grid.
+///
+/// ```
+/// use bitquilt::{Anchor, Condition, Ids, SampleSet, verify_from_latents};
+/// # use bitquilt::{LatentSet, Shape, Unobserved};
+/// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+/// # for bits in ["101100", "111010"] {
+/// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+/// # }
+/// // In 101100 and 111010, 111 is never followed by 1.
+/// let mut latents = LatentSet::new(Shape::new(1, 6, 1)?);
+/// latents.push_bits([1, 1, 1, 1, 0, 0].map(|bit| bit == 1))?;
+/// let samples =
+///     SampleSet { latents, answered_by: None, windows: Vec::new(), min_count: 1, without: Ids::default() };
+/// let window = "seq:3".parse()?;
+/// let (anchor, condition) = (Anchor::None, Condition::None);
+/// let report = verify_from_latents(&set, anchor, condition, &samples, window, &Unobserved)?;
+/// assert_eq!((report.checked, report.unsupported.len()), (6, 1));
+/// assert_eq!(report.unsupported[0].position, 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn verify_from_latents(
     training: &LatentSet,
     anchor: Anchor,
