@@ -16,6 +16,23 @@ use crate::latent::Shape;
 ///
 /// Bit `k·HW + site` of a row is channel k of a site, so that the sites of a row of the grid lie side by
 /// side in each channel. Hamming distances do not mind.
+///
+/// ```
+/// use bitquilt::Budget;
+/// use bitquilt::provenance::Corpus;
+/// # use bitquilt::{BuildOptions, Index, LatentSet, Shape, Unobserved, build};
+/// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+/// # for bits in ["101100", "111010"] {
+/// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+/// # }
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("index");
+/// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+/// # let index = Index::open(&path)?;
+/// let corpus = Corpus::load(&index, Budget::share(0.5), &Unobserved)?;
+/// assert_eq!((corpus.latents(), corpus.shape()), (2, index.shape()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Corpus {
     shape: Shape,
     /// Ascending.
