@@ -96,6 +96,20 @@ struct Later {
 /// # Errors
 /// [`EvalError::Counts`], [`EvalError::TooFew`] for less than two images, [`EvalError::Memory`],
 /// [`EvalError::Stopped`].
+///
+/// ```
+/// use bitquilt::images::ImageSet;
+/// use bitquilt::model::{CodeOverlap, NoiseForm, Triangular, loss_bound};
+/// # use bitquilt::{LatentSet, Shape, Unobserved};
+///
+/// // A black and a white pixel with the same code: whoever decodes it is wrong by ½ of the way at least, squared.
+/// let images = ImageSet::new(1, 1, 1, vec![0, 255])?;
+/// let codes = LatentSet::from_packed(Shape::new(1, 1, 8)?, vec![7, 7])?;
+/// let overlap = CodeOverlap::new(Triangular::new(1.0, 2.0, NoiseForm::Peaked)?);
+/// let bound = loss_bound(&codes, &images, &overlap, &Unobserved)?;
+/// assert_eq!((bound.equal_codes, bound.strongest()), (1, 0.25));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn loss_bound(
     set: &LatentSet,
     images: &ImageSet,

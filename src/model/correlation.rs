@@ -14,6 +14,20 @@ use crate::latent::LatentSet;
 /// The correlation of two bits is Pearson's, for bits φ = (n₁₁·N − n₁·n₂) / √(n₁(N − n₁)·n₂(N − n₂)) with
 /// n₁ and n₂ latents that have a 1 at the one and the other and n₁₁ that have both. It has no value for a
 /// constant bit: such pairs are left out.
+///
+/// ```
+/// use bitquilt::model::Correlations;
+/// # use bitquilt::{LatentSet, Shape};
+///
+/// let mut set = LatentSet::new(Shape::new(1, 1, 3)?);
+/// for bits in [[0, 0, 1], [1, 1, 1], [0, 0, 1], [1, 1, 1]] {
+///     set.push_bits(bits.map(|bit| bit == 1))?;
+/// }
+/// let all = Correlations::of(&set, 1000)?.all.ok_or("all bits are constant")?;
+/// // Bits 0 and 1 are always the same; bit 2 is constant.
+/// assert_eq!((all.pairs, all.largest, all.positions), (1, 1.0, [0, 1]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Correlations {
     /// Between the channels of one site, over all sites compared; none for one channel.

@@ -13,6 +13,17 @@ use crate::latent::LatentSet;
 ///
 /// # Errors
 /// [`EvalError::Share`] when `share` is no probability.
+///
+/// ```
+/// use bitquilt::model::{bit_agreement, flip_bits};
+/// # use bitquilt::{LatentSet, Shape};
+///
+/// let set = LatentSet::from_packed(Shape::new(10, 10, 8)?, vec![0; 10_000])?;
+/// let flipped = flip_bits(&set, 0.1, 7)?;
+/// assert!((bit_agreement(&set, &flipped)? - 0.9).abs() < 0.01);
+/// assert_eq!(bit_agreement(&set, &flip_bits(&set, 1.0, 7)?)?, 0.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn flip_bits(set: &LatentSet, share: f64, seed: u64) -> Result<LatentSet, EvalError> {
     if !(0.0..=1.0).contains(&share) {
         return Err(EvalError::Share { found: share });

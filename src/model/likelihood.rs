@@ -23,6 +23,29 @@ pub enum Smoothing {
 }
 
 /// The index as a model: a probability for every bit of every latent.
+///
+/// ```
+/// use bitquilt::model::{CountModel, Smoothing};
+/// # use bitquilt::{BuildOptions, Given, Index, LatentSet, Shape, Unobserved, build};
+/// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+/// # for bits in ["101100", "111010"] {
+/// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+/// # }
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("index");
+/// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+/// # let index = Index::open(&path)?;
+/// # let window = index.window("seq:3".parse()?)?;
+/// let model = CountModel {
+///     windows: vec![(window.geometry(), &window)],
+///     smoothing: Smoothing::Backoff,
+/// };
+/// let bits = model.bits(&set, &[], &Unobserved)?;
+/// assert!(bits.iter().all(|bits| *bits < 6.0), "all 64 latents alike take 6 bits each");
+/// // The same seed draws the same latent.
+/// assert_eq!(model.sample(Given::NOTHING, 7)?, model.sample(Given::NOTHING, 7)?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct CountModel<'a> {
     /// Windows, largest first, with what followed their contexts. All on one grid.
     pub windows: Vec<(&'a Geometry, &'a dyn Counts)>,
@@ -126,6 +149,13 @@ impl CountModel<'_> {
 }
 
 /// The negative log₂ likelihood of bits by the logits of a 1.
+///
+/// ```
+/// use bitquilt::model::bits_of_logits;
+///
+/// // A logit of 0 is a probability of ½: one bit for each.
+/// assert!((bits_of_logits(&[0.0, 0.0], [true, false].into_iter()) - 2.0).abs() < 1e-12);
+/// ```
 pub fn bits_of_logits(logits: &[f32], bits: impl Iterator<Item = bool>) -> f64 {
     let nats = logits.iter().zip(bits).map(|(logit, bit)| {
         let wrong = if bit {

@@ -10,6 +10,17 @@ use crate::images::ImageSet;
 ///
 /// PSNR = −10·log₁₀ MSE, in decibels. Its two means differ: by Jensen's inequality the mean of the images'
 /// PSNRs is at least the PSNR of their mean error. Papers seldom say which one they print.
+///
+/// ```
+/// use bitquilt::images::ImageSet;
+/// use bitquilt::model::Reconstruction;
+///
+/// let images = ImageSet::new(1, 2, 1, vec![0, 255, 0, 255])?; // two images of two pixels
+/// let decoded = ImageSet::new(1, 2, 1, vec![0, 255, 255, 255])?;
+/// let error = Reconstruction::between(&images, &decoded)?;
+/// assert_eq!((error.mse, error.exact), (0.25, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Reconstruction {
     /// N.
