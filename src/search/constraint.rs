@@ -8,6 +8,41 @@ use crate::window::Frame;
 
 /// A condition on samples. A search holds it exactly: what it forces is never drawn otherwise, and a
 /// part that it refutes is a dead end like any other, with the blame that it gives.
+///
+/// ```
+/// use std::ops::Range;
+///
+/// use bitquilt::{Constraint, Frame, Rung, SearchOptions, Task, enumerate};
+/// # use bitquilt::{BuildOptions, Index, LatentSet, Shape, Unobserved, build};
+/// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+/// # for bits in ["101100", "111010"] {
+/// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+/// # }
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("index");
+/// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+/// # let index = Index::open(&path)?;
+/// # let window = index.window("seq:3".parse()?)?;
+/// /// The number of ones is even.
+/// struct Even;
+///
+/// impl Constraint for Even {
+///     fn refuted(&self, frame: &Frame, decided: usize) -> Option<Vec<Range<usize>>> {
+///         let bits = frame.shape().bits();
+///         let ones = (0..bits).filter(|position| frame.get(*position)).count();
+///         // Which bits are wrong when all are decided? Any of them may be.
+///         (decided == bits && ones % 2 == 1).then(|| vec![0..bits])
+///     }
+/// }
+///
+/// let rung = Rung { geometry: window.geometry(), counts: &window };
+/// let task = Task::new(rung, SearchOptions::default()).with(&Even);
+/// let attempts = enumerate(&task, 100, &Unobserved)?;
+/// let mut samples = attempts.iter().flat_map(|attempt| &attempt.packed);
+/// assert!(samples.all(|sample| sample[0].count_ones() % 2 == 0));
+/// assert!(attempts.len() > 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Constraint: Sync {
     /// The value that the bit at `position` must have, if there is one. Such a bit needs no support.
     fn forced(&self, position: usize) -> Option<bool> {

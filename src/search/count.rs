@@ -52,6 +52,27 @@ struct Counter<'a> {
 /// # Errors
 /// [`SearchError::Count`] for back-off on dead ends and for constraints that judge whole samples, which
 /// only [`enumerate`](super::enumerate) can take; or whatever the index reports.
+///
+/// ```
+/// use bitquilt::{FixedBits, Rung, SearchOptions, Status, Task, count};
+/// # use bitquilt::{BuildOptions, Index, LatentSet, Shape, Unobserved, build};
+/// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+/// # for bits in ["101100", "111010"] {
+/// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+/// # }
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("index");
+/// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+/// # let index = Index::open(&path)?;
+/// # let window = index.window("seq:3".parse()?)?;
+/// // Of 101100 and 111010 with window seq:3, two samples begin with 111.
+/// let prefix = FixedBits::prefix([true, true, true]);
+/// let rung = Rung { geometry: window.geometry(), counts: &window };
+/// let task = Task::new(rung, SearchOptions::default()).with(&prefix);
+/// let count = count(&task, None, &Unobserved)?;
+/// assert_eq!((count.samples, count.status), (2u8.into(), Status::NoneExists));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn count(
     task: &Task<'_>,
     max_states: Option<u64>,

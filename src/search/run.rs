@@ -19,6 +19,28 @@ use crate::window::Contexts;
 ///
 /// # Errors
 /// As [`generate_into`].
+///
+/// ```
+/// use bitquilt::{FixedBits, Rung, SearchOptions, Status, Task, generate};
+/// # use bitquilt::{BuildOptions, Index, LatentSet, Shape, Unobserved, build};
+/// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+/// # for bits in ["101100", "111010"] {
+/// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+/// # }
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("index");
+/// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+/// # let index = Index::open(&path)?;
+/// # let window = index.window("seq:3".parse()?)?;
+/// // Of 101100 and 111010 with window seq:3, two samples begin with 111: there are no four different ones.
+/// let prefix = FixedBits::prefix([true, true, true]);
+/// let rung = Rung { geometry: window.geometry(), counts: &window };
+/// let task = Task::new(rung, SearchOptions::default()).with(&prefix);
+/// let attempts = generate(&task, 4, true, &Unobserved)?;
+/// let status: Vec<_> = attempts.iter().map(|attempt| attempt.status).collect();
+/// assert_eq!(status, [Status::Sample, Status::Sample, Status::NoneExists, Status::NoneExists]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn generate(
     task: &Task<'_>,
     samples: u64,
@@ -145,6 +167,30 @@ fn distinct_from(
 ///
 /// # Errors
 /// As [`enumerate_into`].
+///
+/// ```
+/// use bitquilt::{FixedBits, Rung, SearchOptions, Status, Task, enumerate};
+/// # use bitquilt::{BuildOptions, Index, LatentSet, Shape, Unobserved, build};
+/// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+/// # for bits in ["101100", "111010"] {
+/// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+/// # }
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("index");
+/// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+/// # let index = Index::open(&path)?;
+/// # let window = index.window("seq:3".parse()?)?;
+/// // Of 101100 and 111010 with window seq:3, two samples begin with 111.
+/// let prefix = FixedBits::prefix([true, true, true]);
+/// let rung = Rung { geometry: window.geometry(), counts: &window };
+/// let task = Task::new(rung, SearchOptions::default()).with(&prefix);
+/// let attempts = enumerate(&task, 100, &Unobserved)?;
+/// let mut found: Vec<_> = attempts.iter().flat_map(|attempt| &attempt.packed).collect();
+/// found.sort();
+/// assert_eq!(found, [&[0b010111], &[0b110111]]); // 111010 and 111011, lowest bit first
+/// assert_eq!(attempts[2].status, Status::NoneExists);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub fn enumerate(
     task: &Task<'_>,
     max_samples: u64,

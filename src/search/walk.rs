@@ -17,6 +17,32 @@ use crate::samples::{Counters, Status};
 use crate::window::Contexts;
 
 /// A search for the samples of a task, one after the other.
+///
+/// ```
+/// use bitquilt::{FixedBits, Rung, Search, SearchOptions, Status, Task};
+/// # use bitquilt::{BuildOptions, Index, LatentSet, Shape, Unobserved, build};
+/// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+/// # for bits in ["101100", "111010"] {
+/// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+/// # }
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("index");
+/// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+/// # let index = Index::open(&path)?;
+/// # let window = index.window("seq:3".parse()?)?;
+/// // Of 101100 and 111010 with window seq:3, two samples begin with 111.
+/// let prefix = FixedBits::prefix([true, true, true]);
+/// let rung = Rung { geometry: window.geometry(), counts: &window };
+/// let task = Task::new(rung, SearchOptions::default()).with(&prefix);
+/// let mut search = Search::new(&task, 0)?;
+/// let mut found = 0;
+/// while search.advance(&|| false)? == Status::Sample {
+///     assert_eq!(search.answered(), [None, None, None, Some(0), Some(0), Some(0)]);
+///     found += 1;
+/// }
+/// assert_eq!(found, 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Search<'a> {
     walk: Walk<'a>,
     timeout: Option<Duration>,
