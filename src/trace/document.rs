@@ -145,6 +145,41 @@ pub struct Traced<'a> {
 }
 
 /// A trace file under work.
+///
+/// ```
+/// use bitquilt::trace::{Traced, TraceWriter};
+/// # use bitquilt::engine::{Session, SessionOptions, TraceRequest};
+/// # use bitquilt::{Ids, SampleSet};
+/// # use bitquilt::{BuildOptions, LatentSet, Shape, Unobserved, build};
+/// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+/// # for bits in ["101100", "111010"] {
+/// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+/// # }
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("index");
+/// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+/// # let session = Session::open(&path, &SessionOptions::default())?;
+/// # let latents = LatentSet::from_packed(set.shape(), vec![0b110111])?;
+/// # let samples =
+/// #     SampleSet { latents, answered_by: None, windows: Vec::new(), min_count: 1, without: Ids::default() };
+/// let tracing = session.tracing(&samples, &TraceRequest::default(), &Unobserved)?;
+/// let mut file = Vec::new();
+/// let mut writer = TraceWriter::new(&mut file, &tracing.header()?, &tracing.tracer()?, None)?;
+/// let summary = tracing.trace(&Unobserved, |traced| {
+///     Ok(writer.add(&Traced {
+///         sample: traced.sample,
+///         label: traced.label,
+///         summary: &traced.summary,
+///         trace: &traced.trace,
+///         answered_by: traced.answered_by,
+///         interpolated: None,
+///     })?)
+/// })?;
+/// writer.finish(&summary)?;
+/// let document: serde_json::Value = serde_json::from_slice(&file)?;
+/// assert_eq!(document["samples"][0]["summary"]["supported"], 6);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct TraceWriter<W> {
     out: W,
     shape: Shape,

@@ -3,6 +3,14 @@
 use serde::Serialize;
 
 /// Five figures of a distribution, and its mean.
+///
+/// ```
+/// use bitquilt::trace::Spread;
+///
+/// let spread = Spread::of((1..=100).map(f64::from).collect()).ok_or("there are no values")?;
+/// assert_eq!((spread.min, spread.p10, spread.median, spread.max), (1.0, 10.0, 50.0, 100.0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Spread {
     /// The smallest.

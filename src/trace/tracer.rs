@@ -51,6 +51,33 @@ pub struct Trace {
 }
 
 /// Traces samples of one shape. Shared by threads.
+///
+/// ```
+/// use bitquilt::Budget;
+/// use bitquilt::provenance::Corpus;
+/// use bitquilt::trace::{Background, TraceOptions, Tracer, summarize};
+/// # use bitquilt::{BuildOptions, Index, LatentSet, Shape, Unobserved, build};
+/// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+/// # for bits in ["101100", "111010"] {
+/// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+/// # }
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("index");
+/// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+/// # let index = Index::open(&path)?;
+/// let corpus = Corpus::load(&index, Budget::share(0.5), &Unobserved)?;
+/// let tracer = Tracer::new(&index, &corpus, Vec::new(), index.shape(), TraceOptions::default())?;
+///
+/// // 111011 is new; 101100 and 111010 are the training latents.
+/// let sample = LatentSet::from_packed(index.shape(), vec![0b110111])?;
+/// let trace = tracer.worker().trace(&sample, 0)?;
+/// assert_eq!(trace.quilt.regions[0].latent, 1);
+/// let background = Background::of(&corpus, 100, &Unobserved);
+/// let summary = summarize(&trace, &tracer, &background);
+/// assert_eq!(summary.supported, 6);
+/// assert_eq!(summary.nearness.map(|near| near.nearest[0].distance), Some(1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Tracer<'a> {
     index: &'a Index,
     training: &'a Corpus,
