@@ -21,6 +21,29 @@ pub const PLANE_GAP: usize = 1;
 pub const GAP_GRAY: u8 = 128;
 
 /// An 8-bit picture: height × width pixels of 1 (gray) or 3 (red, green, blue) bytes, row by row.
+///
+/// ```
+/// use std::path::Path;
+///
+/// use bitquilt::latent::Codec;
+/// use bitquilt::picture::{GridOptions, Picture, write_grid};
+/// # use bitquilt::{LatentSet, Shape};
+///
+/// let mut set = LatentSet::new(Shape::new(2, 2, 1)?).with_codec(Codec::Threshold);
+/// set.push_bits([true, false, false, true])?;
+/// set.push_bits([true, true, true, true])?;
+/// let options = GridOptions { scale: 3, ..GridOptions::default() };
+/// let picture = Picture::of(&set, 0, &options, Path::new("latents"))?;
+/// assert_eq!((picture.height(), picture.width()), (6, 6));
+/// assert_eq!((picture.colour(0, 0), picture.colour(0, 3)), ([255; 3], [0; 3]));
+///
+/// // Both side by side, in a file:
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("grid.png");
+/// write_grid(&set, &path, &options)?;
+/// assert!(std::fs::read(&path)?.starts_with(b"\x89PNG"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {
     height: usize,
