@@ -17,6 +17,18 @@ use crate::search::{
 use crate::window::{Geometry, Interpolator, Window};
 
 /// What to generate. The same index, request and sample number give the same sample.
+///
+/// ```
+/// use bitquilt::engine::GenerateRequest;
+///
+/// // Fields that are left out have their defaults.
+/// let request = r#"{"windows": ["7x7", "5x5"], "samples": {"start": 0, "end": 8}, "novel": true}"#;
+/// let request: GenerateRequest = serde_json::from_str(request)?;
+/// assert_eq!(request.samples, 0..8);
+/// assert!(request.novel && request.max_backtracks == Some(20_000));
+/// assert!(serde_json::from_str::<GenerateRequest>(r#"{"window": "7x7"}"#).is_err());
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[serde_as]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -241,6 +253,32 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::generate_into`]; [`EngineError::Memory`] when they do not fit together.
+    ///
+    /// ```
+    /// use bitquilt::FixedBits;
+    /// use bitquilt::engine::GenerateRequest;
+    /// # use bitquilt::engine::{Session, SessionOptions};
+    /// # use bitquilt::{BuildOptions, LatentSet, Shape, Unobserved, build};
+    /// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+    /// # for bits in ["101100", "111010"] {
+    /// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+    /// # }
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("index");
+    /// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+    /// # let session = Session::open(&path, &SessionOptions::default())?;
+    /// // `session` is of an index of 101100 and 111010 with window seq:3. Four samples that begin with 111 and are
+    /// // neither of these:
+    /// let request = GenerateRequest {
+    ///     samples: 0..4,
+    ///     fixed: FixedBits::prefix([true, true, true]),
+    ///     novel: true,
+    ///     ..GenerateRequest::default()
+    /// };
+    /// let latents = session.generate(&request, None, &Unobserved)?.latents()?;
+    /// assert_eq!(latents.packed(), [0b110111; 4]); // 111011, lowest bit first
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn generate(
         &self,
         request: &GenerateRequest,
@@ -264,6 +302,28 @@ impl Session {
     ///
     /// # Errors
     /// [`EngineError`]: a request that cannot be searched for, whatever the index reports; whatever `take` returns.
+    ///
+    /// ```
+    /// use bitquilt::engine::GenerateRequest;
+    /// # use bitquilt::engine::{Session, SessionOptions};
+    /// # use bitquilt::{BuildOptions, LatentSet, Shape, Unobserved, build};
+    /// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+    /// # for bits in ["101100", "111010"] {
+    /// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+    /// # }
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("index");
+    /// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+    /// # let session = Session::open(&path, &SessionOptions::default())?;
+    /// let request = GenerateRequest { samples: 100..200, ..GenerateRequest::default() };
+    /// let mut numbers = Vec::new();
+    /// session.generate_into(&request, None, &Unobserved, |attempt| {
+    ///     numbers.push(attempt.index);
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!(numbers, Vec::from_iter(100..200));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn generate_into(
         &self,
         request: &GenerateRequest,
@@ -285,6 +345,28 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::generate`].
+    ///
+    /// ```
+    /// use bitquilt::engine::GenerateRequest;
+    /// use bitquilt::{FixedBits, Status};
+    /// # use bitquilt::engine::{Session, SessionOptions};
+    /// # use bitquilt::{BuildOptions, LatentSet, Shape, Unobserved, build};
+    /// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+    /// # for bits in ["101100", "111010"] {
+    /// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+    /// # }
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("index");
+    /// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+    /// # let session = Session::open(&path, &SessionOptions::default())?;
+    /// // Of 101100 and 111010 with window seq:3, two samples begin with 111.
+    /// let fixed = FixedBits::prefix([true, true, true]);
+    /// let request = GenerateRequest { fixed, ..GenerateRequest::default() };
+    /// let all = session.enumerate(&request, None, &Unobserved)?;
+    /// assert_eq!(all.latents()?.len(), 2);
+    /// assert_eq!(all.attempts.last().map(|last| last.status), Some(Status::NoneExists));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn enumerate(
         &self,
         request: &GenerateRequest,
@@ -305,6 +387,27 @@ impl Session {
     ///
     /// # Errors
     /// As [`Session::generate`].
+    ///
+    /// ```
+    /// use bitquilt::FixedBits;
+    /// use bitquilt::engine::GenerateRequest;
+    /// # use bitquilt::engine::{Session, SessionOptions};
+    /// # use bitquilt::{BuildOptions, LatentSet, Shape, Unobserved, build};
+    /// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+    /// # for bits in ["101100", "111010"] {
+    /// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+    /// # }
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("index");
+    /// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+    /// # let session = Session::open(&path, &SessionOptions::default())?;
+    /// // Of 101100 and 111010 with window seq:3, two samples begin with 111.
+    /// let fixed = FixedBits::prefix([true, true, true]);
+    /// let request = GenerateRequest { fixed, ..GenerateRequest::default() };
+    /// let report = session.count(&request, None, &Unobserved)?;
+    /// assert_eq!((report.count.as_str(), report.complete), ("2", true));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn count(
         &self,
         request: &GenerateRequest,

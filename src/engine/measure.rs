@@ -57,6 +57,27 @@ impl Session {
     /// # Errors
     /// [`EngineError::WindowOrder`], [`EngineError::Request`] for held-out latents of another shape or without labels where
     /// they are needed, [`EngineError::NoSamples`] for none; [`EngineError::Index`].
+    ///
+    /// ```
+    /// use bitquilt::engine::CountsRequest;
+    /// # use bitquilt::engine::{Session, SessionOptions};
+    /// # use bitquilt::{BuildOptions, LatentSet, Shape, Unobserved, build};
+    /// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+    /// # for bits in ["101100", "111010"] {
+    /// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+    /// # }
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("index");
+    /// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+    /// # let session = Session::open(&path, &SessionOptions::default())?;
+    /// let report = session.measure_counts(&CountsRequest::default(), Some(&set), &Unobserved)?;
+    /// assert_eq!(report.bits, 6);
+    /// for model in &report.models {
+    ///     assert!(model.train < 6.0, "{} knows something of what was indexed", model.model);
+    ///     assert_eq!(model.gap, Some(0.0), "the held-out set is the training set here");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn measure_counts(
         &self,
         request: &CountsRequest,

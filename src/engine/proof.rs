@@ -57,6 +57,21 @@ impl Session {
     ///
     /// # Errors
     /// [`EngineError::Index`] for what keeps it from being read, or when the observer asked to stop.
+    ///
+    /// ```
+    /// # use bitquilt::engine::{Session, SessionOptions};
+    /// # use bitquilt::{BuildOptions, LatentSet, Shape, Unobserved, build};
+    /// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+    /// # for bits in ["101100", "111010"] {
+    /// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+    /// # }
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("index");
+    /// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+    /// # let session = Session::open(&path, &SessionOptions::default())?;
+    /// assert_eq!(session.verify_index(true, &Unobserved)?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn verify_index(
         &self,
         brute_force: bool,
@@ -85,6 +100,31 @@ impl Session {
     /// # Errors
     /// [`EngineError::NoSamples`], [`EngineError::Request`] for a window where the samples name their own,
     /// [`EngineError::Without`]; [`EngineError::Samples`] for samples that do not fit the index.
+    ///
+    /// ```
+    /// use bitquilt::engine::VerifyRequest;
+    /// # use bitquilt::engine::{Session, SessionOptions};
+    /// # use bitquilt::{Ids, SampleSet};
+    /// # use bitquilt::{BuildOptions, LatentSet, Shape, Unobserved, build};
+    /// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+    /// # for bits in ["101100", "111010"] {
+    /// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+    /// # }
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("index");
+    /// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+    /// # let session = Session::open(&path, &SessionOptions::default())?;
+    /// // In 101100 and 111010, 111 is never followed by 1.
+    /// let mut latents = LatentSet::new(Shape::new(1, 6, 1)?);
+    /// latents.push_bits([1, 1, 1, 1, 0, 0].map(|bit| bit == 1))?;
+    /// # let samples =
+    /// #     SampleSet { latents, answered_by: None, windows: Vec::new(), min_count: 1, without: Ids::default() };
+    /// let report = session.verify(&samples, &VerifyRequest::default(), &Unobserved)?;
+    /// assert!(!report.verified);
+    /// assert_eq!(report.unsupported.len(), 1);
+    /// assert_eq!((report.unsupported[0].sample, report.unsupported[0].position), (0, 3));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn verify(
         &self,
         samples: &SampleSet,

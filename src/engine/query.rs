@@ -70,6 +70,26 @@ impl Session {
     /// # Errors
     /// [`EngineError::Index`] for a window or a latent that the index does not hold; [`EngineError::Request`] for latents of
     /// another shape, without labels where they are needed, or a latent or position that is not there.
+    ///
+    /// ```
+    /// use bitquilt::engine::QueryRequest;
+    /// # use bitquilt::engine::{Session, SessionOptions};
+    /// # use bitquilt::{BuildOptions, LatentSet, Shape, Unobserved, build};
+    /// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+    /// # for bits in ["101100", "111010"] {
+    /// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+    /// # }
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("index");
+    /// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+    /// # let session = Session::open(&path, &SessionOptions::default())?;
+    /// // Bit 3 of 101100 comes after 101; so does bit 5 of 111010.
+    /// let request = QueryRequest { window: None, latent: 0, position: 3, top: None };
+    /// let report = session.query(&request, None)?;
+    /// assert_eq!((report.bit, report.n0, report.n1), (1, 1, 1));
+    /// assert_eq!((report.postings0, report.postings1), (vec![(1, 5)], vec![(0, 3)]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     pub fn query(
         &self,
         request: &QueryRequest,

@@ -62,6 +62,35 @@ impl Default for TraceRequest {
 }
 
 /// Samples ready to be traced: with the training latents, the windows and the background in memory.
+///
+/// ```
+/// use bitquilt::engine::TraceRequest;
+/// # use bitquilt::engine::{Session, SessionOptions};
+/// # use bitquilt::{Ids, SampleSet};
+/// # use bitquilt::{BuildOptions, LatentSet, Shape, Unobserved, build};
+/// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+/// # for bits in ["101100", "111010"] {
+/// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+/// # }
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("index");
+/// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+/// # let session = Session::open(&path, &SessionOptions::default())?;
+/// // 111011 is new; 101100 and 111010 are the training latents.
+/// let mut latents = LatentSet::new(Shape::new(1, 6, 1)?);
+/// latents.push_bits([1, 1, 1, 0, 1, 1].map(|bit| bit == 1))?;
+/// # let samples =
+/// #     SampleSet { latents, answered_by: None, windows: Vec::new(), min_count: 1, without: Ids::default() };
+/// let tracing = session.tracing(&samples, &TraceRequest::default(), &Unobserved)?;
+/// let summary = tracing.trace(&Unobserved, |traced| {
+///     let nearest = &traced.trace.near.as_ref().expect("the grids are the same").nearest[0];
+///     assert_eq!((nearest.latent, nearest.distance), (1, 1));
+///     assert_eq!(traced.trace.quilt.regions[0].latent, 1);
+///     Ok(())
+/// })?;
+/// assert_eq!((summary.samples, summary.exact_copies), (1, Some(0)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Tracing<'s> {
     index: Arc<Index>,
     corpus: Arc<Corpus>,
