@@ -124,7 +124,8 @@ enum Verb {
 }
 
 impl Verb {
-    /// What it means for the user that Ctrl-C ended the verb with an error; `None` where the error says so itself.
+    /// Returns what it means for the user that Ctrl-C ended the verb with an error; `None` where the error says so
+    /// itself.
     fn when_stopped(&self) -> Option<&'static str> {
         match self {
             Self::Build(_) => Some("the same command goes on from its last finished window"),
