@@ -63,18 +63,18 @@ impl Stopped {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Observer: Sync {
-    /// A new stage of `total` units (`"latents"`, `"bytes"`, …) starts; 0 when the total is unknown.
+    /// Begins a new stage of `total` units (`"latents"`, `"bytes"`, …); 0 when the total is unknown.
     fn stage(&self, name: &str, total: u64, unit: &str);
 
-    /// `done` more units of the current stage are finished.
+    /// Counts `done` more units of the current stage as finished.
     fn advance(&self, done: u64);
 
-    /// A few words on how the current stage goes, to stand beside its progress.
+    /// Takes a few words on how the current stage goes, to stand beside its progress.
     fn detail(&self, text: &str) {
         let _ = text;
     }
 
-    /// Whether the work should stop at the next safe point.
+    /// Returns whether the work should stop at the next safe point.
     fn stop_requested(&self) -> bool;
 
     /// Ends work that should stop.
