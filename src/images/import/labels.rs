@@ -20,7 +20,7 @@ pub(super) enum Own<'a> {
     Read(Vec<i64>),
 }
 
-/// The labels of `count` latents: the file's that the user names, or the input's own.
+/// Returns the labels of `count` latents: the file's that the user names, or the input's own.
 pub(super) fn choose(
     wanted: &Labels,
     own: Own,
@@ -70,7 +70,7 @@ fn beside(images: &Path) -> Option<PathBuf> {
     paths.into_iter().find(|path| path.is_file())
 }
 
-/// The labels of a file, which must be as many as the latents.
+/// Reads the labels of a file, which must be as many as the latents.
 fn read_for(path: &Path, count: usize) -> Result<Vec<i64>, LatentError> {
     let labels = read(path, count)?;
     if labels.len() != count {
