@@ -50,7 +50,7 @@ choice! {
 }
 
 impl Status {
-    /// Its number in a samples file.
+    /// Returns the number of the status in a samples file.
     pub fn number(self) -> u64 {
         self as u64
     }
@@ -69,7 +69,7 @@ pub struct Counters {
     pub deepest: u64,
 }
 
-/// Totals over the attempts of a run.
+/// Adds up the counters of the attempts of a run.
 pub fn totals(attempts: &[Attempt]) -> Counters {
     attempts
         .iter()

@@ -83,7 +83,7 @@ pub struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// The samples, without the attempts that found none.
+    /// Returns the samples, without the attempts that found none.
     ///
     /// # Errors
     /// [`SamplesError::Latent`] when a sample is not of the run's shape.

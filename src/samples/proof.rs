@@ -45,7 +45,7 @@ enum By {
     Window(Window),
 }
 
-/// Who answers for each bit of one sample.
+/// Returns who answers for each bit of one sample.
 fn windows_of(samples: &SampleSet, sample: usize, otherwise: Window) -> Vec<By> {
     let bits = samples.latents.shape().bits();
     match &samples.answered_by {
@@ -71,7 +71,7 @@ fn windows_of(samples: &SampleSet, sample: usize, otherwise: Window) -> Vec<By> 
 /// The samples, in an error.
 const SAMPLES: &str = "the samples";
 
-/// The labels that contexts of a set are bound to: one for each latent, `None` without the condition.
+/// Returns the labels that contexts of a set are bound to: one for each latent, `None` without the condition.
 fn labels_of<'a>(
     set: &'a LatentSet,
     condition: Condition,
@@ -254,7 +254,8 @@ pub fn verify_from_latents(
 /// A context as plain bits, with the label that it is bound to.
 type Wanted = (Option<i64>, PlainContext);
 
-/// The bits of samples that a window answered, each with its context; and how many the user fixed and a network answered.
+/// Returns the bits of samples that a window answered, each with its context; and how many the user fixed and a network
+/// answered.
 fn bits_at(
     (window, anchor): (Window, Anchor),
     samples: &SampleSet,
@@ -283,7 +284,7 @@ fn bits_at(
     (bits, report)
 }
 
-/// What followed some contexts in the training latents; those that never occurred are not in it.
+/// Counts what followed some contexts in the training latents; those that never occurred are not in it.
 fn count_wanted(
     (window, anchor): (Window, Anchor),
     training: &LatentSet,
@@ -353,7 +354,7 @@ impl SupportReport {
 /// and its symbols in a fixed order: 0, 1, or 2 for absent.
 type PlainContext = (Vec<usize>, Vec<u8>);
 
-/// The context of `position`, one site at a time.
+/// Returns the context of `position`, one site at a time.
 fn plain_context(
     shape: Shape,
     latent: &Bits,
