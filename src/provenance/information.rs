@@ -29,9 +29,9 @@ impl Information {
     /// No information.
     pub const ZERO: Self = Self(0);
 
-    /// What `bit` tells behind a context with this histogram: −log₂ of (n_bit + ½) / (n + 1), the estimate
-    /// of Krichevsky and Trofimov. A plain share would make an unseen bit infinitely surprising, and one
-    /// that always came certain, though it came only once.
+    /// Returns what `bit` tells behind a context with this histogram: −log₂ of (n_bit + ½) / (n + 1), the estimate of
+    /// Krichevsky and Trofimov. A plain share would make an unseen bit infinitely surprising, and one that always came
+    /// certain, though it came only once.
     pub fn of_bit(histogram: Histogram, bit: bool) -> Self {
         let total = histogram.total() as f64 + 1.0;
         let share = (histogram.count(bit) as f64 + 0.5) / total;
@@ -39,7 +39,7 @@ impl Information {
         Self((-share.log2() * UNITS).round() as u64)
     }
 
-    /// In bits.
+    /// Returns the amount in bits.
     pub fn in_bits(self) -> f64 {
         self.0 as f64 / UNITS
     }
