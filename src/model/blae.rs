@@ -38,7 +38,7 @@ pub struct BlaeReport {
 }
 
 impl BlaeReport {
-    /// A report without figures yet.
+    /// Makes a report without figures yet.
     pub fn new(model: impl Into<String>, quantizer: impl Into<String>, shape: Shape) -> Self {
         Self {
             model: model.into(),
@@ -86,7 +86,7 @@ pub struct OverlapReport {
 }
 
 impl NoiseReport {
-    /// The noise, and its overlap at each of `distances` differing bits, checked by `draws` draws.
+    /// Describes the noise and its overlap at each of `distances` differing bits, checked by `draws` draws.
     pub fn of(overlap: &CodeOverlap, distances: &[usize], draws: u64, seed: u64) -> Self {
         let noise: &Triangular = overlap.noise();
         let overlaps = distances.iter().map(|bits| {

@@ -67,7 +67,7 @@ pub struct LossBound {
 }
 
 impl LossBound {
-    /// The largest of the three.
+    /// Returns the largest of the three bounds.
     pub fn strongest(&self) -> f64 {
         self.eqn2.max(self.pairs).max(self.matching)
     }
@@ -203,7 +203,7 @@ fn sum(later: &[Later], values: usize) -> LossBound {
     }
 }
 
-/// The weight of disjoint pairs, chosen greedily among each image's weightiest pair with a later one.
+/// Returns the weight of disjoint pairs, chosen greedily among each image's weightiest pair with a later one.
 fn matching(later: &[Later]) -> f64 {
     let mut pairs: Vec<(f64, usize, usize)> = (later.iter().enumerate())
         .filter_map(|(id, later)| later.best.map(|(term, other)| (term, id, other)))
@@ -244,8 +244,8 @@ mod tests {
         CodeOverlap::new(Triangular::new(sigma, 1.0, NoiseForm::Peaked).unwrap())
     }
 
-    /// The least loss that any decoder has under uniform noise: the clouds are boxes of one height, so at
-    /// every point of the grid that their edges cut, the best answer is the mean of the images that are there.
+    /// Returns the least loss that any decoder has under uniform noise: the clouds are boxes of one height, so at every
+    /// point of the grid that their edges cut, the best answer is the mean of the images that are there.
     fn best_loss(codes: &[u8], values: &[u8], sigma: f64) -> f64 {
         let n = codes.len();
         // Pieces of one axis: what only −1 reaches, what both reach, what only +1 reaches.

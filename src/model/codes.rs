@@ -94,7 +94,7 @@ impl CodeStatistics {
     }
 }
 
-/// How many latents have a 1 at each position.
+/// Returns how many latents have a 1 at each position.
 fn ones_of(set: &LatentSet) -> Vec<u64> {
     let bits = set.shape().bits();
     let row = set.shape().packed_bytes();
@@ -119,7 +119,7 @@ fn ones_of(set: &LatentSet) -> Vec<u64> {
     tables.reduce(|| vec![0; bits], add)
 }
 
-/// H(p) in bits; 0 at 0 and 1.
+/// Returns H(p) in bits; 0 at 0 and 1.
 ///
 /// ```
 /// use bitquilt::model::binary_entropy;

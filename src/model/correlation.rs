@@ -87,7 +87,7 @@ impl Correlations {
     }
 }
 
-/// `max` of 0..n, evenly spaced, or all of them.
+/// Returns `max` of 0..n, evenly spaced, or all of them.
 fn spaced(n: usize, max: usize) -> impl Iterator<Item = usize> {
     let max = max.min(n);
     (0..max).map(move |i| i * n / max)
@@ -102,7 +102,7 @@ struct Sums {
     at: (usize, usize),
 }
 
-/// The pairs of each of the positions with the later ones that `later` names, all by their number in
+/// Compares the pairs of each of the positions with the later ones that `later` names, all by their number in
 /// `positions`; none where no pair has a correlation.
 fn compare(
     set: &LatentSet,
@@ -176,7 +176,7 @@ mod tests {
         set
     }
 
-    /// Pearson's correlation of two columns as numbers; none for a constant one.
+    /// Computes Pearson's correlation of two columns as numbers; none for a constant one.
     fn pearson(latents: &[Vec<bool>], a: usize, b: usize) -> Option<f64> {
         let n = latents.len() as f64;
         let column = |at: usize| {

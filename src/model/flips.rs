@@ -7,7 +7,7 @@ use super::EvalError;
 use crate::base::random::uniform_at;
 use crate::latent::LatentSet;
 
-/// The set with every bit flipped with probability `share`, each for itself: a binary symmetric channel.
+/// Returns the set with every bit flipped with probability `share`, each for itself: a binary symmetric channel.
 ///
 /// Bit i of latent j is flipped or not by (seed, j, i) alone. O(bits of the set).
 ///
@@ -49,8 +49,8 @@ pub fn flip_bits(set: &LatentSet, share: f64, seed: u64) -> Result<LatentSet, Ev
     })
 }
 
-/// The share of bits in which two sets agree, latent by latent: of latents that were decoded and encoded
-/// again, say.
+/// Returns the share of bits in which two sets agree, latent by latent: of latents that were decoded and encoded again,
+/// say.
 ///
 /// # Errors
 /// [`EvalError::Sizes`], [`EvalError::Counts`] when the two do not belong together,

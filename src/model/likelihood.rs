@@ -54,7 +54,7 @@ pub struct CountModel<'a> {
 }
 
 impl CountModel<'_> {
-    /// The probability of a 1 by the histograms of a bit's contexts, largest window first.
+    /// Returns the probability of a 1 by the histograms of a bit's contexts, largest window first.
     fn probability(&self, found: impl DoubleEndedIterator<Item = Histogram>) -> f64 {
         match self.smoothing {
             Smoothing::Backoff => {
@@ -69,7 +69,7 @@ impl CountModel<'_> {
         }
     }
 
-    /// The probability of a 1 at `position`, given the bits before it in `frame`.
+    /// Returns the probability of a 1 at `position`, given the bits before it in `frame`.
     ///
     /// # Errors
     /// Whatever the index reports.
@@ -82,8 +82,8 @@ impl CountModel<'_> {
         Ok(self.probability(found.into_iter()))
     }
 
-    /// A latent of which that is given, drawn bit by bit from the model, a function of the seed; packed as a row of a
-    /// latent set.
+    /// Draws a latent bit by bit from the model, of the label that is given where contexts are bound to labels. The
+    /// latent is a function of the seed, packed as a row of a latent set.
     ///
     /// # Errors
     /// Whatever the index reports.
@@ -101,8 +101,8 @@ impl CountModel<'_> {
         Ok(frame.to_packed())
     }
 
-    /// Bits of each latent; `labels` gives the number of each one's label, or none where contexts are of any label. One
-    /// batch of lookups for each latent and window.
+    /// Returns how many bits each latent takes; `labels` gives the number of each one's label, or none where contexts
+    /// are of any label. One batch of lookups for each latent and window.
     ///
     /// # Errors
     /// [`IndexError::Input`] for labels that are not one for each latent; whatever the index reports.
@@ -148,7 +148,7 @@ impl CountModel<'_> {
     }
 }
 
-/// The negative log₂ likelihood of bits by the logits of a 1.
+/// Returns the negative log₂ likelihood of bits by the logits of a 1.
 ///
 /// ```
 /// use bitquilt::model::bits_of_logits;
@@ -183,7 +183,7 @@ pub struct BitsReport {
 }
 
 impl BitsReport {
-    /// From the bits of each latent.
+    /// Averages the bits that each latent takes.
     pub fn new(model: impl Into<String>, train: &[f64], held_out: Option<&[f64]>) -> Self {
         let mean = |bits: &[f64]| bits.iter().sum::<f64>() / bits.len().max(1) as f64;
         let (train, held_out) = (mean(train), held_out.map(mean));
