@@ -44,14 +44,14 @@ use crate::window::Frame;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub trait Constraint: Sync {
-    /// The value that the bit at `position` must have, if there is one. Such a bit needs no support.
+    /// Returns the value that the bit at `position` must have, if there is one. Such a bit needs no support.
     fn forced(&self, position: usize) -> Option<bool> {
         let _ = position;
         None
     }
 
-    /// Whether no latent that begins with the first `decided` bits of `frame` satisfies the condition;
-    /// then the earlier positions that are to blame: every latent that agrees in them is refuted as well.
+    /// Returns the earlier positions that are to blame where no latent that begins with the first `decided` bits of
+    /// `frame` satisfies the condition: every latent that agrees in them is refuted as well.
     ///
     /// Asked whenever the search has decided a row or, if it works bit by bit, a bit; and always when all
     /// are decided.
@@ -60,12 +60,12 @@ pub trait Constraint: Sync {
         None
     }
 
-    /// Whether [`Constraint::refuted`] ever refutes anything.
+    /// Returns whether [`Constraint::refuted`] ever refutes anything.
     fn judges_whole_samples(&self) -> bool {
         true
     }
 
-    /// Whether the condition can be met on a grid of this shape.
+    /// Checks that the condition can be met on a grid of this shape.
     ///
     /// # Errors
     /// What is wrong with it, as [`SearchError::OffGrid`].
@@ -86,7 +86,7 @@ impl Constraints<'_> {
             .find_map(|constraint| constraint.forced(position))
     }
 
-    /// Whether two conditions force a bit to different values.
+    /// Returns whether two conditions force a bit to different values.
     pub(super) fn contradict(&self, position: usize) -> bool {
         let mut forced = self.0.iter().filter_map(|c| c.forced(position));
         let first = forced.next();

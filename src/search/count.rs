@@ -140,7 +140,7 @@ enum Known {
 }
 
 impl Counter<'_> {
-    /// All completions; those counted so far when it had to stop.
+    /// Counts all completions; those counted so far when it had to stop.
     fn run(&mut self, observer: &dyn Observer) -> Result<BigUint, SearchError> {
         // A stack of its own: a latent may have a million rows.
         let mut rows: Vec<Row> = Vec::new();
@@ -183,7 +183,7 @@ impl Counter<'_> {
         row.start + row.value.len()
     }
 
-    /// The completions of the bits before `start`, as they stand in the frame.
+    /// Looks at the completions of the bits before `start`, as they stand in the frame.
     fn look_at(&mut self, start: usize, observer: &dyn Observer) -> Result<Known, SearchError> {
         if start == self.shape.bits() {
             return Ok(Known::Number(BigUint::from(1u8)));

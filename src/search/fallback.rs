@@ -86,7 +86,7 @@ pub struct Fallback<'a> {
 }
 
 impl Fallback<'_> {
-    /// The probabilities of a 0 and a 1 for each context.
+    /// Asks for the probabilities of a 0 and a 1 for each context.
     pub(super) fn ask(
         &self,
         contexts: &Contexts,

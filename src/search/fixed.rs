@@ -49,12 +49,12 @@ impl From<FixedBits> for Vec<(usize, bool)> {
 }
 
 impl FixedBits {
-    /// No bit is fixed.
+    /// Fixes no bit.
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// The first bits in scan order.
+    /// Fixes the first bits in scan order.
     pub fn prefix(bits: impl IntoIterator<Item = bool>) -> Self {
         Self(bits.into_iter().enumerate().collect())
     }
@@ -150,12 +150,12 @@ impl FixedBits {
         Ok(())
     }
 
-    /// The value that a position is fixed to.
+    /// Returns the value that a position is fixed to.
     pub fn get(&self, position: usize) -> Option<bool> {
         self.0.get(&position).copied()
     }
 
-    /// Fixed positions and their values, ascending.
+    /// Returns the fixed positions and their values, ascending.
     pub fn iter(&self) -> impl Iterator<Item = (usize, bool)> + '_ {
         self.0.iter().map(|(position, bit)| (*position, *bit))
     }

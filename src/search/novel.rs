@@ -30,7 +30,7 @@ pub struct Taken {
 }
 
 impl Taken {
-    /// Nothing is taken yet.
+    /// Makes an empty set: nothing is taken yet.
     pub fn none(shape: Shape) -> Self {
         Self {
             shape,

@@ -97,8 +97,8 @@ pub fn generate_into<E: From<SearchError>>(
     Ok(())
 }
 
-/// Samples that are searched for before they are handed on: enough for each thread that the last ones of a batch, for which
-/// some threads wait, are few beside the others.
+/// Returns how many samples are searched for before they are handed on: enough for each thread that the last ones of a
+/// batch, for which some threads wait, are few beside the others.
 fn batch_size() -> u64 {
     MAX_GROUP * 8 * rayon::current_num_threads() as u64
 }
@@ -137,8 +137,8 @@ fn batch(
     attempts.collect()
 }
 
-/// The attempt, or the one that takes its place where its sample repeats an earlier one: a search with those before it ruled
-/// out. A search that found something else would have found the same with them ruled out.
+/// Returns the attempt, or the one that takes its place where its sample repeats an earlier one: a search with those
+/// before it ruled out. A search that found something else would have found the same with them ruled out.
 fn distinct_from(
     earlier: &mut Taken,
     task: &Task<'_>,
@@ -322,7 +322,7 @@ fn attempt(task: &Task<'_>, index: u64, observer: &dyn Observer) -> Result<Attem
     Ok(attempt)
 }
 
-/// How a search went that began at `started`.
+/// Returns how a search went that began at `started`.
 fn finish(index: u64, search: &Search<'_>, status: Status, started: Instant) -> Attempt {
     let found = status == Status::Sample;
     Attempt {

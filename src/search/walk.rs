@@ -57,8 +57,8 @@ enum Walk<'a> {
 }
 
 impl<'a> Search<'a> {
-    /// A search for sample `sample` of a run. Forced bits have their value; every other bit gets one that
-    /// is supported.
+    /// Prepares a search for sample `sample` of a run. Forced bits have their value; every other bit gets one that is
+    /// supported.
     ///
     /// # Errors
     /// [`SearchError::Task`], [`SearchError::Contradiction`] or a constraint's own for what cannot be
@@ -71,7 +71,7 @@ impl<'a> Search<'a> {
         Self::with(task, sample, fallback, false)
     }
 
-    /// A search that lets the task's network in where a row would be dead otherwise, one column at a time.
+    /// Prepares a search that lets the task's network in where a row would be dead otherwise, one column at a time.
     /// [`Policy::OnDeadEnd`] takes it when a search without the network has found nothing.
     ///
     /// # Errors
@@ -117,7 +117,7 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// What the search has done so far.
+    /// Returns what the search has done so far.
     pub fn counters(&self) -> Counters {
         match &self.walk {
             Walk::Bits(search) => search.counters(),
@@ -125,7 +125,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The latent as it stands: the sample, after [`Status::Sample`]. Packed as a row of a latent set.
+    /// Returns the latent as it stands: the sample, after [`Status::Sample`]. Packed as a row of a latent set.
     pub fn to_packed(&self) -> Vec<u8> {
         match &self.walk {
             Walk::Bits(search) => search.frame().to_packed(),
@@ -133,7 +133,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// For each bit, the number of the window that answered it, counted from the largest, or
+    /// Returns, for each bit, the number of the window that answered it, counted from the largest, or
     /// [`INTERPOLATED`](crate::samples::INTERPOLATED); `None` where a constraint forced it. After [`Status::Sample`].
     pub fn answered(&self) -> Vec<Option<u8>> {
         let rungs = match &self.walk {
@@ -204,7 +204,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// What the network said of it.
+    /// Takes the network's answer for the context that was added.
     pub(super) fn tell(&mut self, chances: [f64; 2]) {
         if let Walk::Bits(search) = &mut self.walk {
             search.tell(chances);
