@@ -43,7 +43,7 @@ pub struct Header {
 }
 
 impl Header {
-    /// What a tracer says of itself; the rest is the caller's to fill in.
+    /// Makes the header of a tracer's traces; names of files are the caller's to fill in.
     pub fn of(tracer: &Tracer<'_>) -> Self {
         let shape = tracer.shape();
         let quilt_windows = tracer.quilt_windows().iter();

@@ -30,7 +30,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Of some values; `None` of none. Quantile q is the value of rank ⌈q·n⌉.
+    /// Summarizes some values; `None` without any. Quantile q is the value of rank ⌈q·n⌉.
     pub fn of(mut values: Vec<f64>) -> Option<Self> {
         values.sort_by(f64::total_cmp);
         let n = values.len();

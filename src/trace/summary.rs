@@ -76,7 +76,7 @@ pub struct Nearness {
     pub quantile: Option<f64>,
 }
 
-/// The figures of a trace.
+/// Computes the figures of a trace.
 pub fn summarize(trace: &Trace, tracer: &Tracer<'_>, background: &Background) -> SampleSummary {
     let regions = &trace.quilt.regions;
     let bits = trace.support.at.len() as f64;
@@ -118,7 +118,7 @@ pub fn summarize(trace: &Trace, tracer: &Tracer<'_>, background: &Background) ->
     }
 }
 
-/// Half of the sum of ascending areas lies in areas of at least this.
+/// Returns the area such that half of the sum of ascending areas lies in areas of at least this.
 fn n50(areas: &[u64]) -> u64 {
     let half = areas.iter().sum::<u64>().div_ceil(2);
     let mut sum = 0;
@@ -238,7 +238,7 @@ impl SetSummaries {
         self.samples.push(summary);
     }
 
-    /// The figures, with at most `max_credits` credits.
+    /// Returns the figures, with at most `max_credits` credits.
     pub fn finish(
         self,
         tracer: &Tracer<'_>,

@@ -84,8 +84,8 @@ pub(super) struct Asker<'a, 'w> {
 }
 
 impl<'a, 'w> Asker<'a, 'w> {
-    /// `windows` are those of the index, at least one, on the grid `shape`; `max` postings of each bit are
-    /// read.
+    /// Prepares to ask; `windows` are those of the index, at least one, on the grid `shape`; `max` postings of each bit
+    /// are read.
     pub(super) fn new(windows: &'w [Asked<'a>], shape: Shape, max: usize) -> Self {
         let geometries: Vec<_> = windows.iter().map(|asked| &asked.geometry).collect();
         let numbers = 0..windows.len();
@@ -111,7 +111,8 @@ impl<'a, 'w> Asker<'a, 'w> {
         }
     }
 
-    /// What the index says of sample number `sample`, packed; with `None` given, contexts of its label never occurred.
+    /// Returns what the index says of sample number `sample`, packed; with `None` given, contexts of its label never
+    /// occurred.
     ///
     /// # Errors
     /// [`TraceError::Postings`]; whatever the index reports.
@@ -265,7 +266,7 @@ impl Memory<'_> {
     }
 }
 
-/// The first postings of a bit.
+/// Reads the first postings of a bit.
 fn first(found: &Found<'_>, bit: bool, max: usize) -> Result<Arc<[Posting]>, IndexError> {
     found.postings(bit).take(max).collect()
 }

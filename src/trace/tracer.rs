@@ -155,44 +155,44 @@ impl<'a> Tracer<'a> {
         })
     }
 
-    /// The windows of the index, in its order: those of [`Support::counts`].
+    /// Returns the windows of the index, in its order: those of [`Support::counts`].
     pub fn windows(&self) -> impl Iterator<Item = Window> + '_ {
         self.windows.iter().map(|asked| asked.geometry.window())
     }
 
-    /// The windows of the quilt, largest first: those of [`Support::at`].
+    /// Returns the windows of the quilt, largest first: those of [`Support::at`].
     pub fn quilt_windows(&self) -> &[Window] {
         &self.quilt_windows
     }
 
-    /// The window that information is measured at: the smallest of the index.
+    /// Returns the window that information is measured at: the smallest of the index.
     pub fn yardstick(&self) -> Option<Window> {
         let size = |asked: &&Asked<'_>| asked.geometry.context_bits();
         let smallest = self.windows.iter().min_by_key(size);
         smallest.map(|asked| asked.geometry.window())
     }
 
-    /// The line between reuse and a copy, in bits.
+    /// Returns the line between reuse and a copy, in bits.
     pub fn copy_line(&self) -> f64 {
         copy_line(self.training.latents() as u64, self.training.shape().bits())
     }
 
-    /// The index.
+    /// Returns the index.
     pub fn index(&self) -> &'a Index {
         self.index
     }
 
-    /// The training latents.
+    /// Returns the training latents.
     pub fn training(&self) -> &'a Corpus {
         self.training
     }
 
-    /// How samples are traced.
+    /// Returns how samples are traced.
     pub fn options(&self) -> &TraceOptions {
         &self.options
     }
 
-    /// The shape of the samples.
+    /// Returns the shape of the samples.
     pub fn shape(&self) -> Shape {
         self.shape
     }
