@@ -177,7 +177,7 @@ impl Picture {
         Ok(picture)
     }
 
-    /// Of red, green and blue bytes, row by row: height × width × 3 of them.
+    /// Makes a picture of red, green and blue bytes, row by row: height × width × 3 of them.
     pub(crate) fn of_colours(height: usize, width: usize, pixels: Vec<u8>) -> Self {
         debug_assert_eq!(pixels.len(), height * width * 3);
         Self {
@@ -188,8 +188,8 @@ impl Picture {
         }
     }
 
-    /// The gray level of each site, one pixel each, by how many of its bits are 1: what a code looks like
-    /// where no model makes an image of it. `packed` is a latent of `shape`.
+    /// Draws the gray level of each site, one pixel each, by how many of its bits are 1: what a code looks like where
+    /// no model makes an image of it. `packed` is a latent of `shape`.
     pub fn of_code(shape: Shape, packed: &[u8]) -> Self {
         let bits = Bits::from_slice(packed);
         let pixels = bits[..shape.bits()].chunks(shape.channels());
@@ -203,7 +203,7 @@ impl Picture {
         }
     }
 
-    /// Red, green and blue of a pixel. Panics when there is none, as indexing does.
+    /// Returns the red, green and blue of a pixel. Panics when there is none, as indexing does.
     pub fn colour(&self, row: usize, col: usize) -> [u8; 3] {
         let at = (row * self.width + col) * self.channels;
         match self.channels {
@@ -212,22 +212,22 @@ impl Picture {
         }
     }
 
-    /// Height in pixels.
+    /// Returns the height in pixels.
     pub fn height(&self) -> usize {
         self.height
     }
 
-    /// Width in pixels.
+    /// Returns the width in pixels.
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// Bytes of one pixel: 1 gray, 3 red, green and blue.
+    /// Returns the number of bytes of one pixel: 1 gray, 3 red, green and blue.
     pub fn channels(&self) -> usize {
         self.channels
     }
 
-    /// The pixels, row by row: height × width × channels bytes.
+    /// Returns the pixels, row by row: height × width × channels bytes.
     pub fn pixels(&self) -> &[u8] {
         &self.pixels
     }
@@ -250,7 +250,7 @@ impl Picture {
         files::write_whole(path, |out| Ok(out.write_all(&png)?))
     }
 
-    /// A picture of gap.
+    /// Makes a picture that is all gap.
     fn filled(height: usize, width: usize, channels: usize) -> Self {
         Self {
             height,
