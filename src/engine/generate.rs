@@ -78,7 +78,7 @@ pub struct GenerateRequest {
 }
 
 impl Default for GenerateRequest {
-    /// 64 samples with the default options of a search, 20,000 dead ends each at most.
+    /// Asks for 64 samples with the default options of a search, 20,000 dead ends each at most.
     fn default() -> Self {
         let options = SearchOptions::default();
         Self {
@@ -149,7 +149,7 @@ pub struct Generated {
 }
 
 impl Generated {
-    /// The samples, without the attempts that found none.
+    /// Returns the samples, without the attempts that found none.
     ///
     /// # Errors
     /// [`EngineError::Samples`] when one is not of the run's shape.
@@ -180,7 +180,7 @@ impl Generated {
 }
 
 impl GenerateRequest {
-    /// The grid of the samples.
+    /// Returns the grid of the samples.
     ///
     /// # Errors
     /// [`EngineError::Latent`] for one that is none.
@@ -226,7 +226,7 @@ impl GenerateRequest {
         })
     }
 
-    /// What a sample must satisfy beyond support, in words.
+    /// Returns what a sample must satisfy beyond support, in words.
     fn constraints(&self) -> String {
         let mut words = self.fixed_words.clone();
         let bits = self.fixed.iter().count();
@@ -242,7 +242,7 @@ impl GenerateRequest {
     }
 }
 
-/// Bytes of memory that a sample takes until it is written: packed bits twice, in the attempt and in the
+/// Returns how many bytes of memory a sample takes until it is written: packed bits twice, in the attempt and in the
 /// file; how each was answered, in both; counters.
 fn sample_bytes(shape: Shape) -> u64 {
     (2 * shape.packed_bytes() + 3 * shape.bits() + 256) as u64
@@ -490,7 +490,7 @@ impl Session {
         Ok((generated, result))
     }
 
-    /// The window of a network on the grid of the samples.
+    /// Returns the window of a network on the grid of the samples.
     fn geometry_of(&self, network: Network<'_>, shape: Shape) -> Result<Geometry, EngineError> {
         let held = self.index.window(network.network.window())?;
         Ok(held.geometry_on(shape)?)

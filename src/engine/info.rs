@@ -60,7 +60,7 @@ pub struct WindowInfo {
 }
 
 impl Session {
-    /// What the index holds, without the latents that are left out.
+    /// Returns what the index holds, without the latents that are left out.
     pub fn info(&self) -> InfoReport {
         let manifest = self.index.manifest();
         let windows = manifest.windows.iter().map(|entry| WindowInfo {

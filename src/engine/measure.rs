@@ -136,7 +136,7 @@ impl Session {
         })
     }
 
-    /// The windows of a model, largest first.
+    /// Returns the windows of a model, largest first.
     fn model_windows(&self, asked: &[Window]) -> Result<Vec<WindowIndex<'_>>, EngineError> {
         if !asked.is_empty() {
             for pair in asked.windows(2) {
@@ -160,7 +160,7 @@ impl Session {
         Ok(held)
     }
 
-    /// The number of each latent's label where contexts are bound to them; none where they are not.
+    /// Returns the number of each latent's label where contexts are bound to them; none where they are not.
     fn label_numbers(&self, set: &LatentSet) -> Result<Vec<u64>, EngineError> {
         match (self.index.condition(), set.labels()) {
             (Condition::None, _) => Ok(Vec::new()),
@@ -197,7 +197,7 @@ fn count_model<'a>(
     }
 }
 
-/// The first latents of a set.
+/// Returns the first latents of a set.
 fn first(set: &LatentSet, limit: usize) -> Result<LatentSet, EngineError> {
     let count = set.len().min(limit);
     let row = set.shape().packed_bytes();

@@ -58,14 +58,14 @@ pub struct QueryReport {
 }
 
 impl QueryReport {
-    /// Whether the context occurred at all.
+    /// Returns whether the context occurred at all.
     pub fn is_match(&self) -> bool {
         self.n0 + self.n1 > 0
     }
 }
 
 impl Session {
-    /// What followed the context of a latent of the training set, or of `of`.
+    /// Looks up what followed the context of a latent of the training set, or of `of`.
     ///
     /// # Errors
     /// [`EngineError::Index`] for a window or a latent that the index does not hold; [`EngineError::Request`] for latents of
@@ -148,7 +148,7 @@ impl Session {
         })
     }
 
-    /// A latent of a set that is not the index's, packed, and its label.
+    /// Returns a latent of a set that is not the index's, packed, and its label.
     fn latent_of(&self, set: &LatentSet, id: u64) -> Result<(Vec<u8>, Option<i64>), EngineError> {
         let wrong = |why: String| EngineError::Request {
             part: "the latents",

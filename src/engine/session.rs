@@ -36,7 +36,7 @@ impl Default for SessionOptions {
 }
 
 impl SessionOptions {
-    /// The same without some training latents.
+    /// Returns the same options without some training latents.
     #[must_use]
     pub fn without(mut self, ids: Ids) -> Self {
         self.without = ids;
@@ -104,7 +104,7 @@ impl Session {
         }
     }
 
-    /// The index.
+    /// Returns the index.
     pub fn index(&self) -> &Index {
         &self.index
     }
@@ -158,7 +158,7 @@ impl Session {
         Ok(Some(Self::of(index, options)))
     }
 
-    /// The window that was asked for, or the only one that there is.
+    /// Returns the window that was asked for, or the only one that there is.
     ///
     /// # Errors
     /// [`EngineError::WindowNeeded`] where there are several.
@@ -223,7 +223,7 @@ impl Session {
         })
     }
 
-    /// The latents that the index was built from, without those that are left out. Each is one step of progress.
+    /// Reads the latents that the index was built from, without those that are left out. Each is one step of progress.
     ///
     /// # Errors
     /// Whatever the index reports.
@@ -243,7 +243,8 @@ impl Session {
         })
     }
 
-    /// What contexts of samples depend on: their label, which must be named where contexts are bound to labels and only there.
+    /// Returns what contexts of samples depend on: their label, which must be named where contexts are bound to labels
+    /// and only there.
     pub(super) fn given(&self, asked: Option<i64>) -> Result<Given, EngineError> {
         match (asked, self.index.condition()) {
             (Some(label), _) => Ok(Given::label(self.index.label_number(label)?)),

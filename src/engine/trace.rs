@@ -169,7 +169,7 @@ impl Session {
         Ok(tracing)
     }
 
-    /// The windows that were asked for; else those that answered for the samples, if the index holds them.
+    /// Returns the windows that were asked for; else those that answered for the samples, if the index holds them.
     fn quilt_windows(
         &self,
         request: &TraceRequest,
@@ -197,7 +197,7 @@ impl Session {
 }
 
 impl Tracing<'_> {
-    /// What the samples are traced with: what a map is drawn by.
+    /// Makes the tracer of the samples, by which a map is drawn too.
     ///
     /// # Errors
     /// As [`Tracer::new`].
@@ -213,7 +213,7 @@ impl Tracing<'_> {
         )?)
     }
 
-    /// The header of a trace file; names of files are the caller's to fill in.
+    /// Makes the header of a trace file; names of files are the caller's to fill in.
     ///
     /// # Errors
     /// As [`Tracing::tracer`].
@@ -227,17 +227,18 @@ impl Tracing<'_> {
         })
     }
 
-    /// Samples to trace.
+    /// Returns the number of samples to trace.
     pub fn count(&self) -> usize {
         self.range.len()
     }
 
-    /// The shape of the samples.
+    /// Returns the shape of the samples.
     pub fn shape(&self) -> Shape {
         self.samples.latents.shape()
     }
 
-    /// Share of the bits of these samples that a network answered; `None` where nobody says so, or none was.
+    /// Returns the share of the bits of these samples that a network answered; `None` where nobody says so, or none
+    /// was.
     pub fn interpolated(&self) -> Option<f64> {
         let bits = self.shape().bits();
         let answered = self.samples.answered_by.as_deref()?;
