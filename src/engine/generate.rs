@@ -251,9 +251,6 @@ fn sample_bytes(shape: Shape) -> u64 {
 impl Session {
     /// Generates samples and keeps them.
     ///
-    /// # Errors
-    /// As [`Session::generate_into`]; [`EngineError::Memory`] when they do not fit together.
-    ///
     /// ```
     /// use bitquilt::FixedBits;
     /// use bitquilt::engine::GenerateRequest;
@@ -279,6 +276,9 @@ impl Session {
     /// assert_eq!(latents.packed(), [0b110111; 4]); // 111011, lowest bit first
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// # Errors
+    /// As [`Session::generate_into`]; [`EngineError::Memory`] when they do not fit together.
     pub fn generate(
         &self,
         request: &GenerateRequest,
@@ -299,9 +299,6 @@ impl Session {
 
     /// Generates samples and hands them to `take` as they are found, in the order of their numbers. What comes back holds no
     /// attempts.
-    ///
-    /// # Errors
-    /// [`EngineError`]: a request that cannot be searched for, whatever the index reports; whatever `take` returns.
     ///
     /// ```
     /// use bitquilt::engine::GenerateRequest;
@@ -324,6 +321,9 @@ impl Session {
     /// assert_eq!(numbers, Vec::from_iter(100..200));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// # Errors
+    /// [`EngineError`]: a request that cannot be searched for, whatever the index reports; whatever `take` returns.
     pub fn generate_into(
         &self,
         request: &GenerateRequest,
@@ -342,9 +342,6 @@ impl Session {
     /// Finds every sample that there is, each once, at most as many as the request asks for; without a bound, as many as fit
     /// in half of the memory that is available. The last attempt says how the search ended: [`Status::NoneExists`] proves
     /// that the others are all.
-    ///
-    /// # Errors
-    /// As [`Session::generate`].
     ///
     /// ```
     /// use bitquilt::engine::GenerateRequest;
@@ -367,6 +364,9 @@ impl Session {
     /// assert_eq!(all.attempts.last().map(|last| last.status), Some(Status::NoneExists));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// # Errors
+    /// As [`Session::generate`].
     pub fn enumerate(
         &self,
         request: &GenerateRequest,
@@ -384,9 +384,6 @@ impl Session {
     }
 
     /// Counts the samples that there are, without finding them, keeping at most so many states; `None` for any number.
-    ///
-    /// # Errors
-    /// As [`Session::generate`].
     ///
     /// ```
     /// use bitquilt::FixedBits;
@@ -408,6 +405,9 @@ impl Session {
     /// assert_eq!((report.count.as_str(), report.complete), ("2", true));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// # Errors
+    /// As [`Session::generate`].
     pub fn count(
         &self,
         request: &GenerateRequest,

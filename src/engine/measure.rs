@@ -54,10 +54,6 @@ impl Session {
     /// Measures the counts of the index as a model: negative log₂ likelihoods, exact, of training latents and of held-out
     /// ones.
     ///
-    /// # Errors
-    /// [`EngineError::WindowOrder`], [`EngineError::Request`] for held-out latents of another shape or without labels where
-    /// they are needed, [`EngineError::NoSamples`] for none; [`EngineError::Index`].
-    ///
     /// ```
     /// use bitquilt::engine::CountsRequest;
     /// # use bitquilt::engine::{Session, SessionOptions};
@@ -78,6 +74,10 @@ impl Session {
     /// }
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// # Errors
+    /// [`EngineError::WindowOrder`], [`EngineError::Request`] for held-out latents of another shape or without labels where
+    /// they are needed, [`EngineError::NoSamples`] for none; [`EngineError::Index`].
     pub fn measure_counts(
         &self,
         request: &CountsRequest,

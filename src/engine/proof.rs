@@ -55,9 +55,6 @@ impl Session {
     /// Proves the index: checksums of every file, then every posting against the latents; with `brute_force`, every context
     /// counted once more. What is found wrong comes back in words, `None` for nothing.
     ///
-    /// # Errors
-    /// [`EngineError::Index`] for what keeps it from being read, or when the observer asked to stop.
-    ///
     /// ```
     /// # use bitquilt::engine::{Session, SessionOptions};
     /// # use bitquilt::{BuildOptions, LatentSet, Shape, Unobserved, build};
@@ -72,6 +69,9 @@ impl Session {
     /// assert_eq!(session.verify_index(true, &Unobserved)?, None);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// # Errors
+    /// [`EngineError::Index`] for what keeps it from being read, or when the observer asked to stop.
     pub fn verify_index(
         &self,
         brute_force: bool,
@@ -97,10 +97,6 @@ impl Session {
     /// Proves samples: each bit that is neither fixed nor interpolated occurred after its context, in the training latents
     /// without those that the samples were generated without.
     ///
-    /// # Errors
-    /// [`EngineError::NoSamples`], [`EngineError::Request`] for a window where the samples name their own,
-    /// [`EngineError::Without`]; [`EngineError::Samples`] for samples that do not fit the index.
-    ///
     /// ```
     /// use bitquilt::engine::VerifyRequest;
     /// # use bitquilt::engine::{Session, SessionOptions};
@@ -125,6 +121,10 @@ impl Session {
     /// assert_eq!((report.unsupported[0].sample, report.unsupported[0].position), (0, 3));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// # Errors
+    /// [`EngineError::NoSamples`], [`EngineError::Request`] for a window where the samples name their own,
+    /// [`EngineError::Without`]; [`EngineError::Samples`] for samples that do not fit the index.
     pub fn verify(
         &self,
         samples: &SampleSet,

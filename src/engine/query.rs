@@ -67,10 +67,6 @@ impl QueryReport {
 impl Session {
     /// Looks up what followed the context of a latent of the training set, or of `of`.
     ///
-    /// # Errors
-    /// [`EngineError::Index`] for a window or a latent that the index does not hold; [`EngineError::Request`] for latents of
-    /// another shape, without labels where they are needed, or a latent or position that is not there.
-    ///
     /// ```
     /// use bitquilt::engine::QueryRequest;
     /// # use bitquilt::engine::{Session, SessionOptions};
@@ -90,6 +86,10 @@ impl Session {
     /// assert_eq!((report.postings0, report.postings1), (vec![(1, 5)], vec![(0, 3)]));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// # Errors
+    /// [`EngineError::Index`] for a window or a latent that the index does not hold; [`EngineError::Request`] for latents of
+    /// another shape, without labels where they are needed, or a latent or position that is not there.
     pub fn query(
         &self,
         request: &QueryRequest,

@@ -112,9 +112,6 @@ impl Session {
     /// A session of the same index without what `samples` were generated without as well; `None` where this one leaves all of
     /// that out already.
     ///
-    /// # Errors
-    /// [`EngineError::Without`] for latents that the index does not hold.
-    ///
     /// ```
     /// use bitquilt::engine::{GenerateRequest, Session, SessionOptions};
     /// use bitquilt::SampleSet;
@@ -139,6 +136,9 @@ impl Session {
     /// assert!(session.as_generated(&samples)?.is_none());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// # Errors
+    /// [`EngineError::Without`] for latents that the index does not hold.
     pub fn as_generated(&self, samples: &SampleSet) -> Result<Option<Self>, EngineError> {
         let excluded = self.index.manifest().excluded();
         let left_out = self.index.left_out();

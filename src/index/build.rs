@@ -84,10 +84,6 @@ pub struct WindowReport {
 /// window. Stops at the observer's request with [`IndexError::Stopped`], and then, as after a kill, the
 /// same call goes on from the last finished window. After any other error nothing is left behind.
 ///
-/// # Errors
-/// [`IndexError`]: an empty set, windows that do not fit, labels that are not there, a memory limit
-/// that is too small, an output that is in the way, another build at work there, a disk that is full.
-///
 /// ```
 /// use bitquilt::{BuildOptions, Unobserved, build};
 /// # use bitquilt::{LatentSet, Shape};
@@ -108,6 +104,10 @@ pub struct WindowReport {
 /// assert_eq!(report.manifest.windows[1].distinct, 3);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # Errors
+/// [`IndexError`]: an empty set, windows that do not fit, labels that are not there, a memory limit
+/// that is too small, an output that is in the way, another build at work there, a disk that is full.
 pub fn build(
     set: &LatentSet,
     output: &Path,

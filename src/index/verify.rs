@@ -44,9 +44,6 @@ impl Index {
     ///
     /// Time O(bits of the database + occurrences of every window); memory for the latents.
     ///
-    /// # Errors
-    /// [`IndexError::Damaged`], naming the file or what was found; [`IndexError::Stopped`].
-    ///
     /// ```
     /// # use bitquilt::{BuildOptions, Index, LatentSet, Shape, Unobserved, build};
     /// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
@@ -69,6 +66,9 @@ impl Index {
     /// assert!(index.verify(&Unobserved).is_err());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// # Errors
+    /// [`IndexError::Damaged`], naming the file or what was found; [`IndexError::Stopped`].
     pub fn verify(&self, observer: &dyn Observer) -> Result<(), IndexError> {
         self.verify_files(observer)?;
         let set = self.verify_latents()?;

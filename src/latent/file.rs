@@ -16,9 +16,6 @@ const VERSION: u32 = 1;
 impl LatentSet {
     /// Reads a latents file. Tensors and metadata that it does not know are left alone.
     ///
-    /// # Errors
-    /// [`LatentError`], naming the file, what was expected and what was found.
-    ///
     /// ```
     /// use bitquilt::LatentSet;
     /// # use bitquilt::Shape;
@@ -33,6 +30,9 @@ impl LatentSet {
     /// assert_eq!(LatentSet::read(&path)?, set);
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
+    ///
+    /// # Errors
+    /// [`LatentError`], naming the file, what was expected and what was found.
     pub fn read(path: &Path) -> Result<Self, LatentError> {
         Self::from_tensors(TensorFile::read(path)?, path)
     }

@@ -93,10 +93,6 @@ struct Later {
 /// O(N² · bits / 64), and the values of an image for each pair that overlaps: 10,000 codes of 392 bits take
 /// half a second on two cores and 60,000 half a minute, unless the noise is so wide that most pairs overlap.
 ///
-/// # Errors
-/// [`EvalError::Counts`], [`EvalError::TooFew`] for less than two images, [`EvalError::Memory`],
-/// [`EvalError::Stopped`].
-///
 /// ```
 /// use bitquilt::images::ImageSet;
 /// use bitquilt::model::{CodeOverlap, NoiseForm, Triangular, loss_bound};
@@ -110,6 +106,10 @@ struct Later {
 /// assert_eq!((bound.equal_codes, bound.strongest()), (1, 0.25));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # Errors
+/// [`EvalError::Counts`], [`EvalError::TooFew`] for less than two images, [`EvalError::Memory`],
+/// [`EvalError::Stopped`].
 pub fn loss_bound(
     set: &LatentSet,
     images: &ImageSet,

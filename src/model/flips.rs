@@ -11,9 +11,6 @@ use crate::latent::LatentSet;
 ///
 /// Bit i of latent j is flipped or not by (seed, j, i) alone. O(bits of the set).
 ///
-/// # Errors
-/// [`EvalError::Share`] when `share` is no probability.
-///
 /// ```
 /// use bitquilt::model::{bit_agreement, flip_bits};
 /// # use bitquilt::{LatentSet, Shape};
@@ -24,6 +21,9 @@ use crate::latent::LatentSet;
 /// assert_eq!(bit_agreement(&set, &flip_bits(&set, 1.0, 7)?)?, 0.0);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # Errors
+/// [`EvalError::Share`] when `share` is no probability.
 pub fn flip_bits(set: &LatentSet, share: f64, seed: u64) -> Result<LatentSet, EvalError> {
     if !(0.0..=1.0).contains(&share) {
         return Err(EvalError::Share { found: share });

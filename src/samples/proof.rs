@@ -90,11 +90,6 @@ fn labels_of<'a>(
 /// `otherwise`. Where the index binds contexts to labels, a sample of a label that no training latent
 /// has is supported nowhere.
 ///
-/// # Errors
-/// [`SamplesError::Unlabelled`] for samples without labels where contexts are bound to them,
-/// [`SamplesError::Index`] for a window that the index does not hold or that cannot be laid on the samples'
-/// grid.
-///
 /// ```
 /// use bitquilt::{Ids, SampleSet, verify_from_index};
 /// # use bitquilt::{BuildOptions, Index, LatentSet, Shape, Unobserved, build};
@@ -116,6 +111,11 @@ fn labels_of<'a>(
 /// assert_eq!(report.unsupported[0].position, 3);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # Errors
+/// [`SamplesError::Unlabelled`] for samples without labels where contexts are bound to them,
+/// [`SamplesError::Index`] for a window that the index does not hold or that cannot be laid on the samples'
+/// grid.
 pub fn verify_from_index(
     index: &Index,
     samples: &SampleSet,
@@ -177,10 +177,6 @@ pub fn verify_from_index(
 /// context has it: no key, no index, no code shared with either. Time O(training bits × context
 /// bits).
 ///
-/// # Errors
-/// [`SamplesError::Shape`] for samples of another shape, [`SamplesError::Unlabelled`] for latents without
-/// labels with [`Condition::Label`], [`SamplesError::Index`] for a window that does not fit the grid.
-///
 /// ```
 /// use bitquilt::{Anchor, Condition, Ids, SampleSet, verify_from_latents};
 /// # use bitquilt::{LatentSet, Shape, Unobserved};
@@ -200,6 +196,10 @@ pub fn verify_from_index(
 /// assert_eq!(report.unsupported[0].position, 3);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # Errors
+/// [`SamplesError::Shape`] for samples of another shape, [`SamplesError::Unlabelled`] for latents without
+/// labels with [`Condition::Label`], [`SamplesError::Index`] for a window that does not fit the grid.
 pub fn verify_from_latents(
     training: &LatentSet,
     anchor: Anchor,

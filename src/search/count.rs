@@ -49,10 +49,6 @@ struct Counter<'a> {
 
 /// Counts the samples of a task, keeping at most `max_states` different values of what later rows see; `None` for any number.
 ///
-/// # Errors
-/// [`SearchError::Count`] for back-off on dead ends and for constraints that judge whole samples, which
-/// only [`enumerate`](super::enumerate) can take; or whatever the index reports.
-///
 /// ```
 /// use bitquilt::{FixedBits, Rung, SearchOptions, Status, Task, count};
 /// # use bitquilt::{BuildOptions, Index, LatentSet, Shape, Unobserved, build};
@@ -73,6 +69,10 @@ struct Counter<'a> {
 /// assert_eq!((count.samples, count.status), (2u8.into(), Status::NoneExists));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # Errors
+/// [`SearchError::Count`] for back-off on dead ends and for constraints that judge whole samples, which
+/// only [`enumerate`](super::enumerate) can take; or whatever the index reports.
 pub fn count(
     task: &Task<'_>,
     max_states: Option<u64>,

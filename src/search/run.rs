@@ -17,9 +17,6 @@ use crate::window::Contexts;
 
 /// Searches for samples `0..samples` of a run, all at once: [`generate_into`] with a list.
 ///
-/// # Errors
-/// As [`generate_into`].
-///
 /// ```
 /// use bitquilt::{FixedBits, Rung, SearchOptions, Status, Task, generate};
 /// # use bitquilt::{BuildOptions, Index, LatentSet, Shape, Unobserved, build};
@@ -41,6 +38,9 @@ use crate::window::Contexts;
 /// assert_eq!(status, [Status::Sample, Status::Sample, Status::NoneExists, Status::NoneExists]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # Errors
+/// As [`generate_into`].
 pub fn generate(
     task: &Task<'_>,
     samples: u64,
@@ -165,9 +165,6 @@ fn distinct_from(
 
 /// Finds every completion of a task, at most `max_samples`: [`enumerate_into`] with a list.
 ///
-/// # Errors
-/// As [`enumerate_into`].
-///
 /// ```
 /// use bitquilt::{FixedBits, Rung, SearchOptions, Status, Task, enumerate};
 /// # use bitquilt::{BuildOptions, Index, LatentSet, Shape, Unobserved, build};
@@ -191,6 +188,9 @@ fn distinct_from(
 /// assert_eq!(attempts[2].status, Status::NoneExists);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # Errors
+/// As [`enumerate_into`].
 pub fn enumerate(
     task: &Task<'_>,
     max_samples: u64,

@@ -68,10 +68,6 @@ pub struct Imported {
 ///
 /// Several inputs are read one after the other as one set: CIFAR batches, or image files.
 ///
-/// # Errors
-/// [`LatentError`], naming the file, what was expected, what was found and what to do;
-/// [`LatentError::Stopped`].
-///
 /// ```
 /// use bitquilt::Unobserved;
 /// use bitquilt::images::import::{ImportOptions, import};
@@ -87,6 +83,10 @@ pub struct Imported {
 /// assert_eq!(imported.set.packed(), [0b100110]); // 011 above 001, lowest bit first
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+///
+/// # Errors
+/// [`LatentError`], naming the file, what was expected, what was found and what to do;
+/// [`LatentError::Stopped`].
 pub fn import(
     inputs: &[PathBuf],
     options: &ImportOptions,
