@@ -24,11 +24,11 @@ pub struct ImageOptions {
     pub transpose: bool,
     /// Where the labels come from.
     pub labels: Labels,
-    /// At most so many images, the first ones; all when `None`.
+    /// Images to read at most, the first ones; all when `None`.
     pub max_images: Option<usize>,
 }
 
-/// An opened input: what its images are like is known, and they are read as they are asked for.
+/// An opened input. Size and number of its images are known; they are read when they are asked for.
 ///
 /// It holds no image between two calls, so an input may be larger than memory.
 pub struct ImageStream {

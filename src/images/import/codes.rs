@@ -266,7 +266,7 @@ impl Place {
         last.is_some_and(|axis| axis.at + 1 == axis.side)
     }
 
-    /// "[3, 0, 14, 1]", as numpy indexes the array.
+    /// Returns "[3, 0, 14, 1]", as numpy indexes the array.
     fn index(&self) -> String {
         let mut at: Vec<usize> = self.axes.iter().map(|axis| axis.at).collect();
         if self.fortran {

@@ -65,7 +65,7 @@ pub(super) fn open_files(
     opened(first, files.to_vec(), form, name, labels, notes)
 }
 
-/// `files` is not empty; the first says what the others must be. `input` is named where the whole set is
+/// Opens `files`, at least one; the first says what the others must be. `input` is named where the whole set is
 /// refused.
 fn opened(
     input: &Path,
@@ -96,7 +96,7 @@ fn opened(
     })
 }
 
-/// "0 cat, 1 dog", or of very many the first and the last.
+/// Lists "0 cat, 1 dog", or of very many the first and the last.
 fn listed(names: &[String]) -> String {
     let numbered = |(label, name): (usize, &String)| format!("{label} {name}");
     let all: Vec<_> = names.iter().enumerate().map(numbered).collect();

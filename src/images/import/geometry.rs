@@ -113,7 +113,7 @@ impl Geometry {
     }
 }
 
-/// One bit an element.
+/// Reads one bit an element.
 fn bits(array: &Array, options: &ImportOptions) -> Result<Reading, Misread> {
     let (sides, layout, grid) = (&array.sides[..], options.layout, options.grid);
     let read = |steps: &[Step], sides| {
@@ -170,7 +170,7 @@ fn bits(array: &Array, options: &ImportOptions) -> Result<Reading, Misread> {
     }
 }
 
-/// Three axes of which nothing is said.
+/// Reads three axes of which nothing is said.
 fn either(a: u64, b: u64, integers: bool) -> Result<Reading, Misread> {
     if a != b && a != 1 {
         let grid = square(a).map_or("HxW".to_owned(), |side| format!("{side}x{side}"));
@@ -201,7 +201,7 @@ fn either(a: u64, b: u64, integers: bool) -> Result<Reading, Misread> {
     })
 }
 
-/// `[N, L]` of bits or indices.
+/// Reads `[N, L]` of bits or indices.
 fn line(l: u64, grid: Option<(u32, u32)>, what: &str) -> Result<Reading, Misread> {
     let (sides, note) = match grid {
         Some(_) => (grid_of(l, grid, &format!("{l} sites"))?, None),
@@ -221,7 +221,7 @@ fn line(l: u64, grid: Option<(u32, u32)>, what: &str) -> Result<Reading, Misread
     })
 }
 
-/// One index of a code an element.
+/// Reads one index of a code an element.
 fn indices(array: &Array, bits: u32, options: &ImportOptions) -> Result<Reading, Misread> {
     let sides = &array.sides;
     if !array.element.is_integer() {
@@ -278,7 +278,7 @@ fn order_of(bits: u32, order: Option<BitOrder>) -> Result<BitOrder, Misread> {
     }
 }
 
-/// Rows of bytes.
+/// Reads rows of bytes.
 fn packed(array: &Array, shape: Shape, options: &ImportOptions) -> Result<Reading, Misread> {
     let (sides, element) = (&array.sides, array.element);
     if options.layout.is_some() || options.grid.is_some() {

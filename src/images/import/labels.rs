@@ -52,7 +52,8 @@ pub(super) fn choose(
     }
 }
 
-/// `train-images-idx3-ubyte.gz` → `train-labels-idx1-ubyte`, packed or not, where there is one.
+/// Finds the labels beside images: `train-images-idx3-ubyte.gz` → `train-labels-idx1-ubyte`, packed or not, where there
+/// is such a file.
 fn beside(images: &Path) -> Option<PathBuf> {
     let name = images.file_name()?.to_str()?;
     let renamed = [

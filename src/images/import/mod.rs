@@ -54,7 +54,7 @@ pub(super) use reader::Reader;
 pub(super) use recognise::{Kind, recognise};
 use spool::Spooled;
 
-/// A latent set and what the importer has to say about it.
+/// An imported latent set, with notes.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Imported {

@@ -90,7 +90,7 @@ pub(super) fn labels(
     Some((*name).to_owned())
 }
 
-/// "codes [2, 3, 3], names (not numbers)".
+/// Lists "codes [2, 3, 3], names (not numbers)".
 fn listed(arrays: &[Named]) -> String {
     let shown = arrays.iter().map(|(name, array)| match array {
         Ok(array) => format!("{name} {:?}", array.sides),

@@ -134,7 +134,7 @@ impl Tensors {
             .collect()
     }
 
-    /// A tensor that holds numbers; `member` is named in errors.
+    /// Returns a tensor that holds numbers; `member` is named in errors.
     fn array(&self, name: &str, member: &Path) -> Result<Array, LatentError> {
         let info = self.info(name, member)?;
         let Some(element) = element_of(info.dtype) else {
