@@ -14,9 +14,9 @@ pub struct Attempt {
     pub index: u64,
     /// How it ended.
     pub status: Status,
-    /// What it did.
+    /// What the search did.
     pub counters: Counters,
-    /// What it took. The one field that another run need not repeat.
+    /// The time it took: the one field that differs from run to run.
     pub elapsed: Duration,
     /// The sample, packed as a row of a latent set, when the status is [`Status::Sample`].
     pub packed: Option<Vec<u8>>,
@@ -65,7 +65,7 @@ pub struct Counters {
     pub backtracks: u64,
     /// Most free bits that one return went back over.
     pub longest_jump: u64,
-    /// Most bits that were decided at once: HWK for a sample.
+    /// Most bits that were decided at any one time: HWK for a sample.
     pub deepest: u64,
 }
 

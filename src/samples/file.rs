@@ -17,7 +17,7 @@ pub const ANSWERED_INTERPOLATED: u8 = INTERPOLATED + 1;
 /// The version that this program reads and writes.
 const VERSION: &str = "1";
 
-/// Samples with their attribution as far as the search knows it.
+/// Samples, and what answered each of their bits as far as the search knows it.
 ///
 /// ```
 /// use bitquilt::SampleSet;
@@ -56,7 +56,7 @@ pub struct SampleSet {
     pub answered_by: Option<Vec<u8>>,
     /// The windows of the search, in the order in which they were asked.
     pub windows: Vec<Window>,
-    /// Occurrences that each bit's support was to have at least.
+    /// Occurrences that each bit needed to be supported.
     pub min_count: u64,
     /// Training latents that had been left out of the index.
     pub without: Ids,
@@ -157,7 +157,7 @@ impl Run<'_> {
 }
 
 impl SampleSet {
-    /// Reads a samples file, or any latents file as samples whose bits nobody accounts for yet.
+    /// Reads a samples file, or any latents file as samples that do not say what answered their bits.
     ///
     /// # Errors
     /// [`SamplesError::Format`], [`SamplesError::Latent`].

@@ -17,13 +17,13 @@ use crate::window::{Anchor, Condition, Frame, Geometry, Window};
 pub struct Unsupported {
     /// Row of the samples file.
     pub sample: usize,
-    /// The bit.
+    /// Position of the bit.
     pub position: usize,
     /// The window that should support it.
     pub window: Window,
 }
 
-/// What a verification of samples saw.
+/// What a verification of samples found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SupportReport {
