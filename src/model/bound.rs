@@ -45,7 +45,7 @@ const BLOCK: usize = 256;
 /// scale of [`Reconstruction::mse`](super::Reconstruction::mse).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LossBound {
-    /// N images, every pair of which is looked at.
+    /// Images, N; every pair of them is looked at.
     pub images: u64,
     /// Pairs whose clouds overlap.
     pub overlapping_pairs: u64,
@@ -57,7 +57,7 @@ pub struct LossBound {
     pub eqn2: f64,
     /// The same sum with the weight that the argument allows, 1/4(N − 1) for 1/2N².
     pub pairs: f64,
-    /// By disjoint pairs.
+    /// The bound by disjoint pairs.
     pub matching: f64,
     /// The least Hamming distance of two codes that differ; none without such.
     #[serde(rename = "least_distance")]

@@ -10,7 +10,7 @@ use crate::latent::LatentSet;
 /// its values, is then beyond ±0.98.
 const ALIVE: u64 = 100;
 
-/// The bits of a set, each for itself.
+/// The bits of a set, taken one by one.
 ///
 /// The entropy of a bit that is 1 in a share p of the latents is H(p) = −p·log₂ p − (1 − p)·log₂(1 − p)
 /// (Shannon 1948). The total over the bits is what the codes could tell if the bits were independent; it

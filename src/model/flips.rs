@@ -7,7 +7,7 @@ use super::EvalError;
 use crate::base::random::uniform_at;
 use crate::latent::LatentSet;
 
-/// Returns the set with every bit flipped with probability `share`, each for itself: a binary symmetric channel.
+/// Returns the set with every bit flipped with probability `share`, independently: a binary symmetric channel.
 ///
 /// Bit i of latent j is flipped or not by (seed, j, i) alone. O(bits of the set).
 ///

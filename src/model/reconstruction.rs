@@ -23,7 +23,7 @@ use crate::images::ImageSet;
 /// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Reconstruction {
-    /// N.
+    /// Images, N.
     pub images: u64,
     /// The mean over the images of their mean squared errors.
     pub mse: f64,

@@ -21,7 +21,7 @@ choice! {
     }
 }
 
-/// A distribution that cannot be.
+/// Parameters of no distribution.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NoiseError {
