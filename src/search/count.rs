@@ -21,17 +21,17 @@ use crate::latent::Shape;
 use crate::samples::Status;
 use crate::window::Frame;
 
-/// How many samples there are.
+/// The number of samples of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Count {
-    /// The number, or that of those counted so far.
+    /// The number of samples, or of those counted so far.
     pub samples: BigUint,
-    /// [`Status::NoneExists`] when that is all, else why it is not known to be.
+    /// [`Status::NoneExists`] when all are counted, else why they are not.
     pub status: Status,
     /// Contexts looked up.
     pub lookups: u64,
-    /// Different values that were reached of what later rows see.
+    /// States reached: different values of the bits that later rows see.
     pub states: u64,
 }
 
@@ -120,7 +120,7 @@ pub fn count(
     })
 }
 
-/// A row under work.
+/// A row whose completions are being counted.
 struct Row {
     key: (usize, Box<[u64]>),
     start: usize,

@@ -76,7 +76,7 @@ choice! {
 pub struct Fallback<'a> {
     /// Its window, laid on the grid of the samples.
     pub geometry: &'a Geometry,
-    /// What it answers.
+    /// The network itself.
     pub network: &'a dyn Interpolator,
     /// When it is asked.
     pub policy: Policy,

@@ -79,7 +79,7 @@ choice! {
     }
 }
 
-/// A search without its constraints.
+/// How to search, constraints aside.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SearchOptions {
     /// What to do at a dead end.

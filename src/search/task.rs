@@ -23,7 +23,7 @@ pub struct Task<'a> {
     pub given: Given,
     /// How to search.
     pub options: SearchOptions,
-    /// Who answers where the windows do not; `None` for nobody.
+    /// The network that answers where the windows do not, if there is one.
     pub fallback: Option<Fallback<'a>>,
 }
 
