@@ -31,12 +31,12 @@ pub struct Header {
     pub quilt_windows: Vec<String>,
     /// The window that information is measured at.
     pub information_window: Option<String>,
-    /// What a region must carry more of to be a copy, in bits.
+    /// The information that a region must exceed to be a copy, in bits.
     pub copy_line: f64,
     /// Occurrences of a bit that were followed.
     pub reach: usize,
-    /// Windows that answered for the samples, in the order in which they were asked; empty when nobody
-    /// says so.
+    /// Windows that answered for the samples, in the order in which they were asked; empty where the samples file does
+    /// not say.
     pub answered_windows: Vec<String>,
     /// Training latents that were left out, in words; `None` when none were.
     pub without: Option<String>,
@@ -144,7 +144,7 @@ pub struct Traced<'a> {
     pub interpolated: Option<usize>,
 }
 
-/// A trace file under work.
+/// Writes a trace file, sample by sample.
 ///
 /// ```
 /// use bitquilt::trace::{Traced, TraceWriter};
@@ -190,7 +190,7 @@ pub struct TraceWriter<W> {
 }
 
 impl<W: Write> TraceWriter<W> {
-    /// Begins a file. With `top`, so many postings of each bit are told; without, nothing of single bits.
+    /// Begins a file. With `top`, that many postings of each bit are listed; without, nothing is said of single bits.
     ///
     /// # Errors
     /// Whatever `out` reports.

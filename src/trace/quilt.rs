@@ -31,11 +31,11 @@ pub struct Region {
     pub down: i32,
     /// Displacement: columns from a site of the sample right to its site of the latent.
     pub right: i32,
-    /// Sites. Whole ones, but for one that no single source has whole: such a region is part of one site.
+    /// Number of sites. They are whole, unless no source has a site whole: then the region is a part of that site.
     pub sites: u32,
-    /// Bits.
+    /// Number of bits.
     pub bits: u32,
-    /// What they tell, at the smallest window.
+    /// Their information at the smallest window.
     pub information: Information,
 }
 
@@ -70,7 +70,7 @@ impl Waiting {
     }
 }
 
-/// A quilt under work.
+/// A quilt being made.
 struct Work<'a, 'b> {
     footprints: Footprints<'a>,
     support: &'b Support,

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-/// Five figures of a distribution, and its mean.
+/// Minimum, quantiles, maximum and mean of some values.
 ///
 /// ```
 /// use bitquilt::trace::Spread;

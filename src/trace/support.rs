@@ -22,7 +22,7 @@ const MAX_POSTINGS: u64 = 1 << 22;
 /// The occurrences of a bit with its context.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Occurrences {
-    /// How many there are.
+    /// The number of occurrences.
     pub count: u64,
     /// The first of them, in order of latent and position.
     pub postings: Arc<[Posting]>,
@@ -37,7 +37,7 @@ pub struct Support {
     pub at: Vec<Option<u8>>,
     /// For each bit, its occurrences at that window.
     pub occurrences: Vec<Occurrences>,
-    /// For each bit, what it tells at the smallest window of the index.
+    /// For each bit, its information at the smallest window of the index.
     pub information: Vec<Information>,
     /// For each bit, how many earlier bits of its own site that window sees, at most.
     pub(super) own_site: Vec<usize>,

@@ -19,11 +19,11 @@ pub struct TraceOptions {
     /// Windows of the index whose occurrences make up the quilt. With none, all but the smallest, by which
     /// information is measured; the only one where there is one.
     pub windows: Vec<Window>,
-    /// Postings of each bit that are told.
+    /// Postings to list for each bit.
     pub top: usize,
-    /// Occurrences of a bit that are followed, all of them where they are no more than that.
+    /// Occurrences of a bit to follow: all of them where there are no more.
     pub reach: usize,
-    /// Nearest training latents that are told, at least 1.
+    /// Nearest training latents to list, at least 1.
     pub nearest: usize,
 }
 
@@ -50,7 +50,7 @@ pub struct Trace {
     pub near: Option<Neighbours>,
 }
 
-/// Traces samples of one shape. Shared by threads.
+/// Traces samples of one shape. Threads can share it.
 ///
 /// ```
 /// use bitquilt::Budget;
