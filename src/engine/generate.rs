@@ -45,13 +45,13 @@ pub struct GenerateRequest {
     pub seed: u64,
     /// Bits that every sample has, whatever the index says of them.
     pub fixed: FixedBits,
-    /// Where these come from, in words: for the samples file.
+    /// What fixes these bits, in words, for the samples file.
     pub fixed_words: Vec<String>,
     /// The label of the samples, where contexts are bound to labels.
     pub label: Option<i64>,
-    /// No sample is a training latent.
+    /// Whether training latents are ruled out as samples.
     pub novel: bool,
-    /// No sample twice.
+    /// Whether samples that equal an earlier one of the run are ruled out.
     pub distinct: bool,
     /// Occurrences that a context with its next bit needs to be supported, at least 1.
     pub min_count: u64,
@@ -67,7 +67,7 @@ pub struct GenerateRequest {
     pub restart: Option<u64>,
     /// Time after which a search gives up, in seconds; success then depends on the machine.
     pub timeout_seconds: Option<f64>,
-    /// States of a row that are followed at once.
+    /// States of a row to follow at once, at most.
     pub max_states: usize,
     /// When a network answers, where one is given.
     pub policy: Policy,
@@ -111,7 +111,7 @@ impl Default for GenerateRequest {
 pub struct Network<'a> {
     /// Its name, for the samples file.
     pub name: &'a str,
-    /// What it answers.
+    /// The network itself.
     pub network: &'a dyn Interpolator,
 }
 
@@ -119,13 +119,13 @@ pub struct Network<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CountReport {
-    /// The number, in decimal digits, or that of those counted so far.
+    /// The number of samples in decimal digits, or of those counted so far.
     pub count: String,
-    /// Whether that is all of them.
+    /// Whether all samples are counted.
     pub complete: bool,
     /// Contexts looked up.
     pub lookups: u64,
-    /// Different values that were reached of what later rows see.
+    /// States reached: different values of the bits that later rows see.
     pub states: u64,
     /// How the count ended: `none exists` when it is complete.
     #[serde(skip)]
@@ -138,7 +138,7 @@ pub struct CountReport {
 pub struct Generated {
     /// The windows, in the order in which they were asked.
     pub windows: Vec<Window>,
-    /// One for each sample that was searched for, in order.
+    /// One attempt for each sample searched for, in order.
     pub attempts: Vec<Attempt>,
     shape: Shape,
     codec: Codec,
@@ -383,7 +383,7 @@ impl Session {
         Ok(generated)
     }
 
-    /// Counts the samples that there are, without finding them, keeping at most so many states; `None` for any number.
+    /// Counts all samples without finding them, keeping at most `max_states` states; `None` for any number.
     ///
     /// ```
     /// use bitquilt::FixedBits;
@@ -426,7 +426,7 @@ impl Session {
         })
     }
 
-    /// Makes the task of a request, of so many searches, and gives it to `work`.
+    /// Makes the task of a request of `searches` searches, and gives it to `work`.
     fn with_task<T>(
         &self,
         request: &GenerateRequest,

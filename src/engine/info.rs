@@ -33,7 +33,7 @@ pub struct InfoReport {
     pub windows: Vec<WindowInfo>,
     /// The latents files that it was built from.
     pub sources: Vec<Source>,
-    /// Latents of these that are not indexed: ranges of ids.
+    /// Latents of the sources that are not indexed: ranges of ids.
     pub excluded: Vec<[u64; 2]>,
 }
 
@@ -41,7 +41,7 @@ pub struct InfoReport {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct WindowInfo {
-    /// As it is written.
+    /// The window, as it is written.
     pub window: String,
     /// How contexts become keys: `exact` or `xxh3-128`.
     pub key: String,

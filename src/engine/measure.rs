@@ -21,7 +21,7 @@ pub struct CountsRequest {
     /// The windows, each nested in the one before. With none, the largest of the index and those that nest in it.
     #[serde_as(as = "Vec<DisplayFromStr>")]
     pub windows: Vec<Window>,
-    /// Latents of each set that are looked at, the first ones.
+    /// Latents of each set to look at: the first ones.
     pub limit: usize,
 }
 

@@ -17,7 +17,7 @@ pub struct VerifyRequest {
     /// The window for latents that do not say which one answered for each bit; the only one of the index, if `None`.
     #[serde_as(as = "Option<DisplayFromStr>")]
     pub window: Option<Window>,
-    /// Count in the training latents alone, whatever the index says.
+    /// Whether to count in the training latents alone, whatever the index says.
     pub brute_force: bool,
 }
 
@@ -25,11 +25,11 @@ pub struct VerifyRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct VerifyReport {
-    /// Whether every bit is that is not fixed or interpolated.
+    /// Whether every bit that is neither fixed nor interpolated is supported.
     pub verified: bool,
-    /// Samples.
+    /// Number of samples.
     pub samples: usize,
-    /// Bits that were looked for.
+    /// Bits that were checked.
     pub checked: u64,
     /// Bits that the user fixed.
     pub fixed: u64,
@@ -47,7 +47,7 @@ pub struct UnsupportedBit {
     pub sample: usize,
     /// Its position.
     pub position: usize,
-    /// The window at which it should be.
+    /// The window at which it should be supported.
     pub window: String,
 }
 

@@ -8,7 +8,7 @@ use crate::index::Posting;
 use crate::latent::{LatentSet, Shape};
 use crate::window::{Condition, Frame, Window};
 
-/// Which context is asked for, and how much of the answer.
+/// A question about one context: what followed it, and where.
 #[serde_as]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -17,11 +17,11 @@ pub struct QueryRequest {
     #[serde_as(as = "Option<DisplayFromStr>")]
     #[serde(default)]
     pub window: Option<Window>,
-    /// Id of the latent: of the training set, or of the set that is given beside the request.
+    /// Id of the latent, in the training set or in the set that is passed with the request.
     pub latent: u64,
     /// Position of the bit.
     pub position: usize,
-    /// Postings of each next bit that are told; `None` for all.
+    /// Postings to list for each next bit; `None` for all.
     #[serde(default)]
     pub top: Option<usize>,
 }
@@ -34,9 +34,9 @@ pub struct QueryReport {
     pub window: String,
     /// The latent that was asked for.
     pub latent: u64,
-    /// The bit.
+    /// The position that was asked for.
     pub position: usize,
-    /// Its channel.
+    /// The channel of the position.
     pub channel: usize,
     /// How far the edge of the grid cuts the window.
     pub border: Vec<usize>,
@@ -46,11 +46,11 @@ pub struct QueryReport {
     pub n0: u64,
     /// How often a 1 followed.
     pub n1: u64,
-    /// Latent and position of the postings that are told, those of a 0 first.
+    /// Latent and position of the listed postings, those of a 0 first.
     pub postings: Vec<(u64, usize)>,
-    /// Those of a 0.
+    /// The listed postings of a 0.
     pub postings0: Vec<(u64, usize)>,
-    /// Those of a 1.
+    /// The listed postings of a 1.
     pub postings1: Vec<(u64, usize)>,
     /// The label that the context is bound to.
     #[serde(skip_serializing_if = "Option::is_none")]

@@ -29,17 +29,17 @@ pub struct TraceRequest {
     /// Windows of the quilt. With none, those that answered for the samples; else all of the index but the smallest.
     #[serde_as(as = "Vec<DisplayFromStr>")]
     pub windows: Vec<Window>,
-    /// Numbers of the samples; those that are not there are left out.
+    /// Numbers of the samples to trace; numbers that no sample has are left out.
     pub samples: Range<usize>,
-    /// Postings of each bit that are told.
+    /// Postings to list for each bit.
     pub top: usize,
-    /// Occurrences of each bit that are followed; contexts that occur more often count as background.
+    /// Occurrences to follow for each bit; contexts that occur more often count as background.
     pub reach: usize,
-    /// Nearest training latents that are told of each sample.
+    /// Nearest training latents to list for each sample.
     pub nearest: usize,
-    /// Most reused training latents that are told.
+    /// Most reused training latents to list.
     pub credits: usize,
-    /// Trace to every training latent, those that the samples were generated without too.
+    /// Whether to trace to every training latent, also to those that the samples were generated without.
     pub all_latents: bool,
     /// Which windows to hold in memory.
     pub preload: Preload,
@@ -116,7 +116,7 @@ pub struct TracedSample<'a> {
     pub summary: SampleSummary,
     /// How each bit was answered, where the samples file says so.
     pub answered_by: Option<&'a [u8]>,
-    /// Whether a network answered each of its bits; empty where nobody says so.
+    /// Whether a network answered each of its bits; empty where the samples file does not say.
     pub interpolated: Vec<bool>,
 }
 
@@ -237,8 +237,8 @@ impl Tracing<'_> {
         self.samples.latents.shape()
     }
 
-    /// Returns the share of the bits of these samples that a network answered; `None` where nobody says so, or none
-    /// was.
+    /// Returns the share of the bits of these samples that a network answered; `None` where the samples file does not
+    /// say, or none was.
     pub fn interpolated(&self) -> Option<f64> {
         let bits = self.shape().bits();
         let answered = self.samples.answered_by.as_deref()?;
