@@ -31,7 +31,7 @@ const BATCH: usize = 250;
 /// Held-out images in the picture.
 const SHOWN: usize = 24;
 
-/// How a BL-AE is trained, beside [`TrainOptions`].
+/// How a BL-AE is trained, in addition to [`TrainOptions`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BlaeRecipe {

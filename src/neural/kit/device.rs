@@ -26,7 +26,7 @@ choice! {
     }
 }
 
-/// A device that is there.
+/// A device of this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Device(pub(in crate::neural) tch::Device);
 

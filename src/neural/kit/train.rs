@@ -377,7 +377,7 @@ fn save(
     )
 }
 
-/// "loss 0.0123, psnr 21.3, saturated 0.987": the loss and the first figures.
+/// Returns "loss 0.0123, psnr 21.3, saturated 0.987": the loss and the first figures.
 fn words(loss: f64, validation: &Validation) -> String {
     let figures = validation.figures.iter().take(3);
     let figures: Vec<_> = figures

@@ -37,7 +37,7 @@ choice! {
     }
 }
 
-/// How a network over bits is trained, beside [`TrainOptions`].
+/// How a network over bits is trained, in addition to [`TrainOptions`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PredictorRecipe {
