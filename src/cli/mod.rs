@@ -229,7 +229,7 @@ fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     print(serde_json::to_string_pretty(value)?)
 }
 
-/// "1,234,567".
+/// Writes a number as "1,234,567".
 fn grouped(number: u64) -> String {
     indicatif::HumanCount(number).to_string()
 }
