@@ -426,7 +426,7 @@ impl Session {
         })
     }
 
-    /// Makes the task of a request of `searches` searches, and gives it to `work`.
+    /// Makes the task of a request, of so many searches, and gives it to `work`.
     fn with_task<T>(
         &self,
         request: &GenerateRequest,

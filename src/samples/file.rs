@@ -157,7 +157,7 @@ impl Run<'_> {
 }
 
 impl SampleSet {
-    /// Reads a samples file, or any latents file as samples that do not say what answered their bits.
+    /// Reads a samples file, or any latents file as samples whose bits nobody accounts for yet.
     ///
     /// # Errors
     /// [`SamplesError::Format`], [`SamplesError::Latent`].

@@ -266,7 +266,7 @@ impl Memory<'_> {
     }
 }
 
-/// Reads the first postings of a bit.
+/// The first postings of a bit.
 fn first(found: &Found<'_>, bit: bool, max: usize) -> Result<Arc<[Posting]>, IndexError> {
     found.postings(bit).take(max).collect()
 }
