@@ -139,8 +139,8 @@ fn thorny(seed: u64) -> Puzzle {
 /// backjumping out that blames the first window alone.
 #[test]
 fn whatever_led_a_dead_row_to_back_off_is_to_blame() {
-    let most = if long() { 5_000 } else { 80 };
-    for seed in (0..most).chain([341, 964]) {
+    let max_seeds = if long() { 5_000 } else { 80 };
+    for seed in (0..max_seeds).chain([341, 964]) {
         let puzzle = thorny(seed);
         let (board, rules) = (puzzle.board(), puzzle.rules());
         let expected = rules.completions_on_dead_end();

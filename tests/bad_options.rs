@@ -174,11 +174,11 @@ fn a_memory_limit_that_is_too_small_names_one_that_is_not() {
     let message = String::from_utf8(refused.stderr).unwrap();
     assert_eq!(refused.status.code(), Some(2), "{message}");
     assert!(message.contains("1048576 bytes is too small"), "{message}");
-    let (_, least) = message.split_once("at least ").unwrap();
-    let least: u64 = least.split(' ').next().unwrap().parse().unwrap();
-    assert_eq!(build(&(least - 1).to_string()).status.code(), Some(2));
+    let (_, min) = message.split_once("at least ").unwrap();
+    let min: u64 = min.split(' ').next().unwrap().parse().unwrap();
+    assert_eq!(build(&(min - 1).to_string()).status.code(), Some(2));
     assert!(!folder.path().join("new").exists());
-    assert_eq!(build(&least.to_string()).status.code(), Some(0));
+    assert_eq!(build(&min.to_string()).status.code(), Some(0));
 
     for malformed in [
         "",

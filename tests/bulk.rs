@@ -88,11 +88,11 @@ fn an_index_in_several_parts_is_exact() {
     }
     let set = sample.set();
     let one = build_options(&["seq:14"]);
-    let least = BuildOptions {
+    let min = BuildOptions {
         memory: min_memory(&set, &one),
         ..one.clone()
     };
-    let spills = [one, least].map(|options| {
+    let spills = [one, min].map(|options| {
         let folder = small_folder();
         let path = folder.path().join("index");
         let report = build(&set, &path, &options, &Unobserved).unwrap();

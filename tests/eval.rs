@@ -69,8 +69,8 @@ fn reports() -> [Value; 2] {
     full.noise = Some(NoiseReport::of(&overlap, &[0, 1, 2, 8], 1000, 3));
     full.train = Some(split(600, &overlap));
     full.test = Some(split(1, &overlap));
-    let least = BlaeReport::new("model.safetensors", "lfq", shape);
-    [full, least].map(|report| serde_json::to_value(report).unwrap())
+    let bare = BlaeReport::new("model.safetensors", "lfq", shape);
+    [full, bare].map(|report| serde_json::to_value(report).unwrap())
 }
 
 #[test]
@@ -105,7 +105,7 @@ fn a_report_is_what_its_schema_says() {
 
 #[test]
 fn a_report_says_what_the_metrics_say() {
-    let [full, least] = reports();
+    let [full, bare] = reports();
     assert_eq!(
         (&full["bits"], &full["noise"]["form"]),
         (&json!(8), &json!("peaked"))
@@ -135,7 +135,7 @@ fn a_report_says_what_the_metrics_say() {
     }
     assert_eq!(full["test"]["correlations"], Value::Null);
     assert_eq!(
-        (&least["train"], &least["noise"]),
+        (&bare["train"], &bare["noise"]),
         (&Value::Null, &Value::Null)
     );
 }

@@ -111,9 +111,9 @@ fn bits(set: &LatentSet) -> Vec<bool> {
     latents.flatten().collect()
 }
 
-fn at_least(images: &ImageSet, least: u16) -> Vec<bool> {
+fn at_least(images: &ImageSet, min: u16) -> Vec<bool> {
     let values = images.pixels().iter();
-    values.map(|value| u16::from(*value) >= least).collect()
+    values.map(|value| u16::from(*value) >= min).collect()
 }
 
 proptest! {
@@ -123,7 +123,7 @@ proptest! {
     fn samples_thresholded_by_hand_are_what_import_makes(
         input in inputs(),
         which in 0..5usize,
-        least in 1..=255u16,
+        min in 1..=255u16,
     ) {
         let colours = [None, Some(Colour::Rgb), Some(Colour::Red), Some(Colour::Green), Some(Colour::Blue)];
         let options = ImageOptions {
@@ -131,8 +131,8 @@ proptest! {
             ..ImageOptions::default()
         };
         let images = read(&input.paths, &options);
-        let set = imported(&input.paths, &options, f32::from(least) / 255.0);
-        prop_assert_eq!(at_least(&images, least), bits(&set));
+        let set = imported(&input.paths, &options, f32::from(min) / 255.0);
+        prop_assert_eq!(at_least(&images, min), bits(&set));
         let shape = set.shape();
         prop_assert_eq!(
             (images.len(), images.height(), images.width(), images.colours()),
@@ -149,15 +149,15 @@ proptest! {
     fn mixed_and_scaled_values_thresholded_by_hand_are_what_import_makes(
         input in inputs(),
         resize in prop::option::of((1..9u32, 1..9u32)),
-        least in 1..=255u16,
+        min in 1..=255u16,
     ) {
         let colour = Some(Colour::Gray);
         let options = ImageOptions { resize, colour, ..ImageOptions::default() };
         let images = read(&input.paths, &options);
-        let threshold = |half: f32| (f32::from(least) - half) / 255.0;
+        let threshold = |half: f32| (f32::from(min) - half) / 255.0;
         let below = bits(&imported(&input.paths, &options, threshold(0.501)));
         let above = bits(&imported(&input.paths, &options, threshold(0.499)));
-        let by_hand = at_least(&images, least);
+        let by_hand = at_least(&images, min);
         prop_assert_eq!(by_hand.len(), below.len());
         for ((bit, below), above) in by_hand.iter().zip(below).zip(above) {
             prop_assert!(above <= *bit && *bit <= below);
@@ -165,19 +165,19 @@ proptest! {
     }
 
     #[test]
-    fn batches_are_the_whole_in_order(input in inputs(), most in 1..10usize, limit in prop::option::of(1..10usize)) {
+    fn batches_are_the_whole_in_order(input in inputs(), max in 1..10usize, limit in prop::option::of(1..10usize)) {
         let whole = read(&input.paths, &ImageOptions::default());
         let options = ImageOptions { max_images: limit, ..ImageOptions::default() };
         let mut stream = ImageStream::open(&input.paths, &options).unwrap();
         let count = limit.map_or(whole.len(), |limit| limit.min(whole.len()));
         prop_assert_eq!(stream.count(), count);
         let (mut pixels, mut labels) = (Vec::new(), Vec::new());
-        while let Some(batch) = stream.next_batch(most, &Unobserved).unwrap() {
-            prop_assert!(batch.len() == most || stream.left() == 0);
+        while let Some(batch) = stream.next_batch(max, &Unobserved).unwrap() {
+            prop_assert!(batch.len() == max || stream.left() == 0);
             pixels.extend_from_slice(batch.pixels());
             labels.extend_from_slice(batch.labels().unwrap_or_default());
         }
-        prop_assert!(stream.next_batch(most, &Unobserved).unwrap().is_none());
+        prop_assert!(stream.next_batch(max, &Unobserved).unwrap().is_none());
         prop_assert_eq!(&pixels[..], &whole.pixels()[..count * whole.image_values()]);
         prop_assert_eq!(Some(&labels[..]), whole.labels().map(|all| &all[..count]).or(Some(&[])));
         let first = read(&input.paths, &options);

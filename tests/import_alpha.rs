@@ -211,14 +211,14 @@ fn alpha_that_hides_nothing_changes_nothing() {
     desk.draw("plain.png", picture);
     desk.draw("alpha.png", opaque);
     // Every threshold of a byte: to the last bit.
-    for least in 1..=255u8 {
+    for min in 1..=255u8 {
         let options = ImportOptions {
-            threshold: Some(f32::from(least) / 255.0),
+            threshold: Some(f32::from(min) / 255.0),
             ..ImportOptions::default()
         };
         let read = |name| import(&[desk.path(name)], &options, &Unobserved).unwrap();
         let (plain, alpha) = (read("plain.png"), read("alpha.png"));
-        assert_eq!(bits(&plain.set), bits(&alpha.set), "{least}");
+        assert_eq!(bits(&plain.set), bits(&alpha.set), "{min}");
         assert!(alpha.notes.is_empty(), "{:?}", alpha.notes);
     }
     assert_eq!(

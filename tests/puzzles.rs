@@ -59,9 +59,9 @@ pub fn puzzles(kind: Kind) -> impl Strategy<Value = Puzzle> {
     });
     let windows = move |grid| {
         let all = windows_that_fit(grid);
-        let most = all.len().min(kind.windows);
-        let least = most.min(2);
-        prop::sample::subsequence(all, least..=most)
+        let max = all.len().min(kind.windows);
+        let min = max.min(2);
+        prop::sample::subsequence(all, min..=max)
     };
     grid.prop_flat_map(move |grid| (latents(grid, 8), windows(grid), anchors(), any::<u64>()))
         .prop_map(move |(training, mut windows, anchor, seed)| {

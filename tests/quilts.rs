@@ -144,10 +144,9 @@ impl Quilts<'_> {
                     let rank = |(latent, down, right): Source| {
                         (latent, down.abs() + right.abs(), down, right)
                     };
-                    let better = best.as_ref().is_none_or(|(most, sites, other, _)| {
-                        (told, piece.len()) > (*most, *sites)
-                            || (told, piece.len()) == (*most, *sites)
-                                && rank(*source) < rank(*other)
+                    let better = best.as_ref().is_none_or(|(max, sites, other, _)| {
+                        (told, piece.len()) > (*max, *sites)
+                            || (told, piece.len()) == (*max, *sites) && rank(*source) < rank(*other)
                     });
                     if better {
                         best = Some((told, piece.len(), *source, piece));

@@ -289,12 +289,12 @@ fn a_large_window_is_held_whole_by_any_number_of_threads() {
         &["5x5", "7x7"].map(|window| window.parse().unwrap()),
         Anchor::None,
     );
-    let mut most = (0, 0);
+    let mut max = (0, 0);
     for held in index.windows() {
         let all: Vec<_> = held.contexts().unwrap().map(Result::unwrap).collect();
         let histograms: HashSet<_> = all.iter().map(|(_, histogram)| *histogram).collect();
-        most.0 = most.0.max(all.len());
-        most.1 = most.1.max(histograms.len());
+        max.0 = max.0.max(all.len());
+        max.1 = max.1.max(histograms.len());
         let (mut keys, found): (Vec<_>, Vec<_>) =
             all.iter().map(|(key, found)| (*key, Some(*found))).unzip();
         let mut expected = found;
@@ -311,8 +311,8 @@ fn a_large_window_is_held_whole_by_any_number_of_threads() {
             assert_same(&resident, &keys, &expected);
         }
     }
-    assert!(most.0 > 3 << 13, "all in one part: {}", most.0);
-    assert!(most.1 > 1 << 8, "one byte numbers all: {}", most.1);
+    assert!(max.0 > 3 << 13, "all in one part: {}", max.0);
+    assert!(max.1 > 1 << 8, "one byte numbers all: {}", max.1);
 }
 
 /// Asks to stop once so many contexts are read, and keeps what it is told.

@@ -285,9 +285,9 @@ fn same_seed_same_samples_whatever_threads_caches_and_number() {
     let large = Index::open_with_cache(&path, 64 << 20).unwrap();
     // The same content built by another way: spills, one thread.
     let options = bitquilt::BuildOptions::new(window);
-    let least = min_memory(&set, &options);
+    let min = min_memory(&set, &options);
     let options = bitquilt::BuildOptions {
-        memory: least,
+        memory: min,
         ..options
     };
     let (_folder, spilled) = built_with(&set, &options);

@@ -70,8 +70,8 @@ fn some_case(same_grid: bool) -> impl Strategy<Value = Case> {
                 *radius < grid.height.max(grid.width)
             });
         }
-        let most = windows.len().min(3);
-        let windows = prop::sample::subsequence(windows, most.min(1)..=most);
+        let max = windows.len().min(3);
+        let windows = prop::sample::subsequence(windows, max.min(1)..=max);
         let samples = prop::collection::vec(foreign(training.clone(), grid), 1..4);
         let n = training.latents.len();
         let labels = prop::option::of(prop::collection::vec(0..3i64, n));
@@ -284,8 +284,8 @@ fn check(case: &Case) {
                 .iter()
                 .map(|p| (p.latent, p.position))
                 .collect();
-            let most = case.reach.max(3).min(expected.len());
-            assert_eq!(postings, expected[..most]);
+            let max = case.reach.max(3).min(expected.len());
+            assert_eq!(postings, expected[..max]);
         }
         assert_quilt(case, sample, trace);
         if case.reach == usize::MAX {
@@ -316,20 +316,20 @@ proptest! {
     #![proptest_config(cases(200))]
 
     #[test]
-    fn neighbours_are_the_nearest_and_no_duplicate_hides_a_copy(case in some_case(true), most in 1..4usize) {
+    fn neighbours_are_the_nearest_and_no_duplicate_hides_a_copy(case in some_case(true), max in 1..4usize) {
         let Case { training, samples, .. } = &case;
         let (_folder, index) = built(&training.set(), &case.windows, case.anchor);
         let set = set_of(case.grid, samples);
-        let options = TraceOptions { nearest: most, ..TraceOptions::default() };
+        let options = TraceOptions { nearest: max, ..TraceOptions::default() };
         let held = Corpus::load(&index, Budget::share(0.5), &Unobserved).unwrap();
         let tracer = Tracer::new(&index, &held, Vec::new(), set.shape(), options.clone()).unwrap();
         let background = Background::of(&held, 1000, &Unobserved);
-        let least = |latent: &Latent, others: &[Latent]| {
+        let min_distance = |latent: &Latent, others: &[Latent]| {
             let others = others.iter().filter(|other| *other != latent);
             others.map(|other| hamming(latent, other)).min()
         };
         let mut own: Vec<_> =
-            training.latents.iter().filter_map(|t| least(t, &training.latents)).collect();
+            training.latents.iter().filter_map(|t| min_distance(t, &training.latents)).collect();
         own.sort_unstable();
         for (sample, trace) in samples.iter().zip(traces(&index, &set, options, false)) {
             let near = trace.near.as_ref().unwrap();
@@ -337,13 +337,13 @@ proptest! {
                 .map(|(latent, id)| (hamming(sample, latent), id)).collect();
             all.sort_unstable();
             let nearest: Vec<_> = near.nearest.iter().map(|n| (n.distance, n.latent)).collect();
-            prop_assert_eq!(&nearest[..], &all[..most.min(all.len())]);
+            prop_assert_eq!(&nearest[..], &all[..max.min(all.len())]);
             let equal: Vec<_> = all.iter().filter(|(distance, _)| *distance == 0).map(|(_, id)| *id).collect();
             prop_assert_eq!(&near.equal, &equal);
             let first = &training.latents[all[0].1 as usize];
             let others = training.latents.iter().filter(|other| *other != first);
             prop_assert_eq!(near.next_distance, others.map(|other| hamming(sample, other)).min());
-            prop_assert_eq!(near.training_distance, least(first, &training.latents));
+            prop_assert_eq!(near.training_distance, min_distance(first, &training.latents));
 
             let summary = summarize(&trace, &tracer, &background);
             let nearness = summary.nearness.unwrap();
@@ -354,7 +354,7 @@ proptest! {
                 prop_assert!(nearness.memorized && !nearness.authentic);
                 prop_assert!(nearness.ratio.is_none_or(|ratio| ratio == 0.0));
             } else {
-                let near_own = least(first, &training.latents);
+                let near_own = min_distance(first, &training.latents);
                 prop_assert_eq!(nearness.authentic, near_own.is_none_or(|own| distance > own));
                 // Nine times as many bits is three times as far.
                 let third = near.next_distance.is_some_and(|next| 9 * distance <= next);
@@ -542,13 +542,13 @@ fn figures_of_a_set_are_sums_over_its_samples() {
                 .sum::<f64>()
         };
         let used = summary.most_used.unwrap();
-        let most = trace
+        let max = trace
             .quilt
             .regions
             .iter()
             .map(|region| of(region.latent))
             .fold(0.0, f64::max);
-        assert!((used.information - most).abs() < 1e-6);
+        assert!((used.information - max).abs() < 1e-6);
         assert_eq!(
             summary.copied,
             summary.most_informative > (30f64 * 64.0).log2()

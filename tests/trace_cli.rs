@@ -65,7 +65,7 @@ fn brief_leaves_single_bits_out_and_all_tells_every_posting() {
         serde_json::from_str::<Value>(&succeeds(path, &split(&command))).unwrap()
     };
     assert!(of("--brief")["samples"][0].get("bits").is_none());
-    for (options, most) in [("--top 0", 0), ("--top 1", 1), ("--top all", u64::MAX)] {
+    for (options, max) in [("--top 0", 0), ("--top 1", 1), ("--top all", u64::MAX)] {
         let trace = of(&format!("-w seq:2 {options}"));
         let bits = &trace["samples"][0]["bits"];
         for (count, postings) in bits["count"]
@@ -77,7 +77,7 @@ fn brief_leaves_single_bits_out_and_all_tells_every_posting() {
             let count = count.as_u64().unwrap();
             assert_eq!(
                 postings.as_array().unwrap().len() as u64,
-                count.min(most),
+                count.min(max),
                 "{options}"
             );
         }

@@ -1,7 +1,7 @@
 //! Bits in words, lowest first: packed bytes as words, and runs of up to 64 bits at any place.
 
-/// The words that packed bytes fill, the last one with zeros where bytes are missing: bit `i` at byte `i/8`, bit position
-/// `i%8`, is bit `i%64` of word `i/64`.
+/// Returns the words that packed bytes fill, the last one with zeros where bytes are missing: bit `i` at byte `i/8`,
+/// bit position `i%8`, is bit `i%64` of word `i/64`.
 pub(crate) fn words(packed: &[u8]) -> impl Iterator<Item = u64> {
     packed.chunks(8).map(|bytes| {
         let mut word = [0; 8];
@@ -10,8 +10,8 @@ pub(crate) fn words(packed: &[u8]) -> impl Iterator<Item = u64> {
     })
 }
 
-/// `n ≤ 64` bits of `words` from bit `at` on, lowest first. Reads the word after the last one asked
-/// for, which the callers keep spare.
+/// Returns `n ≤ 64` bits of `words` from bit `at` on, lowest first. Reads the word after the last one asked for, which
+/// the callers keep spare.
 pub(crate) fn read(words: &[u64], at: usize, n: usize) -> u64 {
     let (word, shift) = (at / 64, at % 64);
     // `<< 1 << (63 − shift)` is `<< (64 − shift)` that is 0, not undefined, at shift 0.

@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, Write};
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
-/// How the name of a file under work begins, until it is renamed.
+/// How the name of a file begins while it is written, until it is renamed.
 pub(crate) const TEMPORARY_PREFIX: &str = ".bitquilt-";
 
 /// Puts the path in front of what the operating system says.
@@ -13,7 +13,7 @@ pub(crate) fn naming(path: &Path) -> impl Fn(io::Error) -> io::Error + '_ {
     move |error| io::Error::new(error.kind(), format!("{}: {error}", path.display()))
 }
 
-/// A file under work whose errors name the path that it will have.
+/// A file being written, whose errors name the path that it will have.
 struct NamedFile<'a> {
     file: &'a std::fs::File,
     path: &'a Path,

@@ -43,17 +43,17 @@ enum Limit {
 }
 
 impl Budget {
-    /// All that the machine can still give when it is asked.
+    /// Allows all that the machine can still give when it is asked.
     pub const fn of_machine() -> Self {
         Self::share(1.0)
     }
 
-    /// A part, 0 to 1, of what the machine can still give when it is asked.
+    /// Allows a part, 0 to 1, of what the machine can still give when it is asked.
     pub const fn share(share: f64) -> Self {
         Self(Limit::Share(share))
     }
 
-    /// So many bytes, whatever the machine has.
+    /// Allows so many bytes, whatever the machine has.
     pub const fn bytes(bytes: u64) -> Self {
         Self(Limit::Bytes(bytes))
     }
@@ -83,12 +83,12 @@ impl Budget {
     }
 }
 
-/// Bytes of memory that the machine can still give without swapping (its cgroup's, where it has one).
+/// Returns how many bytes of memory the machine can still give without swapping (its cgroup's, where it has one).
 pub fn available_memory() -> u64 {
     memory().0
 }
 
-/// Bytes of memory the machine has (or its cgroup allows).
+/// Returns how many bytes of memory the machine has (or its cgroup allows).
 pub fn total_memory() -> u64 {
     memory().1
 }

@@ -33,7 +33,7 @@ pub struct UnknownName {
 }
 
 impl UnknownName {
-    /// The error of a text that names no variant of `T`.
+    /// Returns the error of a text that names no variant of `T`.
     pub(crate) fn of<T: VariantNames>(found: &str) -> Self {
         let expected = match T::VARIANTS {
             [others @ .., last] if !others.is_empty() => {

@@ -31,19 +31,50 @@ impl Stopped {
 }
 
 /// Watches long work. Called from many threads.
+///
+/// ```
+/// use std::sync::atomic::{AtomicU64, Ordering};
+///
+/// use bitquilt::base::Stopped;
+/// use bitquilt::{BuildOptions, LatentSet, Observer, Shape, build};
+///
+/// /// Counts units of work, and asks to stop after so many.
+/// struct StopAfter(u64, AtomicU64);
+///
+/// impl Observer for StopAfter {
+///     fn stage(&self, _name: &str, _total: u64, _unit: &str) {}
+///
+///     fn advance(&self, done: u64) {
+///         self.1.fetch_add(done, Ordering::Relaxed);
+///     }
+///
+///     fn stop_requested(&self) -> bool {
+///         self.1.load(Ordering::Relaxed) >= self.0
+///     }
+/// }
+///
+/// let set = LatentSet::from_packed(Shape::new(1, 6, 1)?, vec![0b001101, 0b010111])?;
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("index");
+/// let options = BuildOptions::new("seq:3".parse()?);
+/// let error = build(&set, &path, &options, &StopAfter(0, AtomicU64::new(0))).err();
+/// assert!(error.is_some_and(|error| Stopped::caused(&error)));
+/// assert!(build(&set, &path, &options, &StopAfter(u64::MAX, AtomicU64::new(0))).is_ok());
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Observer: Sync {
-    /// A new stage of `total` units (`"latents"`, `"bytes"`, …) starts; 0 when the total is unknown.
+    /// Begins a new stage of `total` units (`"latents"`, `"bytes"`, …); 0 when the total is unknown.
     fn stage(&self, name: &str, total: u64, unit: &str);
 
-    /// `done` more units of the current stage are finished.
+    /// Counts `done` more units of the current stage as finished.
     fn advance(&self, done: u64);
 
-    /// A few words on how the current stage goes, to stand beside its progress.
+    /// Takes a few words on how the current stage goes, to stand beside its progress.
     fn detail(&self, text: &str) {
         let _ = text;
     }
 
-    /// Whether the work should stop at the next safe point.
+    /// Returns whether the work should stop at the next safe point.
     fn stop_requested(&self) -> bool;
 
     /// Ends work that should stop.

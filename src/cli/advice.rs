@@ -5,7 +5,7 @@ use bitquilt::base::OutOfMemory;
 use bitquilt::engine::EngineError;
 use bitquilt::search::SearchError;
 
-/// The message of an error, its options as flags, with the option that mends it where there is one.
+/// Returns the message of an error, its options as flags, with the option that mends it where there is one.
 pub(super) fn with_advice(error: &anyhow::Error) -> String {
     let message = as_flags(&format!("{error:#}"));
     let of_engine = error

@@ -9,7 +9,7 @@ use super::{grouped, print};
 use bitquilt::samples::{self, Attempt, Status};
 use bitquilt::window::Window;
 
-/// An attempt, in the words of `schemas/generate.schema.json`.
+/// Returns an attempt in the words of `schemas/generate.schema.json`.
 pub(super) fn attempt_json(attempt: &Attempt, windows: &[Window]) -> serde_json::Value {
     let mut value = json!({
         "index": attempt.index,
@@ -28,7 +28,7 @@ pub(super) fn attempt_json(attempt: &Attempt, windows: &[Window]) -> serde_json:
     value
 }
 
-/// How many bits each window answered, how many the network, and how many were fixed.
+/// Returns how many bits each window answered, how many the network, and how many were fixed.
 fn answered_by(attempts: &[Attempt], windows: &[Window]) -> Vec<(String, usize)> {
     let answered = || attempts.iter().flat_map(|attempt| &attempt.answered);
     let by = windows.iter().enumerate().map(|(number, window)| {
@@ -94,7 +94,7 @@ pub(super) fn summarize(
     ))
 }
 
-/// Why there is no sample, and what could be done.
+/// Returns why there is no sample, and what could be done.
 pub(super) fn no_sample(attempts: &[Attempt]) -> &'static str {
     let all = |status| attempts.iter().all(|attempt| attempt.status == status);
     if attempts.is_empty() || all(Status::Stopped) {

@@ -96,7 +96,7 @@ pub(super) fn run(args: &BuildArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
 }
 
 impl BuildArgs {
-    /// The latents of all files as one set, and where they come from.
+    /// Reads the latents of all files as one set, and where they come from.
     fn read(&self) -> anyhow::Result<(LatentSet, Vec<Source>)> {
         let mut sources = Vec::new();
         let mut all: Option<LatentSet> = None;
@@ -189,7 +189,7 @@ fn show(report: &BuildReport, shape: Shape, output: &Path, ui: &Ui) -> anyhow::R
     ))
 }
 
-/// "1GiB", "512 MiB", "2GB", "1073741824".
+/// Reads a size: "1GiB", "512 MiB", "2GB", "1073741824".
 pub(super) fn parse_size(text: &str) -> Result<u64, String> {
     let wrong =
         || format!("'{text}' is not a size: expected a number and KiB, MiB, GiB, kB, MB or GB");

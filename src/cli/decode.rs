@@ -156,7 +156,7 @@ fn check_folder(path: &Path, force: bool) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// One PNG file for each latent.
+/// Writes one PNG file for each latent.
 fn write_folder(
     set: &LatentSet,
     drawer: &Drawer,
@@ -188,13 +188,13 @@ fn write_folder(
     Ok(())
 }
 
-/// A set of one latent of a set.
+/// Returns a set of one latent of a set.
 fn single(set: &LatentSet, id: usize) -> anyhow::Result<LatentSet> {
     let packed = set.packed_latent(id).to_vec();
     Ok(LatentSet::from_packed(set.shape(), packed)?.with_codec(set.codec().clone()))
 }
 
-/// The first `count` latents of a set.
+/// Returns the first `count` latents of a set.
 fn first(set: LatentSet, count: usize) -> anyhow::Result<LatentSet> {
     if count == set.len() {
         return Ok(set);

@@ -50,12 +50,12 @@ pub(super) enum Drawer {
 }
 
 impl ModelArgs {
-    /// Whether a model was named.
+    /// Returns whether a model was named.
     pub(super) fn is_given(&self) -> bool {
         self.model.is_some()
     }
 
-    /// What draws latents of `path`. A model is refused where its codes are others.
+    /// Returns the drawer of latents of `path`. A model is refused where its codes are others.
     pub(super) fn drawer(
         &self,
         path: &Path,
@@ -98,12 +98,12 @@ impl ModelArgs {
 const BATCH: usize = 256;
 
 impl Drawer {
-    /// Whether latents are shown as the images that they stand for.
+    /// Returns whether latents are shown as the images that they stand for.
     pub(super) fn makes_images(&self) -> bool {
         !matches!(self, Self::Codes)
     }
 
-    /// The images that latents stand for; `None` where bits are pixels, which are drawn as they are, or where
+    /// Returns the images that latents stand for; `None` where bits are pixels, which are drawn as they are, or where
     /// there is no model.
     pub(super) fn decoded(&self, set: &LatentSet) -> anyhow::Result<Option<ImageSet>> {
         match self {
@@ -116,7 +116,7 @@ impl Drawer {
         }
     }
 
-    /// All latents of a set as one picture.
+    /// Draws all latents of a set as one picture.
     pub(super) fn grid(
         &self,
         set: &LatentSet,
@@ -132,8 +132,7 @@ impl Drawer {
         Ok(picture::grid_of_images(&images, columns, options.scale)?)
     }
 
-    /// One latent, a pixel of the picture for each pixel of its image; of a code without a model, for each
-    /// site.
+    /// Draws one latent, a pixel of the picture for each pixel of its image; of a code without a model, for each site.
     pub(super) fn one(&self, shape: Shape, packed: &[u8], path: &Path) -> anyhow::Result<Picture> {
         if let Self::Codes = self {
             return Ok(Picture::of_code(shape, packed));

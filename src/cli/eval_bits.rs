@@ -165,7 +165,7 @@ impl BitsArgs {
         Ok(ExitCode::SUCCESS)
     }
 
-    /// Samples of the network alone.
+    /// Draws samples of the network alone.
     fn sample_alone(
         &self,
         predictor: &Predictor,
@@ -204,7 +204,7 @@ impl BitsArgs {
     }
 }
 
-/// How many of some samples are training latents, and how many of their bits nothing supports.
+/// Counts how many of some samples are training latents, and how many of their bits nothing supports.
 fn judge(
     model: &str,
     drawn: &LatentSet,
@@ -253,7 +253,7 @@ struct Bench<'a> {
 }
 
 impl Bench<'_> {
-    /// Bits per latent of a model, by what `bits` says of each set.
+    /// Returns the bits per latent of a model, by what `bits` says of each set.
     fn bits(
         &self,
         model: &str,
@@ -321,7 +321,7 @@ impl Bench<'_> {
     }
 }
 
-/// The network's window and those of the index that lie within it.
+/// Returns the network's window and those of the index that lie within it.
 fn windows_within<'a>(index: &'a Index, predictor: &Predictor) -> Vec<WindowIndex<'a>> {
     let own: &Geometry = predictor.geometry();
     index

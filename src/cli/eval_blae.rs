@@ -170,7 +170,7 @@ impl BlaeArgs {
 struct Columns<'a>(Vec<(&'static str, &'a SplitReport)>);
 
 impl Columns<'_> {
-    /// One row, unless nothing is known for it.
+    /// Prints one row, unless nothing is known for it.
     fn row(&self, what: &str, of: &dyn Fn(&SplitReport) -> Option<String>) -> anyhow::Result<()> {
         let cells: Vec<_> = self.0.iter().map(|(_, split)| of(split)).collect();
         if cells.iter().all(Option::is_none) {
@@ -212,7 +212,7 @@ fn percent(share: f64) -> String {
     format!("{:.2} %", 100.0 * share)
 }
 
-/// How well images come back.
+/// Prints how well images come back.
 fn print_reconstruction(columns: &Columns<'_>) -> anyhow::Result<()> {
     columns.row("images", &|s| Some(grouped(s.hard.images)))?;
     columns.row("PSNR through bits", &|s| psnr(&s.hard))?;
@@ -228,7 +228,7 @@ fn print_reconstruction(columns: &Columns<'_>) -> anyhow::Result<()> {
     })
 }
 
-/// What the bits are worth.
+/// Prints what the bits are worth.
 fn print_codes(columns: &Columns<'_>) -> anyhow::Result<()> {
     columns.row("constant bits", &|s| {
         Some(s.codes.constant_bits.to_string())
@@ -251,7 +251,7 @@ fn print_codes(columns: &Columns<'_>) -> anyhow::Result<()> {
     })
 }
 
-/// What flipped bits and noise do.
+/// Prints what flipped bits and noise do.
 fn print_robustness(columns: &Columns<'_>) -> anyhow::Result<()> {
     for (number, share) in FLIPS.iter().enumerate() {
         let what = format!("PSNR with {} of the bits flipped", percent(*share));

@@ -48,7 +48,7 @@ fn policy() -> impl TypedValueParser<Value = PolicyArg> {
 }
 
 impl FallbackArgs {
-    /// The network on the grid of the samples; `None` where none may answer.
+    /// Loads the network on the grid of the samples; `None` where none may answer.
     pub(super) fn load(&self, session: &Session, shape: Shape) -> anyhow::Result<Option<Loaded>> {
         let (Some(path), Some(policy)) = (&self.fallback, self.policy.0) else {
             return Ok(None);

@@ -45,7 +45,7 @@ struct Flag {
 }
 
 impl Flag {
-    /// The option with which a text begins.
+    /// Returns the option with which a text begins.
     fn at_start_of(text: &str) -> Option<Self> {
         let quoted = text.starts_with('`');
         let word = if quoted { &text[1..] } else { text };
@@ -87,7 +87,7 @@ impl Flag {
     }
 }
 
-/// The long options of all verbs.
+/// Returns the long options of all verbs.
 fn long_options() -> &'static HashSet<String> {
     static NAMES: OnceLock<HashSet<String>> = OnceLock::new();
     NAMES.get_or_init(|| {

@@ -259,7 +259,7 @@ fn exit_code(args: &GenerateArgs, generated: &Generated, found: usize, ui: &Ui) 
 }
 
 impl GenerateArgs {
-    /// What draws the samples, where they are to be drawn.
+    /// Returns what draws the samples, where they are to be drawn.
     fn drawer(&self, shape: Shape, codec: &Codec) -> anyhow::Result<Option<Drawer>> {
         if self.png.is_none() {
             if self.model.is_given() {
@@ -285,7 +285,7 @@ impl GenerateArgs {
         Ok(Some(drawer))
     }
 
-    /// The request, but for the bits that are fixed and the network.
+    /// Returns the request, but for the bits that are fixed and the network.
     fn request(&self) -> GenerateRequest {
         GenerateRequest {
             windows: self.window.clone(),
@@ -310,7 +310,7 @@ impl GenerateArgs {
     }
 }
 
-/// `--count`
+/// Answers `--count`.
 fn count(
     args: &GenerateArgs,
     session: &Session,

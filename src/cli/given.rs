@@ -27,7 +27,7 @@ pub(super) struct GivenArgs {
 }
 
 impl GivenArgs {
-    /// What was asked for, in words.
+    /// Returns what was asked for, in words.
     pub(super) fn words(&self) -> Vec<String> {
         let fixed = self.fix.iter().map(|text| format!("fix {text}"));
         let from = self.fix_from.iter().zip(&self.keep);
@@ -36,7 +36,7 @@ impl GivenArgs {
             .collect()
     }
 
-    /// The bits that are fixed on a grid of this shape.
+    /// Returns the bits that are fixed on a grid of this shape.
     pub(super) fn fixed(&self, shape: Shape) -> anyhow::Result<FixedBits> {
         let mut fixed = FixedBits::none();
         for text in &self.fix {
@@ -73,7 +73,7 @@ impl GivenArgs {
     }
 }
 
-/// The error of a text of fixed bits, under the option that gave it.
+/// Returns the error of a text of fixed bits, under the option that gave it.
 fn as_option(error: SearchError) -> anyhow::Error {
     match error {
         SearchError::Fix { text, why } => anyhow!("--fix '{text}': {why}"),

@@ -134,7 +134,7 @@ const HEADINGS: [(&str, &[&str]); 10] = [
     ("Messages", &["quiet", "verbose"]),
 ];
 
-/// The command with every option of it and of its verbs under its heading.
+/// Returns the command with every option of it and of its verbs under its heading.
 pub(super) fn with_headings(command: Command) -> Command {
     let command = command.mut_args(|arg| {
         let id = arg.get_id().as_str().to_owned();

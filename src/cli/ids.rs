@@ -22,7 +22,7 @@ impl FromStr for IdsArg {
 }
 
 impl IdsArg {
-    /// The ids; `option` is named when they are none.
+    /// Reads the ids; errors name `option`.
     pub(super) fn read(&self, option: &str) -> anyhow::Result<Ids> {
         let Some(path) = self.0.strip_prefix('@') else {
             return self.0.parse().with_context(|| option.to_owned());
@@ -56,7 +56,7 @@ impl WithoutArgs {
         self.without.is_some()
     }
 
-    /// The ids; none where none were given.
+    /// Returns the ids; none where none were given.
     pub(super) fn ids(&self) -> anyhow::Result<Ids> {
         match &self.without {
             Some(without) => without.read("--without"),
@@ -64,7 +64,7 @@ impl WithoutArgs {
         }
     }
 
-    /// A session of an index without them.
+    /// Opens a session of an index without them.
     pub(super) fn open(&self, index: &Path, options: SessionOptions) -> anyhow::Result<Session> {
         let options = options.without(self.ids()?);
         let session = Session::open(index, &options);

@@ -63,7 +63,7 @@ pub(crate) struct ArrayArgs {
 }
 
 impl ArrayArgs {
-    /// What the elements are said to be.
+    /// Returns the coding that the options name.
     pub(super) fn coding(&self) -> Option<Coding> {
         if let Some(bits) = self.index_bits {
             let order = match (self.msb_first, self.lsb_first) {
@@ -78,7 +78,7 @@ impl ArrayArgs {
     }
 }
 
-/// Where the labels come from.
+/// Returns where the labels come from.
 pub(super) fn labels_of(file: Option<&Path>, none: bool) -> Labels {
     match file {
         Some(path) => Labels::File(path.into()),
@@ -87,7 +87,7 @@ pub(super) fn labels_of(file: Option<&Path>, none: bool) -> Labels {
     }
 }
 
-/// "28x28" → height and width in pixels.
+/// Reads "28x28" as height and width in pixels.
 pub(super) fn size(text: &str) -> Result<(u32, u32), String> {
     sides(text).ok_or_else(|| "expected HEIGHTxWIDTH in pixels, as in 28x28".to_owned())
 }

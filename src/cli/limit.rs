@@ -38,7 +38,7 @@ impl FromStr for Top {
     }
 }
 
-/// A number of at least 1.
+/// Reads a number of at least 1.
 pub(super) fn at_least_1(text: &str) -> Result<usize, String> {
     let number = text.parse().ok().filter(|number| *number >= 1);
     number.ok_or_else(|| "expected a whole number of at least 1".to_owned())

@@ -124,7 +124,8 @@ enum Verb {
 }
 
 impl Verb {
-    /// What it means for the user that Ctrl-C ended the verb with an error; `None` where the error says so itself.
+    /// Returns what it means for the user that Ctrl-C ended the verb with an error; `None` where the error says so
+    /// itself.
     fn when_stopped(&self) -> Option<&'static str> {
         match self {
             Self::Build(_) => Some("the same command goes on from its last finished window"),
@@ -228,7 +229,7 @@ fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     print(serde_json::to_string_pretty(value)?)
 }
 
-/// "1,234,567".
+/// Writes a number as "1,234,567".
 fn grouped(number: u64) -> String {
     indicatif::HumanCount(number).to_string()
 }

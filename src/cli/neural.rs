@@ -26,7 +26,7 @@ pub(crate) struct DeviceArgs {
 }
 
 impl DeviceArgs {
-    /// The device, with as many threads as were asked for.
+    /// Chooses the device and sets as many threads as were asked for.
     pub(crate) fn device(&self, threads: Option<u16>) -> anyhow::Result<Device> {
         if let Some(threads) = threads {
             set_threads(threads);
@@ -74,7 +74,7 @@ pub(crate) fn tell_notes(images: &ImageSet, ui: &Ui) {
     }
 }
 
-/// The checkpoint that a model's name stands for: a file, or the best of a run's folder.
+/// Returns the checkpoint that a model's name stands for: a file, or the best of a run's folder.
 pub(crate) fn model_file(path: &Path) -> PathBuf {
     if path.is_dir() {
         RunFolder::new(path).best()
@@ -100,7 +100,7 @@ pub(crate) struct NumberedSet {
 }
 
 impl NumberedSet {
-    /// The latents of an index, without those that are left out.
+    /// Reads the latents of an index, without those that are left out.
     pub(crate) fn of_index(session: &Session, ui: &dyn Observer) -> anyhow::Result<Self> {
         let index = session.index();
         let row = index.shape().packed_bytes() as u64 + 16;
@@ -114,7 +114,7 @@ impl NumberedSet {
         Self::numbered_by(index, session.training(ui)?)
     }
 
-    /// The latents of a file, of the shape of an index's and with labels where its contexts are bound to them.
+    /// Reads the latents of a file, of the shape of an index's and with labels where its contexts are bound to them.
     pub(crate) fn read(path: &Path, index: &Index) -> anyhow::Result<Self> {
         let latents = LatentSet::read(path)?;
         if latents.shape() != index.shape() {
@@ -150,9 +150,9 @@ impl NumberedSet {
         Ok(Self { latents, labels })
     }
 
-    /// The first of them.
-    pub(crate) fn first(mut self, most: usize) -> anyhow::Result<Self> {
-        let count = self.latents.len().min(most);
+    /// Returns the first `max_latents` of them, or all where there are fewer.
+    pub(crate) fn first(mut self, max_latents: usize) -> anyhow::Result<Self> {
+        let count = self.latents.len().min(max_latents);
         let row = self.latents.shape().packed_bytes();
         let packed = self.latents.packed()[..count * row].to_vec();
         self.latents = LatentSet::from_packed(self.latents.shape(), packed)?;

@@ -31,7 +31,7 @@ pub(super) struct FallbackArgs {
 }
 
 impl FallbackArgs {
-    /// No network: an option that names one is refused when it is read.
+    /// Loads no network: an option that names one is refused when it is read.
     pub(super) fn load(&self, _: &Session, _: Shape) -> anyhow::Result<Option<Loaded>> {
         Ok(None)
     }

@@ -31,7 +31,7 @@ pub(super) fn one_of_some<T: Choice>(
     PossibleValuesParser::new(names_of(offered)).try_map(|name| name.parse())
 }
 
-/// The names that are offered, with a line on each where there is one.
+/// Returns the names that are offered, with a line on each where there is one.
 pub(super) fn names_of<T: Choice>(offered: impl Fn(&T) -> bool) -> Vec<PossibleValue> {
     let names = <T as VariantNames>::VARIANTS.iter();
     let choices = names.zip(<T as VariantArray>::VARIANTS);

@@ -36,7 +36,7 @@ impl PreloadArgs {
         }
     }
 
-    /// Options of a session that may take so much memory for them.
+    /// Returns options of a session that may take so much memory for them.
     pub(super) fn options(&self) -> SessionOptions {
         SessionOptions::default().table_bytes(self.preload_memory)
     }

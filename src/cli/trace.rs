@@ -113,7 +113,7 @@ pub(super) struct TraceArgs {
 }
 
 impl TraceArgs {
-    /// The request.
+    /// Returns the request.
     fn request(&self) -> TraceRequest {
         // A limit above what memory can count is no limit.
         let limit = self.limit.map_or(usize::MAX, |limit| {
@@ -131,14 +131,14 @@ impl TraceArgs {
         }
     }
 
-    /// The number of postings to list for each bit; `None` when single bits are not listed.
+    /// Returns the number of postings to list for each bit; `None` when single bits are not listed.
     fn postings_listed(&self) -> Option<usize> {
         let document = self.json || self.output.is_some();
         let top = self.top.0.unwrap_or(usize::MAX);
         (document && !self.brief).then_some(top)
     }
 
-    /// What is left when the verb is stopped: a file is whole or not there, but what was printed was printed.
+    /// Says what is left when the verb is stopped: a file is whole or not there, but what was printed was printed.
     pub(super) fn when_stopped(&self) -> &'static str {
         if self.json && self.output.is_none() {
             "the JSON that was printed is not whole"
@@ -221,7 +221,7 @@ impl Job<'_> {
             &self.tracing.tracer()?,
             self.args.postings_listed(),
         )?;
-        let most_drawn = self.args.png.as_ref().map_or(0, |_| self.args.png_limit);
+        let max_drawn = self.args.png.as_ref().map_or(0, |_| self.args.png_limit);
         let take = |traced: TracedSample<'_>| {
             let marked = traced.interpolated.iter().filter(|marked| **marked);
             writer.add(&Traced {
@@ -232,7 +232,7 @@ impl Job<'_> {
                 answered_by: traced.answered_by,
                 interpolated: traced.answered_by.map(|_| marked.count()),
             })?;
-            if drawn.len() < most_drawn {
+            if drawn.len() < max_drawn {
                 drawn.push(MapRow {
                     sample: traced.sample,
                     label: traced.label,
@@ -264,7 +264,7 @@ impl Job<'_> {
     }
 }
 
-/// The figures of the set, for people.
+/// Prints the figures of the set, for people.
 fn report(job: &Job<'_>, summary: &SetSummary) -> anyhow::Result<()> {
     let tracer = job.tracing.tracer()?;
     report_support(job, &tracer, summary)?;
@@ -278,7 +278,7 @@ fn report(job: &Job<'_>, summary: &SetSummary) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// What was traced to what, and how much of it is supported.
+/// Prints what was traced to what, and how much of it is supported.
 fn report_support(job: &Job<'_>, tracer: &Tracer<'_>, summary: &SetSummary) -> anyhow::Result<()> {
     let names = tracer.quilt_windows().iter().map(ToString::to_string);
     print(format!(
@@ -302,7 +302,7 @@ fn report_support(job: &Job<'_>, tracer: &Tracer<'_>, summary: &SetSummary) -> a
     }
 }
 
-/// How the quilts are cut.
+/// Prints how the quilts are cut.
 fn report_regions(tracer: &Tracer<'_>, summary: &SetSummary) -> anyhow::Result<()> {
     let of = |name| spread_of(summary, name);
     let yardstick = yardstick(tracer);
@@ -321,7 +321,7 @@ fn report_regions(tracer: &Tracer<'_>, summary: &SetSummary) -> anyhow::Result<(
     line("informative", grouped(summary.copied), &informative)
 }
 
-/// How near the training latents are; nothing on another grid than theirs.
+/// Prints how near the training latents are; nothing on another grid than theirs.
 fn report_distances(summary: &SetSummary) -> anyhow::Result<()> {
     let (Some(exact), Some(memorized), Some(authentic)) =
         (summary.exact_copies, summary.memorized, summary.authentic)
@@ -342,7 +342,7 @@ fn report_distances(summary: &SetSummary) -> anyhow::Result<()> {
     line("authentic", grouped(authentic), farther)
 }
 
-/// Which training latents were used, and most.
+/// Prints how many training latents were used, and which most.
 fn report_credits(tracer: &Tracer<'_>, summary: &SetSummary) -> anyhow::Result<()> {
     let used = format!(
         "of {} training latents ({})",
@@ -367,7 +367,7 @@ fn report_credits(tracer: &Tracer<'_>, summary: &SetSummary) -> anyhow::Result<(
     Ok(())
 }
 
-/// What a reader of the figures should know beside them.
+/// Tells what a reader of the figures should know beside them.
 fn tell_notes(job: &Job<'_>, tracer: &Tracer<'_>) {
     let args = job.args;
     let without = &job.samples.without;
@@ -390,7 +390,7 @@ fn tell_notes(job: &Job<'_>, tracer: &Tracer<'_>) {
     }
 }
 
-/// The window that information is measured at.
+/// Returns the window that information is measured at.
 fn yardstick(tracer: &Tracer<'_>) -> String {
     let window = tracer.yardstick();
     window.map_or_else(String::new, |window| window.to_string())
@@ -407,7 +407,7 @@ fn line(name: &str, value: String, what: &str) -> anyhow::Result<()> {
     print(format!("{name:<15} {value}{between}{what}"))
 }
 
-/// "median (10 % .. 90 %) what".
+/// Prints "median (10 % .. 90 %) what".
 fn spread_line(
     name: &str,
     spread: Option<Spread>,

@@ -214,7 +214,7 @@ fn blae(args: &BlaeArgs, threads: Option<u16>, ui: &Ui) -> anyhow::Result<ExitCo
 type Run = (BlaeConfig, BlaeRecipe, TrainOptions);
 
 impl BlaeArgs {
-    /// The images to train on and those held out.
+    /// Reads the images to train on and those held out.
     fn read(&self, ui: &Ui) -> anyhow::Result<(ImageSet, ImageSet)> {
         let options = self.images.options(Labels::Leave);
         let images = ImageSet::read(&self.inputs, &options, ui)?;

@@ -104,7 +104,7 @@ pub(super) fn report(
     Ok(ExitCode::SUCCESS)
 }
 
-/// The settings of a run by name: network, recipe, options.
+/// Returns the settings of a run by name: network, recipe, options.
 pub(super) fn fields<A: Serialize, B: Serialize, C: Serialize>(
     run: &(A, B, C),
 ) -> anyhow::Result<Vec<(String, Value)>> {
@@ -174,7 +174,7 @@ pub(super) fn check_run(folder: &RunFolder, resume: bool, force: bool) -> anyhow
     Ok(())
 }
 
-/// An empty run folder. Only what a run writes is taken away.
+/// Empties a run folder. Only what a run writes is taken away.
 pub(super) fn start(folder: &RunFolder) -> anyhow::Result<()> {
     let remove = |path: &Path| {
         if path.exists() {

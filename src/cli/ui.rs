@@ -61,7 +61,7 @@ impl Ui {
         }
     }
 
-    /// One line to stderr, above any progress bar; options of the library are named as flags.
+    /// Writes one line to stderr, above any progress bar; options of the library are named as flags.
     pub(crate) fn note(&self, message: impl AsRef<str>) {
         if self.verbosity == Verbosity::Quiet {
             return;
@@ -87,7 +87,7 @@ impl Ui {
         }
     }
 
-    /// Time since the verb started.
+    /// Returns the time since the verb started.
     pub(crate) fn elapsed(&self) -> Duration {
         self.started.elapsed()
     }
@@ -139,7 +139,7 @@ impl Observer for Ui {
     }
 }
 
-/// "1,234/s", or "2.5/s" where whole numbers would say little.
+/// Writes "1,234/s", or "2.5/s" where whole numbers would say little.
 fn write_rate(state: &ProgressState, out: &mut dyn std::fmt::Write) {
     let rate = state.per_sec();
     // A closed terminal is no reason to stop.

@@ -17,6 +17,18 @@ use crate::search::{
 use crate::window::{Geometry, Interpolator, Window};
 
 /// What to generate. The same index, request and sample number give the same sample.
+///
+/// ```
+/// use bitquilt::engine::GenerateRequest;
+///
+/// // Fields that are left out have their defaults.
+/// let request = r#"{"windows": ["7x7", "5x5"], "samples": {"start": 0, "end": 8}, "novel": true}"#;
+/// let request: GenerateRequest = serde_json::from_str(request)?;
+/// assert_eq!(request.samples, 0..8);
+/// assert!(request.novel && request.max_backtracks == Some(20_000));
+/// assert!(serde_json::from_str::<GenerateRequest>(r#"{"window": "7x7"}"#).is_err());
+/// # Ok::<(), serde_json::Error>(())
+/// ```
 #[serde_as]
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
@@ -33,13 +45,13 @@ pub struct GenerateRequest {
     pub seed: u64,
     /// Bits that every sample has, whatever the index says of them.
     pub fixed: FixedBits,
-    /// Where these come from, in words: for the samples file.
+    /// What fixes these bits, in words, for the samples file.
     pub fixed_words: Vec<String>,
     /// The label of the samples, where contexts are bound to labels.
     pub label: Option<i64>,
-    /// No sample is a training latent.
+    /// Whether training latents are ruled out as samples.
     pub novel: bool,
-    /// No sample twice.
+    /// Whether samples that equal an earlier one of the run are ruled out.
     pub distinct: bool,
     /// Occurrences that a context with its next bit needs to be supported, at least 1.
     pub min_count: u64,
@@ -55,7 +67,7 @@ pub struct GenerateRequest {
     pub restart: Option<u64>,
     /// Time after which a search gives up, in seconds; success then depends on the machine.
     pub timeout_seconds: Option<f64>,
-    /// States of a row that are followed at once.
+    /// States of a row to follow at once, at most.
     pub max_states: usize,
     /// When a network answers, where one is given.
     pub policy: Policy,
@@ -66,7 +78,7 @@ pub struct GenerateRequest {
 }
 
 impl Default for GenerateRequest {
-    /// 64 samples with the default options of a search, 20,000 dead ends each at most.
+    /// Asks for 64 samples with the default options of a search, 20,000 dead ends each at most.
     fn default() -> Self {
         let options = SearchOptions::default();
         Self {
@@ -99,7 +111,7 @@ impl Default for GenerateRequest {
 pub struct Network<'a> {
     /// Its name, for the samples file.
     pub name: &'a str,
-    /// What it answers.
+    /// The network itself.
     pub network: &'a dyn Interpolator,
 }
 
@@ -107,13 +119,13 @@ pub struct Network<'a> {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct CountReport {
-    /// The number, in decimal digits, or that of those counted so far.
+    /// The number of samples in decimal digits, or of those counted so far.
     pub count: String,
-    /// Whether that is all of them.
+    /// Whether all samples are counted.
     pub complete: bool,
     /// Contexts looked up.
     pub lookups: u64,
-    /// Different values that were reached of what later rows see.
+    /// States reached: different values of the bits that later rows see.
     pub states: u64,
     /// How the count ended: `none exists` when it is complete.
     #[serde(skip)]
@@ -126,7 +138,7 @@ pub struct CountReport {
 pub struct Generated {
     /// The windows, in the order in which they were asked.
     pub windows: Vec<Window>,
-    /// One for each sample that was searched for, in order.
+    /// One attempt for each sample searched for, in order.
     pub attempts: Vec<Attempt>,
     shape: Shape,
     codec: Codec,
@@ -137,7 +149,7 @@ pub struct Generated {
 }
 
 impl Generated {
-    /// The samples, without the attempts that found none.
+    /// Returns the samples, without the attempts that found none.
     ///
     /// # Errors
     /// [`EngineError::Samples`] when one is not of the run's shape.
@@ -168,7 +180,7 @@ impl Generated {
 }
 
 impl GenerateRequest {
-    /// The grid of the samples.
+    /// Returns the grid of the samples.
     ///
     /// # Errors
     /// [`EngineError::Latent`] for one that is none.
@@ -214,7 +226,7 @@ impl GenerateRequest {
         })
     }
 
-    /// What a sample must satisfy beyond support, in words.
+    /// Returns what a sample must satisfy beyond support, in words.
     fn constraints(&self) -> String {
         let mut words = self.fixed_words.clone();
         let bits = self.fixed.iter().count();
@@ -230,7 +242,7 @@ impl GenerateRequest {
     }
 }
 
-/// Bytes of memory that a sample takes until it is written: packed bits twice, in the attempt and in the
+/// Returns how many bytes of memory a sample takes until it is written: packed bits twice, in the attempt and in the
 /// file; how each was answered, in both; counters.
 fn sample_bytes(shape: Shape) -> u64 {
     (2 * shape.packed_bytes() + 3 * shape.bits() + 256) as u64
@@ -238,6 +250,32 @@ fn sample_bytes(shape: Shape) -> u64 {
 
 impl Session {
     /// Generates samples and keeps them.
+    ///
+    /// ```
+    /// use bitquilt::FixedBits;
+    /// use bitquilt::engine::GenerateRequest;
+    /// # use bitquilt::engine::{Session, SessionOptions};
+    /// # use bitquilt::{BuildOptions, LatentSet, Shape, Unobserved, build};
+    /// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+    /// # for bits in ["101100", "111010"] {
+    /// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+    /// # }
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("index");
+    /// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+    /// # let session = Session::open(&path, &SessionOptions::default())?;
+    /// // `session` is of an index of 101100 and 111010 with window seq:3. Four samples that begin with 111 and are
+    /// // neither of these:
+    /// let request = GenerateRequest {
+    ///     samples: 0..4,
+    ///     fixed: FixedBits::prefix([true, true, true]),
+    ///     novel: true,
+    ///     ..GenerateRequest::default()
+    /// };
+    /// let latents = session.generate(&request, None, &Unobserved)?.latents()?;
+    /// assert_eq!(latents.packed(), [0b110111; 4]); // 111011, lowest bit first
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Session::generate_into`]; [`EngineError::Memory`] when they do not fit together.
@@ -262,6 +300,28 @@ impl Session {
     /// Generates samples and hands them to `take` as they are found, in the order of their numbers. What comes back holds no
     /// attempts.
     ///
+    /// ```
+    /// use bitquilt::engine::GenerateRequest;
+    /// # use bitquilt::engine::{Session, SessionOptions};
+    /// # use bitquilt::{BuildOptions, LatentSet, Shape, Unobserved, build};
+    /// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+    /// # for bits in ["101100", "111010"] {
+    /// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+    /// # }
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("index");
+    /// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+    /// # let session = Session::open(&path, &SessionOptions::default())?;
+    /// let request = GenerateRequest { samples: 100..200, ..GenerateRequest::default() };
+    /// let mut numbers = Vec::new();
+    /// session.generate_into(&request, None, &Unobserved, |attempt| {
+    ///     numbers.push(attempt.index);
+    ///     Ok(())
+    /// })?;
+    /// assert_eq!(numbers, Vec::from_iter(100..200));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`EngineError`]: a request that cannot be searched for, whatever the index reports; whatever `take` returns.
     pub fn generate_into(
@@ -283,6 +343,28 @@ impl Session {
     /// in half of the memory that is available. The last attempt says how the search ended: [`Status::NoneExists`] proves
     /// that the others are all.
     ///
+    /// ```
+    /// use bitquilt::engine::GenerateRequest;
+    /// use bitquilt::{FixedBits, Status};
+    /// # use bitquilt::engine::{Session, SessionOptions};
+    /// # use bitquilt::{BuildOptions, LatentSet, Shape, Unobserved, build};
+    /// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+    /// # for bits in ["101100", "111010"] {
+    /// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+    /// # }
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("index");
+    /// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+    /// # let session = Session::open(&path, &SessionOptions::default())?;
+    /// // Of 101100 and 111010 with window seq:3, two samples begin with 111.
+    /// let fixed = FixedBits::prefix([true, true, true]);
+    /// let request = GenerateRequest { fixed, ..GenerateRequest::default() };
+    /// let all = session.enumerate(&request, None, &Unobserved)?;
+    /// assert_eq!(all.latents()?.len(), 2);
+    /// assert_eq!(all.attempts.last().map(|last| last.status), Some(Status::NoneExists));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// As [`Session::generate`].
     pub fn enumerate(
@@ -301,7 +383,28 @@ impl Session {
         Ok(generated)
     }
 
-    /// Counts the samples that there are, without finding them, keeping at most so many states; `None` for any number.
+    /// Counts all samples without finding them, keeping at most `max_states` states; `None` for any number.
+    ///
+    /// ```
+    /// use bitquilt::FixedBits;
+    /// use bitquilt::engine::GenerateRequest;
+    /// # use bitquilt::engine::{Session, SessionOptions};
+    /// # use bitquilt::{BuildOptions, LatentSet, Shape, Unobserved, build};
+    /// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+    /// # for bits in ["101100", "111010"] {
+    /// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+    /// # }
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("index");
+    /// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+    /// # let session = Session::open(&path, &SessionOptions::default())?;
+    /// // Of 101100 and 111010 with window seq:3, two samples begin with 111.
+    /// let fixed = FixedBits::prefix([true, true, true]);
+    /// let request = GenerateRequest { fixed, ..GenerateRequest::default() };
+    /// let report = session.count(&request, None, &Unobserved)?;
+    /// assert_eq!((report.count.as_str(), report.complete), ("2", true));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// As [`Session::generate`].
@@ -387,7 +490,7 @@ impl Session {
         Ok((generated, result))
     }
 
-    /// The window of a network on the grid of the samples.
+    /// Returns the window of a network on the grid of the samples.
     fn geometry_of(&self, network: Network<'_>, shape: Shape) -> Result<Geometry, EngineError> {
         let held = self.index.window(network.network.window())?;
         Ok(held.geometry_on(shape)?)

@@ -37,7 +37,7 @@ pub struct InfoReport {
     pub arrays: Vec<ArrayInfo>,
     /// The latents files that it was built from.
     pub sources: Vec<Source>,
-    /// Latents of these that are not indexed: ranges of ids.
+    /// Latents of the sources that are not indexed: ranges of ids.
     pub excluded: Vec<[u64; 2]>,
 }
 
@@ -45,7 +45,7 @@ pub struct InfoReport {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct WindowInfo {
-    /// As it is written.
+    /// The window, as it is written.
     pub window: String,
     /// Occurrences: latents × bits.
     pub contexts: u64,
@@ -72,7 +72,7 @@ pub struct ArrayInfo {
 }
 
 impl Session {
-    /// What the index holds, without the latents that are left out.
+    /// Returns what the index holds, without the latents that are left out.
     pub fn info(&self) -> InfoReport {
         let manifest = self.index.manifest();
         let windows = self.index.all_windows().map(|window| {

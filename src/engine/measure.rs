@@ -21,7 +21,7 @@ pub struct CountsRequest {
     /// The windows, each nested in the one before. With none, the largest of the index and those that nest in it.
     #[serde_as(as = "Vec<DisplayFromStr>")]
     pub windows: Vec<Window>,
-    /// Latents of each set that are looked at, the first ones.
+    /// Latents of each set to look at: the first ones.
     pub limit: usize,
 }
 
@@ -53,6 +53,27 @@ pub struct CountsReport {
 impl Session {
     /// Measures the counts of the index as a model: negative log₂ likelihoods, exact, of training latents and of held-out
     /// ones.
+    ///
+    /// ```
+    /// use bitquilt::engine::CountsRequest;
+    /// # use bitquilt::engine::{Session, SessionOptions};
+    /// # use bitquilt::{BuildOptions, LatentSet, Shape, Unobserved, build};
+    /// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+    /// # for bits in ["101100", "111010"] {
+    /// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+    /// # }
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("index");
+    /// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+    /// # let session = Session::open(&path, &SessionOptions::default())?;
+    /// let report = session.measure_counts(&CountsRequest::default(), Some(&set), &Unobserved)?;
+    /// assert_eq!(report.bits, 6);
+    /// for model in &report.models {
+    ///     assert!(model.train < 6.0, "{} knows something of what was indexed", model.model);
+    ///     assert_eq!(model.gap, Some(0.0), "the held-out set is the training set here");
+    /// }
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`EngineError::WindowOrder`], [`EngineError::Request`] for held-out latents of another shape or without labels where
@@ -115,7 +136,7 @@ impl Session {
         })
     }
 
-    /// The windows of a model, largest first.
+    /// Returns the windows of a model, largest first.
     fn model_windows(&self, asked: &[Window]) -> Result<Vec<WindowIndex<'_>>, EngineError> {
         if !asked.is_empty() {
             for pair in asked.windows(2) {
@@ -139,7 +160,7 @@ impl Session {
         Ok(held)
     }
 
-    /// The number of each latent's label where contexts are bound to them; none where they are not.
+    /// Returns the number of each latent's label where contexts are bound to them; none where they are not.
     fn label_numbers(&self, set: &LatentSet) -> Result<Vec<u64>, EngineError> {
         match (self.index.condition(), set.labels()) {
             (Condition::None, _) => Ok(Vec::new()),
@@ -176,7 +197,7 @@ fn count_model<'a>(
     }
 }
 
-/// The first latents of a set.
+/// Returns the first latents of a set.
 fn first(set: &LatentSet, limit: usize) -> Result<LatentSet, EngineError> {
     let count = set.len().min(limit);
     let row = set.shape().packed_bytes();

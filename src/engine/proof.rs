@@ -17,7 +17,7 @@ pub struct VerifyRequest {
     /// The window for latents that do not say which one answered for each bit; the only one of the index, if `None`.
     #[serde_as(as = "Option<DisplayFromStr>")]
     pub window: Option<Window>,
-    /// Count in the training latents alone, whatever the index says.
+    /// Whether to count in the training latents alone, whatever the index says.
     pub brute_force: bool,
 }
 
@@ -25,11 +25,11 @@ pub struct VerifyRequest {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct VerifyReport {
-    /// Whether every bit is that is not fixed or interpolated.
+    /// Whether every bit that is neither fixed nor interpolated is supported.
     pub verified: bool,
-    /// Samples.
+    /// Number of samples.
     pub samples: usize,
-    /// Bits that were looked for.
+    /// Bits that were checked.
     pub checked: u64,
     /// Bits that the user fixed.
     pub fixed: u64,
@@ -47,13 +47,28 @@ pub struct UnsupportedBit {
     pub sample: usize,
     /// Its position.
     pub position: usize,
-    /// The window at which it should be.
+    /// The window at which it should be supported.
     pub window: String,
 }
 
 impl Session {
     /// Proves the index: checksums of every file, then every posting against the latents; with `brute_force`, every context
     /// counted once more. What is found wrong comes back in words, `None` for nothing.
+    ///
+    /// ```
+    /// # use bitquilt::engine::{Session, SessionOptions};
+    /// # use bitquilt::{BuildOptions, LatentSet, Shape, Unobserved, build};
+    /// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+    /// # for bits in ["101100", "111010"] {
+    /// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+    /// # }
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("index");
+    /// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+    /// # let session = Session::open(&path, &SessionOptions::default())?;
+    /// assert_eq!(session.verify_index(true, &Unobserved)?, None);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`EngineError::Index`] for what keeps it from being read, or when the observer asked to stop.
@@ -81,6 +96,31 @@ impl Session {
 
     /// Proves samples: each bit that is neither fixed nor interpolated occurred after its context, in the training latents
     /// without those that the samples were generated without.
+    ///
+    /// ```
+    /// use bitquilt::engine::VerifyRequest;
+    /// # use bitquilt::engine::{Session, SessionOptions};
+    /// # use bitquilt::{Ids, SampleSet};
+    /// # use bitquilt::{BuildOptions, LatentSet, Shape, Unobserved, build};
+    /// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+    /// # for bits in ["101100", "111010"] {
+    /// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+    /// # }
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("index");
+    /// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+    /// # let session = Session::open(&path, &SessionOptions::default())?;
+    /// // In 101100 and 111010, 111 is never followed by 1.
+    /// let mut latents = LatentSet::new(Shape::new(1, 6, 1)?);
+    /// latents.push_bits([1, 1, 1, 1, 0, 0].map(|bit| bit == 1))?;
+    /// # let samples =
+    /// #     SampleSet { latents, answered_by: None, windows: Vec::new(), min_count: 1, without: Ids::default() };
+    /// let report = session.verify(&samples, &VerifyRequest::default(), &Unobserved)?;
+    /// assert!(!report.verified);
+    /// assert_eq!(report.unsupported.len(), 1);
+    /// assert_eq!((report.unsupported[0].sample, report.unsupported[0].position), (0, 3));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`EngineError::NoSamples`], [`EngineError::Request`] for a window where the samples name their own,

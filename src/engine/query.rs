@@ -8,7 +8,7 @@ use crate::index::Posting;
 use crate::latent::{LatentSet, Shape};
 use crate::window::{Condition, Frame, Window};
 
-/// Which context is asked for, and how much of the answer.
+/// A question about one context: what followed it, and where.
 #[serde_as]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -17,11 +17,11 @@ pub struct QueryRequest {
     #[serde_as(as = "Option<DisplayFromStr>")]
     #[serde(default)]
     pub window: Option<Window>,
-    /// Id of the latent: of the training set, or of the set that is given beside the request.
+    /// Id of the latent, in the training set or in the set that is passed with the request.
     pub latent: u64,
     /// Position of the bit.
     pub position: usize,
-    /// Postings of each next bit that are told; `None` for all.
+    /// Postings to list for each next bit; `None` for all.
     #[serde(default)]
     pub top: Option<usize>,
 }
@@ -34,9 +34,9 @@ pub struct QueryReport {
     pub window: String,
     /// The latent that was asked for.
     pub latent: u64,
-    /// The bit.
+    /// The position that was asked for.
     pub position: usize,
-    /// Its channel.
+    /// The channel of the position.
     pub channel: usize,
     /// How far the edge of the grid cuts the window.
     pub border: Vec<usize>,
@@ -46,11 +46,11 @@ pub struct QueryReport {
     pub n0: u64,
     /// How often a 1 followed.
     pub n1: u64,
-    /// Latent and position of the postings that are told, those of a 0 first.
+    /// Latent and position of the listed postings, those of a 0 first.
     pub postings: Vec<(u64, usize)>,
-    /// Those of a 0.
+    /// The listed postings of a 0.
     pub postings0: Vec<(u64, usize)>,
-    /// Those of a 1.
+    /// The listed postings of a 1.
     pub postings1: Vec<(u64, usize)>,
     /// The label that the context is bound to.
     #[serde(skip_serializing_if = "Option::is_none")]
@@ -58,14 +58,34 @@ pub struct QueryReport {
 }
 
 impl QueryReport {
-    /// Whether the context occurred at all.
+    /// Returns whether the context occurred at all.
     pub fn is_match(&self) -> bool {
         self.n0 + self.n1 > 0
     }
 }
 
 impl Session {
-    /// What followed the context of a latent of the training set, or of `of`.
+    /// Looks up what followed the context of a latent of the training set, or of `of`.
+    ///
+    /// ```
+    /// use bitquilt::engine::QueryRequest;
+    /// # use bitquilt::engine::{Session, SessionOptions};
+    /// # use bitquilt::{BuildOptions, LatentSet, Shape, Unobserved, build};
+    /// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+    /// # for bits in ["101100", "111010"] {
+    /// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+    /// # }
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("index");
+    /// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+    /// # let session = Session::open(&path, &SessionOptions::default())?;
+    /// // Bit 3 of 101100 comes after 101; so does bit 5 of 111010.
+    /// let request = QueryRequest { window: None, latent: 0, position: 3, top: None };
+    /// let report = session.query(&request, None)?;
+    /// assert_eq!((report.bit, report.n0, report.n1), (1, 1, 1));
+    /// assert_eq!((report.postings0, report.postings1), (vec![(1, 5)], vec![(0, 3)]));
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`EngineError::Index`] for a window or a latent that the index does not hold; [`EngineError::Request`] for latents of
@@ -128,7 +148,7 @@ impl Session {
         })
     }
 
-    /// A latent of a set that is not the index's, packed, and its label.
+    /// Returns a latent of a set that is not the index's, packed, and its label.
     fn latent_of(&self, set: &LatentSet, id: u64) -> Result<(Vec<u8>, Option<i64>), EngineError> {
         let wrong = |why: String| EngineError::Request {
             part: "the latents",

@@ -36,7 +36,7 @@ impl Default for SessionOptions {
 }
 
 impl SessionOptions {
-    /// The same without some training latents.
+    /// Returns the same options without some training latents.
     #[must_use]
     pub fn without(mut self, ids: Ids) -> Self {
         self.without = ids;
@@ -53,6 +53,29 @@ impl SessionOptions {
 
 /// An opened index with what is held in memory of it: windows, training latents, digests. Owned, immutable to its users, and
 /// shared by any number of threads; what one request loads, the next ones find.
+///
+/// ```
+/// use bitquilt::engine::{Session, SessionOptions};
+/// # use bitquilt::{BuildOptions, LatentSet, Shape, Unobserved, build};
+/// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+/// # for bits in ["101100", "111010"] {
+/// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+/// # }
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("index");
+/// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+/// // `path` is an index of 101100 and 111010 with window seq:3.
+/// let session = Session::open(&path, &SessionOptions::default())?;
+/// let info = session.info();
+/// assert_eq!((info.latents, info.windows[0].window.as_str()), (2, "seq:3"));
+/// assert_eq!(session.training(&Unobserved)?, set);
+///
+/// // The same without latent 0, as if it had never been indexed.
+/// let options = SessionOptions::default().without("0".parse()?);
+/// let session = Session::open(&path, &options)?;
+/// assert_eq!(session.training(&Unobserved)?.packed(), set.packed_latent(1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Session {
     pub(super) index: Arc<Index>,
     options: SessionOptions,
@@ -81,13 +104,38 @@ impl Session {
         }
     }
 
-    /// The index.
+    /// Returns the index.
     pub fn index(&self) -> &Index {
         &self.index
     }
 
     /// A session of the same index without what `samples` were generated without as well; `None` where this one leaves all of
     /// that out already.
+    ///
+    /// ```
+    /// use bitquilt::engine::{GenerateRequest, Session, SessionOptions};
+    /// use bitquilt::SampleSet;
+    /// # use bitquilt::{BuildOptions, LatentSet, Shape, Unobserved, build};
+    /// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+    /// # for bits in ["101100", "111010"] {
+    /// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+    /// # }
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("index");
+    /// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+    /// // Samples generated without latent 1.
+    /// # let file = folder.path().join("samples.safetensors");
+    /// let options = SessionOptions::default().without("1".parse()?);
+    /// let session = Session::open(&path, &options)?;
+    /// session.generate(&GenerateRequest::default(), None, &Unobserved)?.write(&file)?;
+    ///
+    /// let whole = Session::open(&path, &SessionOptions::default())?;
+    /// let samples = SampleSet::read(&file)?;
+    /// let as_generated = whole.as_generated(&samples)?.ok_or("nothing was left out")?;
+    /// assert_eq!(as_generated.index().left_out().to_string(), "1");
+    /// assert!(session.as_generated(&samples)?.is_none());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     ///
     /// # Errors
     /// [`EngineError::Without`] for latents that the index does not hold.
@@ -110,7 +158,7 @@ impl Session {
         Ok(Some(Self::of(index, options)))
     }
 
-    /// The window that was asked for, or the only one that there is.
+    /// Returns the window that was asked for, or the only one that there is.
     ///
     /// # Errors
     /// [`EngineError::WindowNeeded`] where there are several.
@@ -175,7 +223,7 @@ impl Session {
         })
     }
 
-    /// The latents that the index was built from, without those that are left out. Each is one step of progress.
+    /// Reads the latents that the index was built from, without those that are left out. Each is one step of progress.
     ///
     /// # Errors
     /// Whatever the index reports.
@@ -195,7 +243,8 @@ impl Session {
         })
     }
 
-    /// What contexts of samples depend on: their label, which must be named where contexts are bound to labels and only there.
+    /// Returns what contexts of samples depend on: their label, which must be named where contexts are bound to labels
+    /// and only there.
     pub(super) fn given(&self, asked: Option<i64>) -> Result<Given, EngineError> {
         match (asked, self.index.condition()) {
             (Some(label), _) => Ok(Given::label(self.index.label_number(label)?)),

@@ -29,17 +29,17 @@ pub struct TraceRequest {
     /// Windows of the quilt. With none, those that answered for the samples; else all of the index but the smallest.
     #[serde_as(as = "Vec<DisplayFromStr>")]
     pub windows: Vec<Window>,
-    /// Numbers of the samples; those that are not there are left out.
+    /// Numbers of the samples to trace; numbers that no sample has are left out.
     pub samples: Range<usize>,
-    /// Postings of each bit that are told.
+    /// Postings to list for each bit.
     pub top: usize,
-    /// Occurrences of each bit that are followed; contexts that occur more often count as background.
+    /// Occurrences to follow for each bit; contexts that occur more often count as background.
     pub reach: usize,
-    /// Nearest training latents that are told of each sample.
+    /// Nearest training latents to list for each sample.
     pub nearest: usize,
-    /// Most reused training latents that are told.
+    /// Most reused training latents to list.
     pub credits: usize,
-    /// Trace to every training latent, those that the samples were generated without too.
+    /// Whether to trace to every training latent, also to those that the samples were generated without.
     pub all_latents: bool,
     /// Which windows to hold in memory.
     pub preload: Preload,
@@ -62,6 +62,35 @@ impl Default for TraceRequest {
 }
 
 /// Samples ready to be traced: with the training latents, the windows and the background in memory.
+///
+/// ```
+/// use bitquilt::engine::TraceRequest;
+/// # use bitquilt::engine::{Session, SessionOptions};
+/// # use bitquilt::{Ids, SampleSet};
+/// # use bitquilt::{BuildOptions, LatentSet, Shape, Unobserved, build};
+/// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+/// # for bits in ["101100", "111010"] {
+/// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+/// # }
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("index");
+/// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+/// # let session = Session::open(&path, &SessionOptions::default())?;
+/// // 111011 is new; 101100 and 111010 are the training latents.
+/// let mut latents = LatentSet::new(Shape::new(1, 6, 1)?);
+/// latents.push_bits([1, 1, 1, 0, 1, 1].map(|bit| bit == 1))?;
+/// # let samples =
+/// #     SampleSet { latents, answered_by: None, windows: Vec::new(), min_count: 1, without: Ids::default() };
+/// let tracing = session.tracing(&samples, &TraceRequest::default(), &Unobserved)?;
+/// let summary = tracing.trace(&Unobserved, |traced| {
+///     let nearest = &traced.trace.near.as_ref().expect("the grids are the same").nearest[0];
+///     assert_eq!((nearest.latent, nearest.distance), (1, 1));
+///     assert_eq!(traced.trace.quilt.regions[0].latent, 1);
+///     Ok(())
+/// })?;
+/// assert_eq!((summary.samples, summary.exact_copies), (1, Some(0)));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Tracing<'s> {
     index: Arc<Index>,
     corpus: Arc<Corpus>,
@@ -87,7 +116,7 @@ pub struct TracedSample<'a> {
     pub summary: SampleSummary,
     /// How each bit was answered, where the samples file says so.
     pub answered_by: Option<&'a [u8]>,
-    /// Whether a network answered each of its bits; empty where nobody says so.
+    /// Whether a network answered each of its bits; empty where the samples file does not say.
     pub interpolated: Vec<bool>,
 }
 
@@ -140,7 +169,7 @@ impl Session {
         Ok(tracing)
     }
 
-    /// The windows that were asked for; else those that answered for the samples, if the index holds them.
+    /// Returns the windows that were asked for; else those that answered for the samples, if the index holds them.
     fn quilt_windows(
         &self,
         request: &TraceRequest,
@@ -168,7 +197,7 @@ impl Session {
 }
 
 impl Tracing<'_> {
-    /// What the samples are traced with: what a map is drawn by.
+    /// Makes the tracer of the samples, by which a map is drawn too.
     ///
     /// # Errors
     /// As [`Tracer::new`].
@@ -184,7 +213,7 @@ impl Tracing<'_> {
         )?)
     }
 
-    /// The header of a trace file; names of files are the caller's to fill in.
+    /// Makes the header of a trace file; names of files are the caller's to fill in.
     ///
     /// # Errors
     /// As [`Tracing::tracer`].
@@ -198,17 +227,18 @@ impl Tracing<'_> {
         })
     }
 
-    /// Samples to trace.
+    /// Returns the number of samples to trace.
     pub fn count(&self) -> usize {
         self.range.len()
     }
 
-    /// The shape of the samples.
+    /// Returns the shape of the samples.
     pub fn shape(&self) -> Shape {
         self.samples.latents.shape()
     }
 
-    /// Share of the bits of these samples that a network answered; `None` where nobody says so, or none was.
+    /// Returns the share of the bits of these samples that a network answered; `None` where the samples file does not
+    /// say, or none was.
     pub fn interpolated(&self) -> Option<f64> {
         let bits = self.shape().bits();
         let answered = self.samples.answered_by.as_deref()?;

@@ -20,7 +20,7 @@ pub struct ImageSet {
 }
 
 impl ImageSet {
-    /// Images of `height` × `width` pixels from their values, N × height × width × colours of them.
+    /// Makes images of `height` × `width` pixels from their values, N × height × width × colours of them.
     ///
     /// # Errors
     /// [`LatentError::Images`] when a side is 0, `colours` is neither 1 nor 3, or the values are no whole
@@ -65,13 +65,13 @@ impl ImageSet {
         ImageStream::open(inputs, options)?.rest(observer)
     }
 
-    /// The same images, with a word on where they came from.
+    /// Returns the same images with a word on where they came from.
     pub fn with_source(mut self, source: impl Into<String>) -> Self {
         self.source = source.into();
         self
     }
 
-    /// The same images, with one label for each.
+    /// Returns the same images with one label for each.
     ///
     /// # Errors
     /// [`LatentError::Labels`] when there is not exactly one label for each image.
@@ -86,75 +86,74 @@ impl ImageSet {
         Ok(self)
     }
 
-    /// The same images, with what there is to say about how they were read.
+    /// Returns the same images with what there is to say about how they were read.
     pub(super) fn with_notes(mut self, notes: Vec<String>) -> Self {
         self.notes = notes;
         self
     }
 
-    /// Rows of pixels of each image.
+    /// Returns the number of rows of pixels of each image.
     pub fn height(&self) -> usize {
         self.height
     }
 
-    /// Columns of pixels of each image.
+    /// Returns the number of columns of pixels of each image.
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// Values of each pixel: 1 gray, 3 red, green and blue.
+    /// Returns the number of values of each pixel: 1 gray, 3 red, green and blue.
     pub fn colours(&self) -> usize {
         self.colours
     }
 
-    /// Values, and bytes, of each image: height × width × colours.
+    /// Returns the number of values, and bytes, of each image: height × width × colours.
     pub fn image_values(&self) -> usize {
         self.height * self.width * self.colours
     }
 
-    /// N, the number of images.
+    /// Returns N, the number of images.
     pub fn len(&self) -> usize {
         self.pixels.len() / self.image_values()
     }
 
-    /// Whether there is no image.
+    /// Returns whether there is no image.
     pub fn is_empty(&self) -> bool {
         self.pixels.is_empty()
     }
 
-    /// The values of image `id`, height × width × colours. Panics when `id ≥ len()`, as slice indexing
-    /// does.
+    /// Returns the values of image `id`, height × width × colours. Panics when `id ≥ len()`, as slice indexing does.
     pub fn image(&self, id: usize) -> &[u8] {
         let values = self.image_values();
         &self.pixels[id * values..(id + 1) * values]
     }
 
-    /// The images in order, each as [`ImageSet::image`] has it.
+    /// Returns the images in order, each as [`ImageSet::image`] has it.
     pub fn images(&self) -> impl ExactSizeIterator<Item = &[u8]> {
         self.pixels.chunks_exact(self.image_values())
     }
 
-    /// The values of all images, N × height × width × colours.
+    /// Returns the values of all images, N × height × width × colours.
     pub fn pixels(&self) -> &[u8] {
         &self.pixels
     }
 
-    /// The values of all images, for whoever needs nothing else.
+    /// Returns the values of all images, for whoever needs nothing else.
     pub fn into_pixels(self) -> Vec<u8> {
         self.pixels
     }
 
-    /// One label for each image, where the source had them.
+    /// Returns one label for each image, where the source had them.
     pub fn labels(&self) -> Option<&[i64]> {
         self.labels.as_deref()
     }
 
-    /// Where the images came from, in words.
+    /// Returns where the images came from, in words.
     pub fn source(&self) -> &str {
         &self.source
     }
 
-    /// What was chosen, found or skipped on the user's behalf when [`ImageSet::read`] read them, and what was
+    /// Returns what was chosen, found or skipped on the user's behalf when [`ImageSet::read`] read them, and what was
     /// done to them, one sentence each.
     pub fn notes(&self) -> &[String] {
         &self.notes

@@ -24,11 +24,11 @@ pub struct ImageOptions {
     pub transpose: bool,
     /// Where the labels come from.
     pub labels: Labels,
-    /// At most so many images, the first ones; all when `None`.
+    /// Images to read at most, the first ones; all when `None`.
     pub max_images: Option<usize>,
 }
 
-/// An opened input: what its images are like is known, and they are read as they are asked for.
+/// An opened input. Size and number of its images are known; they are read when they are asked for.
 ///
 /// It holds no image between two calls, so an input may be larger than memory.
 pub struct ImageStream {
@@ -73,43 +73,43 @@ impl ImageStream {
         Ok(Self { reader })
     }
 
-    /// Rows of pixels of each image.
+    /// Returns the number of rows of pixels of each image.
     pub fn height(&self) -> usize {
         self.reader.sides().height as usize
     }
 
-    /// Columns of pixels of each image.
+    /// Returns the number of columns of pixels of each image.
     pub fn width(&self) -> usize {
         self.reader.sides().width as usize
     }
 
-    /// Values of each pixel: 1 gray, 3 red, green and blue.
+    /// Returns the number of values of each pixel: 1 gray, 3 red, green and blue.
     pub fn colours(&self) -> usize {
         self.reader.sides().channels as usize
     }
 
-    /// Images to read, at least one, those already read included.
+    /// Returns the number of images to read, at least one, those already read included.
     pub fn count(&self) -> usize {
         self.reader.count()
     }
 
-    /// Images that are still to come.
+    /// Returns the number of images that are still to come.
     pub fn left(&self) -> usize {
         self.reader.count() - self.reader.read()
     }
 
-    /// Where the images come from, in words.
+    /// Returns where the images come from, in words.
     pub fn source(&self) -> String {
         self.reader.describe()
     }
 
-    /// What was chosen, found or skipped on the user's behalf, and what was done to the images read so far, one
+    /// Returns what was chosen, found or skipped on the user's behalf, and what was done to the images read so far, one
     /// sentence each. The sentences on the images come last, and change as more are read.
     pub fn notes(&self) -> Vec<String> {
         self.reader.notes()
     }
 
-    /// The next `max_images` images in the input's order, fewer at the end and `None` after it, with their
+    /// Reads the next `max_images` images in the input's order, fewer at the end and `None` after it, with their
     /// labels. `observer` hears of each image as it is read.
     ///
     /// Takes `max_images` × height × width × colours bytes; `max_images` = 0 is taken for 1.
@@ -159,7 +159,7 @@ impl ImageStream {
         }))
     }
 
-    /// All images that are still to come, at once.
+    /// Reads all images that are still to come, at once.
     ///
     /// # Errors
     /// As [`ImageStream::next_batch`] has; [`LatentError::Empty`] when none is left.

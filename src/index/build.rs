@@ -101,6 +101,27 @@ pub struct ArrayReport {
 /// [`IndexError::Stopped`], and then, as after a kill, the same call goes on from the last finished array. After any other
 /// error nothing is left behind.
 ///
+/// ```
+/// use bitquilt::{BuildOptions, Unobserved, build};
+/// # use bitquilt::{LatentSet, Shape};
+/// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+/// # for bits in ["101100", "111010"] {
+/// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+/// # }
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("index");
+/// // `set` holds 101100 and 111010.
+/// let options = BuildOptions {
+///     windows: vec!["seq:3".parse()?, "seq:1".parse()?],
+///     ..BuildOptions::new("seq:3".parse()?)
+/// };
+/// let report = build(&set, &path, &options, &Unobserved)?;
+/// assert_eq!(report.manifest.latents, 2);
+/// // Contexts of seq:1: nothing before the first bit, then 0 and 1.
+/// assert_eq!(report.manifest.windows[1].distinct, 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// [`IndexError`]: an empty set, windows that do not fit, labels that are not there, a memory limit
 /// that is too small, an output that is in the way, another build at work there, a disk that is full.

@@ -24,6 +24,36 @@ const STORE_CACHE_BYTES: usize = 8 << 20;
 pub const DEFAULT_CACHE_BYTES: usize = 256 << 20;
 
 /// An opened index.
+///
+/// ```
+/// use bitquilt::{Index, Posting};
+/// # use bitquilt::{BuildOptions, Frame, Given, LatentSet, Shape, Unobserved, build};
+/// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+/// # for bits in ["101100", "111010"] {
+/// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+/// # }
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("index");
+/// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+/// // `path` is an index of 101100 and 111010 with window seq:3.
+/// let index = Index::open(&path)?;
+/// let window = index.window("seq:3".parse()?)?;
+///
+/// // 101, which is before bit 3 of latent 0 and before bit 5 of latent 1:
+/// let mut frame = Frame::new(index.shape(), &[window.geometry()]);
+/// frame.load(set.packed_latent(0), Given::NOTHING);
+/// let key = window.geometry().key(&mut frame, 3);
+/// let histogram = window.lookup(&key)?.unwrap_or_default();
+/// assert_eq!((histogram.n0, histogram.n1), (1, 1));
+/// let places: Vec<_> = window.postings(&key, false)?.collect::<Result<_, _>>()?;
+/// assert_eq!(places, [Posting { latent: 1, position: 5 }]);
+///
+/// // Without latent 1:
+/// let index = index.without(&"1".parse()?)?;
+/// let histogram = index.window("seq:3".parse()?)?.lookup(&key)?.unwrap_or_default();
+/// assert_eq!((histogram.n0, histogram.n1), (0, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Index {
     path: PathBuf,
     pub(super) manifest: Manifest,

@@ -46,6 +46,27 @@ impl<'a> Part<'a> {
 }
 
 /// The histograms of one window, all in memory: answers what the index answers, without reading it.
+///
+/// ```
+/// use bitquilt::{Budget, Counts, Resident};
+/// # use bitquilt::{BuildOptions, Index, LatentSet, Shape, Unobserved, build};
+/// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+/// # for bits in ["101100", "111010"] {
+/// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+/// # }
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("index");
+/// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+/// # let index = Index::open(&path)?;
+/// # let window = index.window("seq:3".parse()?)?;
+/// let table = Resident::load(&window, Budget::of_machine(), &Unobserved)?;
+/// assert_eq!(table.contexts(), window.entry().distinct);
+/// for context in window.contexts()? {
+///     let (key, histogram) = context?;
+///     assert_eq!(table.histogram(&key)?, Some(histogram));
+/// }
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Resident {
     pub(super) layout: TableLayout,
     pub(super) pages: Pages,

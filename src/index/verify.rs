@@ -31,6 +31,29 @@ impl Index {
     ///
     /// Time O(bits of the database + occurrences of every array); memory for the latents.
     ///
+    /// ```
+    /// # use bitquilt::{BuildOptions, Index, LatentSet, Shape, Unobserved, build};
+    /// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+    /// # for bits in ["101100", "111010"] {
+    /// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+    /// # }
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("index");
+    /// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+    /// let index = Index::open(&path)?;
+    /// assert!(index.verify(&Unobserved).is_ok());
+    ///
+    /// // A changed byte in any file is found.
+    /// let mut files = index.manifest().files.iter();
+    /// let file = files.find(|file| file.bytes > 0).ok_or("every file is empty")?;
+    /// let file = path.join(&file.name);
+    /// let mut bytes = std::fs::read(&file)?;
+    /// bytes[0] ^= 1;
+    /// std::fs::write(&file, bytes)?;
+    /// assert!(index.verify(&Unobserved).is_err());
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`IndexError::Damaged`], naming the file or what was found; [`IndexError::Stopped`].
     pub fn verify(&self, observer: &dyn Observer) -> Result<(), IndexError> {

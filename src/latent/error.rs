@@ -92,7 +92,7 @@ pub enum LatentError {
 }
 
 impl LatentError {
-    /// A [`LatentError::Format`] from anything that can be shown.
+    /// Makes a [`LatentError::Format`] of anything that can be shown.
     pub(crate) fn format(
         path: impl Into<PathBuf>,
         expected: impl ToString,

@@ -16,6 +16,21 @@ const VERSION: u32 = 1;
 impl LatentSet {
     /// Reads a latents file. Tensors and metadata that it does not know are left alone.
     ///
+    /// ```
+    /// use bitquilt::LatentSet;
+    /// # use bitquilt::Shape;
+    /// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+    /// # for bits in ["101100", "111010"] {
+    /// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+    /// # }
+    /// # let set = set.with_labels(vec![4, 7])?;
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("latents.safetensors");
+    /// set.write(&path)?;
+    /// assert_eq!(LatentSet::read(&path)?, set);
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
     /// # Errors
     /// [`LatentError`], naming the file, what was expected and what was found.
     pub fn read(path: &Path) -> Result<Self, LatentError> {
@@ -30,7 +45,7 @@ impl LatentSet {
         self.to_tensors().write(path)
     }
 
-    /// The set out of an opened file; `path` is named in errors.
+    /// Reads the set out of an opened file; `path` is named in errors.
     pub(crate) fn from_tensors(mut file: TensorFile, path: &Path) -> Result<Self, LatentError> {
         let text = |key: &str| file.metadata.get(key).map(String::as_str);
         if text("format") != Some(FORMAT) {
@@ -102,7 +117,7 @@ impl LatentSet {
         Ok(set)
     }
 
-    /// The content of the set's latents file, for writers that add tensors of their own.
+    /// Returns the content of the set's latents file, for writers that add tensors of their own.
     pub(crate) fn to_tensors(&self) -> TensorFile {
         let mut file = TensorFile::default();
         for (key, value) in [
@@ -127,7 +142,7 @@ impl LatentSet {
     }
 }
 
-/// "U8 [3, 98]", or "no such tensor".
+/// Describes a tensor as "U8 [3, 98]", or as "no such tensor".
 pub(crate) fn describe(tensor: Option<&Tensor>) -> String {
     tensor.map_or_else(
         || "no such tensor".to_owned(),

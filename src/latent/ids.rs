@@ -19,7 +19,7 @@ pub struct Ids {
 }
 
 impl Ids {
-    /// Of ranges in any order, empty ones left out.
+    /// Makes a set of ranges in any order; empty ones are left out.
     pub fn new(ranges: impl IntoIterator<Item = Range<u64>>) -> Self {
         let mut all: Vec<_> = ranges
             .into_iter()
@@ -36,7 +36,7 @@ impl Ids {
         Self { ranges }
     }
 
-    /// How many there are.
+    /// Returns the number of ids.
     pub fn len(&self) -> u64 {
         self.ranges
             .iter()
@@ -44,33 +44,33 @@ impl Ids {
             .sum()
     }
 
-    /// Whether there is none.
+    /// Returns whether there is no id.
     pub fn is_empty(&self) -> bool {
         self.ranges.is_empty()
     }
 
-    /// Whether an id is one of them. O(log ranges).
+    /// Returns whether an id is one of these. O(log ranges).
     pub fn contains(&self, id: u64) -> bool {
         let after = self.ranges.partition_point(|range| range.start <= id);
         after > 0 && id < self.ranges[after - 1].end
     }
 
-    /// All of them, ascending.
+    /// Returns all ids, ascending.
     pub fn iter(&self) -> impl Iterator<Item = u64> + '_ {
         self.ranges.iter().cloned().flatten()
     }
 
-    /// The ranges, ascending.
+    /// Returns the ranges, ascending.
     pub fn ranges(&self) -> &[Range<u64>] {
         &self.ranges
     }
 
-    /// Those of either.
+    /// Returns the ids of either.
     pub fn union(&self, other: &Self) -> Self {
         Self::new(self.ranges.iter().chain(&other.ranges).cloned())
     }
 
-    /// Those that are not in `other`. O(ranges of both), however many ids they stand for.
+    /// Returns the ids that are not in `other`. O(ranges of both), however many ids they stand for.
     pub fn difference(&self, other: &Self) -> Self {
         let mut ranges = Vec::new();
         let mut others = other.ranges.iter().peekable();
@@ -90,7 +90,7 @@ impl Ids {
         Self { ranges }
     }
 
-    /// The largest.
+    /// Returns the largest id.
     pub fn last(&self) -> Option<u64> {
         Some(self.ranges.last()?.end - 1)
     }

@@ -90,7 +90,7 @@ pub struct LatentSet {
 }
 
 impl LatentSet {
-    /// An empty set of codes.
+    /// Makes an empty set of codes.
     pub fn new(shape: Shape) -> Self {
         Self {
             shape,
@@ -101,7 +101,7 @@ impl LatentSet {
         }
     }
 
-    /// A set from its packed rows (N × `shape.packed_bytes()` bytes). Padding bits must be 0.
+    /// Makes a set of packed rows (N × `shape.packed_bytes()` bytes). Padding bits must be 0.
     ///
     /// # Errors
     /// [`LatentError::Length`] when the bytes are no whole number of rows, or a padding bit is 1.
@@ -124,19 +124,19 @@ impl LatentSet {
         })
     }
 
-    /// The same set, with the codec that its bits are shown by.
+    /// Returns the same set with the codec that its bits are shown by.
     pub fn with_codec(mut self, codec: Codec) -> Self {
         self.codec = codec;
         self
     }
 
-    /// The same set, with a word on where it came from.
+    /// Returns the same set with a word on where it came from.
     pub fn with_source(mut self, source: impl Into<String>) -> Self {
         self.source = source.into();
         self
     }
 
-    /// The same set, with one label for each latent.
+    /// Returns the same set with one label for each latent.
     ///
     /// # Errors
     /// [`LatentError::Labels`] when there is not exactly one label for each latent.
@@ -202,48 +202,48 @@ impl LatentSet {
         Ok(())
     }
 
-    /// The shape of every latent.
+    /// Returns the shape of every latent.
     pub fn shape(&self) -> Shape {
         self.shape
     }
 
-    /// N, the number of latents.
+    /// Returns N, the number of latents.
     pub fn len(&self) -> usize {
         self.packed.len() / self.shape.packed_bytes()
     }
 
-    /// Whether the set holds no latent.
+    /// Returns whether the set holds no latent.
     pub fn is_empty(&self) -> bool {
         self.packed.is_empty()
     }
 
-    /// The bits of latent `id`. Panics when `id ≥ len()`, as slice indexing does.
+    /// Returns the bits of latent `id`. Panics when `id ≥ len()`, as slice indexing does.
     pub fn latent(&self, id: usize) -> &Bits {
         &self.packed_latent(id).view_bits::<Lsb0>()[..self.shape.bits()]
     }
 
-    /// The packed bytes of latent `id`. Panics when `id ≥ len()`, as slice indexing does.
+    /// Returns the packed bytes of latent `id`. Panics when `id ≥ len()`, as slice indexing does.
     pub fn packed_latent(&self, id: usize) -> &[u8] {
         let row = self.shape.packed_bytes();
         &self.packed[id * row..(id + 1) * row]
     }
 
-    /// All packed rows, N × `shape.packed_bytes()` bytes.
+    /// Returns all packed rows, N × `shape.packed_bytes()` bytes.
     pub fn packed(&self) -> &[u8] {
         &self.packed
     }
 
-    /// One label for each latent, where the source had them.
+    /// Returns one label for each latent, where the source had them.
     pub fn labels(&self) -> Option<&[i64]> {
         self.labels.as_deref()
     }
 
-    /// How the bits become an image.
+    /// Returns how the bits become an image.
     pub fn codec(&self) -> &Codec {
         &self.codec
     }
 
-    /// Where the set came from, in words.
+    /// Returns where the set came from, in words.
     pub fn source(&self) -> &str {
         &self.source
     }

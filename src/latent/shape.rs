@@ -28,7 +28,7 @@ pub struct Shape {
 }
 
 impl Shape {
-    /// A shape of 1 to [`MAX_BITS`] bits.
+    /// Makes a shape of 1 to [`MAX_BITS`] bits.
     ///
     /// # Errors
     /// [`LatentError::Shape`] when a side is 0 or the product passes [`MAX_BITS`] (or overflows).
@@ -48,43 +48,43 @@ impl Shape {
         }
     }
 
-    /// Rows of the grid, H.
+    /// Returns the number of rows of the grid, H.
     pub fn height(&self) -> usize {
         self.height
     }
 
-    /// Columns of the grid, W.
+    /// Returns the number of columns of the grid, W.
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// Bits per site, K.
+    /// Returns the number of bits of a site, K.
     pub fn channels(&self) -> usize {
         self.channels
     }
 
-    /// Bits of one latent, H·W·K.
+    /// Returns the number of bits of one latent, H·W·K.
     pub fn bits(&self) -> usize {
         self.height * self.width * self.channels
     }
 
-    /// Bytes of one packed latent, ⌈HWK/8⌉.
+    /// Returns the number of bytes of one packed latent, ⌈HWK/8⌉.
     pub fn packed_bytes(&self) -> usize {
         self.bits().div_ceil(8)
     }
 
-    /// The bit position of (row, col, channel).
+    /// Returns the bit position of (row, col, channel).
     pub fn position(&self, row: usize, col: usize, channel: usize) -> usize {
         (row * self.width + col) * self.channels + channel
     }
 
-    /// The positions from `position` to the end of its row.
+    /// Returns the positions from `position` to the end of its row.
     pub fn rest_of_row(&self, position: usize) -> std::ops::Range<usize> {
         let row_bits = self.width * self.channels;
         position..(position / row_bits + 1) * row_bits
     }
 
-    /// The (row, col, channel) of a bit position.
+    /// Returns the (row, col, channel) of a bit position.
     pub fn place(&self, position: usize) -> (usize, usize, usize) {
         let site = position / self.channels;
         (

@@ -25,7 +25,7 @@ pub(crate) struct Tensor {
 }
 
 impl Tensor {
-    /// A tensor of bytes.
+    /// Makes a tensor of bytes.
     pub(crate) fn of_u8(shape: Vec<usize>, bytes: Vec<u8>) -> Self {
         Self {
             dtype: Dtype::U8,
@@ -34,7 +34,7 @@ impl Tensor {
         }
     }
 
-    /// A one-dimensional tensor of signed integers.
+    /// Makes a one-dimensional tensor of signed integers.
     pub(crate) fn of_i64(values: &[i64]) -> Self {
         Self {
             dtype: Dtype::I64,
@@ -43,7 +43,7 @@ impl Tensor {
         }
     }
 
-    /// A one-dimensional tensor of unsigned integers.
+    /// Makes a one-dimensional tensor of unsigned integers.
     pub(crate) fn of_u64(values: &[u64]) -> Self {
         Self {
             dtype: Dtype::U64,
@@ -52,7 +52,7 @@ impl Tensor {
         }
     }
 
-    /// The elements of a one-dimensional I64 tensor; `None` for any other.
+    /// Returns the elements of a one-dimensional I64 tensor; `None` for any other.
     pub(crate) fn to_i64(&self) -> Option<Vec<i64>> {
         (self.dtype == Dtype::I64 && self.shape.len() == 1).then(|| {
             let (words, _) = self.bytes.as_chunks::<8>();

@@ -38,7 +38,7 @@ pub struct BlaeReport {
 }
 
 impl BlaeReport {
-    /// A report without figures yet.
+    /// Makes a report without figures yet.
     pub fn new(model: impl Into<String>, quantizer: impl Into<String>, shape: Shape) -> Self {
         Self {
             model: model.into(),
@@ -81,12 +81,12 @@ pub struct OverlapReport {
     pub product: f64,
     /// Aᵈ, the affinity of the bits: at least O_d.
     pub affinity: f64,
-    /// O_d by drawing.
+    /// O_d estimated by drawing.
     pub monte_carlo: Estimate,
 }
 
 impl NoiseReport {
-    /// The noise, and its overlap at each of `distances` differing bits, checked by `draws` draws.
+    /// Describes the noise and its overlap at each of `distances` differing bits, checked by `draws` draws.
     pub fn of(overlap: &CodeOverlap, distances: &[usize], draws: u64, seed: u64) -> Self {
         let noise: &Triangular = overlap.noise();
         let overlaps = distances.iter().map(|bits| {
@@ -123,7 +123,7 @@ pub struct SplitReport {
     pub soft_to_hard_gap: Option<f64>,
     /// How binary activations are; none for a quantizer whose activations have no bounds.
     pub saturation: Option<SaturationReport>,
-    /// The bits, each for itself.
+    /// The bits, taken one by one.
     pub codes: CodeStatistics,
     /// Pairs of bits; none for a single latent.
     pub correlations: Option<Correlations>,
@@ -157,7 +157,7 @@ pub struct SaturationReport {
 pub struct FlipReport {
     /// The probability with which each bit was flipped.
     pub share: f64,
-    /// How they look.
+    /// How far their images are from the originals.
     pub reconstruction: Reconstruction,
 }
 

@@ -45,7 +45,7 @@ const BLOCK: usize = 256;
 /// scale of [`Reconstruction::mse`](super::Reconstruction::mse).
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct LossBound {
-    /// N images, every pair of which is looked at.
+    /// Images, N; every pair of them is looked at.
     pub images: u64,
     /// Pairs whose clouds overlap.
     pub overlapping_pairs: u64,
@@ -57,7 +57,7 @@ pub struct LossBound {
     pub eqn2: f64,
     /// The same sum with the weight that the argument allows, 1/4(N − 1) for 1/2N².
     pub pairs: f64,
-    /// By disjoint pairs.
+    /// The bound by disjoint pairs.
     pub matching: f64,
     /// The least Hamming distance of two codes that differ; none without such.
     #[serde(rename = "least_distance")]
@@ -67,7 +67,7 @@ pub struct LossBound {
 }
 
 impl LossBound {
-    /// The largest of the three.
+    /// Returns the largest of the three bounds.
     pub fn strongest(&self) -> f64 {
         self.eqn2.max(self.pairs).max(self.matching)
     }
@@ -92,6 +92,20 @@ struct Later {
 ///
 /// O(N² · bits / 64), and the values of an image for each pair that overlaps: 10,000 codes of 392 bits take
 /// half a second on two cores and 60,000 half a minute, unless the noise is so wide that most pairs overlap.
+///
+/// ```
+/// use bitquilt::images::ImageSet;
+/// use bitquilt::model::{CodeOverlap, NoiseForm, Triangular, loss_bound};
+/// # use bitquilt::{LatentSet, Shape, Unobserved};
+///
+/// // A black and a white pixel with the same code: whoever decodes it is wrong by ½ of the way at least, squared.
+/// let images = ImageSet::new(1, 1, 1, vec![0, 255])?;
+/// let codes = LatentSet::from_packed(Shape::new(1, 1, 8)?, vec![7, 7])?;
+/// let overlap = CodeOverlap::new(Triangular::new(1.0, 2.0, NoiseForm::Peaked)?);
+/// let bound = loss_bound(&codes, &images, &overlap, &Unobserved)?;
+/// assert_eq!((bound.equal_codes, bound.strongest()), (1, 0.25));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// [`EvalError::Counts`], [`EvalError::TooFew`] for less than two images, [`EvalError::Memory`],
@@ -189,7 +203,7 @@ fn sum(later: &[Later], values: usize) -> LossBound {
     }
 }
 
-/// The weight of disjoint pairs, chosen greedily among each image's weightiest pair with a later one.
+/// Returns the weight of disjoint pairs, chosen greedily among each image's weightiest pair with a later one.
 fn matching(later: &[Later]) -> f64 {
     let mut pairs: Vec<(f64, usize, usize)> = (later.iter().enumerate())
         .filter_map(|(id, later)| later.best.map(|(term, other)| (term, id, other)))
@@ -230,8 +244,8 @@ mod tests {
         CodeOverlap::new(Triangular::new(sigma, 1.0, NoiseForm::Peaked).unwrap())
     }
 
-    /// The least loss that any decoder has under uniform noise: the clouds are boxes of one height, so at
-    /// every point of the grid that their edges cut, the best answer is the mean of the images that are there.
+    /// Returns the least loss that any decoder has under uniform noise: the clouds are boxes of one height, so at every
+    /// point of the grid that their edges cut, the best answer is the mean of the images that are there.
     fn best_loss(codes: &[u8], values: &[u8], sigma: f64) -> f64 {
         let n = codes.len();
         // Pieces of one axis: what only −1 reaches, what both reach, what only +1 reaches.

@@ -10,11 +10,25 @@ use crate::latent::LatentSet;
 /// its values, is then beyond ±0.98.
 const ALIVE: u64 = 100;
 
-/// The bits of a set, each for itself.
+/// The bits of a set, taken one by one.
 ///
 /// The entropy of a bit that is 1 in a share p of the latents is H(p) = −p·log₂ p − (1 − p)·log₂(1 − p)
 /// (Shannon 1948). The total over the bits is what the codes could tell if the bits were independent; it
 /// is never less than the entropy of whole codes.
+///
+/// ```
+/// use bitquilt::model::CodeStatistics;
+/// # use bitquilt::{LatentSet, Shape};
+///
+/// let mut set = LatentSet::new(Shape::new(1, 1, 3)?);
+/// for bits in [[0, 0, 1], [1, 1, 1], [0, 0, 1], [1, 1, 1]] {
+///     set.push_bits(bits.map(|bit| bit == 1))?;
+/// }
+/// let codes = CodeStatistics::of(&set)?;
+/// assert_eq!((codes.constant_bits, codes.entropy_total), (1, 2.0));
+/// assert_eq!(codes.means, [0.0, 0.0, 1.0]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct CodeStatistics {
     /// Latents, N.
@@ -80,7 +94,7 @@ impl CodeStatistics {
     }
 }
 
-/// How many latents have a 1 at each position.
+/// Returns how many latents have a 1 at each position.
 fn ones_of(set: &LatentSet) -> Vec<u64> {
     let bits = set.shape().bits();
     let row = set.shape().packed_bytes();
@@ -105,7 +119,13 @@ fn ones_of(set: &LatentSet) -> Vec<u64> {
     tables.reduce(|| vec![0; bits], add)
 }
 
-/// H(p) in bits; 0 at 0 and 1.
+/// Returns H(p) in bits; 0 at 0 and 1.
+///
+/// ```
+/// use bitquilt::model::binary_entropy;
+///
+/// assert_eq!((binary_entropy(0.5), binary_entropy(1.0)), (1.0, 0.0));
+/// ```
 pub fn binary_entropy(p: f64) -> f64 {
     let term = |p: f64| if p > 0.0 { -p * p.log2() } else { 0.0 };
     term(p) + term(1.0 - p)

@@ -10,6 +10,20 @@ use crate::latent::LatentSet;
 
 /// Which images an encoder cannot tell apart. Images that are equal in every value count as one, so
 /// duplicates in a data set are no collisions.
+///
+/// ```
+/// use bitquilt::images::ImageSet;
+/// use bitquilt::model::Collisions;
+/// # use bitquilt::{LatentSet, Shape};
+///
+/// let images = ImageSet::new(1, 2, 1, vec![0, 0, 255, 0, 255, 0])?; // three images of two pixels
+/// let codes = LatentSet::from_packed(Shape::new(1, 1, 8)?, vec![7, 7, 7])?;
+/// let collisions = Collisions::of(&codes, &images, 10)?;
+/// // The second and the third are equal; only the first two collide.
+/// assert_eq!((collisions.different_images, collisions.different_codes), (2, 1));
+/// assert_eq!(collisions.largest, [[0, 1]]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Collisions {
     /// Images, duplicates included.

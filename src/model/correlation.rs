@@ -14,6 +14,20 @@ use crate::latent::LatentSet;
 /// The correlation of two bits is Pearson's, for bits φ = (n₁₁·N − n₁·n₂) / √(n₁(N − n₁)·n₂(N − n₂)) with
 /// n₁ and n₂ latents that have a 1 at the one and the other and n₁₁ that have both. It has no value for a
 /// constant bit: such pairs are left out.
+///
+/// ```
+/// use bitquilt::model::Correlations;
+/// # use bitquilt::{LatentSet, Shape};
+///
+/// let mut set = LatentSet::new(Shape::new(1, 1, 3)?);
+/// for bits in [[0, 0, 1], [1, 1, 1], [0, 0, 1], [1, 1, 1]] {
+///     set.push_bits(bits.map(|bit| bit == 1))?;
+/// }
+/// let all = Correlations::of(&set, 1000)?.all.ok_or("all bits are constant")?;
+/// // Bits 0 and 1 are always the same; bit 2 is constant.
+/// assert_eq!((all.pairs, all.largest, all.positions), (1, 1.0, [0, 1]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Correlations {
     /// Between the channels of one site, over all sites compared; none for one channel.
@@ -73,7 +87,7 @@ impl Correlations {
     }
 }
 
-/// `max` of 0..n, evenly spaced, or all of them.
+/// Returns `max` of 0..n, evenly spaced, or all of them.
 fn spaced(n: usize, max: usize) -> impl Iterator<Item = usize> {
     let max = max.min(n);
     (0..max).map(move |i| i * n / max)
@@ -88,7 +102,7 @@ struct Sums {
     at: (usize, usize),
 }
 
-/// The pairs of each of the positions with the later ones that `later` names, all by their number in
+/// Compares the pairs of each of the positions with the later ones that `later` names, all by their number in
 /// `positions`; none where no pair has a correlation.
 fn compare(
     set: &LatentSet,
@@ -162,7 +176,7 @@ mod tests {
         set
     }
 
-    /// Pearson's correlation of two columns as numbers; none for a constant one.
+    /// Computes Pearson's correlation of two columns as numbers; none for a constant one.
     fn pearson(latents: &[Vec<bool>], a: usize, b: usize) -> Option<f64> {
         let n = latents.len() as f64;
         let column = |at: usize| {

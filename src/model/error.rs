@@ -4,7 +4,7 @@ use super::NoiseError;
 use crate::base::{OutOfMemory, Stopped};
 use crate::latent::LatentError;
 
-/// An error of the `eval` module.
+/// An error of the `model` module.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum EvalError {

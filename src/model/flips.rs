@@ -7,9 +7,20 @@ use super::EvalError;
 use crate::base::random::uniform_at;
 use crate::latent::LatentSet;
 
-/// The set with every bit flipped with probability `share`, each for itself: a binary symmetric channel.
+/// Returns the set with every bit flipped with probability `share`, independently: a binary symmetric channel.
 ///
 /// Bit i of latent j is flipped or not by (seed, j, i) alone. O(bits of the set).
+///
+/// ```
+/// use bitquilt::model::{bit_agreement, flip_bits};
+/// # use bitquilt::{LatentSet, Shape};
+///
+/// let set = LatentSet::from_packed(Shape::new(10, 10, 8)?, vec![0; 10_000])?;
+/// let flipped = flip_bits(&set, 0.1, 7)?;
+/// assert!((bit_agreement(&set, &flipped)? - 0.9).abs() < 0.01);
+/// assert_eq!(bit_agreement(&set, &flip_bits(&set, 1.0, 7)?)?, 0.0);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// [`EvalError::Share`] when `share` is no probability.
@@ -38,8 +49,8 @@ pub fn flip_bits(set: &LatentSet, share: f64, seed: u64) -> Result<LatentSet, Ev
     })
 }
 
-/// The share of bits in which two sets agree, latent by latent: of latents that were decoded and encoded
-/// again, say.
+/// Returns the share of bits in which two sets agree, latent by latent: of latents that were decoded and encoded again,
+/// say.
 ///
 /// # Errors
 /// [`EvalError::Sizes`], [`EvalError::Counts`] when the two do not belong together,

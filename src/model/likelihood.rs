@@ -23,6 +23,29 @@ pub enum Smoothing {
 }
 
 /// The index as a model: a probability for every bit of every latent.
+///
+/// ```
+/// use bitquilt::model::{CountModel, Smoothing};
+/// # use bitquilt::{BuildOptions, Given, Index, LatentSet, Shape, Unobserved, build};
+/// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+/// # for bits in ["101100", "111010"] {
+/// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+/// # }
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("index");
+/// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+/// # let index = Index::open(&path)?;
+/// # let window = index.window("seq:3".parse()?)?;
+/// let model = CountModel {
+///     windows: vec![(window.geometry(), &window)],
+///     smoothing: Smoothing::Backoff,
+/// };
+/// let bits = model.bits(&set, &[], &Unobserved)?;
+/// assert!(bits.iter().all(|bits| *bits < 6.0), "all 64 latents alike take 6 bits each");
+/// // The same seed draws the same latent.
+/// assert_eq!(model.sample(Given::NOTHING, 7)?, model.sample(Given::NOTHING, 7)?);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct CountModel<'a> {
     /// Windows, largest first, with what followed their contexts. All on one grid.
     pub windows: Vec<(&'a Geometry, &'a dyn Counts)>,
@@ -31,7 +54,7 @@ pub struct CountModel<'a> {
 }
 
 impl CountModel<'_> {
-    /// The probability of a 1 by the histograms of a bit's contexts, largest window first.
+    /// Returns the probability of a 1 by the histograms of a bit's contexts, largest window first.
     fn probability(&self, found: impl DoubleEndedIterator<Item = Histogram>) -> f64 {
         match self.smoothing {
             Smoothing::Backoff => {
@@ -46,7 +69,7 @@ impl CountModel<'_> {
         }
     }
 
-    /// The probability of a 1 at `position`, given the bits before it in `frame`.
+    /// Returns the probability of a 1 at `position`, given the bits before it in `frame`.
     ///
     /// # Errors
     /// Whatever the index reports.
@@ -60,8 +83,8 @@ impl CountModel<'_> {
         Ok(self.probability(found.into_iter()))
     }
 
-    /// A latent of which that is given, drawn bit by bit from the model, a function of the seed; packed as a row of a
-    /// latent set.
+    /// Draws a latent bit by bit from the model, of the label that is given where contexts are bound to labels. The
+    /// latent is a function of the seed, packed as a row of a latent set.
     ///
     /// # Errors
     /// Whatever the index reports.
@@ -79,8 +102,8 @@ impl CountModel<'_> {
         Ok(frame.to_packed())
     }
 
-    /// Bits of each latent; `labels` gives the number of each one's label, or none where contexts are of any label. One
-    /// batch of lookups for each latent and window.
+    /// Returns how many bits each latent takes; `labels` gives the number of each one's label, or none where contexts
+    /// are of any label. One batch of lookups for each latent and window.
     ///
     /// # Errors
     /// [`IndexError::Input`] for labels that are not one for each latent; whatever the index reports.
@@ -127,7 +150,14 @@ impl CountModel<'_> {
     }
 }
 
-/// The negative log₂ likelihood of bits by the logits of a 1.
+/// Returns the negative log₂ likelihood of bits by the logits of a 1.
+///
+/// ```
+/// use bitquilt::model::bits_of_logits;
+///
+/// // A logit of 0 is a probability of ½: one bit for each.
+/// assert!((bits_of_logits(&[0.0, 0.0], [true, false].into_iter()) - 2.0).abs() < 1e-12);
+/// ```
 pub fn bits_of_logits(logits: &[f32], bits: impl Iterator<Item = bool>) -> f64 {
     let nats = logits.iter().zip(bits).map(|(logit, bit)| {
         let wrong = if bit {
@@ -155,7 +185,7 @@ pub struct BitsReport {
 }
 
 impl BitsReport {
-    /// From the bits of each latent.
+    /// Averages the bits that each latent takes.
     pub fn new(model: impl Into<String>, train: &[f64], held_out: Option<&[f64]>) -> Self {
         let mean = |bits: &[f64]| bits.iter().sum::<f64>() / bits.len().max(1) as f64;
         let (train, held_out) = (mean(train), held_out.map(mean));

@@ -121,17 +121,17 @@ impl CodeOverlap {
         }
     }
 
-    /// The noise.
+    /// Returns the noise.
     pub fn noise(&self) -> &Triangular {
         &self.noise
     }
 
-    /// A, the Bhattacharyya affinity of one differing bit: the overlap of d bits is at most Aᵈ.
+    /// Returns A, the Bhattacharyya affinity of one differing bit: the overlap of d bits is at most Aᵈ.
     pub fn affinity(&self) -> f64 {
         self.affinity
     }
 
-    /// The overlap coefficient of two codes that differ in `bits` bits; 0 where it is too small for a number.
+    /// Returns the overlap coefficient of two codes that differ in `bits` bits; 0 where it is too small for a number.
     ///
     /// One bit is the closed form. More are integrated numerically: for one bit, where it can be told, to
     /// twelve digits of the closed form for σ ≤ 2, and three where φ falls away slowly: for larger σ, and
@@ -150,7 +150,7 @@ impl CodeOverlap {
         }
     }
 
-    /// [`CodeOverlap::at`] of 0, 1, … `bits` differing bits.
+    /// Returns [`CodeOverlap::at`] of 0, 1, … `bits` differing bits.
     pub fn table(&self, bits: usize) -> Vec<f64> {
         let mut table = vec![0.0; bits + 1];
         for (bits, overlap) in table.iter_mut().enumerate() {
@@ -163,15 +163,15 @@ impl CodeOverlap {
         table
     }
 
-    /// The same by [`monte_carlo_overlap`].
+    /// Estimates the overlap coefficient by [`monte_carlo_overlap`].
     pub fn monte_carlo(&self, bits: usize, draws: u64, seed: u64) -> Estimate {
         monte_carlo_overlap(&self.noise, &vec![APART; bits], draws, seed)
     }
 }
 
-/// The overlap coefficient of two clouds whose centres lie `distances[k]` apart in coordinate k, by Monte
-/// Carlo: the mean of min(1, q/p) over draws from p. For codes at ±1 it checks [`CodeOverlap`], of which it
-/// knows nothing; it takes activations short of ±1 as well. O(draws · coordinates).
+/// Estimates the overlap coefficient of two clouds whose centres lie `distances[k]` apart in coordinate k, by Monte
+/// Carlo: the mean of min(1, q/p) over draws from p. For codes at ±1 it checks [`CodeOverlap`], of which it knows
+/// nothing; it takes activations short of ±1 as well. O(draws · coordinates).
 pub fn monte_carlo_overlap(
     noise: &Triangular,
     distances: &[f64],
@@ -217,7 +217,7 @@ struct Ground {
 }
 
 impl Ground {
-    /// The points at which the common ground is looked at; none where there is none.
+    /// Returns the points at which the common ground is looked at; none where there is none.
     fn of(noise: &Triangular) -> Vec<Self> {
         let (sigma, a) = (noise.sigma(), noise.exponent());
         let h = sigma - APART / 2.0;
@@ -265,7 +265,7 @@ impl Ground {
     }
 }
 
-/// A·φ(t).
+/// Returns A·φ(t).
 fn ground_phi(ground: &[Ground], t: f64) -> f64 {
     if ground.iter().any(|point| t * point.turn > TURN) {
         return 0.0;
@@ -292,7 +292,7 @@ mod tests {
         (1.02..3.5f64, 0.5..4.0f64, form).prop_map(|(sigma, kappa, form)| noise(sigma, kappa, form))
     }
 
-    /// What `at` computes for two bits and more, for one bit.
+    /// Returns what `at` computes for two bits and more, for one bit.
     fn one_by_integral(overlap: &CodeOverlap) -> f64 {
         overlap.affinity * overlap.phi.iter().sum::<f64>() / ANGLES as f64
     }

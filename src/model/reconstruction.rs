@@ -10,9 +10,20 @@ use crate::images::ImageSet;
 ///
 /// PSNR = −10·log₁₀ MSE, in decibels. Its two means differ: by Jensen's inequality the mean of the images'
 /// PSNRs is at least the PSNR of their mean error. Papers seldom say which one they print.
+///
+/// ```
+/// use bitquilt::images::ImageSet;
+/// use bitquilt::model::Reconstruction;
+///
+/// let images = ImageSet::new(1, 2, 1, vec![0, 255, 0, 255])?; // two images of two pixels
+/// let decoded = ImageSet::new(1, 2, 1, vec![0, 255, 255, 255])?;
+/// let error = Reconstruction::between(&images, &decoded)?;
+/// assert_eq!((error.mse, error.exact), (0.25, 1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct Reconstruction {
-    /// N.
+    /// Images, N.
     pub images: u64,
     /// The mean over the images of their mean squared errors.
     pub mse: f64,
@@ -27,7 +38,7 @@ pub struct Reconstruction {
 }
 
 impl Reconstruction {
-    /// The figures of images against their reconstructions.
+    /// Measures images against their reconstructions.
     ///
     /// # Errors
     /// As [`squared_errors`] has; [`EvalError::TooFew`] for no images.
@@ -35,8 +46,8 @@ impl Reconstruction {
         Self::of(&squared_errors(images, others)?)
     }
 
-    /// The figures of mean squared errors, one for each image: those of [`squared_errors`], of several
-    /// batches perhaps, or of images that never were 8-bit.
+    /// Summarizes mean squared errors, one for each image: those of [`squared_errors`], of several batches perhaps, or
+    /// of images that never were 8-bit.
     ///
     /// # Errors
     /// [`EvalError::TooFew`] when there is none.
@@ -61,25 +72,25 @@ impl Reconstruction {
         })
     }
 
-    /// By how many decibels these reconstructions are worse than others, between the PSNRs of the mean
-    /// errors; none where one of them is exact.
+    /// Returns by how many decibels these reconstructions are worse than others, between the PSNRs of the mean errors;
+    /// none where one of them is exact.
     pub fn gap_to(&self, better: &Self) -> Option<f64> {
         Some(better.psnr_of_mean_mse? - self.psnr_of_mean_mse?)
     }
 }
 
-/// −10·log₁₀ of a mean squared error on the scale of 0 to 1, in decibels; none for no error at all.
+/// Returns −10·log₁₀ of a mean squared error on the scale of 0 to 1, in decibels; none for no error at all.
 pub fn psnr(mse: f64) -> Option<f64> {
     (mse > 0.0).then(|| decibels(mse))
 }
 
-/// The same of an error above 0.
+/// Returns [`psnr`] of an error above 0.
 pub(crate) fn decibels(mse: f64) -> f64 {
     -10.0 * mse.log10()
 }
 
-/// The mean squared error of each image against its reconstruction, values from 0 to 1. Exact up to the
-/// last division: squares are summed as integers. O(values).
+/// Computes the mean squared error of each image against its reconstruction, values from 0 to 1. Exact up to the last
+/// division: squares are summed as integers. O(values).
 ///
 /// # Errors
 /// [`EvalError::Sizes`], [`EvalError::Counts`] when the two do not belong together.
@@ -94,7 +105,7 @@ pub fn squared_errors(images: &ImageSet, others: &ImageSet) -> Result<Vec<f64>, 
         .collect())
 }
 
-/// Σ (a − b)², at most 2²⁶ · 255² < 2⁴².
+/// Returns Σ (a − b)², at most 2²⁶ · 255² < 2⁴².
 pub(super) fn squared_distance(image: &[u8], other: &[u8]) -> u64 {
     let squares = image.iter().zip(other).map(|(a, b)| {
         let apart = u32::from(a.abs_diff(*b));

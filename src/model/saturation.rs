@@ -40,12 +40,12 @@ impl Saturation {
         }
     }
 
-    /// How many were counted.
+    /// Returns the number of activations counted.
     pub fn activations(&self) -> u64 {
         self.activations
     }
 
-    /// How many are no finite number; they are in no bin.
+    /// Returns the number of activations that are not finite; they are in no bin.
     pub fn not_finite(&self) -> u64 {
         self.not_finite
     }
@@ -55,12 +55,12 @@ impl Saturation {
         &self.bins
     }
 
-    /// The share with |z| > 0.95; none before anything was counted.
+    /// Returns the share with |z| > 0.95; none before anything was counted.
     pub fn share_saturated(&self) -> Option<f64> {
         (self.activations > 0).then(|| self.saturated as f64 / self.activations as f64)
     }
 
-    /// The mean of |z|; none without a finite activation.
+    /// Returns the mean of |z|; none without a finite activation.
     pub fn mean_size(&self) -> Option<f64> {
         let finite = self.activations - self.not_finite;
         (finite > 0).then(|| self.sum / finite as f64)

@@ -21,7 +21,7 @@ choice! {
     }
 }
 
-/// A distribution that cannot be.
+/// Parameters of no distribution.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
 pub enum NoiseError {
@@ -58,7 +58,7 @@ pub struct Triangular {
 }
 
 impl Triangular {
-    /// The distribution of half-width σ and shape κ.
+    /// Makes the distribution of half-width σ and shape κ.
     ///
     /// # Errors
     /// [`NoiseError::Parameter`] when σ or κ is not a finite number above 0.
@@ -71,23 +71,24 @@ impl Triangular {
         Ok(Self { sigma, kappa, form })
     }
 
-    /// The half-width σ: no value lies beyond ±σ.
+    /// Returns the half-width σ: no value lies beyond ±σ.
     pub fn sigma(&self) -> f64 {
         self.sigma
     }
 
-    /// The shape κ.
+    /// Returns the shape κ.
     pub fn kappa(&self) -> f64 {
         self.kappa
     }
 
-    /// How Eqn 10 is read.
+    /// Returns how Eqn 10 is read.
     pub fn form(&self) -> NoiseForm {
         self.form
     }
 
-    /// a of the family: κ, or 1/κ for the printed form. Above 1 the density falls away from 0, below
-    /// 1 it rises.
+    /// Returns the exponent a of the family: κ, or 1/κ for the printed form. Above 1 the density falls away from 0,
+    /// below 1 it
+    /// rises.
     pub fn exponent(&self) -> f64 {
         match self.form {
             NoiseForm::Peaked => self.kappa,
@@ -95,7 +96,7 @@ impl Triangular {
         }
     }
 
-    /// The density at x: (a/2σ)·(1 − |x|/σ)^(a − 1), 0 outside ±σ; infinite at ±σ where a < 1.
+    /// Returns the density at x: (a/2σ)·(1 − |x|/σ)^(a − 1), 0 outside ±σ; infinite at ±σ where a < 1.
     pub fn density(&self, x: f64) -> f64 {
         let inside = 1.0 - x.abs() / self.sigma;
         if inside < 0.0 {
@@ -105,27 +106,27 @@ impl Triangular {
         a / (2.0 * self.sigma) * inside.powf(a - 1.0)
     }
 
-    /// The variance, 2σ²/((a + 1)(a + 2)); the mean is 0.
+    /// Returns the variance, 2σ²/((a + 1)(a + 2)); the mean is 0.
     pub fn variance(&self) -> f64 {
         let a = self.exponent();
         2.0 * self.sigma * self.sigma / ((a + 1.0) * (a + 2.0))
     }
 
-    /// P(ε > t). At t = |z| it is the chance that noise turns the sign of an activation z.
+    /// Returns P(ε > t). At t = |z| it is the chance that noise turns the sign of an activation z.
     pub fn tail(&self, t: f64) -> f64 {
         let inside = (1.0 - t.abs() / self.sigma).max(0.0);
         let half = 0.5 * inside.powf(self.exponent());
         if t < 0.0 { 1.0 - half } else { half }
     }
 
-    /// The value that u ∈ [−1, 1] becomes: the sampler of Eqn 10, in either form.
+    /// Returns the value that u ∈ [−1, 1] becomes: the sampler of Eqn 10, in either form.
     pub fn value(&self, u: f64) -> f64 {
         let size = self.sigma * (1.0 - u.abs().powf(1.0 / self.exponent()));
         size.copysign(u)
     }
 
-    /// The overlap coefficient of two clouds of this noise (Eqn 3 for one pair, one bit): ∫ min(p(x),
-    /// p(x − d)) dx, where d is the distance of their centres: 2 for codes at ±1.
+    /// Returns the overlap coefficient of two clouds of this noise (Eqn 3 for one pair, one bit): ∫ min(p(x), p(x − d))
+    /// dx, where d is the distance of their centres: 2 for codes at ±1.
     ///
     /// The densities cross at d/2. A density that falls away from its centre (a ≥ 1) leaves the two
     /// tails beyond it, 2·P(ε > d/2); one that rises leaves, of each cloud, the part between the

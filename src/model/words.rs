@@ -24,7 +24,7 @@ impl Rows {
         Ok(Self { row_words, words })
     }
 
-    /// The Hamming distances of latent `id` to all later ones, in order.
+    /// Returns the Hamming distances of latent `id` to all later ones, in order.
     pub(super) fn distances_to_later(&self, id: usize, distances: &mut Vec<u32>) {
         let row = &self.words[id * self.row_words..(id + 1) * self.row_words];
         let later = &self.words[(id + 1) * self.row_words..];
@@ -63,18 +63,18 @@ impl Columns {
         &self.words[number * self.column_words..(number + 1) * self.column_words]
     }
 
-    /// How many latents have a 1 there.
+    /// Returns how many latents have a 1 in a column.
     pub(super) fn ones(&self, number: usize) -> u64 {
         let words = self.column(number).iter();
         words.map(|word| u64::from(word.count_ones())).sum()
     }
 
-    /// How many latents there are.
+    /// Returns how many latents there are.
     pub(super) fn latents(&self) -> usize {
         self.latents
     }
 
-    /// How many latents have a 1 both there and at each of the others, in their order.
+    /// Returns how many latents have a 1 both in a column and in each of the others, in their order.
     pub(super) fn common(
         &self,
         number: usize,

@@ -85,7 +85,7 @@ pub enum NeuralError {
 }
 
 impl NeuralError {
-    /// The error, as one of a file where its configuration cannot be.
+    /// Returns the error, as one of a file where its configuration cannot be.
     pub(crate) fn of(self, path: &Path) -> Self {
         match self {
             Self::Setting { expected, found } => Self::checkpoint(path, expected, found),
@@ -93,7 +93,7 @@ impl NeuralError {
         }
     }
 
-    /// A [`NeuralError::Setting`] from anything that can be shown.
+    /// Makes a [`NeuralError::Setting`] from anything that can be shown.
     pub(crate) fn setting(expected: impl ToString, found: impl ToString) -> Self {
         Self::Setting {
             expected: expected.to_string(),
@@ -101,7 +101,7 @@ impl NeuralError {
         }
     }
 
-    /// A [`NeuralError::Checkpoint`] from anything that can be shown.
+    /// Makes a [`NeuralError::Checkpoint`] from anything that can be shown.
     pub(crate) fn checkpoint(path: &Path, expected: impl ToString, found: impl ToString) -> Self {
         Self::Checkpoint {
             path: path.into(),

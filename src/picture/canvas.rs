@@ -50,7 +50,7 @@ pub(crate) struct Canvas {
 }
 
 impl Canvas {
-    /// A white one.
+    /// Makes a white canvas.
     pub(crate) fn new(height: usize, width: usize) -> Self {
         Self {
             height,
@@ -78,7 +78,7 @@ impl Canvas {
         }
     }
 
-    /// One line of text, cut off where it would leave `max_width` pixels.
+    /// Draws one line of text, cut off where it would leave `max_width` pixels.
     pub(crate) fn text(
         &mut self,
         (top, left): (usize, usize),
@@ -121,7 +121,7 @@ impl DrawTarget for Canvas {
     }
 }
 
-/// `share` of `colour`, the rest of `other`.
+/// Mixes `share` of `colour` and the rest of `other`.
 pub(crate) fn mix(colour: Colour, other: Colour, share: f32) -> Colour {
     std::array::from_fn(|i| {
         let value = f32::from(colour[i]) * share + f32::from(other[i]) * (1.0 - share);

@@ -21,6 +21,29 @@ pub const PLANE_GAP: usize = 1;
 pub const GAP_GRAY: u8 = 128;
 
 /// An 8-bit picture: height × width pixels of 1 (gray) or 3 (red, green, blue) bytes, row by row.
+///
+/// ```
+/// use std::path::Path;
+///
+/// use bitquilt::latent::Codec;
+/// use bitquilt::picture::{GridOptions, Picture, write_grid};
+/// # use bitquilt::{LatentSet, Shape};
+///
+/// let mut set = LatentSet::new(Shape::new(2, 2, 1)?).with_codec(Codec::Threshold);
+/// set.push_bits([true, false, false, true])?;
+/// set.push_bits([true, true, true, true])?;
+/// let options = GridOptions { scale: 3, ..GridOptions::default() };
+/// let picture = Picture::of(&set, 0, &options, Path::new("latents"))?;
+/// assert_eq!((picture.height(), picture.width()), (6, 6));
+/// assert_eq!((picture.colour(0, 0), picture.colour(0, 3)), ([255; 3], [0; 3]));
+///
+/// // Both side by side, in a file:
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("grid.png");
+/// write_grid(&set, &path, &options)?;
+/// assert!(std::fs::read(&path)?.starts_with(b"\x89PNG"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Picture {
     height: usize,
@@ -154,7 +177,7 @@ impl Picture {
         Ok(picture)
     }
 
-    /// Of red, green and blue bytes, row by row: height × width × 3 of them.
+    /// Makes a picture of red, green and blue bytes, row by row: height × width × 3 of them.
     pub(crate) fn of_colours(height: usize, width: usize, pixels: Vec<u8>) -> Self {
         debug_assert_eq!(pixels.len(), height * width * 3);
         Self {
@@ -165,8 +188,8 @@ impl Picture {
         }
     }
 
-    /// The gray level of each site, one pixel each, by how many of its bits are 1: what a code looks like
-    /// where no model makes an image of it. `packed` is a latent of `shape`.
+    /// Draws the gray level of each site, one pixel each, by how many of its bits are 1: what a code looks like where
+    /// no model makes an image of it. `packed` is a latent of `shape`.
     pub fn of_code(shape: Shape, packed: &[u8]) -> Self {
         let bits = Bits::from_slice(packed);
         let pixels = bits[..shape.bits()].chunks(shape.channels());
@@ -180,7 +203,7 @@ impl Picture {
         }
     }
 
-    /// Red, green and blue of a pixel. Panics when there is none, as indexing does.
+    /// Returns the red, green and blue of a pixel. Panics when there is none, as indexing does.
     pub fn colour(&self, row: usize, col: usize) -> [u8; 3] {
         let at = (row * self.width + col) * self.channels;
         match self.channels {
@@ -189,22 +212,22 @@ impl Picture {
         }
     }
 
-    /// Height in pixels.
+    /// Returns the height in pixels.
     pub fn height(&self) -> usize {
         self.height
     }
 
-    /// Width in pixels.
+    /// Returns the width in pixels.
     pub fn width(&self) -> usize {
         self.width
     }
 
-    /// Bytes of one pixel: 1 gray, 3 red, green and blue.
+    /// Returns the number of bytes of one pixel: 1 gray, 3 red, green and blue.
     pub fn channels(&self) -> usize {
         self.channels
     }
 
-    /// The pixels, row by row: height × width × channels bytes.
+    /// Returns the pixels, row by row: height × width × channels bytes.
     pub fn pixels(&self) -> &[u8] {
         &self.pixels
     }
@@ -227,7 +250,7 @@ impl Picture {
         files::write_whole(path, |out| Ok(out.write_all(&png)?))
     }
 
-    /// A picture of gap.
+    /// Makes a picture that is all gap.
     fn filled(height: usize, width: usize, channels: usize) -> Self {
         Self {
             height,

@@ -16,17 +16,17 @@ pub(crate) struct BoardLayout {
 }
 
 impl BoardLayout {
-    /// Bits from a site to the one below it.
+    /// Returns the number of bits from a site to the one below it.
     pub(crate) fn stride(self) -> usize {
         self.width + 2 * self.margin
     }
 
-    /// Words of a board, one of them spare for reads and writes that span two.
+    /// Returns the number of words of a board, one of them spare for reads and writes that span two.
     pub(crate) fn words(self) -> usize {
         ((self.height + self.margin) * self.stride()).div_ceil(64) + 1
     }
 
-    /// The bit of a site.
+    /// Returns the bit of a site.
     pub(crate) fn at(self, row: usize, col: usize) -> usize {
         (row + self.margin) * self.stride() + self.margin + col
     }
@@ -35,7 +35,7 @@ impl BoardLayout {
 /// A string of bits, lowest first. All strings that meet in one operation are of one length.
 pub(crate) type Board = Vec<u64>;
 
-/// Bits `from..from + n` of `words` as runs of at most 64: offset and bits.
+/// Returns bits `from..from + n` of `words` as runs of at most 64: offset and bits.
 pub(crate) fn runs(words: &[u64], from: usize, n: usize) -> impl Iterator<Item = (usize, u64)> {
     (0..n)
         .step_by(64)
@@ -49,7 +49,7 @@ pub(crate) fn set_run(board: &mut [u64], at: usize, n: usize) {
     }
 }
 
-/// Whether a bit is set.
+/// Returns whether a bit is set.
 pub(crate) fn get(board: &[u64], at: usize) -> bool {
     board[at / 64] >> (at % 64) & 1 == 1
 }
@@ -122,14 +122,14 @@ pub(crate) fn or_run(board: &mut [u64], n: usize, step: usize) {
     }
 }
 
-/// `board &= other`.
+/// Computes `board &= other`.
 pub(crate) fn and(board: &mut [u64], other: &[u64]) {
     for (word, other) in board.iter_mut().zip(other) {
         *word &= other;
     }
 }
 
-/// `board |= other`.
+/// Computes `board |= other`.
 pub(crate) fn or(board: &mut [u64], other: &[u64]) {
     for (word, other) in board.iter_mut().zip(other) {
         *word |= other;

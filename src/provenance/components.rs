@@ -10,7 +10,7 @@ pub(crate) struct Weights {
 }
 
 impl Weights {
-    /// From the information of each site and whether any of its bits is supported, row by row.
+    /// Weighs each site, row by row, by its information and whether any of its bits is supported.
     pub(crate) fn new(
         layout: BoardLayout,
         information: &[Information],
@@ -61,7 +61,7 @@ pub(crate) struct Components {
 }
 
 impl Components {
-    /// The piece of a board that tells most, among those with a supported bit; the first in scan order among
+    /// Finds the piece of a board that tells most, among those with a supported bit; the first in scan order among
     /// equals. `None` when there is no such piece. O(words + runs).
     pub(crate) fn best(
         &mut self,
@@ -90,7 +90,7 @@ impl Components {
             .reduce(|best, other| if other.0 > best.0 { other } else { best })
     }
 
-    /// The runs of a piece that [`Components::best`] just found.
+    /// Returns the runs of a piece that [`Components::best`] just found.
     pub(crate) fn runs_of(&mut self, root: usize) -> Vec<Run> {
         let mut runs = Vec::new();
         for number in root..self.runs.len() {

@@ -16,6 +16,23 @@ use crate::latent::Shape;
 ///
 /// Bit `k·HW + site` of a row is channel k of a site, so that the sites of a row of the grid lie side by
 /// side in each channel. Hamming distances do not mind.
+///
+/// ```
+/// use bitquilt::Budget;
+/// use bitquilt::provenance::Corpus;
+/// # use bitquilt::{BuildOptions, Index, LatentSet, Shape, Unobserved, build};
+/// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+/// # for bits in ["101100", "111010"] {
+/// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+/// # }
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("index");
+/// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+/// # let index = Index::open(&path)?;
+/// let corpus = Corpus::load(&index, Budget::share(0.5), &Unobserved)?;
+/// assert_eq!((corpus.latents(), corpus.shape()), (2, index.shape()));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Corpus {
     shape: Shape,
     /// Ascending.
@@ -51,7 +68,7 @@ pub struct Neighbours {
     pub training_distance: Option<u32>,
 }
 
-/// Bits of a latent in the order of [`Corpus`], with a spare word.
+/// Returns the bits of a latent in the order of [`Corpus`], with a spare word.
 pub(crate) fn planes_of(shape: Shape, packed: &[u8]) -> Vec<u64> {
     let mut scan = vec![0; shape.bits().div_ceil(64) + 1];
     for (word, packed) in scan.iter_mut().zip(words(packed)) {
@@ -121,17 +138,17 @@ impl Corpus {
         Ok(training)
     }
 
-    /// The shape of every latent.
+    /// Returns the shape of every latent.
     pub fn shape(&self) -> Shape {
         self.shape
     }
 
-    /// How many there are, at least one.
+    /// Returns the number of latents, at least one.
     pub fn latents(&self) -> usize {
         self.ids.len()
     }
 
-    /// Memory held.
+    /// Returns the memory held, in bytes.
     pub fn bytes(&self) -> u64 {
         (8 * self.words.len() + 4 * self.ids.len() + 8 * self.labels.len()) as u64
     }
@@ -144,37 +161,36 @@ impl Corpus {
         self.ids.binary_search(&id).ok()
     }
 
-    /// Bits of the latent of that number, and what follows in memory.
+    /// Returns the bits of the latent of that number, and what follows in memory.
     fn row(&self, number: usize) -> &[u64] {
         &self.words[number * self.row_words..]
     }
 
-    /// The bits of a latent, at least one word behind them; `None` for an id that is not there.
+    /// Returns the bits of a latent, at least one word behind them; `None` for an id that is not there.
     pub(crate) fn planes(&self, id: u32) -> Option<&[u64]> {
         Some(self.row(self.row_number(id)?))
     }
 
-    /// The label of a latent; `None` for an id that is not there or where there are no labels.
+    /// Returns the label of a latent; `None` for an id that is not there or where there are no labels.
     pub fn label(&self, id: u32) -> Option<i64> {
         self.labels.get(self.row_number(id)?).copied()
     }
 
-    /// Evenly spaced ids, at most `max` of them, the first one included.
+    /// Returns evenly spaced ids, at most `max` of them, the first one included.
     pub(crate) fn spaced(&self, max: usize) -> impl Iterator<Item = u32> + '_ {
         let n = self.ids.len();
         let max = max.min(n);
         (0..max).map(move |i| self.ids[i * n / max])
     }
 
-    /// Hamming distances of one latent to all, in id order.
+    /// Computes the Hamming distances of one latent to all, in id order.
     fn distances(&self, planes: &[u64], distances: &mut Vec<u32>) {
         let rows = &self.words[..self.ids.len() * self.row_words];
         hamming::distances(&planes[..self.row_words], rows, distances);
     }
 
-    /// The least distance from latent number `center` to one that differs from it. `distances` are those of all
-    /// to some point that `center` is `away` from: `|distances[i] − away|` is never more than i's distance to
-    /// `center`.
+    /// Returns the least distance from latent number `center` to one that differs from it. `distances` are those of all
+    /// to some point that `center` is `away` from: `|distances[i] − away|` is never more than i's distance to `center`.
     fn nearest_differing(&self, center: usize, away: u32, distances: &[u32]) -> Option<u32> {
         let center = &self.row(center)[..self.row_words];
         let rows = self.words.chunks_exact(self.row_words).zip(distances);
@@ -218,8 +234,7 @@ impl<'a> Neighbourhood<'a> {
         }
     }
 
-    /// The `max ≥ 1` nearest training latents of a latent in [`planes_of`] order, exactly: every one is
-    /// compared.
+    /// Finds the `max ≥ 1` nearest training latents of a latent in [`planes_of`] order, exactly: every one is compared.
     pub(crate) fn of(&mut self, planes: &[u64], max: usize) -> Neighbours {
         let training = self.training;
         training.distances(planes, &mut self.distances);
@@ -249,7 +264,7 @@ impl<'a> Neighbourhood<'a> {
         }
     }
 
-    /// The least of the distances last computed, to latents that differ from `first`.
+    /// Returns the least of the distances last computed, to latents that differ from `first`.
     fn nearest_other(&self, first: u32) -> Option<u32> {
         let training = self.training;
         let number = training.row_number(first)?;
@@ -279,7 +294,7 @@ impl<'a> Neighbourhood<'a> {
         found
     }
 
-    /// Distance of a training latent to the nearest one that differs from it; `None` when there is none.
+    /// Returns the distance of a training latent to the nearest one that differs from it; `None` when there is none.
     pub(crate) fn of_training(&mut self, id: u32) -> Option<u32> {
         if let Some(known) = self.own.get(&id) {
             return *known;

@@ -24,7 +24,7 @@ pub(crate) struct Overlay {
 }
 
 impl Overlay {
-    /// Which of two equally good overlays is preferred: the lowest id, then the least moved.
+    /// Returns what decides between equally good overlays: the lowest id, then the least moved.
     pub(crate) fn rank(self) -> (u32, u32, i32, i32) {
         let moved = self.down.unsigned_abs() + self.right.unsigned_abs();
         (self.latent, moved, self.down, self.right)
@@ -63,7 +63,8 @@ pub(crate) struct Footprints<'a> {
 }
 
 impl<'a> Footprints<'a> {
-    /// `windows` with, for each bit, the number of the largest one that supports it.
+    /// Prepares the footprints of a sample. `supported_at` has, for each bit, the number of the largest of `windows`
+    /// that supports it.
     pub(crate) fn new(
         training: &'a Corpus,
         shape: Shape,
@@ -140,17 +141,17 @@ impl<'a> Footprints<'a> {
         }
     }
 
-    /// How footprints lie.
+    /// Returns the layout of footprints.
     pub(crate) fn layout(&self) -> BoardLayout {
         self.layout
     }
 
-    /// Shape of the training latents.
+    /// Returns the shape of the training latents.
     pub(crate) fn source_shape(&self) -> Shape {
         self.training.shape()
     }
 
-    /// The sites of the grid.
+    /// Returns the sites of the grid.
     pub(crate) fn inside(&self) -> &Board {
         &self.inside
     }
@@ -378,7 +379,7 @@ fn compare(
     }
 }
 
-/// The numbers below `own` that lie below `other` when moved.
+/// Returns the numbers below `own` that lie below `other` when moved.
 fn overlap(own: usize, other: usize, by: i32) -> std::ops::Range<usize> {
     let (own, other, by) = (own as i64, other as i64, i64::from(by));
     let start = (-by).clamp(0, own);
@@ -387,12 +388,12 @@ fn overlap(own: usize, other: usize, by: i32) -> std::ops::Range<usize> {
     start as usize..end as usize
 }
 
-/// A number that stays at least 0 when moved, moved.
+/// Moves a number that stays at least 0.
 fn moved(number: usize, by: i32) -> usize {
     number.saturating_add_signed(by as isize)
 }
 
-/// An overlay on a grid of the same shape, as a distance in scan order.
+/// Returns an overlay on a grid of the same shape, as a distance in scan order.
 fn along(overlay: Overlay, shape: Shape) -> i32 {
     overlay.down * shape.width() as i32 + overlay.right
 }

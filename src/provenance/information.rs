@@ -8,6 +8,17 @@ use crate::index::Histogram;
 
 /// An amount of information, in units of 2⁻²⁰ bits: sums are exact, so that neither the order of work nor
 /// the number of threads can change which of two regions carries more.
+///
+/// ```
+/// use bitquilt::Histogram;
+/// use bitquilt::provenance::Information;
+///
+/// let histogram = Histogram { n0: 1, n1: 3 };
+/// let rare = Information::of_bit(histogram, false);
+/// let common = Information::of_bit(histogram, true);
+/// assert!(rare > common);
+/// assert_eq!((rare + common).to_string(), "2.3 bits");
+/// ```
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Information(u64);
 
@@ -18,9 +29,9 @@ impl Information {
     /// No information.
     pub const ZERO: Self = Self(0);
 
-    /// What `bit` tells behind a context with this histogram: −log₂ of (n_bit + ½) / (n + 1), the estimate
-    /// of Krichevsky and Trofimov. A plain share would make an unseen bit infinitely surprising, and one
-    /// that always came certain, though it came only once.
+    /// Returns what `bit` tells behind a context with this histogram: −log₂ of (n_bit + ½) / (n + 1), the estimate of
+    /// Krichevsky and Trofimov. A plain share would make an unseen bit infinitely surprising, and one that always came
+    /// certain, though it came only once.
     pub fn of_bit(histogram: Histogram, bit: bool) -> Self {
         let total = histogram.total() as f64 + 1.0;
         let share = (histogram.count(bit) as f64 + 0.5) / total;
@@ -28,7 +39,7 @@ impl Information {
         Self((-share.log2() * UNITS).round() as u64)
     }
 
-    /// In bits.
+    /// Returns the amount in bits.
     pub fn in_bits(self) -> f64 {
         self.0 as f64 / UNITS
     }
@@ -44,6 +55,13 @@ impl Information {
 
 /// Returns log₂ of the number of indexed contexts, N·HWK, in bits: a region that carries more would hardly be found again by
 /// chance. No verdict on copying: nearly every held-out digit has such a region.
+///
+/// ```
+/// use bitquilt::provenance::copy_line;
+///
+/// // 1024 latents of 32 × 32 bits: 2²⁰ contexts.
+/// assert_eq!(copy_line(1024, 1024), 20.0);
+/// ```
 pub fn copy_line(latents: u64, bits: usize) -> f64 {
     (latents as f64 * bits as f64).log2()
 }

@@ -14,9 +14,9 @@ pub struct Attempt {
     pub index: u64,
     /// How it ended.
     pub status: Status,
-    /// What it did.
+    /// What the search did.
     pub counters: Counters,
-    /// What it took. The one field that another run need not repeat.
+    /// The time it took: the one field that differs from run to run.
     pub elapsed: Duration,
     /// The sample, packed as a row of a latent set, when the status is [`Status::Sample`].
     pub packed: Option<Vec<u8>>,
@@ -50,7 +50,7 @@ choice! {
 }
 
 impl Status {
-    /// Its number in a samples file.
+    /// Returns the number of the status in a samples file.
     pub fn number(self) -> u64 {
         self as u64
     }
@@ -65,11 +65,11 @@ pub struct Counters {
     pub backtracks: u64,
     /// Most free bits that one return went back over.
     pub longest_jump: u64,
-    /// Most bits that were decided at once: HWK for a sample.
+    /// Most bits that were decided at any one time: HWK for a sample.
     pub deepest: u64,
 }
 
-/// Totals over the attempts of a run.
+/// Adds up the counters of the attempts of a run.
 pub fn totals(attempts: &[Attempt]) -> Counters {
     attempts
         .iter()

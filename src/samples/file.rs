@@ -17,7 +17,36 @@ pub const ANSWERED_INTERPOLATED: u8 = INTERPOLATED + 1;
 /// The version that this program reads and writes.
 const VERSION: &str = "1";
 
-/// Samples with their attribution as far as the search knows it.
+/// Samples, and what answered each of their bits as far as the search knows it.
+///
+/// ```
+/// use bitquilt::SampleSet;
+/// use bitquilt::engine::GenerateRequest;
+/// use bitquilt::samples::ANSWERED_FIXED;
+/// # use bitquilt::FixedBits;
+/// # use bitquilt::engine::{Session, SessionOptions};
+/// # use bitquilt::{BuildOptions, LatentSet, Shape, Unobserved, build};
+/// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+/// # for bits in ["101100", "111010"] {
+/// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+/// # }
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("index");
+/// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+/// # let session = Session::open(&path, &SessionOptions::default())?;
+/// # let file = folder.path().join("samples.safetensors");
+/// // One sample whose first three bits are fixed.
+/// # let fixed = FixedBits::prefix([true, true, true]);
+/// let request = GenerateRequest { samples: 0..1, fixed, ..GenerateRequest::default() };
+/// session.generate(&request, None, &Unobserved)?.write(&file)?;
+///
+/// let samples = SampleSet::read(&file)?;
+/// assert_eq!(samples.latents.len(), 1);
+/// assert_eq!(samples.windows, ["seq:3".parse()?]);
+/// let fixed = ANSWERED_FIXED;
+/// assert_eq!(samples.answered_by, Some(vec![fixed, fixed, fixed, 1, 1, 1]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SampleSet {
     /// The samples.
@@ -27,7 +56,7 @@ pub struct SampleSet {
     pub answered_by: Option<Vec<u8>>,
     /// The windows of the search, in the order in which they were asked.
     pub windows: Vec<Window>,
-    /// Occurrences that each bit's support was to have at least.
+    /// Occurrences that each bit needed to be supported.
     pub min_count: u64,
     /// Training latents that had been left out of the index.
     pub without: Ids,
@@ -54,7 +83,7 @@ pub struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// The samples, without the attempts that found none.
+    /// Returns the samples, without the attempts that found none.
     ///
     /// # Errors
     /// [`SamplesError::Latent`] when a sample is not of the run's shape.

@@ -17,13 +17,13 @@ use crate::window::{Anchor, Condition, Frame, Geometry, Window};
 pub struct Unsupported {
     /// Row of the samples file.
     pub sample: usize,
-    /// The bit.
+    /// Position of the bit.
     pub position: usize,
     /// The window that should support it.
     pub window: Window,
 }
 
-/// What a verification of samples saw.
+/// What a verification of samples found.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct SupportReport {
@@ -45,7 +45,7 @@ enum By {
     Window(Window),
 }
 
-/// Who answers for each bit of one sample.
+/// Returns who answers for each bit of one sample.
 fn windows_of(samples: &SampleSet, sample: usize, otherwise: Window) -> Vec<By> {
     let bits = samples.latents.shape().bits();
     match &samples.answered_by {
@@ -71,7 +71,7 @@ fn windows_of(samples: &SampleSet, sample: usize, otherwise: Window) -> Vec<By> 
 /// The samples, in an error.
 const SAMPLES: &str = "the samples";
 
-/// The labels that contexts of a set are bound to: one for each latent, `None` without the condition.
+/// Returns the labels that contexts of a set are bound to: one for each latent, `None` without the condition.
 fn labels_of<'a>(
     set: &'a LatentSet,
     condition: Condition,
@@ -89,6 +89,28 @@ fn labels_of<'a>(
 /// Looks up every bit of every sample. Bits of a file without `answered_by` must be supported at
 /// `otherwise`. Where the index binds contexts to labels, a sample of a label that no training latent
 /// has is supported nowhere.
+///
+/// ```
+/// use bitquilt::{Ids, SampleSet, verify_from_index};
+/// # use bitquilt::{BuildOptions, Index, LatentSet, Shape, Unobserved, build};
+/// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+/// # for bits in ["101100", "111010"] {
+/// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+/// # }
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("index");
+/// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+/// # let index = Index::open(&path)?;
+/// // In 101100 and 111010, 111 is never followed by 1.
+/// let mut latents = LatentSet::new(Shape::new(1, 6, 1)?);
+/// latents.push_bits([1, 1, 1, 1, 0, 0].map(|bit| bit == 1))?;
+/// let samples =
+///     SampleSet { latents, answered_by: None, windows: Vec::new(), min_count: 1, without: Ids::default() };
+/// let report = verify_from_index(&index, &samples, "seq:3".parse()?, &Unobserved)?;
+/// assert_eq!((report.checked, report.unsupported.len()), (6, 1));
+/// assert_eq!(report.unsupported[0].position, 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// [`SamplesError::Unlabelled`] for samples without labels where contexts are bound to them,
@@ -155,6 +177,26 @@ pub fn verify_from_index(
 /// context has it: no key, no index, no code shared with either. Time O(training bits × context
 /// bits).
 ///
+/// ```
+/// use bitquilt::{Anchor, Condition, Ids, SampleSet, verify_from_latents};
+/// # use bitquilt::{LatentSet, Shape, Unobserved};
+/// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+/// # for bits in ["101100", "111010"] {
+/// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+/// # }
+/// // In 101100 and 111010, 111 is never followed by 1.
+/// let mut latents = LatentSet::new(Shape::new(1, 6, 1)?);
+/// latents.push_bits([1, 1, 1, 1, 0, 0].map(|bit| bit == 1))?;
+/// let samples =
+///     SampleSet { latents, answered_by: None, windows: Vec::new(), min_count: 1, without: Ids::default() };
+/// let window = "seq:3".parse()?;
+/// let (anchor, condition) = (Anchor::None, Condition::None);
+/// let report = verify_from_latents(&set, anchor, condition, &samples, window, &Unobserved)?;
+/// assert_eq!((report.checked, report.unsupported.len()), (6, 1));
+/// assert_eq!(report.unsupported[0].position, 3);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// [`SamplesError::Shape`] for samples of another shape, [`SamplesError::Unlabelled`] for latents without
 /// labels with [`Condition::Label`], [`SamplesError::Index`] for a window that does not fit the grid.
@@ -212,7 +254,8 @@ pub fn verify_from_latents(
 /// A context as plain bits, with the label that it is bound to.
 type Wanted = (Option<i64>, PlainContext);
 
-/// The bits of samples that a window answered, each with its context; and how many the user fixed and a network answered.
+/// Returns the bits of samples that a window answered, each with its context; and how many the user fixed and a network
+/// answered.
 fn bits_at(
     (window, anchor): (Window, Anchor),
     samples: &SampleSet,
@@ -241,7 +284,7 @@ fn bits_at(
     (bits, report)
 }
 
-/// What followed some contexts in the training latents; those that never occurred are not in it.
+/// Counts what followed some contexts in the training latents; those that never occurred are not in it.
 fn count_wanted(
     (window, anchor): (Window, Anchor),
     training: &LatentSet,
@@ -311,7 +354,7 @@ impl SupportReport {
 /// and its symbols in a fixed order: 0, 1, or 2 for absent.
 type PlainContext = (Vec<usize>, Vec<u8>);
 
-/// The context of `position`, one site at a time.
+/// Returns the context of `position`, one site at a time.
 fn plain_context(
     shape: Shape,
     latent: &Bits,

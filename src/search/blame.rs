@@ -32,17 +32,17 @@ impl Blame {
         }
     }
 
-    /// The latest level blamed, with its bits.
+    /// Returns the latest level blamed, with its bits.
     pub(super) fn latest(&self) -> Option<(usize, Range<usize>)> {
         self.0.last().cloned()
     }
 
-    /// The levels blamed with their bits, ascending.
+    /// Returns the levels blamed with their bits, ascending.
     pub(super) fn levels(&self) -> &[(usize, Range<usize>)] {
         &self.0
     }
 
-    /// What is blamed on levels before the latest one.
+    /// Returns what is blamed on levels before the latest one.
     pub(super) fn before_latest(mut self) -> Self {
         self.0.pop();
         self

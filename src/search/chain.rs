@@ -60,9 +60,9 @@ pub(super) struct Chain {
 }
 
 impl Node {
-    /// How likely each value is to be taken and to lead on to a complete segment, up to the layer's
-    /// factor; above 0 exactly where it can. No product here underflows to 0: a chance is at least 2⁻⁵³
-    /// and `complete` is 0 or at least 2⁻¹⁰²⁰.
+    /// Returns how likely each value is to be taken and to lead on to a complete segment, up to the layer's factor;
+    /// above 0 exactly where it can. No product here underflows to 0: a chance is at least 2⁻⁵³ and `complete` is 0 or
+    /// at least 2⁻¹⁰²⁰.
     fn ways(&self, next: &[Node]) -> [f64; 2] {
         [0, 1].map(|value| match next.get(self.next[value] as usize) {
             Some(after) => self.answer.chance[value] * after.complete,
@@ -81,7 +81,7 @@ impl Node {
 }
 
 impl Chain {
-    /// From the states before each bit, and the number of states behind the last one.
+    /// Makes a chain of the states before each bit and the number of states behind the last one.
     pub(super) fn new(links: Vec<Vec<Link>>, ends: usize) -> Self {
         let node = |answer, next| Node {
             answer,
@@ -128,17 +128,17 @@ impl Chain {
         Self { layers }
     }
 
-    /// Bits of the segment.
+    /// Returns the number of bits of the segment.
     pub(super) fn length(&self) -> usize {
         self.layers.len() - 1
     }
 
-    /// Whether no value is left.
+    /// Returns whether no value is left.
     pub(super) fn is_exhausted(&self) -> bool {
         self.layers[0].nodes[0].complete == 0.0
     }
 
-    /// Bits of an exhausted segment that decide that it is: what is left of every way ends at or before the
+    /// Returns how many bits of an exhausted segment decide that it is: what is left of every way ends at or before the
     /// last of them, and no pattern that ends behind it was needed.
     pub(super) fn reach(&self) -> usize {
         let mut reached = vec![0u32];
@@ -170,7 +170,7 @@ impl Chain {
         drawn
     }
 
-    /// How many values are left.
+    /// Returns how many values are left.
     pub(super) fn count(&self) -> BigUint {
         let ends = self.layers.last().map_or(0, |layer| layer.nodes.len());
         let mut ways = vec![BigUint::from(1u8); ends];
@@ -188,12 +188,12 @@ impl Chain {
         ways.swap_remove(0)
     }
 
-    /// The first of the values that are left, in the order of their bits.
+    /// Returns the first of the values that are left, in the order of their bits.
     pub(super) fn first(&self) -> Option<Vec<bool>> {
         self.complete_way(Vec::new())
     }
 
-    /// The value after `way`, which is one that is left.
+    /// Returns the value after `way`, which is one that is left.
     pub(super) fn next(&self, mut way: Vec<bool>) -> Option<Vec<bool>> {
         while let Some(last) = way.pop() {
             if !last {
@@ -207,7 +207,7 @@ impl Chain {
         None
     }
 
-    /// The first value that begins with `way`.
+    /// Returns the first value that begins with `way`.
     fn complete_way(&self, mut way: Vec<bool>) -> Option<Vec<bool>> {
         let mut at = 0;
         for (bit, layer) in self.layers[..self.length()].iter().enumerate() {

@@ -8,15 +8,50 @@ use crate::window::Frame;
 
 /// A condition on samples. A search holds it exactly: what it forces is never drawn otherwise, and a
 /// part that it refutes is a dead end like any other, with the blame that it gives.
+///
+/// ```
+/// use std::ops::Range;
+///
+/// use bitquilt::{Constraint, Frame, Rung, SearchOptions, Task, enumerate};
+/// # use bitquilt::{BuildOptions, Index, LatentSet, Shape, Unobserved, build};
+/// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+/// # for bits in ["101100", "111010"] {
+/// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+/// # }
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("index");
+/// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+/// # let index = Index::open(&path)?;
+/// # let window = index.window("seq:3".parse()?)?;
+/// /// The number of ones is even.
+/// struct Even;
+///
+/// impl Constraint for Even {
+///     fn refuted(&self, frame: &Frame, decided: usize) -> Option<Vec<Range<usize>>> {
+///         let bits = frame.shape().bits();
+///         let ones = (0..bits).filter(|position| frame.get(*position)).count();
+///         // Which bits are wrong when all are decided? Any of them may be.
+///         (decided == bits && ones % 2 == 1).then(|| vec![0..bits])
+///     }
+/// }
+///
+/// let rung = Rung { geometry: window.geometry(), counts: &window };
+/// let task = Task::new(rung, SearchOptions::default()).with(&Even);
+/// let attempts = enumerate(&task, 100, &Unobserved)?;
+/// let mut samples = attempts.iter().flat_map(|attempt| &attempt.packed);
+/// assert!(samples.all(|sample| sample[0].count_ones() % 2 == 0));
+/// assert!(attempts.len() > 1);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub trait Constraint: Sync {
-    /// The value that the bit at `position` must have, if there is one. Such a bit needs no support.
+    /// Returns the value that the bit at `position` must have, if there is one. Such a bit needs no support.
     fn forced(&self, position: usize) -> Option<bool> {
         let _ = position;
         None
     }
 
-    /// Whether no latent that begins with the first `decided` bits of `frame` satisfies the condition;
-    /// then the earlier positions that are to blame: every latent that agrees in them is refuted as well.
+    /// Returns the earlier positions that are to blame where no latent that begins with the first `decided` bits of
+    /// `frame` satisfies the condition: every latent that agrees in them is refuted as well.
     ///
     /// Asked whenever the search has decided a row or, if it works bit by bit, a bit; and always when all
     /// are decided.
@@ -25,12 +60,12 @@ pub trait Constraint: Sync {
         None
     }
 
-    /// Whether [`Constraint::refuted`] ever refutes anything.
+    /// Returns whether [`Constraint::refuted`] ever refutes anything.
     fn judges_whole_samples(&self) -> bool {
         true
     }
 
-    /// Whether the condition can be met on a grid of this shape.
+    /// Checks that the condition can be met on a grid of this shape.
     ///
     /// # Errors
     /// What is wrong with it, as [`SearchError::OffGrid`].
@@ -51,7 +86,7 @@ impl Constraints<'_> {
             .find_map(|constraint| constraint.forced(position))
     }
 
-    /// Whether two conditions force a bit to different values.
+    /// Returns whether two conditions force a bit to different values.
     pub(super) fn contradict(&self, position: usize) -> bool {
         let mut forced = self.0.iter().filter_map(|c| c.forced(position));
         let first = forced.next();

@@ -21,17 +21,17 @@ use crate::latent::Shape;
 use crate::samples::Status;
 use crate::window::Frame;
 
-/// How many samples there are.
+/// The number of samples of a task.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Count {
-    /// The number, or that of those counted so far.
+    /// The number of samples, or of those counted so far.
     pub samples: BigUint,
-    /// [`Status::NoneExists`] when that is all, else why it is not known to be.
+    /// [`Status::NoneExists`] when all are counted, else why they are not.
     pub status: Status,
     /// Contexts looked up.
     pub lookups: u64,
-    /// Different values that were reached of what later rows see.
+    /// States reached: different values of the bits that later rows see.
     pub states: u64,
 }
 
@@ -48,6 +48,27 @@ struct Counter<'a> {
 }
 
 /// Counts the samples of a task, keeping at most `max_states` different values of what later rows see; `None` for any number.
+///
+/// ```
+/// use bitquilt::{FixedBits, Rung, SearchOptions, Status, Task, count};
+/// # use bitquilt::{BuildOptions, Index, LatentSet, Shape, Unobserved, build};
+/// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+/// # for bits in ["101100", "111010"] {
+/// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+/// # }
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("index");
+/// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+/// # let index = Index::open(&path)?;
+/// # let window = index.window("seq:3".parse()?)?;
+/// // Of 101100 and 111010 with window seq:3, two samples begin with 111.
+/// let prefix = FixedBits::prefix([true, true, true]);
+/// let rung = Rung { geometry: window.geometry(), counts: &window };
+/// let task = Task::new(rung, SearchOptions::default()).with(&prefix);
+/// let count = count(&task, None, &Unobserved)?;
+/// assert_eq!((count.samples, count.status), (2u8.into(), Status::NoneExists));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// [`SearchError::Count`] for back-off on dead ends and for constraints that judge whole samples, which
@@ -99,7 +120,7 @@ pub fn count(
     })
 }
 
-/// A row under work.
+/// A row whose completions are being counted.
 struct Row {
     key: (usize, Box<[u64]>),
     start: usize,
@@ -119,7 +140,7 @@ enum Known {
 }
 
 impl Counter<'_> {
-    /// All completions; those counted so far when it had to stop.
+    /// Counts all completions; those counted so far when it had to stop.
     fn run(&mut self, observer: &dyn Observer) -> Result<BigUint, SearchError> {
         // A stack of its own: a latent may have a million rows.
         let mut rows: Vec<Row> = Vec::new();
@@ -162,7 +183,7 @@ impl Counter<'_> {
         row.start + row.value.len()
     }
 
-    /// The completions of the bits before `start`, as they stand in the frame.
+    /// Looks at the completions of the bits before `start`, as they stand in the frame.
     fn look_at(&mut self, start: usize, observer: &dyn Observer) -> Result<Known, SearchError> {
         if start == self.shape.bits() {
             return Ok(Known::Number(BigUint::from(1u8)));

@@ -32,11 +32,51 @@ choice! {
 }
 
 /// A network that may answer.
+///
+/// ```
+/// use bitquilt::samples::INTERPOLATED;
+/// use bitquilt::search::Policy;
+/// use bitquilt::{Contexts, Fallback, Interpolator, Rung, Search, SearchOptions, Task, Window};
+/// # use bitquilt::FixedBits;
+/// # use bitquilt::{BuildOptions, Index, LatentSet, Shape, Unobserved, build};
+/// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+/// # for bits in ["101100", "111010"] {
+/// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+/// # }
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("index");
+/// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+/// # let index = Index::open(&path)?;
+/// # let window = index.window("seq:3".parse()?)?;
+/// /// Gives both bits the same chance, whatever comes before.
+/// struct Coin;
+///
+/// impl Interpolator for Coin {
+///     fn window(&self) -> Window {
+///         Window::Sequence { length: 3 }
+///     }
+///
+///     fn probabilities(&self, contexts: &Contexts, found: &mut Vec<f32>) {
+///         found.extend(vec![0.5; contexts.len()]);
+///     }
+/// }
+///
+/// // Nothing follows 100 in 101100 and 111010.
+/// let prefix = FixedBits::prefix([true, false, false]);
+/// let geometry = window.geometry();
+/// let task = Task::new(Rung { geometry, counts: &window }, SearchOptions::default())
+///     .with(&prefix)
+///     .falling_back(Fallback { geometry, network: &Coin, policy: Policy::OnNoMatch, max_interpolated: None });
+/// let mut search = Search::new(&task, 0)?;
+/// search.advance(&|| false)?;
+/// assert_eq!(search.answered()[3], Some(INTERPOLATED));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy)]
 pub struct Fallback<'a> {
     /// Its window, laid on the grid of the samples.
     pub geometry: &'a Geometry,
-    /// What it answers.
+    /// The network itself.
     pub network: &'a dyn Interpolator,
     /// When it is asked.
     pub policy: Policy,
@@ -46,7 +86,7 @@ pub struct Fallback<'a> {
 }
 
 impl Fallback<'_> {
-    /// The probabilities of a 0 and a 1 for each context.
+    /// Asks for the probabilities of a 0 and a 1 for each context.
     pub(super) fn ask(
         &self,
         contexts: &Contexts,

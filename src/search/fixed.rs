@@ -11,6 +11,19 @@ use super::constraint::Constraint;
 use crate::latent::{Bits, Shape};
 
 /// Bits that a sample must have, whatever the index says of them.
+///
+/// ```
+/// use bitquilt::{FixedBits, Shape};
+///
+/// let shape = Shape::new(2, 3, 1)?;
+/// let mut fixed = FixedBits::none();
+/// fixed.fix_text("prefix=10", shape)?;
+/// fixed.fix_pattern("1 ? ?\n? ? 1", shape)?;
+/// let bits: Vec<_> = fixed.iter().collect();
+/// assert_eq!(bits, [(0, true), (1, false), (5, true)]);
+/// assert!(fixed.fix(0, false).is_err(), "it is 1 already");
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(try_from = "Vec<(usize, bool)>", into = "Vec<(usize, bool)>")]
 pub struct FixedBits(BTreeMap<usize, bool>);
@@ -36,12 +49,12 @@ impl From<FixedBits> for Vec<(usize, bool)> {
 }
 
 impl FixedBits {
-    /// No bit is fixed.
+    /// Fixes no bit.
     pub fn none() -> Self {
         Self::default()
     }
 
-    /// The first bits in scan order.
+    /// Fixes the first bits in scan order.
     pub fn prefix(bits: impl IntoIterator<Item = bool>) -> Self {
         Self(bits.into_iter().enumerate().collect())
     }
@@ -137,12 +150,12 @@ impl FixedBits {
         Ok(())
     }
 
-    /// The value that a position is fixed to.
+    /// Returns the value that a position is fixed to.
     pub fn get(&self, position: usize) -> Option<bool> {
         self.0.get(&position).copied()
     }
 
-    /// Fixed positions and their values, ascending.
+    /// Returns the fixed positions and their values, ascending.
     pub fn iter(&self) -> impl Iterator<Item = (usize, bool)> + '_ {
         self.0.iter().map(|(position, bit)| (*position, *bit))
     }

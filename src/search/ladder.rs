@@ -29,7 +29,7 @@ pub(super) struct Answer {
 }
 
 impl Answer {
-    /// A bit that has its value from elsewhere.
+    /// Answers for a bit that has its value from elsewhere.
     pub(super) fn forced(value: bool) -> Self {
         Self {
             chance: [f64::from(u8::from(!value)), f64::from(u8::from(value))],
@@ -69,7 +69,7 @@ pub(super) struct Ladder<'a> {
 }
 
 impl<'a> Ladder<'a> {
-    /// At least one rung, all on one grid; `Task::prepare` sees to both before any is asked.
+    /// Makes a ladder of at least one rung, all on one grid; `Task::prepare` sees to both before any is asked.
     pub(super) fn new(
         rungs: &'a [Rung<'a>],
         options: &SearchOptions,
@@ -101,7 +101,7 @@ impl<'a> Ladder<'a> {
         self.rungs[0].geometry.shape()
     }
 
-    /// A frame that serves every window.
+    /// Makes a frame that serves every window.
     pub(super) fn frame(&self) -> Frame {
         let network = self.fallback.map(|fallback| fallback.geometry);
         let geometries = self.rungs.iter().map(|rung| rung.geometry);
@@ -109,17 +109,17 @@ impl<'a> Ladder<'a> {
         Frame::new(self.shape(), &geometries)
     }
 
-    /// Number of the smallest window.
+    /// Returns the number of the smallest window.
     pub(super) fn last(&self) -> u8 {
         (self.rungs.len() - 1) as u8
     }
 
-    /// The positions that decide what is said of `position`, in ascending runs for each window in turn.
+    /// Returns the positions that decide what is said of `position`, in ascending runs for each window in turn.
     pub(super) fn context(&self, position: usize) -> impl Iterator<Item = Range<usize>> + '_ {
         self.context_of(position, self.last())
     }
 
-    /// [`Ladder::context`] of the windows up to number `rung`.
+    /// Returns [`Ladder::context`] of the windows up to number `rung`.
     pub(super) fn context_of(
         &self,
         position: usize,
@@ -131,7 +131,7 @@ impl<'a> Ladder<'a> {
             .flat_map(move |rung| rung.geometry.context(position))
     }
 
-    /// What the windows say of `position`, in `frame` as it stands. They are asked in turn until one has a
+    /// Returns what the windows say of `position`, in `frame` as it stands. They are asked in turn until one has a
     /// match.
     pub(super) fn answer(
         &mut self,
@@ -163,7 +163,7 @@ impl<'a> Ladder<'a> {
         }
     }
 
-    /// [`Ladder::answer`] of the windows from number `from` on for many states of the bits before `position`:
+    /// Returns [`Ladder::answer`] of the windows from number `from` on for many states of the bits before `position`:
     /// `write` puts one into the frame. One batch of lookups for each window, so that their misses in memory overlap.
     pub(super) fn answers(
         &mut self,
@@ -208,7 +208,7 @@ impl<'a> Ladder<'a> {
         Ok(())
     }
 
-    /// What the network says of `position` for many states of the bits before, in one batch.
+    /// Returns what the network says of `position` for many states of the bits before, in one batch.
     fn interpolated(
         &mut self,
         frame: &mut Frame,
@@ -233,7 +233,7 @@ impl<'a> Ladder<'a> {
         Ok(())
     }
 
-    /// The network's answer, with the search's temperature.
+    /// Returns the network's answer, with the search's temperature.
     pub(super) fn interpolation(&self, chances: [f64; 2]) -> Answer {
         Answer {
             chance: self.tempered(chances),
@@ -241,14 +241,14 @@ impl<'a> Ladder<'a> {
         }
     }
 
-    /// Whether no window is asked at all.
+    /// Returns whether no window is asked at all.
     fn always(&self) -> bool {
         self.fallback
             .is_some_and(|fallback| fallback.policy == Policy::Always)
     }
 
-    /// Whether the rows above tell that nothing can be supported at `position`, the first channel of a site:
-    /// no context of the smallest window has them as they are, nor then of a larger one. One lookup.
+    /// Returns whether the rows above tell that nothing can be supported at `position`, the first channel of a site: no
+    /// context of the smallest window has them as they are, nor then of a larger one. One lookup.
     pub(super) fn is_unknown_from_above(
         &mut self,
         frame: &mut Frame,
@@ -266,12 +266,12 @@ impl<'a> Ladder<'a> {
         Ok(!rung.counts.has_upper(&question)?)
     }
 
-    /// Whether the next window is asked where this one has no match.
+    /// Returns whether the next window is asked where this one has no match.
     fn goes_on(&self, number: u8) -> bool {
         self.backoff == Backoff::OnNoMatch && number < self.last()
     }
 
-    /// The probabilities of both values by their counts.
+    /// Returns the probabilities of both values by their counts.
     fn chances(&self, histogram: Histogram) -> [f64; 2] {
         let counts = [histogram.n0, histogram.n1];
         let supported = counts.map(|count| if count >= self.min_count { count } else { 0 });
@@ -281,7 +281,7 @@ impl<'a> Ladder<'a> {
         self.tempered(supported.map(|count| count as f64))
     }
 
-    /// Probabilities ∝ w^(1/temperature); a weight of 0 stays one, and not both are.
+    /// Returns probabilities ∝ w^(1/temperature); a weight of 0 stays one, and not both are.
     fn tempered(&self, weights: [f64; 2]) -> [f64; 2] {
         let larger = weights[0].max(weights[1]);
         let weights = weights.map(|weight| {

@@ -128,7 +128,7 @@ impl<'a> Links<'a> {
         Ok(Segment::Alive(Chain::new(layers, states.len())))
     }
 
-    /// What is said at each of some states, ascending, of the bits from `first` to before `position`.
+    /// Returns what is said at each of some states, ascending, of the bits from `first` to before `position`.
     fn answers(
         &mut self,
         frame: &mut Frame,
@@ -153,7 +153,7 @@ impl<'a> Links<'a> {
         )
     }
 
-    /// Whether the rows above alone tell that a free position has no value.
+    /// Returns whether the rows above alone tell that a free position has no value.
     pub(super) fn is_unknown_from_above(
         &mut self,
         frame: &mut Frame,
@@ -163,7 +163,7 @@ impl<'a> Links<'a> {
         Ok(free && self.ladder.is_unknown_from_above(frame, position)?)
     }
 
-    /// The latest position from which no way gets past `end`, whatever the bits of the segment before it:
+    /// Returns the latest position from which no way gets past `end`, whatever the bits of the segment before it:
     /// starts from every state that `end` can see and goes back over those that lead to one that is alive.
     fn dead_from(
         &mut self,
@@ -223,8 +223,8 @@ impl<'a> Links<'a> {
         Ok(start)
     }
 
-    /// For each position of a segment and its end, the first position of the segment that a context
-    /// from there on (within the row) sees.
+    /// Returns, for each position of a segment and its end, the first position of the segment that a context from there
+    /// on (within the row) sees.
     fn seen_from(&self, positions: &Range<usize>) -> Vec<usize> {
         let mut seen = vec![positions.end; positions.len() + 1];
         for position in positions.clone().rev() {

@@ -68,7 +68,7 @@ impl Nogoods {
         known.push(read(frame, std::slice::from_ref(latest)));
     }
 
-    /// What is known not to be completed of the segment `positions`, given the bits before it.
+    /// Returns what is known not to be completed of the segment `positions`, given the bits before it.
     pub(super) fn recall(&self, frame: &Frame, positions: &Range<usize>) -> Vec<Recalled> {
         let mut recalled = Vec::new();
         for outline in self.outlines.get(&positions.start).into_iter().flatten() {
@@ -90,7 +90,7 @@ impl Nogoods {
     }
 }
 
-/// The bits of intervals, each from a new word on.
+/// Returns the bits of intervals, each from a new word on.
 fn read(frame: &Frame, intervals: &[Range<usize>]) -> Box<[u64]> {
     let words = intervals.iter().flat_map(|interval| {
         let starts = interval.clone().step_by(64);

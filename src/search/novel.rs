@@ -13,6 +13,16 @@ use crate::window::Frame;
 
 /// Latents that a sample must not be. Kept as XXH3-128 digests of 16 bytes: none of them gets through,
 /// and another latent is taken for one of n with probability n/2¹²⁸.
+///
+/// ```
+/// use bitquilt::{Shape, Taken};
+///
+/// let mut taken = Taken::none(Shape::new(1, 6, 1)?);
+/// assert!(taken.add(&[0b010111]));
+/// assert!(!taken.add(&[0b010111]), "it was taken before");
+/// assert!(taken.contains(&[0b010111]) && !taken.contains(&[0b110111]));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Taken {
     shape: Shape,
@@ -20,7 +30,7 @@ pub struct Taken {
 }
 
 impl Taken {
-    /// Nothing is taken yet.
+    /// Makes an empty set: nothing is taken yet.
     pub fn none(shape: Shape) -> Self {
         Self {
             shape,

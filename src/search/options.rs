@@ -31,6 +31,34 @@ choice! {
 choice! {
     "kebab-case",
     /// When the next smaller window answers for a bit.
+    ///
+    /// ```
+    /// use bitquilt::{FixedBits, Rung, Search, SearchOptions, Status, Task};
+    /// # use bitquilt::{BuildOptions, Index, LatentSet, Shape, Unobserved, build};
+    /// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+    /// # for bits in ["101100", "111010"] {
+    /// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+    /// # }
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("index");
+    /// # let windows = vec!["seq:3".parse()?, "seq:1".parse()?];
+    /// # let options = BuildOptions { windows, ..BuildOptions::new("seq:3".parse()?) };
+    /// # build(&set, &path, &options, &Unobserved)?;
+    /// # let index = Index::open(&path)?;
+    /// # let (large, small) = (index.window("seq:3".parse()?)?, index.window("seq:1".parse()?)?);
+    /// // Nothing follows 100 in 101100 and 111010; 0 alone is followed by both bits.
+    /// let prefix = FixedBits::prefix([true, false, false]);
+    /// let mut task = Task::new(
+    ///     Rung { geometry: large.geometry(), counts: &large },
+    ///     SearchOptions::default(),
+    /// )
+    /// .with(&prefix);
+    /// task.rungs.push(Rung { geometry: small.geometry(), counts: &small });
+    /// let mut search = Search::new(&task, 0)?;
+    /// assert_eq!(search.advance(&|| false)?, Status::Sample);
+    /// assert_eq!(search.answered()[3], Some(1), "the smaller window answers bit 3");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
     #[derive(Default)]
     #[non_exhaustive]
     pub enum Backoff {
@@ -51,7 +79,7 @@ choice! {
     }
 }
 
-/// A search without its constraints.
+/// How to search, constraints aside.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct SearchOptions {
     /// What to do at a dead end.

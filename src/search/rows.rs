@@ -100,7 +100,7 @@ enum Next {
 }
 
 impl<'a> RowSearch<'a> {
-    /// `frame` has the forced bits set.
+    /// Prepares a search; `frame` has the forced bits set.
     pub(super) fn new(
         ladder: Ladder<'a>,
         constraints: Constraints<'a>,
@@ -192,7 +192,7 @@ impl<'a> RowSearch<'a> {
         }
     }
 
-    /// Whether the network has answered more bits than it may.
+    /// Returns whether the network has answered more bits than it may.
     fn cap_is_passed(&self) -> bool {
         let fallback = self.links.ladder.fallback;
         fallback
@@ -203,7 +203,7 @@ impl<'a> RowSearch<'a> {
             })
     }
 
-    /// Positions that are decided: all before this one.
+    /// Returns how many positions are decided: all before this one.
     fn decided(&self) -> usize {
         self.levels.last().map_or(0, |level| level.end)
     }
@@ -281,8 +281,8 @@ impl<'a> RowSearch<'a> {
         Ok(Next::Level)
     }
 
-    /// Why the row from `start` on cannot be completed as far as the rows above alone tell, for each site
-    /// that no context has them of.
+    /// Returns why the row from `start` on cannot be completed as far as the rows above alone tell, for each site that
+    /// no context has them of.
     fn unknown_from_above(&mut self, start: usize) -> Result<Vec<Blame>, SearchError> {
         let mut blames = Vec::new();
         for position in self.shape.rest_of_row(start) {
@@ -297,7 +297,7 @@ impl<'a> RowSearch<'a> {
         Ok(blames)
     }
 
-    /// What the contexts of free positions see before `start`.
+    /// Returns what the contexts of free positions see before `start`.
     fn seen_by(&self, positions: Range<usize>, start: usize) -> Blame {
         let links = &self.links;
         let free = positions.filter(|position| links.constraints.forced(*position).is_none());
@@ -307,7 +307,7 @@ impl<'a> RowSearch<'a> {
         )
     }
 
-    /// Blame on what lies before `start` in runs of positions.
+    /// Puts the blame on what lies before `start` in runs of positions.
     fn blame_on(&self, runs: impl Iterator<Item = Range<usize>>, start: usize) -> Blame {
         let mut blame = Blame::default();
         for run in runs {
@@ -324,7 +324,7 @@ impl<'a> RowSearch<'a> {
         blame
     }
 
-    /// What is to blame for an exhausted level, given the levels before it.
+    /// Returns what is to blame for an exhausted level, given the levels before it.
     fn blame_of(&self, level: &Level) -> Blame {
         let (seen, reach) = if level.backed_off {
             (self.shape.rest_of_row(level.start), level.end - level.start)

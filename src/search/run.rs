@@ -17,6 +17,28 @@ use crate::window::Contexts;
 
 /// Searches for samples `0..samples` of a run, all at once: [`generate_into`] with a list.
 ///
+/// ```
+/// use bitquilt::{FixedBits, Rung, SearchOptions, Status, Task, generate};
+/// # use bitquilt::{BuildOptions, Index, LatentSet, Shape, Unobserved, build};
+/// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+/// # for bits in ["101100", "111010"] {
+/// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+/// # }
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("index");
+/// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+/// # let index = Index::open(&path)?;
+/// # let window = index.window("seq:3".parse()?)?;
+/// // Of 101100 and 111010 with window seq:3, two samples begin with 111: there are no four different ones.
+/// let prefix = FixedBits::prefix([true, true, true]);
+/// let rung = Rung { geometry: window.geometry(), counts: &window };
+/// let task = Task::new(rung, SearchOptions::default()).with(&prefix);
+/// let attempts = generate(&task, 4, true, &Unobserved)?;
+/// let status: Vec<_> = attempts.iter().map(|attempt| attempt.status).collect();
+/// assert_eq!(status, [Status::Sample, Status::Sample, Status::NoneExists, Status::NoneExists]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+///
 /// # Errors
 /// As [`generate_into`].
 pub fn generate(
@@ -75,8 +97,8 @@ pub fn generate_into<E: From<SearchError>>(
     Ok(())
 }
 
-/// Samples that are searched for before they are handed on: enough for each thread that the last ones of a batch, for which
-/// some threads wait, are few beside the others.
+/// Returns how many samples are searched for before they are handed on: enough for each thread that the last ones of a
+/// batch, for which some threads wait, are few beside the others.
 fn batch_size() -> u64 {
     MAX_GROUP * 8 * rayon::current_num_threads() as u64
 }
@@ -115,8 +137,8 @@ fn batch(
     attempts.collect()
 }
 
-/// The attempt, or the one that takes its place where its sample repeats an earlier one: a search with those before it ruled
-/// out. A search that found something else would have found the same with them ruled out.
+/// Returns the attempt, or the one that takes its place where its sample repeats an earlier one: a search with those
+/// before it ruled out. A search that found something else would have found the same with them ruled out.
 fn distinct_from(
     earlier: &mut Taken,
     task: &Task<'_>,
@@ -142,6 +164,30 @@ fn distinct_from(
 }
 
 /// Finds every completion of a task, at most `max_samples`: [`enumerate_into`] with a list.
+///
+/// ```
+/// use bitquilt::{FixedBits, Rung, SearchOptions, Status, Task, enumerate};
+/// # use bitquilt::{BuildOptions, Index, LatentSet, Shape, Unobserved, build};
+/// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+/// # for bits in ["101100", "111010"] {
+/// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+/// # }
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("index");
+/// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+/// # let index = Index::open(&path)?;
+/// # let window = index.window("seq:3".parse()?)?;
+/// // Of 101100 and 111010 with window seq:3, two samples begin with 111.
+/// let prefix = FixedBits::prefix([true, true, true]);
+/// let rung = Rung { geometry: window.geometry(), counts: &window };
+/// let task = Task::new(rung, SearchOptions::default()).with(&prefix);
+/// let attempts = enumerate(&task, 100, &Unobserved)?;
+/// let mut found: Vec<_> = attempts.iter().flat_map(|attempt| &attempt.packed).collect();
+/// found.sort();
+/// assert_eq!(found, [&[0b010111], &[0b110111]]); // 111010 and 111011, lowest bit first
+/// assert_eq!(attempts[2].status, Status::NoneExists);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// As [`enumerate_into`].
@@ -276,7 +322,7 @@ fn attempt(task: &Task<'_>, index: u64, observer: &dyn Observer) -> Result<Attem
     Ok(attempt)
 }
 
-/// How a search went that began at `started`.
+/// Returns how a search went that began at `started`.
 fn finish(index: u64, search: &Search<'_>, status: Status, started: Instant) -> Attempt {
     let found = status == Status::Sample;
     Attempt {

@@ -23,12 +23,12 @@ pub struct Task<'a> {
     pub given: Given,
     /// How to search.
     pub options: SearchOptions,
-    /// Who answers where the windows do not; `None` for nobody.
+    /// The network that answers where the windows do not, if there is one.
     pub fallback: Option<Fallback<'a>>,
 }
 
 impl<'a> Task<'a> {
-    /// A search at one window, without constraints.
+    /// Describes a search at one window, without constraints.
     pub fn new(rung: Rung<'a>, options: SearchOptions) -> Self {
         Self {
             rungs: vec![rung],
@@ -53,8 +53,8 @@ impl<'a> Task<'a> {
         self
     }
 
-    /// What a samples file tells of the search, by name. `constraints` says in words what a sample must satisfy beyond
-    /// support; `network` names the one that may answer.
+    /// Returns what a samples file tells of the search, by name. `constraints` says in words what a sample must satisfy
+    /// beyond support; `network` names the one that may answer.
     pub fn settings(&self, constraints: &str, network: &str) -> Vec<(&'static str, String)> {
         let limit = |limit: Option<String>| limit.unwrap_or_else(|| "none".to_owned());
         let count = |number: Option<u64>| limit(number.map(|number| number.to_string()));
@@ -80,13 +80,13 @@ impl<'a> Task<'a> {
         settings
     }
 
-    /// Whether bits are searched for one by one because the network may answer any of them.
+    /// Returns whether bits are searched for one by one because the network may answer any of them.
     pub(super) fn walks_bits(&self) -> bool {
         let policy = self.fallback.map(|fallback| fallback.policy);
         matches!(policy, Some(Policy::OnNoMatch | Policy::Always))
     }
 
-    /// The grid of the samples; `None` without a window.
+    /// Returns the grid of the samples; `None` without a window.
     pub fn shape(&self) -> Option<Shape> {
         self.rungs.first().map(|rung| rung.geometry.shape())
     }

@@ -86,7 +86,7 @@ enum Entered<'a> {
 }
 
 impl<'a> BitSearch<'a> {
-    /// `frame` has the forced bits set.
+    /// Prepares a search; `frame` has the forced bits set.
     pub(super) fn new(
         ladder: Ladder<'a>,
         constraints: Constraints<'a>,
@@ -143,12 +143,12 @@ impl<'a> BitSearch<'a> {
         &self.frame
     }
 
-    /// For each position that is decided, the window that answered.
+    /// Returns, for each position that is decided, the window that answered.
     pub(super) fn answered(&self) -> &[u8] {
         &self.answered
     }
 
-    /// What the network that the walk waits for said: the probabilities of a 0 and a 1.
+    /// Takes the network's answer that the walk waits for: the probabilities of a 0 and a 1.
     pub(super) fn tell(&mut self, chances: [f64; 2]) {
         self.told = Some(chances);
     }
@@ -223,13 +223,13 @@ impl<'a> BitSearch<'a> {
         }
     }
 
-    /// Positions that are decided: all before this one.
+    /// Returns how many positions are decided: all before this one.
     fn decided(&self) -> usize {
         let next = self.free.get(self.depth).copied();
         next.unwrap_or(self.ladder.shape().bits())
     }
 
-    /// Whether the network has answered as many bits of the walk as it may.
+    /// Returns whether the network has answered as many bits of the walk as it may.
     fn cap_is_reached(&self, fallback: &Fallback<'_>) -> bool {
         fallback.max_interpolated.is_some_and(|max_interpolated| {
             let answered = self.nodes.iter().filter(|node| node.rung == INTERPOLATED);
@@ -354,7 +354,7 @@ fn add_range(words: &mut [u64], range: Range<usize>) {
     }
 }
 
-/// The value tried first: 1 with the probability that the answer gives it.
+/// Draws the value tried first: 1 with the probability that the answer gives it.
 fn draw(answer: Answer, key: &ContextKey, position: usize, seed: u64) -> bool {
     let mut node = [0; MAX_KEY_BYTES + 8];
     let key = key.as_bytes();

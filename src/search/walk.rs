@@ -17,6 +17,32 @@ use crate::samples::{Counters, Status};
 use crate::window::Contexts;
 
 /// A search for the samples of a task, one after the other.
+///
+/// ```
+/// use bitquilt::{FixedBits, Rung, Search, SearchOptions, Status, Task};
+/// # use bitquilt::{BuildOptions, Index, LatentSet, Shape, Unobserved, build};
+/// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+/// # for bits in ["101100", "111010"] {
+/// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+/// # }
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("index");
+/// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+/// # let index = Index::open(&path)?;
+/// # let window = index.window("seq:3".parse()?)?;
+/// // Of 101100 and 111010 with window seq:3, two samples begin with 111.
+/// let prefix = FixedBits::prefix([true, true, true]);
+/// let rung = Rung { geometry: window.geometry(), counts: &window };
+/// let task = Task::new(rung, SearchOptions::default()).with(&prefix);
+/// let mut search = Search::new(&task, 0)?;
+/// let mut found = 0;
+/// while search.advance(&|| false)? == Status::Sample {
+///     assert_eq!(search.answered(), [None, None, None, Some(0), Some(0), Some(0)]);
+///     found += 1;
+/// }
+/// assert_eq!(found, 2);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Search<'a> {
     walk: Walk<'a>,
     timeout: Option<Duration>,
@@ -31,8 +57,8 @@ enum Walk<'a> {
 }
 
 impl<'a> Search<'a> {
-    /// A search for sample `sample` of a run. Forced bits have their value; every other bit gets one that
-    /// is supported.
+    /// Prepares a search for sample `sample` of a run. Forced bits have their value; every other bit gets one that is
+    /// supported.
     ///
     /// # Errors
     /// [`SearchError::Task`], [`SearchError::Contradiction`] or a constraint's own for what cannot be
@@ -45,7 +71,7 @@ impl<'a> Search<'a> {
         Self::with(task, sample, fallback, false)
     }
 
-    /// A search that lets the task's network in where a row would be dead otherwise, one column at a time.
+    /// Prepares a search that lets the task's network in where a row would be dead otherwise, one column at a time.
     /// [`Policy::OnDeadEnd`] takes it when a search without the network has found nothing.
     ///
     /// # Errors
@@ -91,7 +117,7 @@ impl<'a> Search<'a> {
         })
     }
 
-    /// What the search has done so far.
+    /// Returns what the search has done so far.
     pub fn counters(&self) -> Counters {
         match &self.walk {
             Walk::Bits(search) => search.counters(),
@@ -99,7 +125,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// The latent as it stands: the sample, after [`Status::Sample`]. Packed as a row of a latent set.
+    /// Returns the latent as it stands: the sample, after [`Status::Sample`]. Packed as a row of a latent set.
     pub fn to_packed(&self) -> Vec<u8> {
         match &self.walk {
             Walk::Bits(search) => search.frame().to_packed(),
@@ -107,7 +133,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// For each bit, the number of the window that answered it, counted from the largest, or
+    /// Returns, for each bit, the number of the window that answered it, counted from the largest, or
     /// [`INTERPOLATED`](crate::samples::INTERPOLATED); `None` where a constraint forced it. After [`Status::Sample`].
     pub fn answered(&self) -> Vec<Option<u8>> {
         let rungs = match &self.walk {
@@ -178,7 +204,7 @@ impl<'a> Search<'a> {
         }
     }
 
-    /// What the network said of it.
+    /// Takes the network's answer for the context that was added.
     pub(super) fn tell(&mut self, chances: [f64; 2]) {
         if let Walk::Bits(search) = &mut self.walk {
             search.tell(chances);

@@ -20,8 +20,8 @@ pub struct Background {
 }
 
 impl Background {
-    /// Of at most `max` training latents, evenly spaced over the set; fewer of a large set, and those of
-    /// which no other latent differs are left out.
+    /// Measures how far at most `max` training latents, evenly spaced over the set, are from their nearest; fewer of a
+    /// large set. Those of which no other latent differs are left out.
     pub fn of(training: &Corpus, max: usize, observer: &dyn Observer) -> Self {
         let affordable = MAX_BYTES / training.bytes().max(1);
         let max = max.min(affordable.max(MIN_LATENTS) as usize);
@@ -39,13 +39,13 @@ impl Background {
         Self { distances }
     }
 
-    /// Share of them that are at most so near; `None` where there are none.
+    /// Returns the share of the distances that are at most `distance`; `None` where there are none.
     pub fn share_within(&self, distance: u32) -> Option<f64> {
         let within = self.distances.partition_point(|own| *own <= distance);
         (!self.distances.is_empty()).then(|| within as f64 / self.distances.len() as f64)
     }
 
-    /// How they are spread.
+    /// Returns how the distances are spread.
     pub fn spread(&self) -> Option<Spread> {
         Spread::of(self.distances.iter().copied().map(f64::from).collect())
     }

@@ -31,19 +31,19 @@ pub struct Header {
     pub quilt_windows: Vec<String>,
     /// The window that information is measured at.
     pub information_window: Option<String>,
-    /// What a region must carry more of to be a copy, in bits.
+    /// The information that a region must exceed to be a copy, in bits.
     pub copy_line: f64,
     /// Occurrences of a bit that were followed.
     pub reach: usize,
-    /// Windows that answered for the samples, in the order in which they were asked; empty when nobody
-    /// says so.
+    /// Windows that answered for the samples, in the order in which they were asked; empty where the samples file does
+    /// not say.
     pub answered_windows: Vec<String>,
     /// Training latents that were left out, in words; `None` when none were.
     pub without: Option<String>,
 }
 
 impl Header {
-    /// What a tracer says of itself; the rest is the caller's to fill in.
+    /// Makes the header of a tracer's traces; names of files are the caller's to fill in.
     pub fn of(tracer: &Tracer<'_>) -> Self {
         let shape = tracer.shape();
         let quilt_windows = tracer.quilt_windows().iter();
@@ -144,7 +144,42 @@ pub struct Traced<'a> {
     pub interpolated: Option<usize>,
 }
 
-/// A trace file under work.
+/// Writes a trace file, sample by sample.
+///
+/// ```
+/// use bitquilt::trace::{Traced, TraceWriter};
+/// # use bitquilt::engine::{Session, SessionOptions, TraceRequest};
+/// # use bitquilt::{Ids, SampleSet};
+/// # use bitquilt::{BuildOptions, LatentSet, Shape, Unobserved, build};
+/// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+/// # for bits in ["101100", "111010"] {
+/// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+/// # }
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("index");
+/// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+/// # let session = Session::open(&path, &SessionOptions::default())?;
+/// # let latents = LatentSet::from_packed(set.shape(), vec![0b110111])?;
+/// # let samples =
+/// #     SampleSet { latents, answered_by: None, windows: Vec::new(), min_count: 1, without: Ids::default() };
+/// let tracing = session.tracing(&samples, &TraceRequest::default(), &Unobserved)?;
+/// let mut file = Vec::new();
+/// let mut writer = TraceWriter::new(&mut file, &tracing.header()?, &tracing.tracer()?, None)?;
+/// let summary = tracing.trace(&Unobserved, |traced| {
+///     Ok(writer.add(&Traced {
+///         sample: traced.sample,
+///         label: traced.label,
+///         summary: &traced.summary,
+///         trace: &traced.trace,
+///         answered_by: traced.answered_by,
+///         interpolated: None,
+///     })?)
+/// })?;
+/// writer.finish(&summary)?;
+/// let document: serde_json::Value = serde_json::from_slice(&file)?;
+/// assert_eq!(document["samples"][0]["summary"]["supported"], 6);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct TraceWriter<W> {
     out: W,
     shape: Shape,
@@ -155,7 +190,7 @@ pub struct TraceWriter<W> {
 }
 
 impl<W: Write> TraceWriter<W> {
-    /// Begins a file. With `top`, so many postings of each bit are told; without, nothing of single bits.
+    /// Begins a file. With `top`, that many postings of each bit are listed; without, nothing is said of single bits.
     ///
     /// # Errors
     /// Whatever `out` reports.

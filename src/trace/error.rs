@@ -65,7 +65,7 @@ pub enum TraceError {
         sample: usize,
         /// Postings asked for.
         postings: u64,
-        /// Most that are told.
+        /// Most that may be listed.
         max: u64,
     },
 

@@ -31,11 +31,11 @@ pub struct Region {
     pub down: i32,
     /// Displacement: columns from a site of the sample right to its site of the latent.
     pub right: i32,
-    /// Sites. Whole ones, but for one that no single source has whole: such a region is part of one site.
+    /// Number of sites. They are whole, unless no source has a site whole: then the region is a part of that site.
     pub sites: u32,
-    /// Bits.
+    /// Number of bits.
     pub bits: u32,
-    /// What they tell, at the smallest window.
+    /// Their information at the smallest window.
     pub information: Information,
 }
 
@@ -70,7 +70,7 @@ impl Waiting {
     }
 }
 
-/// A quilt under work.
+/// A quilt being made.
 struct Work<'a, 'b> {
     footprints: Footprints<'a>,
     support: &'b Support,
@@ -139,7 +139,7 @@ pub(super) fn quilt(
 const COMMON: usize = 1;
 
 impl Work<'_, '_> {
-    /// Where the first occurrences of a bit would have the sample lie.
+    /// Returns where the first occurrences of a bit would have the sample lie.
     fn overlays(&self, shape: Shape, position: usize, max: usize) -> Vec<Overlay> {
         let source = self.footprints.source_shape();
         let (row, col, _) = shape.place(position);
@@ -158,14 +158,14 @@ impl Work<'_, '_> {
             .collect()
     }
 
-    /// Whether a bit is supported and its site in no region.
+    /// Returns whether a bit is supported and its site in no region.
     fn is_open(&self, shape: Shape, position: usize) -> bool {
         let (row, col, _) = shape.place(position);
         let at = self.footprints.layout().at(row, col);
         self.support.at[position].is_some() && get(&self.free, at)
     }
 
-    /// The best piece of an overlay in what is free; its runs are then in `components`.
+    /// Returns the best piece of an overlay in what is free; its runs are then in `components`.
     fn best_of(&mut self, overlay: Overlay) -> Option<(Gain, usize)> {
         if !self.footprints.of(overlay, &mut self.footprint) {
             return None;

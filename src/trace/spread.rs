@@ -2,7 +2,15 @@
 
 use serde::Serialize;
 
-/// Five figures of a distribution, and its mean.
+/// Minimum, quantiles, maximum and mean of some values.
+///
+/// ```
+/// use bitquilt::trace::Spread;
+///
+/// let spread = Spread::of((1..=100).map(f64::from).collect()).ok_or("there are no values")?;
+/// assert_eq!((spread.min, spread.p10, spread.median, spread.max), (1.0, 10.0, 50.0, 100.0));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
 pub struct Spread {
     /// The smallest.
@@ -22,7 +30,7 @@ pub struct Spread {
 }
 
 impl Spread {
-    /// Of some values; `None` of none. Quantile q is the value of rank ⌈q·n⌉.
+    /// Summarizes some values; `None` without any. Quantile q is the value of rank ⌈q·n⌉.
     pub fn of(mut values: Vec<f64>) -> Option<Self> {
         values.sort_by(f64::total_cmp);
         let n = values.len();

@@ -28,11 +28,11 @@ pub struct SampleSummary {
     pub largest: f64,
     /// Sites of the median region.
     pub median_region: u64,
-    /// Half of all covered sites lie in regions of at least so many.
+    /// Half of all covered sites lie in regions of at least this many sites.
     pub n50: u64,
-    /// What all bits tell, in bits.
+    /// The information of the whole sample, in bits.
     pub information: f64,
-    /// Of that, what the most informative region copies; 0 without any region.
+    /// The information of the most informative region, in bits; 0 without any region.
     pub most_informative: f64,
     /// The training latent that most information was copied from.
     pub most_used: Option<Used>,
@@ -49,7 +49,7 @@ pub struct Used {
     pub latent: u32,
     /// Bits of the regions that come from it.
     pub bits: u64,
-    /// What they tell, in bits.
+    /// Their information, in bits.
     pub information: f64,
 }
 
@@ -60,14 +60,14 @@ pub struct Nearness {
     pub exact_copies: Vec<u32>,
     /// The nearest, nearest first.
     pub nearest: Vec<Neighbour>,
-    /// To the nearest training latent that differs from the first of these.
+    /// Distance to the nearest training latent that differs from the first of these.
     pub next_distance: Option<u32>,
     /// √(distance / next distance): the ratio of the Euclidean distances between the bits. 0 for an exact
     /// copy, 1 where both are as near.
     pub ratio: Option<f64>,
     /// Whether the ratio is at most a third (the rule of a third), or the sample is an exact copy.
     pub memorized: bool,
-    /// From the nearest training latent to the one nearest to it that differs.
+    /// Distance from the nearest training latent to the one nearest to it that differs.
     pub training_distance: Option<u32>,
     /// Whether the sample is farther from its nearest training latent than that one from its own nearest
     /// (Alaa et al. 2022, duplicates left aside). Never so for an exact copy.
@@ -76,7 +76,7 @@ pub struct Nearness {
     pub quantile: Option<f64>,
 }
 
-/// The figures of a trace.
+/// Computes the figures of a trace.
 pub fn summarize(trace: &Trace, tracer: &Tracer<'_>, background: &Background) -> SampleSummary {
     let regions = &trace.quilt.regions;
     let bits = trace.support.at.len() as f64;
@@ -118,7 +118,7 @@ pub fn summarize(trace: &Trace, tracer: &Tracer<'_>, background: &Background) ->
     }
 }
 
-/// Half of the sum of ascending areas lies in areas of at least this.
+/// Returns the area such that half of the sum of ascending areas lies in areas of at least this.
 fn n50(areas: &[u64]) -> u64 {
     let half = areas.iter().sum::<u64>().div_ceil(2);
     let mut sum = 0;
@@ -157,7 +157,7 @@ pub struct Credit {
     pub samples: u64,
     /// Bits of those regions.
     pub bits: u64,
-    /// What they tell, in bits.
+    /// Their information, in bits.
     pub information: f64,
 }
 
@@ -182,11 +182,11 @@ pub struct SetSummary {
     pub authentic: Option<u64>,
     /// How the figures of the samples are spread, by their names in [`SampleSummary`] and [`Nearness`].
     pub spread: Vec<NamedSpread>,
-    /// Distances of training latents to their own nearest: what `distance` is to be held against.
+    /// Distances of training latents to their own nearest: what to compare `distance` with.
     pub background: Option<Spread>,
     /// Training latents that any region comes from.
     pub used: u64,
-    /// Share of all training latents.
+    /// `used` as a share of all training latents.
     pub used_share: f64,
     /// The training latents most reused, by bits.
     pub credits: Vec<Credit>,
@@ -238,7 +238,7 @@ impl SetSummaries {
         self.samples.push(summary);
     }
 
-    /// The figures, with at most `max_credits` credits.
+    /// Returns the figures, with at most `max_credits` credits.
     pub fn finish(
         self,
         tracer: &Tracer<'_>,

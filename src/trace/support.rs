@@ -24,7 +24,7 @@ const MAX_POSTINGS: u64 = 1 << 22;
 /// The occurrences of a bit with its context.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Occurrences {
-    /// How many there are.
+    /// The number of occurrences.
     pub count: u64,
     /// The first of them, in order of latent and position.
     pub postings: Arc<[Posting]>,
@@ -39,7 +39,7 @@ pub struct Support {
     pub at: Vec<Option<u8>>,
     /// For each bit, its occurrences at that window.
     pub occurrences: Vec<Occurrences>,
-    /// For each bit, what it tells at the smallest window of the index.
+    /// For each bit, its information at the smallest window of the index.
     pub information: Vec<Information>,
     /// For each bit, how many earlier bits of its own site that window sees, at most.
     pub(super) own_site: Vec<usize>,
@@ -86,8 +86,8 @@ pub(super) struct Asker<'a, 'w> {
 }
 
 impl<'a, 'w> Asker<'a, 'w> {
-    /// `windows` are those of the index, at least one, on the grid `shape`; `max` postings of each bit are
-    /// read.
+    /// Prepares to ask; `windows` are those of the index, at least one, on the grid `shape`; `max` postings of each bit
+    /// are read.
     pub(super) fn new(windows: &'w [Asked<'a>], shape: Shape, max: usize) -> Self {
         let geometries: Vec<_> = windows.iter().map(|asked| &asked.geometry).collect();
         let numbers = 0..windows.len();
@@ -113,7 +113,8 @@ impl<'a, 'w> Asker<'a, 'w> {
         }
     }
 
-    /// What the index says of sample number `sample`, packed; with `None` given, contexts of its label never occurred.
+    /// Returns what the index says of sample number `sample`, packed; with `None` given, contexts of its label never
+    /// occurred.
     ///
     /// # Errors
     /// [`TraceError::Postings`]; whatever the index reports.

@@ -19,11 +19,11 @@ pub struct TraceOptions {
     /// Windows of the index whose occurrences make up the quilt. With none, all but the smallest, by which
     /// information is measured; the only one where there is one.
     pub windows: Vec<Window>,
-    /// Postings of each bit that are told.
+    /// Postings to list for each bit.
     pub top: usize,
-    /// Occurrences of a bit that are followed, all of them where they are no more than that.
+    /// Occurrences of a bit to follow: all of them where there are no more.
     pub reach: usize,
-    /// Nearest training latents that are told, at least 1.
+    /// Nearest training latents to list, at least 1.
     pub nearest: usize,
 }
 
@@ -50,7 +50,34 @@ pub struct Trace {
     pub near: Option<Neighbours>,
 }
 
-/// Traces samples of one shape. Shared by threads.
+/// Traces samples of one shape. Threads can share it.
+///
+/// ```
+/// use bitquilt::Budget;
+/// use bitquilt::provenance::Corpus;
+/// use bitquilt::trace::{Background, TraceOptions, Tracer, summarize};
+/// # use bitquilt::{BuildOptions, Index, LatentSet, Shape, Unobserved, build};
+/// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+/// # for bits in ["101100", "111010"] {
+/// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+/// # }
+/// # let folder = tempfile::tempdir()?;
+/// # let path = folder.path().join("index");
+/// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+/// # let index = Index::open(&path)?;
+/// let corpus = Corpus::load(&index, Budget::share(0.5), &Unobserved)?;
+/// let tracer = Tracer::new(&index, &corpus, Vec::new(), index.shape(), TraceOptions::default())?;
+///
+/// // 111011 is new; 101100 and 111010 are the training latents.
+/// let sample = LatentSet::from_packed(index.shape(), vec![0b110111])?;
+/// let trace = tracer.worker().trace(&sample, 0)?;
+/// assert_eq!(trace.quilt.regions[0].latent, 1);
+/// let background = Background::of(&corpus, 100, &Unobserved);
+/// let summary = summarize(&trace, &tracer, &background);
+/// assert_eq!(summary.supported, 6);
+/// assert_eq!(summary.nearness.map(|near| near.nearest[0].distance), Some(1));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 pub struct Tracer<'a> {
     index: &'a Index,
     training: &'a Corpus,
@@ -128,44 +155,44 @@ impl<'a> Tracer<'a> {
         })
     }
 
-    /// The windows of the index, in its order: those of [`Support::counts`].
+    /// Returns the windows of the index, in its order: those of [`Support::counts`].
     pub fn windows(&self) -> impl Iterator<Item = Window> + '_ {
         self.windows.iter().map(|asked| asked.geometry.window())
     }
 
-    /// The windows of the quilt, largest first: those of [`Support::at`].
+    /// Returns the windows of the quilt, largest first: those of [`Support::at`].
     pub fn quilt_windows(&self) -> &[Window] {
         &self.quilt_windows
     }
 
-    /// The window that information is measured at: the smallest of the index.
+    /// Returns the window that information is measured at: the smallest of the index.
     pub fn yardstick(&self) -> Option<Window> {
         let size = |asked: &&Asked<'_>| asked.geometry.context_bits();
         let smallest = self.windows.iter().min_by_key(size);
         smallest.map(|asked| asked.geometry.window())
     }
 
-    /// The line between reuse and a copy, in bits.
+    /// Returns the line between reuse and a copy, in bits.
     pub fn copy_line(&self) -> f64 {
         copy_line(self.training.latents() as u64, self.training.shape().bits())
     }
 
-    /// The index.
+    /// Returns the index.
     pub fn index(&self) -> &'a Index {
         self.index
     }
 
-    /// The training latents.
+    /// Returns the training latents.
     pub fn training(&self) -> &'a Corpus {
         self.training
     }
 
-    /// How samples are traced.
+    /// Returns how samples are traced.
     pub fn options(&self) -> &TraceOptions {
         &self.options
     }
 
-    /// The shape of the samples.
+    /// Returns the shape of the samples.
     pub fn shape(&self) -> Shape {
         self.shape
     }

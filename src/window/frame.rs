@@ -7,6 +7,19 @@ use crate::base::bits::{push, read, replace, words};
 use crate::latent::Shape;
 
 /// A latent whose bits are being set. They can be set in any order; a context reads only earlier ones.
+///
+/// ```
+/// use bitquilt::{Anchor, Frame, Geometry, Given, Shape};
+///
+/// let shape = Shape::new(1, 6, 1)?;
+/// let geometry = Geometry::new("seq:3".parse()?, Anchor::None, shape)?;
+/// let mut frame = Frame::new(shape, &[&geometry]);
+/// frame.load(&[0b001101], Given::NOTHING); // 101100, lowest bit first
+/// frame.set(5, true);
+/// assert!(frame.get(5) && !frame.get(4));
+/// assert_eq!(frame.to_packed(), [0b101101]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Frame {
     shape: Shape,

@@ -28,6 +28,23 @@ const MAX_CONTEXT_BITS: usize = 1 << 23;
 pub const MAX_LABELS: u64 = 1 << 20;
 
 /// A window on a grid of one shape.
+///
+/// ```
+/// use bitquilt::{Anchor, Frame, Geometry, Given, Shape};
+///
+/// let geometry = Geometry::new("3x3".parse()?, Anchor::None, Shape::new(4, 4, 1)?)?;
+/// // The context of row 1, column 1: the row above, and the site to the left.
+/// let context: Vec<_> = geometry.context(5).flatten().collect();
+/// assert_eq!(context, [0, 1, 2, 4]);
+///
+/// let mut frame = Frame::new(geometry.shape(), &[&geometry]);
+/// frame.begin(Given::NOTHING);
+/// // Contexts of zeros, wherever the edge of the grid is as far away:
+/// assert_eq!(geometry.key(&mut frame, 5), geometry.key(&mut frame, 10));
+/// frame.set(0, true);
+/// assert_ne!(geometry.key(&mut frame, 5), geometry.key(&mut frame, 10));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug)]
 pub struct Geometry {
     window: Window,

@@ -9,6 +9,20 @@ use super::{Anchor, Frame, Geometry, Window};
 /// outside the grid, and later channels of the site itself, are 0. A square's have one number more for each column to
 /// the right, 1 where it is on the grid: in the first row no bit tells. So the numbers, the place and the label say
 /// exactly what a [`ContextKey`](super::ContextKey) says, and nothing more.
+///
+/// ```
+/// use bitquilt::{Anchor, Contexts, Frame, Geometry, Given, Shape};
+///
+/// let shape = Shape::new(1, 6, 1)?;
+/// let geometry = Geometry::new("seq:3".parse()?, Anchor::None, shape)?;
+/// let mut frame = Frame::new(shape, &[&geometry]);
+/// frame.load(&[0b001101], Given::NOTHING); // 101100, lowest bit first
+/// let mut contexts = Contexts::default();
+/// contexts.push(&geometry, &frame, 3);
+/// contexts.push(&geometry, &frame, 1);
+/// assert_eq!(contexts.symbols, [1.0, -1.0, 1.0, 0.0, 0.0, 1.0]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Contexts {
     /// N × [`Geometry::symbols`].

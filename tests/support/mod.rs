@@ -111,7 +111,7 @@ pub fn grids() -> impl Strategy<Value = Grid> {
 
 /// 1 to `most` latents of a grid. Many are equal or nearly so, since only what repeats can be
 /// miscounted.
-pub fn latents(grid: Grid, most: usize) -> impl Strategy<Value = Sample> {
+pub fn latents(grid: Grid, max: usize) -> impl Strategy<Value = Sample> {
     let bits = grid.bits();
     let random = prop::collection::vec(any::<bool>(), bits);
     let latent = prop_oneof![
@@ -122,7 +122,7 @@ pub fn latents(grid: Grid, most: usize) -> impl Strategy<Value = Sample> {
         1 => (1..5usize).prop_map(move |n| (0..bits).map(|i| i / n % 2 == 1).collect()),
     ];
     let few = prop::collection::vec(latent, 1..=4);
-    let picks = prop::collection::vec((any::<prop::sample::Index>(), any::<u64>()), 0..most);
+    let picks = prop::collection::vec((any::<prop::sample::Index>(), any::<u64>()), 0..max);
     (few, picks).prop_map(move |(few, picks)| {
         let mut latents = few.clone();
         for (pick, change) in picks {
@@ -134,7 +134,7 @@ pub fn latents(grid: Grid, most: usize) -> impl Strategy<Value = Sample> {
             }
             latents.push(latent);
         }
-        latents.truncate(most);
+        latents.truncate(max);
         Sample { grid, latents }
     })
 }
@@ -165,8 +165,8 @@ pub fn windows_that_fit(grid: Grid) -> Vec<Window> {
 /// One to three different windows.
 pub fn some_windows(grid: Grid) -> impl Strategy<Value = Vec<Window>> {
     let all = windows_that_fit(grid);
-    let most = all.len().min(3);
-    prop::sample::subsequence(all, 1..=most)
+    let max = all.len().min(3);
+    prop::sample::subsequence(all, 1..=max)
 }
 
 pub fn anchors() -> impl Strategy<Value = Anchor> {

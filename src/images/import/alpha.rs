@@ -8,7 +8,7 @@ use std::path::Path;
 use super::Colour;
 use crate::latent::LatentError;
 
-/// The Rec. 709 luma. In f64, so that white stays 1 and gray stays what it is.
+/// Returns the Rec. 709 luma. In f64, so that white stays 1 and gray stays what it is.
 pub(super) fn luma([red, green, blue]: [f64; 3]) -> f64 {
     0.2126 * red + 0.7152 * green + 0.0722 * blue
 }
@@ -18,7 +18,7 @@ pub(super) fn luma([red, green, blue]: [f64; 3]) -> f64 {
 pub(super) struct Background(pub(super) [u8; 3]);
 
 impl Background {
-    /// "black", "white" or "#rrggbb".
+    /// Returns "black", "white" or "#rrggbb".
     pub(super) fn name(self) -> String {
         match self.0 {
             [0, 0, 0] => "black".to_owned(),
@@ -27,7 +27,7 @@ impl Background {
         }
     }
 
-    /// What lies behind a pixel of `colours` values, each 0 to 255. Gray images stay gray.
+    /// Returns what lies behind a pixel of `colours` values, each 0 to 255. Gray images stay gray.
     pub(super) fn behind(
         self,
         path: &Path,
@@ -65,7 +65,7 @@ pub(super) struct Composite {
     pub(super) transparent: bool,
 }
 
-/// Pixels of so many `colours` and alpha, each up to `white` → their colours over what is `behind`, which is
+/// Turns pixels of so many `colours` and alpha, each up to `white`, into their colours over what is `behind`, which is
 /// asked for only where any of it is seen. Where alpha is `white`, a value is the pixel's own to the last bit.
 pub(super) fn composite<S>(
     samples: &[S],

@@ -19,7 +19,7 @@ pub(super) struct Array {
 }
 
 impl Array {
-    /// Bytes of all elements; `None` where that overflows.
+    /// Returns the number of bytes of all elements; `None` where that overflows.
     pub(super) fn bytes(&self) -> Option<u64> {
         let elements = self
             .sides
@@ -28,12 +28,12 @@ impl Array {
         elements?.checked_mul(self.element.bytes as u64)
     }
 
-    /// Whether it can hold labels: one axis of integers.
+    /// Returns whether the array can hold labels: one axis of integers.
     pub(super) fn may_be_labels(&self) -> bool {
         self.sides.len() == 1 && self.element.is_integer()
     }
 
-    /// The elements of an array of one axis, which should be `count` integers.
+    /// Returns the elements of an array of one axis, which should be `count` integers.
     pub(super) fn integers(
         &self,
         reader: &mut impl Read,

@@ -5,7 +5,7 @@ use std::path::Path;
 use crate::base::Budget;
 use crate::latent::{LatentError, MAX_BITS, Shape};
 
-/// The shape, or an error that names the file and what to do.
+/// Returns the shape, or an error that names the file and what to do.
 pub(super) fn shape_of(
     path: &Path,
     height: u64,
@@ -32,7 +32,7 @@ pub(super) fn check_memory(path: &Path, latents: u64, shape: Shape) -> Result<()
     Ok(Budget::of_machine().check(needed, what)?)
 }
 
-/// The error of labels that do not belong to the latents.
+/// Returns the error of labels that do not belong to the latents.
 pub(super) fn wrong_count(path: &Path, count: usize, found: &str) -> LatentError {
     LatentError::format(
         path,
@@ -43,7 +43,7 @@ pub(super) fn wrong_count(path: &Path, count: usize, found: &str) -> LatentError
     )
 }
 
-/// The last part of a path, for `source` texts and notes.
+/// Returns the last part of a path, for `source` texts and notes.
 pub(super) fn name_of(path: &Path) -> String {
     match path.file_name() {
         Some(name) => name.to_string_lossy().into_owned(),

@@ -29,7 +29,7 @@ pub(in crate::images) enum Flavour {
 impl Flavour {
     pub(super) const ALL: [Self; 2] = [Self::Ten, Self::Hundred];
 
-    /// "CIFAR-10".
+    /// Returns "CIFAR-10".
     pub(super) fn name(self) -> &'static str {
         match self {
             Self::Ten => "CIFAR-10",
@@ -37,12 +37,12 @@ impl Flavour {
         }
     }
 
-    /// Bytes of one record.
+    /// Returns the number of bytes of one record.
     pub(super) fn record(self) -> usize {
         self.max_labels().len() + 3 * PLANE
     }
 
-    /// The largest value of each label byte of a record.
+    /// Returns the largest value of each label byte of a record.
     fn max_labels(self) -> &'static [u8] {
         match self {
             Self::Ten => &[9],
@@ -50,14 +50,14 @@ impl Flavour {
         }
     }
 
-    /// The first label of a record that its data set does not have: which byte it is.
+    /// Returns the first label of a record that its data set does not have: which byte it is.
     fn wrong_label(self, record: &[u8]) -> Option<usize> {
         let mut labels = record.iter().zip(self.max_labels());
         labels.position(|(label, max)| label > max)
     }
 }
 
-/// What a file of `length` bytes that begins with `head` holds, if it is a batch. Where the length fits both
+/// Returns what a file of `length` bytes that begins with `head` holds, if it is a batch. Where the length fits both
 /// data sets and the first labels do too, all labels are looked at.
 pub(super) fn flavour(
     path: &Path,
@@ -99,7 +99,7 @@ pub(super) fn flavour(
     }
 }
 
-/// Whether every record of a file has labels of this data set.
+/// Returns whether every record of a file has labels of this data set.
 fn has_only_its_labels(path: &Path, flavour: Flavour) -> Result<bool, LatentError> {
     let mut input = Input::open(path)?;
     let mut record = vec![0; flavour.record()];
@@ -113,7 +113,7 @@ fn has_only_its_labels(path: &Path, flavour: Flavour) -> Result<bool, LatentErro
     }
 }
 
-/// The training batches of a folder: of CIFAR-10 `data_batch_*.bin`, sorted, or of CIFAR-100 `train.bin`.
+/// Returns the training batches of a folder: of CIFAR-10 `data_batch_*.bin`, sorted, or of CIFAR-100 `train.bin`.
 pub(super) fn batches(folder: &Path) -> Result<Option<(Flavour, Vec<PathBuf>)>, LatentError> {
     let mut batches = Vec::new();
     for entry in fs_err::read_dir(folder)? {
@@ -220,7 +220,7 @@ pub(super) fn open(
     })
 }
 
-/// The labels that are wanted, and which byte of a record holds them.
+/// Returns the labels that are wanted, and which byte of a record holds them.
 fn labels(
     flavour: Flavour,
     wanted: &Labels,
@@ -246,12 +246,12 @@ fn labels(
 }
 
 impl Records {
-    /// Bytes of one record.
+    /// Returns the number of bytes of one record.
     pub(super) fn record_bytes(&self) -> usize {
         self.flavour.record()
     }
 
-    /// The next records of one batch, at most `max_images`, with their labels; none after the last.
+    /// Reads the next records of one batch, at most `max_images`, with their labels; none after the last.
     pub(super) fn next<T: Send>(
         &mut self,
         max_images: usize,
@@ -325,7 +325,7 @@ impl Batch {
     }
 }
 
-/// Three planes → values innermost.
+/// Lays the values of three planes innermost.
 fn pixels_of(planes: &[u8]) -> Pixels {
     let values = (0..PLANE)
         .flat_map(|site| [0, 1, 2].map(|channel| pixels::of_byte(planes[channel * PLANE + site])))

@@ -151,7 +151,7 @@ impl Bits {
         Ok(())
     }
 
-    /// Whether integers that are no bits may be indices: none was −1 so far, and a site has but one.
+    /// Returns whether integers that are no bits may be indices: none was −1 so far, and a site has but one.
     fn may_be_indices(&self, array: &Array) -> bool {
         matches!(self.content, Content::Bit)
             && matches!(
@@ -163,7 +163,7 @@ impl Bits {
     }
 }
 
-/// The largest of the elements `here` and of the `left` that follow in the file; `None` where one is negative,
+/// Returns the largest of the elements `here` and of the `left` that follow in the file; `None` where one is negative,
 /// or the file ends.
 fn largest(
     element: Element,
@@ -193,7 +193,7 @@ fn largest(
     Ok(fits.then_some(max))
 }
 
-/// What integers up to `largest` may be, if they are no bits.
+/// Returns what integers up to `largest` may be, if they are no bits.
 fn hint(array: &Array, largest: i128) -> String {
     let bits = 128 - largest.leading_zeros();
     let other = match (array.element.bytes, array.sides.len()) {
@@ -243,7 +243,7 @@ impl Place {
         }
     }
 
-    /// The next element: steps the fastest axis, carries into slower ones.
+    /// Goes on to the next element: steps the fastest axis, carries into slower ones.
     fn step(&mut self) {
         for axis in self.axes.iter_mut().rev() {
             axis.at += 1;
@@ -256,7 +256,7 @@ impl Place {
         }
     }
 
-    /// Whether this is the last element of the array's last axis.
+    /// Returns whether this is the last element of the array's last axis.
     fn at_end_of_row(&self) -> bool {
         let last = if self.fortran {
             self.axes.first()
@@ -266,7 +266,7 @@ impl Place {
         last.is_some_and(|axis| axis.at + 1 == axis.side)
     }
 
-    /// "[3, 0, 14, 1]", as numpy indexes the array.
+    /// Returns "[3, 0, 14, 1]", as numpy indexes the array.
     fn index(&self) -> String {
         let mut at: Vec<usize> = self.axes.iter().map(|axis| axis.at).collect();
         if self.fortran {

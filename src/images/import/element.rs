@@ -30,7 +30,7 @@ impl Element {
         }
     }
 
-    /// Whether the elements are integers; bools are 0 and 1.
+    /// Returns whether the elements are integers; bools are 0 and 1.
     pub(super) fn is_integer(self) -> bool {
         matches!(
             self.kind,
@@ -38,7 +38,7 @@ impl Element {
         )
     }
 
-    /// "uint8", as numpy calls it.
+    /// Returns "uint8", as numpy calls it.
     pub(super) fn name(self) -> String {
         let bits = 8 * self.bytes;
         match self.kind {
@@ -50,7 +50,7 @@ impl Element {
         }
     }
 
-    /// An integer element. `bytes` holds exactly one.
+    /// Reads an integer element. `bytes` holds exactly one.
     pub(super) fn integer(self, bytes: &[u8]) -> i128 {
         let mut word = [0; 16];
         for (at, byte) in bytes.iter().enumerate() {
@@ -66,7 +66,7 @@ impl Element {
         if negative { value - (1 << bits) } else { value }
     }
 
-    /// Any element. Exact for 0, 1 and −1; near enough to be shown for the rest.
+    /// Reads any element. Exact for 0, 1 and −1; near enough to be shown for the rest.
     pub(super) fn value(self, bytes: &[u8]) -> f64 {
         let value = self.integer(bytes);
         match (self.kind, self.bytes) {

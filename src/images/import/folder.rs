@@ -65,7 +65,7 @@ pub(super) fn open_files(
     opened(first, files.to_vec(), form, name, labels, notes)
 }
 
-/// `files` is not empty; the first says what the others must be. `input` is named where the whole set is
+/// Opens `files`, at least one; the first says what the others must be. `input` is named where the whole set is
 /// refused.
 fn opened(
     input: &Path,
@@ -96,7 +96,7 @@ fn opened(
     })
 }
 
-/// "0 cat, 1 dog", or of very many the first and the last.
+/// Lists "0 cat, 1 dog", or of very many the first and the last.
 fn listed(names: &[String]) -> String {
     let numbered = |(label, name): (usize, &String)| format!("{label} {name}");
     let all: Vec<_> = names.iter().enumerate().map(numbered).collect();
@@ -183,8 +183,8 @@ impl Listing {
     }
 }
 
-/// Whether a file is an image by its content. One that is named like an image and is none is
-/// damaged: an error, not a file to skip.
+/// Returns whether a file is an image by its content. One that is named like an image and is none is damaged: an error,
+/// not a file to skip.
 fn is_image(path: &Path) -> Result<bool, LatentError> {
     let file = fs_err::File::open(path)?;
     if !file.metadata()?.is_file() {
@@ -236,7 +236,7 @@ pub(super) struct Files {
 }
 
 impl Files {
-    /// The next images, at most `max_images`, decoded in parallel.
+    /// Reads the next images, at most `max_images`, decoded in parallel.
     pub(super) fn next<T: Send>(
         &mut self,
         max_images: usize,
@@ -278,7 +278,7 @@ impl Files {
         Ok(made)
     }
 
-    /// What was done to the images read so far.
+    /// Returns what was done to the images read so far.
     pub(super) fn notes(&self, form: &Form) -> Vec<String> {
         let images = |count| match count {
             1 => "1 image".to_owned(),

@@ -64,7 +64,7 @@ struct Reading {
 type Misread = (String, String);
 
 impl Geometry {
-    /// What the options make of the array. Nothing is allocated by its sides.
+    /// Returns how the options have the array read. Nothing is allocated by its sides.
     pub(super) fn of(
         array: &Array,
         path: &Path,
@@ -113,7 +113,7 @@ impl Geometry {
     }
 }
 
-/// One bit an element.
+/// Reads one bit an element.
 fn bits(array: &Array, options: &ImportOptions) -> Result<Reading, Misread> {
     let (sides, layout, grid) = (&array.sides[..], options.layout, options.grid);
     let read = |steps: &[Step], sides| {
@@ -170,7 +170,7 @@ fn bits(array: &Array, options: &ImportOptions) -> Result<Reading, Misread> {
     }
 }
 
-/// Three axes of which nothing is said.
+/// Reads three axes of which nothing is said.
 fn either(a: u64, b: u64, integers: bool) -> Result<Reading, Misread> {
     if a != b && a != 1 {
         let grid = square(a).map_or("HxW".to_owned(), |side| format!("{side}x{side}"));
@@ -201,7 +201,7 @@ fn either(a: u64, b: u64, integers: bool) -> Result<Reading, Misread> {
     })
 }
 
-/// `[N, L]` of bits or indices.
+/// Reads `[N, L]` of bits or indices.
 fn line(l: u64, grid: Option<(u32, u32)>, what: &str) -> Result<Reading, Misread> {
     let (sides, note) = match grid {
         Some(_) => (grid_of(l, grid, &format!("{l} sites"))?, None),
@@ -221,7 +221,7 @@ fn line(l: u64, grid: Option<(u32, u32)>, what: &str) -> Result<Reading, Misread
     })
 }
 
-/// One index of a code an element.
+/// Reads one index of a code an element.
 fn indices(array: &Array, bits: u32, options: &ImportOptions) -> Result<Reading, Misread> {
     let sides = &array.sides;
     if !array.element.is_integer() {
@@ -257,9 +257,9 @@ fn indices(array: &Array, bits: u32, options: &ImportOptions) -> Result<Reading,
     }
 }
 
-/// The order of an index's bits. Nothing in the file tells it and tokenizers differ: LFQ in
-/// vector-quantize-pytorch and BSQ have the highest bit first, LFQ in Open-MAGVIT2 and MaskBit the lowest. The
-/// wrong one reverses the channels of every site, loads, and is another code to the tokenizer.
+/// Returns the order of an index's bits. Nothing in the file tells it and tokenizers differ: LFQ in
+/// vector-quantize-pytorch and BSQ have the highest bit first, LFQ in Open-MAGVIT2 and MaskBit the lowest. The wrong
+/// one reverses the channels of every site, loads, and is another code to the tokenizer.
 fn order_of(bits: u32, order: Option<BitOrder>) -> Result<BitOrder, Misread> {
     if !(1..=64).contains(&bits) {
         let expected = "`index_bits` of 1 to 64";
@@ -278,7 +278,7 @@ fn order_of(bits: u32, order: Option<BitOrder>) -> Result<BitOrder, Misread> {
     }
 }
 
-/// Rows of bytes.
+/// Reads rows of bytes.
 fn packed(array: &Array, shape: Shape, options: &ImportOptions) -> Result<Reading, Misread> {
     let (sides, element) = (&array.sides, array.element);
     if options.layout.is_some() || options.grid.is_some() {
@@ -310,7 +310,7 @@ fn packed(array: &Array, shape: Shape, options: &ImportOptions) -> Result<Readin
     })
 }
 
-/// The sides of the grid that `l` sites are.
+/// Returns the sides of the grid that `l` sites are.
 fn grid_of(l: u64, grid: Option<(u32, u32)>, what: &str) -> Result<[u64; 2], Misread> {
     let Some((h, w)) = grid else {
         let hint = match square(l) {
@@ -327,13 +327,13 @@ fn grid_of(l: u64, grid: Option<(u32, u32)>, what: &str) -> Result<[u64; 2], Mis
     Ok([h, w])
 }
 
-/// The side of the square of so many sites.
+/// Returns the side of the square of so many sites.
 fn square(l: u64) -> Option<u64> {
     let side = l.isqrt();
     (side * side == l).then_some(side)
 }
 
-/// What was said, for a set's `source`.
+/// Returns what was said, for a set's `source`.
 fn words(options: &ImportOptions) -> String {
     let layout = match options.layout {
         None => "",

@@ -76,7 +76,7 @@ impl Images {
         self.height as usize * self.width as usize
     }
 
-    /// The next `max_images` images, of which there are as many.
+    /// Reads the next `max_images` images, of which there are as many.
     pub(super) fn next<T: Send>(
         &mut self,
         max_images: usize,

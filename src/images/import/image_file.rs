@@ -68,7 +68,7 @@ pub(super) fn load(path: &Path, form: &Form) -> Result<Loaded, LatentError> {
     })
 }
 
-/// Width and height once the image is upright.
+/// Returns width and height once the image is upright.
 fn upright((width, height): (u32, u32), orientation: Orientation) -> (u32, u32) {
     match orientation {
         Orientation::NoTransforms
@@ -82,7 +82,7 @@ fn upright((width, height): (u32, u32), orientation: Orientation) -> (u32, u32) 
     }
 }
 
-/// The pixels of a decoded image, over the background where they are transparent; and whether any is.
+/// Returns the pixels of a decoded image, over the background where they are transparent; and whether any is.
 fn pixels_of(image: DynamicImage, path: &Path, form: &Form) -> Result<(Pixels, bool), LatentError> {
     if !image.color().has_alpha() {
         return Ok((pixels::of_image(image), false));

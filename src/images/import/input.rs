@@ -54,7 +54,7 @@ impl Input {
         })
     }
 
-    /// Whether the file is gzip.
+    /// Returns whether the file is gzip.
     pub(super) fn is_gzip(&self) -> bool {
         self.gzip
     }
@@ -147,7 +147,7 @@ impl Read for Input {
     }
 }
 
-/// A failed read: damaged content is the file's fault, the rest is the operating system's.
+/// Returns the error of a failed read: damaged content is the file's fault, the rest is the operating system's.
 pub(super) fn read_error(path: &Path, error: io::Error) -> LatentError {
     match error.kind() {
         io::ErrorKind::UnexpectedEof

@@ -20,7 +20,7 @@ pub(super) enum Own<'a> {
     Read(Vec<i64>),
 }
 
-/// The labels of `count` latents: the file's that the user names, or the input's own.
+/// Returns the labels of `count` latents: the file's that the user names, or the input's own.
 pub(super) fn choose(
     wanted: &Labels,
     own: Own,
@@ -52,7 +52,8 @@ pub(super) fn choose(
     }
 }
 
-/// `train-images-idx3-ubyte.gz` → `train-labels-idx1-ubyte`, packed or not, where there is one.
+/// Finds the labels beside images: `train-images-idx3-ubyte.gz` → `train-labels-idx1-ubyte`, packed or not, where there
+/// is such a file.
 fn beside(images: &Path) -> Option<PathBuf> {
     let name = images.file_name()?.to_str()?;
     let renamed = [
@@ -70,7 +71,7 @@ fn beside(images: &Path) -> Option<PathBuf> {
     paths.into_iter().find(|path| path.is_file())
 }
 
-/// The labels of a file, which must be as many as the latents.
+/// Reads the labels of a file, which must be as many as the latents.
 fn read_for(path: &Path, count: usize) -> Result<Vec<i64>, LatentError> {
     let labels = read(path, count)?;
     if labels.len() != count {

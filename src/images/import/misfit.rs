@@ -6,7 +6,7 @@ use super::recognise::Kind;
 use super::{Coding, Colour, ImportOptions};
 use crate::latent::LatentError;
 
-/// An option for images given with codes, or the other way round, is a misunderstanding.
+/// Refuses an option for images that is given with codes, and the other way round: a misunderstanding.
 pub(in crate::images) fn refuse_what_does_not_fit(
     path: &Path,
     kind: Kind,

@@ -54,7 +54,7 @@ pub(super) use reader::Reader;
 pub(super) use recognise::{Kind, recognise};
 use spool::Spooled;
 
-/// A latent set and what the importer has to say about it.
+/// An imported latent set, with notes.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Imported {
@@ -67,6 +67,22 @@ pub struct Imported {
 /// Imports IDX images, CIFAR batches, a folder of images, or an array of codes.
 ///
 /// Several inputs are read one after the other as one set: CIFAR batches, or image files.
+///
+/// ```
+/// use bitquilt::Unobserved;
+/// use bitquilt::images::import::{ImportOptions, import};
+///
+/// # let folder = tempfile::tempdir()?;
+/// let path = folder.path().join("images.idx");
+/// // IDX: bytes, three axes, one image of 2 rows of 3 pixels.
+/// let header = [0, 0, 8, 3, 0, 0, 0, 1, 0, 0, 0, 2, 0, 0, 0, 3];
+/// std::fs::write(&path, [&header[..], &[0, 200, 255, 90, 10, 128]].concat())?;
+///
+/// let imported = import(&[path], &ImportOptions::default(), &Unobserved)?;
+/// assert_eq!(imported.set.shape().to_string(), "2x3x1");
+/// assert_eq!(imported.set.packed(), [0b100110]); // 011 above 001, lowest bit first
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
 ///
 /// # Errors
 /// [`LatentError`], naming the file, what was expected, what was found and what to do;

@@ -13,7 +13,7 @@ const LABELS: [&str; 3] = ["labels", "label", "y"];
 /// The arrays of a file by name; one that holds no numbers has no [`Array`].
 pub(super) type Named = (String, Result<Array, LatentError>);
 
-/// The array that the user names; else the only one with 3 or 4 axes; else a telling name; else the only one
+/// Returns the array that the user names; else the only one with 3 or 4 axes; else a telling name; else the only one
 /// with 2 axes.
 pub(super) fn codes(
     path: &Path,
@@ -69,7 +69,7 @@ pub(super) fn codes(
     }
 }
 
-/// The array that holds the labels, if any does and they are wanted.
+/// Returns the array that holds the labels, if any does and they are wanted.
 pub(super) fn labels(
     options: &ImportOptions,
     arrays: &[Named],
@@ -90,7 +90,7 @@ pub(super) fn labels(
     Some((*name).to_owned())
 }
 
-/// "codes [2, 3, 3], names (not numbers)".
+/// Lists "codes [2, 3, 3], names (not numbers)".
 fn listed(arrays: &[Named]) -> String {
     let shown = arrays.iter().map(|(name, array)| match array {
         Ok(array) => format!("{name} {:?}", array.sides),

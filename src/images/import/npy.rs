@@ -20,7 +20,7 @@ pub(super) struct Header {
     length: u64,
 }
 
-/// The labels of an `.npy` file, which should be `count`.
+/// Reads the labels of an `.npy` file, which should be `count`.
 pub(super) fn read_labels(path: &Path, count: usize) -> Result<Vec<i64>, LatentError> {
     let mut input = Input::open(path)?;
     let header = Header::read(&mut input, path)?;
@@ -54,12 +54,12 @@ impl Header {
         })
     }
 
-    /// Header and elements in bytes; `None` where that overflows.
+    /// Returns the length of header and elements in bytes; `None` where that overflows.
     pub(super) fn file_bytes(&self) -> Option<u64> {
         self.array.bytes()?.checked_add(self.length)
     }
 
-    /// "a header of 128 and [3, 28, 28] elements of 1 byte".
+    /// Returns "a header of 128 and [3, 28, 28] elements of 1 byte".
     pub(super) fn describe(&self) -> String {
         format!(
             "a header of {} and {:?} elements of {} bytes",
@@ -68,7 +68,8 @@ impl Header {
     }
 }
 
-/// The elements that this program reads. A bfloat16 of ml_dtypes is saved as two bytes of no type: `V2`.
+/// Returns the type of the elements, where this program reads it. A bfloat16 of ml_dtypes is saved as two bytes of no
+/// type: `V2`.
 fn element_of(dtype: &DType) -> Option<Element> {
     let DType::Plain(plain) = dtype else {
         return None;
@@ -88,8 +89,8 @@ fn element_of(dtype: &DType) -> Option<Element> {
     })
 }
 
-/// The header as bytes. The parser recurses and multiplies unchecked, so text that would make it
-/// overflow is refused before it sees it.
+/// Reads the header as bytes. The parser recurses and multiplies unchecked, so text that would make it overflow is
+/// refused before it sees it.
 fn header_bytes(reader: &mut impl Read, path: &Path) -> Result<Vec<u8>, LatentError> {
     let wrong = |found: &str| LatentError::format(path, "a header of an .npy array", found);
     let mut bytes = vec![0; 8];

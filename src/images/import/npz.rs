@@ -130,7 +130,7 @@ fn open<T>(
     read(opened, &member)
 }
 
-/// How many bytes there are before the end, or before what cannot be unpacked.
+/// Returns how many bytes there are before the end, or before what cannot be unpacked.
 fn unpacked(reader: &mut impl Read) -> u64 {
     let mut buffer = [0; 1 << 12];
     let mut bytes = 0;

@@ -21,7 +21,7 @@ pub(super) struct Opened<S> {
 }
 
 impl<S> Opened<S> {
-    /// The same, read from something else.
+    /// Returns the same, read from something else.
     pub(super) fn map<T>(self, of: impl FnOnce(S) -> T) -> Opened<T> {
         Opened {
             path: self.path,
@@ -51,7 +51,7 @@ impl From<Option<Vec<i64>>> for OwnLabels {
     }
 }
 
-/// The labels of an input whose records carry them.
+/// Returns the labels of an input whose records carry them.
 pub(super) fn labels_of_records(
     wanted: &Labels,
     count: usize,

@@ -106,7 +106,7 @@ pub(super) enum Level {
 }
 
 impl Level {
-    /// The level of which this is the name.
+    /// Returns the level of which this is the name.
     pub(super) fn of(path: &Path) -> Option<Self> {
         match path.to_str()? {
             "fine" => Some(Self::Fine),

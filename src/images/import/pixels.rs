@@ -51,22 +51,22 @@ pub(in crate::images) enum Purpose {
 pub(in crate::images) const MAX_VALUES: usize = 1 << 26;
 
 impl Form {
-    /// Whether gray and colour images give the same number of values.
+    /// Returns whether gray and colour images give the same number of values.
     pub(super) fn one_value_a_pixel(&self) -> bool {
         self.colour.is_some_and(|colour| colour != Colour::Rgb)
     }
 
-    /// Whether images are scaled, so that their own sizes do not matter.
+    /// Returns whether images are scaled, so that their own sizes do not matter.
     pub(super) fn resizes(&self) -> bool {
         self.resize.is_some()
     }
 
-    /// What lies behind transparent pixels.
+    /// Returns what lies behind transparent pixels.
     pub(super) fn behind(&self) -> Background {
         Background(self.background.unwrap_or_default())
     }
 
-    /// What one value becomes, in a word.
+    /// Returns what one value becomes, in a word.
     pub(super) fn unit(&self) -> &'static str {
         match self.purpose {
             Purpose::Bits => "bit",
@@ -74,7 +74,7 @@ impl Form {
         }
     }
 
-    /// The sides that images of this size with 1 or 3 channels are brought to.
+    /// Returns the sides that images of this size with 1 or 3 channels are brought to.
     pub(super) fn sides(
         &self,
         path: &Path,
@@ -126,7 +126,7 @@ impl Form {
         ))
     }
 
-    /// One image, brought to this form.
+    /// Brings one image to this form.
     pub(super) fn apply(&self, pixels: Pixels) -> Pixels {
         let mut pixels = self.choose(pixels);
         if self.transpose {
@@ -138,7 +138,7 @@ impl Form {
         }
     }
 
-    /// What was done, for a set's `source`.
+    /// Returns what was done, for a set's `source`.
     pub(super) fn describe(&self) -> String {
         let colour = match self.colour {
             None | Some(Colour::Rgb) => "",
@@ -179,7 +179,7 @@ impl Form {
     }
 }
 
-/// Rows become columns.
+/// Turns rows into columns.
 fn transpose(pixels: Pixels) -> Pixels {
     let (h, w) = (pixels.height as usize, pixels.width as usize);
     let each = pixels.channels as usize;
@@ -229,12 +229,12 @@ fn scale(pixels: Pixels, (height, width): (u32, u32)) -> Pixels {
     }
 }
 
-/// The value of an 8-bit sample. Correctly rounded, so that a threshold of k/255 means "at least k".
+/// Returns the value of an 8-bit sample. Correctly rounded, so that a threshold of k/255 means "at least k".
 pub(super) fn of_byte(sample: u8) -> f32 {
     f32::from(sample) / 255.0
 }
 
-/// The pixels of a decoded image file without alpha, 16-bit samples scaled.
+/// Returns the pixels of a decoded image file without alpha, 16-bit samples scaled.
 pub(super) fn of_image(image: DynamicImage) -> Pixels {
     let (width, height) = (image.width(), image.height());
     let deep = image.color().bytes_per_pixel() / image.color().channel_count() > 1;

@@ -138,27 +138,27 @@ impl Reader {
         Ok(made)
     }
 
-    /// What is named where the whole input is refused.
+    /// Returns the path that is named where the whole input is refused.
     pub(in crate::images) fn path(&self) -> &Path {
         &self.path
     }
 
-    /// The sides of every image that `make` gets.
+    /// Returns the sides of every image that `make` gets.
     pub(in crate::images) fn sides(&self) -> Sides {
         self.sides
     }
 
-    /// Images to read, before and after this moment; at least one.
+    /// Returns the number of images to read, those already read included; at least one.
     pub(in crate::images) fn count(&self) -> usize {
         self.count
     }
 
-    /// Images read so far.
+    /// Returns the number of images read so far.
     pub(in crate::images) fn read(&self) -> usize {
         self.read
     }
 
-    /// The labels of the images read so far, and perhaps of later ones too.
+    /// Returns the labels of the images read so far, and perhaps of later ones too.
     pub(in crate::images) fn labels(&self) -> Option<&[i64]> {
         match &self.own {
             OwnLabels::None => None,
@@ -166,7 +166,7 @@ impl Reader {
         }
     }
 
-    /// What was chosen, found or skipped on the user's behalf, and what was done to the images read so far.
+    /// Returns what was chosen, found or skipped on the user's behalf, and what was done to the images read so far.
     pub(in crate::images) fn notes(&self) -> Vec<String> {
         let mut notes = self.notes.clone();
         if let Input::Files(files) = &self.source {
@@ -175,7 +175,7 @@ impl Reader {
         notes
     }
 
-    /// The input's name, the colours, the size and how many images, where these are not the input's own.
+    /// Returns the input's name, the colours, the size and how many images, where these are not the input's own.
     pub(in crate::images) fn describe(&self) -> String {
         let first = if self.count < self.total {
             format!(", the first {} of {}", self.count, self.total)
@@ -186,7 +186,7 @@ impl Reader {
     }
 }
 
-/// Images in [`CHUNK`] bytes.
+/// Returns the number of images in [`CHUNK`] bytes.
 fn chunk(image_bytes: usize) -> usize {
     (CHUNK / image_bytes.max(1)).max(1)
 }

@@ -24,7 +24,7 @@ pub(in crate::images) enum Kind {
 }
 
 impl Kind {
-    /// Whether it is an array of codes.
+    /// Returns whether the input is an array of codes.
     pub(in crate::images) fn is_codes(self) -> bool {
         matches!(self, Self::Npy | Self::Npz | Self::Safetensors)
     }

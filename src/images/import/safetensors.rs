@@ -26,7 +26,7 @@ const PARSED: u64 = 16;
 /// How bitquilt's own files name themselves.
 const OWN: &str = "bitquilt.";
 
-/// Whether a file of `length` bytes that begins so is, or was, a safetensors file.
+/// Returns whether a file of `length` bytes that begins so is, or was, a safetensors file.
 pub(super) fn begins_like_one(head: &[u8]) -> bool {
     let Some((length, text)) = head.split_first_chunk() else {
         return false;
@@ -121,7 +121,7 @@ impl Tensors {
         })
     }
 
-    /// All tensors, sorted by name.
+    /// Returns all tensors, sorted by name.
     fn arrays(&self) -> Vec<Named> {
         let mut names: Vec<_> = self.header.tensors().into_keys().collect();
         names.sort();
@@ -134,7 +134,7 @@ impl Tensors {
             .collect()
     }
 
-    /// A tensor that holds numbers; `member` is named in errors.
+    /// Returns a tensor that holds numbers; `member` is named in errors.
     fn array(&self, name: &str, member: &Path) -> Result<Array, LatentError> {
         let info = self.info(name, member)?;
         let Some(element) = element_of(info.dtype) else {
@@ -151,7 +151,7 @@ impl Tensors {
         })
     }
 
-    /// The bytes of a tensor.
+    /// Returns the bytes of a tensor.
     fn tensor(&mut self, name: &str) -> Result<Take<&mut BufReader<fs_err::File>>, LatentError> {
         let (first, end) = self.info(name, Path::new(name))?.data_offsets;
         self.file.seek(SeekFrom::Start(self.start + first as u64))?;

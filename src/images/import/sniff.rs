@@ -1,6 +1,6 @@
 //! What the first bytes of a file tell.
 
-/// The image format of a file that begins so, whether or not this program reads it.
+/// Returns the image format of a file that begins so, whether or not this program reads it.
 pub(super) fn image_format(head: &[u8]) -> Option<image::ImageFormat> {
     let format = image::guess_format(head).ok()?;
     // Two letters are little to go by: a text may begin with them.
@@ -12,7 +12,7 @@ pub(super) fn image_format(head: &[u8]) -> Option<image::ImageFormat> {
     sure.then_some(format)
 }
 
-/// The length that an IDX file of 3 axes of bytes has by its header.
+/// Returns the length that an IDX file of 3 axes of bytes has by its header.
 pub(super) fn idx_length(head: &[u8]) -> Option<u64> {
     let sides = head.get(4..16)?.as_chunks::<4>().0;
     let product = sides.iter().try_fold(1u64, |product, side| {
@@ -21,7 +21,7 @@ pub(super) fn idx_length(head: &[u8]) -> Option<u64> {
     product?.checked_add(16)
 }
 
-/// The elements of an IDX file with this code.
+/// Returns the type of the elements of an IDX file with this code.
 pub(super) fn idx_dtype(code: u8) -> Option<&'static str> {
     match code {
         0x08 => Some("unsigned bytes"),
@@ -34,7 +34,7 @@ pub(super) fn idx_dtype(code: u8) -> Option<&'static str> {
     }
 }
 
-/// The first bytes, for a message.
+/// Returns the first bytes, for a message.
 pub(super) fn shown(head: &[u8]) -> String {
     if head.is_empty() {
         return "an empty file".to_owned();

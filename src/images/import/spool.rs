@@ -75,7 +75,7 @@ impl Spooled {
         Ok(spooled)
     }
 
-    /// The same error with the names that the user gave.
+    /// Returns the same error with the names that the user gave.
     pub(super) fn name_in(&self, error: LatentError) -> LatentError {
         let renamed = |text: String| {
             self.kept.iter().fold(text, |text, kept| {
@@ -108,7 +108,7 @@ impl Spooled {
         }
     }
 
-    /// The input itself, or the temporary file that now holds what it had to say.
+    /// Returns the input itself, or the temporary file that now holds what it had to say.
     fn file_of(
         &mut self,
         input: &Path,
@@ -150,7 +150,7 @@ fn is_stdin(path: &Path) -> bool {
         .any(|name| path.as_os_str() == *name)
 }
 
-/// Whether a path is an open file of this process, as a shell passes `<(command)`.
+/// Returns whether a path is an open file of this process, as a shell passes `<(command)`.
 fn is_descriptor(path: &Path) -> bool {
     path.starts_with("/dev/fd") || path.starts_with("/proc/self/fd")
 }
@@ -225,7 +225,7 @@ fn naming(shown: &str, error: io::Error) -> LatentError {
     LatentError::Io(io::Error::new(error.kind(), format!("{shown}: {error}")))
 }
 
-/// The error of a disk that is full, or of a folder that cannot be written to.
+/// Returns the error of a disk that is full, or of a folder that cannot be written to.
 fn cannot_keep(folder: &Path, shown: &str, bytes: u64, error: io::Error) -> LatentError {
     let message = format!(
         "{}: cannot keep here what comes from {shown}, {bytes} bytes so far: {error}: give it as a file, or \

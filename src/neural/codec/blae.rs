@@ -43,7 +43,7 @@ struct Decoder {
 }
 
 impl Blae {
-    /// A network with random parameters, a function of the seed.
+    /// Makes a network with random parameters, a function of the seed.
     ///
     /// # Errors
     /// [`NeuralError::Setting`] when the configuration cannot be.
@@ -59,7 +59,7 @@ impl Blae {
         Self::from_checkpoint(&mut Checkpoint::read(path, KIND)?, device)
     }
 
-    /// The network of an opened checkpoint.
+    /// Rebuilds the network of an opened checkpoint.
     pub(crate) fn from_checkpoint(
         checkpoint: &mut Checkpoint,
         device: Device,
@@ -151,34 +151,34 @@ impl Blae {
         })
     }
 
-    /// The network's configuration.
+    /// Returns the network's configuration.
     pub fn config(&self) -> &BlaeConfig {
         &self.config
     }
 
-    /// Where it runs.
+    /// Returns the device that the network runs on.
     pub fn device(&self) -> Device {
         self.device
     }
 
-    /// What is trained.
+    /// Returns the parameters that are trained.
     pub fn parameters(&self) -> &Parameters {
         &self.parameters
     }
 
-    /// The shape of its latents.
+    /// Returns the shape of its latents.
     pub fn shape(&self) -> Shape {
         // `check` made the same shape before any layer was.
         #[allow(clippy::expect_used)]
         self.config.shape().expect("checked when built")
     }
 
-    /// The configuration as checkpoints hold it.
+    /// Returns the configuration as checkpoints hold it.
     pub(crate) fn config_json(&self) -> serde_json::Value {
         json_of(&self.config)
     }
 
-    /// How latents say that they are codes of this network: `blae:` and its digest, of the configuration and
+    /// Returns the codec of latents that are codes of this network: `blae:` and its digest, of the configuration and
     /// every parameter and statistic.
     pub fn codec(&self) -> Codec {
         Codec::Other(format!(
@@ -187,12 +187,12 @@ impl Blae {
         ))
     }
 
-    /// What a bit is to the decoder: a 1 this, a 0 its negative.
+    /// Returns the number that a 1 is to the decoder; a 0 is its negative.
     pub fn level(&self) -> f32 {
         self.config.quantizer.level(self.config.latent_channels) as f32
     }
 
-    /// Whether images are of the size and colours that the network takes.
+    /// Checks that images are of the size and colours that the network takes.
     ///
     /// # Errors
     /// [`NeuralError::Setting`], with both sizes.
@@ -217,7 +217,7 @@ impl Blae {
         ))
     }
 
-    /// Images `ids` as a tensor [N, colours, height, width] of values in 0..1 on the device.
+    /// Returns images `ids` as a tensor [N, colours, height, width] of values in 0..1 on the device.
     pub(crate) fn tensor(&self, images: &ImageSet, ids: impl IntoIterator<Item = usize>) -> Tensor {
         let mut bytes = Vec::new();
         let mut count = 0;
@@ -241,7 +241,7 @@ impl Blae {
             / 255.0
     }
 
-    /// Images [N, colours, height, width] → what noise is added to, or what is rounded [N, K, H, W].
+    /// Computes what noise is added to, or what is rounded: images [N, colours, height, width] → [N, K, H, W].
     pub(crate) fn activation(&self, images: &Tensor) -> Tensor {
         let numbers = self.numbers(images, Statistics::Running);
         self.config
@@ -249,7 +249,7 @@ impl Blae {
             .activation(&numbers, self.config.slope)
     }
 
-    /// Images [N, colours, height, width] → the encoder's numbers [N, K, H, W].
+    /// Computes the encoder's numbers: images [N, colours, height, width] → [N, K, H, W].
     pub(crate) fn numbers(&self, images: &Tensor, statistics: Statistics) -> Tensor {
         let mut x = images * 2.0 - 1.0;
         for (level, down) in self.encoder.downs.iter().enumerate() {
@@ -265,7 +265,7 @@ impl Blae {
         self.encoder.standard.forward(&numbers, statistics)
     }
 
-    /// Codes [N, K, H, W] → images [N, colours, height, width], values in 0..1.
+    /// Decodes codes [N, K, H, W] to images [N, colours, height, width], values in 0..1.
     pub(crate) fn image(&self, codes: &Tensor) -> Tensor {
         let mut x = self.decoder.first.forward(codes);
         for block in &self.decoder.blocks {

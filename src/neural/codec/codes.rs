@@ -11,7 +11,7 @@ use crate::neural::kit::random::{Purpose, Stream};
 use crate::neural::{Blae, NeuralError};
 
 impl Blae {
-    /// The activations of images, N × H·W·K in position order: before rounding, without noise.
+    /// Computes the activations of images, N × H·W·K in position order: before rounding, without noise.
     ///
     /// # Errors
     /// [`NeuralError::Setting`] when the images are not of the network's size; [`NeuralError::Stopped`].
@@ -34,7 +34,7 @@ impl Blae {
         Ok(values)
     }
 
-    /// Images in memory → latents, with the images' labels and source and this network as codec.
+    /// Encodes images in memory; the latents have the images' labels and source and this network as codec.
     ///
     /// # Errors
     /// As [`Blae::activations`].
@@ -88,7 +88,7 @@ impl Blae {
         Err(NeuralError::setting(expected, values.len()))
     }
 
-    /// Images as they are read, `batch` at a time → latents; an input may be larger than memory.
+    /// Encodes images as they are read, `batch` at a time; an input may be larger than memory.
     ///
     /// # Errors
     /// As [`Blae::activations`], and whatever is wrong with the input.
@@ -113,7 +113,7 @@ impl Blae {
         Ok(all.with_source(images.source()))
     }
 
-    /// Latents → images. The codec is not looked at: [`Blae::codec`] tells whether it is this network's.
+    /// Decodes latents to images. The codec is not looked at: [`Blae::codec`] tells whether it is this network's.
     ///
     /// # Errors
     /// [`NeuralError::Latent`] when the latents are of another shape; [`NeuralError::Stopped`].
@@ -151,7 +151,7 @@ impl Blae {
         })
     }
 
-    /// What the decoder makes of any values, N × H·W·K in position order: activations as they are, or with
+    /// Returns what the decoder makes of any values, N × H·W·K in position order: activations as they are, or with
     /// noise, or ±[`Blae::level`].
     ///
     /// # Errors

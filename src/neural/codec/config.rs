@@ -46,7 +46,7 @@ pub struct BlaeConfig {
 }
 
 impl BlaeConfig {
-    /// The default network between images of these sides and latents of this shape.
+    /// Describes the default network between images of these sides and latents of this shape.
     pub fn new((height, width, colours): (usize, usize, usize), latent: Shape) -> Self {
         Self {
             image_height: height,
@@ -65,7 +65,7 @@ impl BlaeConfig {
         }
     }
 
-    /// The shape of the latents.
+    /// Returns the shape of the latents.
     ///
     /// # Errors
     /// [`NeuralError::Latent`] when it is no shape.
@@ -77,7 +77,7 @@ impl BlaeConfig {
         )?)
     }
 
-    /// The noise at its full strength.
+    /// Returns the noise at its full strength.
     ///
     /// # Errors
     /// [`NeuralError::Noise`] when σ or κ cannot be.
@@ -85,7 +85,7 @@ impl BlaeConfig {
         Ok(Triangular::new(self.sigma, self.kappa, self.noise_form)?)
     }
 
-    /// Pixels of a site, in both directions.
+    /// Returns how many pixels a site has in each direction.
     ///
     /// # Errors
     /// [`NeuralError::Setting`] when the images cannot be divided into the latent's sites.

@@ -6,7 +6,7 @@ use crate::model::Triangular;
 use crate::neural::Device;
 use crate::neural::kit::random::Stream;
 
-/// Independent values of the distribution, f32, drawn on the processor: the same on every device.
+/// Draws independent values of the distribution, f32, on the processor: the same on every device.
 pub(crate) fn sample(
     noise: &Triangular,
     size: &[i64],

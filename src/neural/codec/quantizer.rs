@@ -29,7 +29,7 @@ choice! {
 pub(crate) const OSCILLATION: f64 = 2.0;
 
 impl Quantizer {
-    /// The activation of an encoder's numbers [N, K, H, W]: what noise is added to, or what is rounded.
+    /// Returns the activation of an encoder's numbers [N, K, H, W]: what noise is added to, or what is rounded.
     pub(crate) fn activation(self, numbers: &Tensor, slope: f64) -> Tensor {
         match self {
             Self::Blae => (numbers * slope).tanh(),
@@ -42,7 +42,7 @@ impl Quantizer {
         }
     }
 
-    /// What a bit is to the decoder: ±1, or ±1/√K on the unit sphere.
+    /// Returns the number that a 1 is to the decoder: 1, or 1/√K on the unit sphere. A 0 is its negative.
     pub(crate) fn level(self, channels: usize) -> f64 {
         match self {
             Self::Blae | Self::Lfq => 1.0,
@@ -56,14 +56,14 @@ impl Quantizer {
         (activation.gt(0.0).to_kind(Kind::Float) * 2.0 - 1.0) * self.level(channels)
     }
 
-    /// Rounded forward; backward as if nothing had been rounded.
+    /// Rounds in the forward pass; the backward pass goes as if nothing had been rounded.
     pub(crate) fn straight_through(self, activation: &Tensor) -> Tensor {
         activation + (self.round(activation) - activation).detach()
     }
 
-    /// What the straight-through quantizers add to the loss: `commitment` · mean (z − sign z)² (LFQ), and
-    /// `entropy` · (mean H(p) − H(mean p)) in nats, bit by bit with p = sigmoid(4z): sure of each bit, and
-    /// both values used alike. The mean of p is that of a channel over images and sites.
+    /// Returns what the straight-through quantizers add to the loss: `commitment` · mean (z − sign z)² (LFQ), and
+    /// `entropy` · (mean H(p) − H(mean p)) in nats, bit by bit with p = sigmoid(4z): sure of each bit, and both values
+    /// used alike. The mean of p is that of a channel over images and sites.
     pub(crate) fn terms(
         self,
         activation: &Tensor,
@@ -95,7 +95,7 @@ impl Quantizer {
     }
 }
 
-/// The entropy in nats of a bit that is 1 with probability sigmoid(logit): softplus(l) − l·sigmoid(l).
+/// Returns the entropy in nats of a bit that is 1 with probability sigmoid(logit): softplus(l) − l·sigmoid(l).
 fn binary_entropy(logits: &Tensor) -> Tensor {
     logits.softplus() - logits * logits.sigmoid()
 }

@@ -31,7 +31,7 @@ const BATCH: usize = 250;
 /// Held-out images in the picture.
 const SHOWN: usize = 24;
 
-/// How a BL-AE is trained, beside [`TrainOptions`].
+/// How a BL-AE is trained, in addition to [`TrainOptions`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BlaeRecipe {
@@ -64,12 +64,12 @@ impl Default for BlaeRecipe {
 }
 
 impl BlaeRecipe {
-    /// Whether the last part has begun.
+    /// Returns whether the last part has begun.
     fn finishing(&self, part: f64) -> bool {
         part >= 1.0 - self.finish
     }
 
-    /// σ as a share of its full strength, or `None` where bits are rounded.
+    /// Returns σ as a share of its full strength, or `None` where bits are rounded.
     fn strength(&self, part: f64) -> Option<f64> {
         if self.finishing(part) {
             return None;
@@ -82,7 +82,7 @@ impl BlaeRecipe {
         Some(0.2 + 0.8 * grown)
     }
 
-    /// The slope of the activation, 1 at first, full where the finish begins.
+    /// Returns the slope of the activation, 1 at first, full where the finish begins.
     fn slope(&self, part: f64, full: f64) -> f64 {
         let passed = (part / (1.0 - self.finish)).min(1.0);
         full.powf(passed.powf(LATE))
@@ -136,7 +136,7 @@ pub fn train_blae(
     Ok((training.blae, outcome))
 }
 
-/// How the training in a folder was started: to be compared with what is asked for now.
+/// Returns how the training in a folder was started: to be compared with what is asked for now.
 ///
 /// # Errors
 /// [`NeuralError::Checkpoint`] when `last.safetensors` is not that of a BL-AE's training.

@@ -115,22 +115,22 @@ impl Checkpoint {
         })
     }
 
-    /// Which kind of network it holds.
+    /// Returns the kind of the network.
     pub(crate) fn kind(&self) -> &str {
         &self.kind
     }
 
-    /// The network's configuration.
+    /// Returns the network's configuration.
     pub(crate) fn config<T: DeserializeOwned>(&self) -> Result<T, NeuralError> {
         typed(&self.path, "config", self.config.clone())
     }
 
-    /// How it is being trained.
+    /// Returns how the network is being trained.
     pub(crate) fn training(&self) -> Option<&Training> {
         self.training.as_ref()
     }
 
-    /// How its training was begun: the network, the recipe of its kind, the options.
+    /// Returns how the training was begun: the network, the recipe of its kind, the options.
     pub(crate) fn begun<C: DeserializeOwned, R: DeserializeOwned>(
         &self,
     ) -> Result<(C, R, TrainOptions), NeuralError> {
@@ -143,12 +143,12 @@ impl Checkpoint {
         Ok((self.config()?, recipe, training.options))
     }
 
-    /// How far the training has come; absent where it cannot be resumed from this file.
+    /// Returns how far the training has come; absent where it cannot be resumed from this file.
     pub(crate) fn state(&self) -> Option<State> {
         self.state
     }
 
-    /// The file that was read.
+    /// Returns the file that was read.
     pub(crate) fn path(&self) -> &Path {
         &self.path
     }
@@ -253,8 +253,8 @@ pub(crate) fn write(
     Ok(file.write(path)?)
 }
 
-/// XXH3-128 of a network: its configuration, every parameter and statistic, in hexadecimal. Two checkpoints with
-/// the same digest give the same codes.
+/// Returns the XXH3-128 of a network: its configuration, every parameter and statistic, in hexadecimal. Two checkpoints
+/// with the same digest give the same codes.
 pub(crate) fn digest(config: &Value, parameters: &Parameters) -> String {
     let mut hasher = Xxh3::new();
     // In order of the keys, whatever order a `Map` keeps: that is a feature of serde_json, which any dependency

@@ -26,7 +26,7 @@ choice! {
     }
 }
 
-/// A device that is there.
+/// A device of this machine.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Device(pub(in crate::neural) tch::Device);
 
@@ -34,9 +34,9 @@ impl Device {
     /// The processor.
     pub const CPU: Self = Self(tch::Device::Cpu);
 
-    /// The device that was asked for. For a GPU libtorch's CUDA library is loaded now: nothing links it, so that programs
-    /// start on hosts without CUDA. To be called before any other use of libtorch in the process, which looks for GPUs
-    /// once.
+    /// Chooses the device that was asked for. For a GPU libtorch's CUDA library is loaded now: nothing links it, so
+    /// that programs start on hosts without CUDA. To be called before any other use of libtorch in the process, which
+    /// looks for GPUs once.
     ///
     /// # Errors
     /// [`NeuralError::NoCuda`].

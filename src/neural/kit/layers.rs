@@ -15,8 +15,8 @@ pub(crate) struct Conv {
 }
 
 impl Conv {
-    /// `side`×`side` weights from `inputs` to `outputs` channels. `gain` scales the first values:
-    /// √2 behind a rectifier (He et al. 2015), 0 to start as nothing.
+    /// Makes `side`×`side` weights from `inputs` to `outputs` channels. `gain` scales the first values: √2 behind a
+    /// rectifier (He et al. 2015), 0 to start as nothing.
     pub(crate) fn new(
         builder: &mut Builder,
         name: &str,
@@ -62,7 +62,7 @@ pub(crate) struct Linear {
 }
 
 impl Linear {
-    /// From `inputs` to `outputs` numbers; `gain` as for [`Conv::new`].
+    /// Makes weights from `inputs` to `outputs` numbers; `gain` as for [`Conv::new`].
     pub(crate) fn new(
         builder: &mut Builder,
         name: &str,
@@ -91,7 +91,7 @@ pub(crate) struct Norm {
 }
 
 impl Norm {
-    /// Over groups of an eighth of the channels, or the nearest larger share that divides them.
+    /// Normalizes over groups of an eighth of the channels, or the nearest larger share that divides them.
     pub(crate) fn new(
         builder: &mut Builder,
         name: &str,

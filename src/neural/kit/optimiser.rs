@@ -43,8 +43,8 @@ impl Default for TrainOptions {
 }
 
 impl TrainOptions {
-    /// The default for networks over bits: twice the learning rate of the codec, which leaves them better after as many
-    /// updates (`docs/notes/networks.md`).
+    /// Returns the default for networks over bits: twice the learning rate of the codec, which leaves them better after
+    /// as many updates (`docs/notes/networks.md`).
     pub fn predictor() -> Self {
         Self {
             lr: 4e-3,
@@ -73,7 +73,7 @@ impl TrainOptions {
         Ok(())
     }
 
-    /// The learning rate of the update after `done` of them.
+    /// Returns the learning rate of the update after `done` of them.
     pub(crate) fn rate(&self, done: u64) -> f64 {
         let warm_up = self.warm_up.min(self.steps / 10);
         if done < warm_up {
@@ -107,7 +107,7 @@ impl AdamW {
         }
     }
 
-    /// Update number `done + 1`.
+    /// Applies update number `done + 1`.
     pub(crate) fn update(
         &mut self,
         parameters: &mut [Tensor],

@@ -26,14 +26,14 @@ impl Parameters {
         self.iter().filter(|(_, tensor)| tensor.requires_grad())
     }
 
-    /// The trained tensors alone; they share their memory with the network.
+    /// Returns the trained tensors alone; they share their memory with the network.
     pub(crate) fn tensors(&self) -> Vec<Tensor> {
         self.trained()
             .map(|(_, tensor)| tensor.shallow_clone())
             .collect()
     }
 
-    /// How many numbers there are to train.
+    /// Returns how many trained numbers there are.
     pub fn count(&self) -> usize {
         self.trained().map(|(_, tensor)| tensor.numel()).sum()
     }
@@ -95,7 +95,7 @@ impl Builder {
         }
     }
 
-    /// The parameter of this name and shape.
+    /// Makes the parameter of this name and shape.
     pub(crate) fn parameter(
         &mut self,
         name: String,
@@ -108,7 +108,7 @@ impl Builder {
         Ok(tensor)
     }
 
-    /// A running statistic, one number for each channel: saved with the network, not trained.
+    /// Makes a running statistic, one number for each channel: saved with the network, not trained.
     pub(crate) fn statistic(
         &mut self,
         name: String,
@@ -150,7 +150,7 @@ impl Builder {
         Ok(tensor.f_to_device(self.device.0)?)
     }
 
-    /// All parameters and statistics, once every layer is made.
+    /// Returns all parameters and statistics, once every layer is made.
     ///
     /// # Errors
     /// [`NeuralError::Checkpoint`] when the file holds tensors that no layer asked for.
@@ -168,7 +168,7 @@ impl Builder {
     }
 }
 
-/// A tensor of a file as one of libtorch, if it is F32 of this shape.
+/// Turns a tensor of a file into one of libtorch, if it is F32 of this shape.
 pub(crate) fn to_torch(tensor: &FileTensor, shape: &[i64]) -> Option<Tensor> {
     let same = tensor
         .shape
@@ -181,7 +181,7 @@ pub(crate) fn to_torch(tensor: &FileTensor, shape: &[i64]) -> Option<Tensor> {
         .then(|| Tensor::from_data_size(&tensor.bytes, shape, Kind::Float))
 }
 
-/// An f32 tensor of libtorch as one of a file.
+/// Turns an f32 tensor of libtorch into one of a file.
 pub(crate) fn to_file(tensor: &Tensor) -> FileTensor {
     let values = floats(tensor);
     FileTensor {
@@ -194,7 +194,7 @@ pub(crate) fn to_file(tensor: &Tensor) -> FileTensor {
     }
 }
 
-/// The values of a tensor, row-major.
+/// Returns the values of a tensor, row-major.
 pub(crate) fn floats(tensor: &Tensor) -> Vec<f32> {
     let flat = tensor
         .detach()

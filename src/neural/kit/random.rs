@@ -25,7 +25,7 @@ pub(crate) enum Purpose {
 pub(crate) struct Stream(u64);
 
 impl Stream {
-    /// The stream of a purpose at a step, epoch or number.
+    /// Returns the stream of a purpose at a step, epoch or number.
     pub(crate) fn new(seed: u64, purpose: Purpose, when: u64) -> Self {
         let mut name = [0; 9];
         name[0] = purpose as u8;
@@ -41,25 +41,25 @@ impl Stream {
         z ^ (z >> 31)
     }
 
-    /// Uniform on [0, 1), 53 bits.
+    /// Draws uniformly from [0, 1), 53 bits.
     pub(crate) fn uniform(&mut self) -> f64 {
         uniform(self.next())
     }
 
-    /// Uniform on (−1, 1): never an end, never 0, all odd multiples of 2⁻²⁴, which an f32 holds exactly.
+    /// Draws uniformly from (−1, 1): never an end, never 0, all odd multiples of 2⁻²⁴, which an f32 holds exactly.
     pub(crate) fn symmetric(&mut self) -> f32 {
         let odd = (self.next() >> 40) as i64 * 2 + 1 - (1 << 24);
         odd as f32 / (1 << 24) as f32
     }
 
-    /// Standard normal (Box & Muller 1958).
+    /// Draws from the standard normal distribution (Box & Muller 1958).
     pub(crate) fn normal(&mut self) -> f64 {
         // 1 − u is never 0.
         (-2.0 * (1.0 - self.uniform()).ln()).sqrt() * (TAU * self.uniform()).cos()
     }
 
-    /// The numbers 0..n in random order (Fisher & Yates). n is below 2³², so the bias of a product's upper
-    /// half is below 2⁻³².
+    /// Returns the numbers 0..n in random order (Fisher & Yates). n is below 2³², so the bias of a product's upper half
+    /// is below 2⁻³².
     pub(crate) fn order(&mut self, n: usize) -> Vec<usize> {
         let mut order: Vec<_> = (0..n).collect();
         for last in (1..n).rev() {

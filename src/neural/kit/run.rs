@@ -16,32 +16,32 @@ use crate::neural::NeuralError;
 pub struct RunFolder(PathBuf);
 
 impl RunFolder {
-    /// The folder of this path, which need not exist yet.
+    /// Names a folder, which need not exist yet.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self(path.into())
     }
 
-    /// The folder itself.
+    /// Returns the path of the folder.
     pub fn path(&self) -> &Path {
         &self.0
     }
 
-    /// The checkpoint that training goes on from.
+    /// Returns the path of the checkpoint that training goes on from.
     pub fn last(&self) -> PathBuf {
         self.0.join("last.safetensors")
     }
 
-    /// The network of the best validation.
+    /// Returns the path of the network of the best validation.
     pub fn best(&self) -> PathBuf {
         self.0.join("best.safetensors")
     }
 
-    /// One JSON object a line.
+    /// Returns the path of the log, one JSON object a line.
     pub fn log(&self) -> PathBuf {
         self.0.join("log.jsonl")
     }
 
-    /// What the best network makes of held-out data.
+    /// Returns the path of the picture of what the best network makes of held-out data.
     pub fn pictures(&self) -> PathBuf {
         self.0.join("pictures.png")
     }

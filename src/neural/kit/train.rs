@@ -24,12 +24,12 @@ pub struct Moment {
 }
 
 impl Moment {
-    /// How much of the training is done, 0 to below 1.
+    /// Returns how much of the training is done, 0 to below 1.
     pub fn part(&self) -> f64 {
         self.step as f64 / self.steps as f64
     }
 
-    /// Random numbers of this step.
+    /// Returns the random numbers of this step.
     pub(crate) fn noise(&self) -> Stream {
         Stream::new(self.seed, Purpose::Noise, self.step)
     }
@@ -46,22 +46,22 @@ pub struct Validation {
 
 /// Something that can be trained: a network with its data.
 pub trait Trainee {
-    /// What a checkpoint of it is called: "blae".
+    /// Returns the kind that checkpoints name: "blae".
     fn kind(&self) -> &'static str;
 
-    /// All that is needed to build the network again.
+    /// Returns all that is needed to build the network again.
     fn config(&self) -> Value;
 
-    /// What of the training is not in [`TrainOptions`]: batch, schedules.
+    /// Returns what of the training is not in [`TrainOptions`]: batch, schedules.
     fn recipe(&self) -> Value;
 
-    /// A digest of the data: a training is resumed only with the same.
+    /// Returns a digest of the data: a training is resumed only with the same.
     fn data(&self) -> String;
 
-    /// What is trained.
+    /// Returns the parameters that are trained.
     fn parameters(&self) -> &Parameters;
 
-    /// The loss of one batch, a tensor of one number with its graph.
+    /// Computes the loss of one batch, a tensor of one number with its graph.
     ///
     /// # Errors
     /// Whatever the network or its data report.
@@ -73,7 +73,7 @@ pub trait Trainee {
     /// Whatever the network or its data report.
     fn validate(&self) -> Result<Validation, NeuralError>;
 
-    /// A picture of what the network can do, if it has one.
+    /// Draws a picture of what the network can do, if it has one.
     ///
     /// # Errors
     /// Whatever the network or its data report.
@@ -108,7 +108,7 @@ impl Batches {
         (self.count / self.size).max(1) as u64
     }
 
-    /// The members of the batch of this step.
+    /// Returns the members of the batch of this step.
     pub(crate) fn at(&mut self, step: u64) -> &[usize] {
         let epoch = step / self.per_epoch();
         if epoch != self.epoch {
@@ -261,7 +261,7 @@ struct Course<'a> {
 }
 
 impl Course<'_> {
-    /// One update; the length of its gradient.
+    /// Makes one update; returns the length of its gradient.
     fn update(&mut self, parameters: &mut [Tensor]) -> Result<f64, NeuralError> {
         let (options, step) = (self.options, self.state.step);
         let loss = self.trainee.loss(&Moment {
@@ -377,7 +377,7 @@ fn save(
     )
 }
 
-/// "loss 0.0123, psnr 21.3, saturated 0.987": the loss and the first figures.
+/// Returns "loss 0.0123, psnr 21.3, saturated 0.987": the loss and the first figures.
 fn words(loss: f64, validation: &Validation) -> String {
     let figures = validation.figures.iter().take(3);
     let figures: Vec<_> = figures

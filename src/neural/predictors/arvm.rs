@@ -58,7 +58,7 @@ impl Arvm {
         })
     }
 
-    /// Contexts → logits of a 1.
+    /// Returns the logits of a 1 for contexts.
     pub(in crate::neural) fn forward(&self, contexts: &Contexts, device: Device) -> Tensor {
         let count = contexts.len() as i64;
         let symbols = Tensor::from_slice(&contexts.symbols)

@@ -72,7 +72,7 @@ impl Chain {
         })
     }
 
-    /// `labels` gives the number of each latent's label.
+    /// Returns the logits of a 1; `labels` gives the number of each latent's label.
     pub(in crate::neural) fn forward(
         &self,
         features: Tensor,

@@ -27,7 +27,7 @@ choice! {
 }
 
 impl NetworkKind {
-    /// As checkpoints and the command line have it.
+    /// Returns the name as checkpoints and the command line have it.
     pub fn name(self) -> &'static str {
         self.into()
     }
@@ -59,7 +59,7 @@ pub struct PredictorConfig {
 }
 
 impl PredictorConfig {
-    /// The default network of a kind for a window of an index.
+    /// Describes the default network of a kind for a window of an index.
     pub fn new(kind: NetworkKind, index: &Index, window: Window) -> Self {
         let (shape, manifest) = (index.shape(), index.manifest());
         let depth = match kind {
@@ -82,7 +82,7 @@ impl PredictorConfig {
         }
     }
 
-    /// The grid of the latents.
+    /// Returns the grid of the latents.
     ///
     /// # Errors
     /// [`NeuralError::Latent`] when it is none.
@@ -90,7 +90,7 @@ impl PredictorConfig {
         Ok(Shape::new(self.height, self.width, self.channels)?)
     }
 
-    /// The window on the grid.
+    /// Returns the window on the grid.
     ///
     /// # Errors
     /// [`NeuralError::Setting`] when it cannot be laid on it.
@@ -182,7 +182,7 @@ impl PredictorConfig {
     }
 }
 
-/// How far a window reaches in sites; on a grid, `global` reaches its far corner.
+/// Returns how far a window reaches in sites; on a grid, `global` reaches its far corner.
 pub(in crate::neural) fn radius(window: Window, shape: Shape) -> i64 {
     let corner = (shape.height().max(shape.width()) - 1).max(1);
     window.radius().unwrap_or(corner) as i64

@@ -32,7 +32,7 @@ pub(in crate::neural) fn check(
     Ok(Budget::of_machine().check(needed.ceil() as u64, what)?)
 }
 
-/// Bytes of the network, its optimiser and what one update keeps for its gradient, at the least.
+/// Returns how many bytes the network, its optimiser and what one update keeps for its gradient take at the least.
 fn needed(kind: NetworkKind, config: &PredictorConfig, batch: usize) -> Result<f64, NeuralError> {
     let geometry = config.geometry()?;
     let shape = geometry.shape();

@@ -91,7 +91,7 @@ impl PixelCnn {
         })
     }
 
-    /// Bits ±1 [N, K, H, W] → logits [N, K, H, W].
+    /// Returns the logits [N, K, H, W] for bits ±1 [N, K, H, W].
     pub(in crate::neural) fn forward(&self, bits: &Tensor, labels: &Tensor) -> Tensor {
         let (height, width) = (bits.size()[2], bits.size()[3]);
         let (mut above, mut left) = (bits.shallow_clone(), bits.shallow_clone());
@@ -115,13 +115,13 @@ impl PixelCnn {
     }
 }
 
-/// tanh(a)·σ(b) of both halves of the channels.
+/// Returns tanh(a)·σ(b) of both halves of the channels.
 fn gate(x: &Tensor) -> Tensor {
     let halves = x.chunk(2, 1);
     halves[0].tanh() * halves[1].sigmoid()
 }
 
-/// `depth` parts of a radius, or fewer, each at least 1 and as equal as can be.
+/// Returns `depth` parts of a radius, or fewer, each at least 1 and as equal as can be.
 pub(in crate::neural) fn radii(radius: i64, depth: usize) -> Vec<i64> {
     let layers = radius.min(depth as i64).max(1);
     (0..layers)

@@ -66,7 +66,7 @@ impl PlainArvm {
         })
     }
 
-    /// Whether contexts of this geometry are what the network reads: its window, on its own grid or, where no
+    /// Returns whether contexts of this geometry are what the network reads: its window, on its own grid or, where no
     /// place is part of the key, on another.
     pub fn reads(&self, geometry: &Geometry) -> bool {
         geometry.window() == self.window
@@ -75,7 +75,7 @@ impl PlainArvm {
             && geometry.labels() == self.labels.as_ref().map_or(0, Array2::nrows) as u64
     }
 
-    /// The logits of a 1.
+    /// Returns the logits of a 1.
     pub fn logits(&self, contexts: &Contexts) -> Vec<f32> {
         let mut logits = Vec::with_capacity(contexts.len());
         for first in (0..contexts.len()).step_by(BATCH) {

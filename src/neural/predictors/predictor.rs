@@ -41,7 +41,7 @@ enum Network {
 }
 
 impl Predictor {
-    /// A network with random parameters, a function of the seed.
+    /// Makes a network with random parameters, a function of the seed.
     ///
     /// # Errors
     /// [`NeuralError::Setting`] when the configuration cannot be.
@@ -65,7 +65,7 @@ impl Predictor {
         )
     }
 
-    /// The network of an opened checkpoint.
+    /// Rebuilds the network of an opened checkpoint.
     pub(crate) fn from_checkpoint(
         checkpoint: &mut Checkpoint,
         device: Device,
@@ -113,32 +113,32 @@ impl Predictor {
         })
     }
 
-    /// Which network it is.
+    /// Returns the kind of the network.
     pub fn kind(&self) -> NetworkKind {
         self.kind
     }
 
-    /// What it was made for.
+    /// Returns the network's configuration.
     pub fn config(&self) -> &PredictorConfig {
         &self.config
     }
 
-    /// Its window on its grid.
+    /// Returns the network's window on its grid.
     pub fn geometry(&self) -> &Geometry {
         &self.geometry
     }
 
-    /// Where it runs.
+    /// Returns the device that the network runs on.
     pub fn device(&self) -> Device {
         self.device
     }
 
-    /// What is trained.
+    /// Returns the parameters that are trained.
     pub fn parameters(&self) -> &Parameters {
         &self.parameters
     }
 
-    /// The ARVM, if it is one: the only kind that answers for single contexts.
+    /// Returns the ARVM, if it is one: the only kind that answers for single contexts.
     pub(in crate::neural) fn arvm(&self) -> Option<&Arvm> {
         match &self.network {
             Network::Arvm(arvm) => Some(arvm),
@@ -146,13 +146,13 @@ impl Predictor {
         }
     }
 
-    /// Contexts → logits of a 1, with their graph. For an ARVM only.
+    /// Returns the logits of a 1 for contexts, with their graph. For an ARVM only.
     pub(in crate::neural) fn of_contexts(&self, contexts: &Contexts) -> Option<Tensor> {
         self.arvm().map(|arvm| arvm.forward(contexts, self.device))
     }
 
-    /// Bits ±1 [N, K, H, W] with the numbers of their labels → logits of a 1 [N, K, H, W], with their
-    /// graph: each given the bits that its window sees. For networks over whole grids.
+    /// Returns the logits of a 1 [N, K, H, W], with their graph, for bits ±1 [N, K, H, W] with the numbers of their
+    /// labels: each given the bits that its window sees. For networks over whole grids.
     pub(in crate::neural) fn of_grids(&self, bits: &Tensor, labels: &Tensor) -> Option<Tensor> {
         match &self.network {
             Network::Arvm(_) => None,
@@ -161,7 +161,7 @@ impl Predictor {
         }
     }
 
-    /// Latents of a set as bits ±1 [N, K, H, W].
+    /// Returns latents of a set as bits ±1 [N, K, H, W].
     pub(in crate::neural) fn tensor(
         &self,
         set: &LatentSet,
@@ -187,8 +187,8 @@ impl Predictor {
             .to_device(self.device.0)
     }
 
-    /// The logit of a 1 for every bit of latents, N × HWK in position order, `batch` latents at a time. `labels`
-    /// gives the number of each one's label.
+    /// Returns the logit of a 1 for every bit of latents, N × HWK in position order, `batch` latents at a time.
+    /// `labels` gives the number of each one's label.
     ///
     /// # Errors
     /// [`NeuralError::Setting`] when the latents are of another shape.
@@ -206,7 +206,8 @@ impl Predictor {
         Ok(found)
     }
 
-    /// Latents of the network's shape, with a label number each; none only where contexts are of any label.
+    /// Checks that latents are of the network's shape, with a label number each; none only where contexts are of any
+    /// label.
     fn check_set(&self, set: &LatentSet, labels: &[u64]) -> Result<(), NeuralError> {
         let shape = self.geometry.shape();
         if set.shape() != shape {
@@ -225,7 +226,7 @@ impl Predictor {
         Ok(())
     }
 
-    /// The logits of latents `ids` of a set that [`Self::check_set`] has let pass, in one go.
+    /// Returns the logits of latents `ids` of a set that [`Self::check_set`] has let pass, in one go.
     fn logits_of(&self, set: &LatentSet, labels: &[u64], ids: Range<usize>) -> Vec<f32> {
         let shape = self.geometry.shape();
         let _guard = no_grad_guard();
@@ -247,7 +248,7 @@ impl Predictor {
         logits.map_or_else(Vec::new, |logits| floats(&logits.permute([0, 2, 3, 1])))
     }
 
-    /// The bits of each latent, the negative log₂ likelihood; `labels` gives the number of each one's label.
+    /// Returns the bits of each latent, the negative log₂ likelihood; `labels` gives the number of each one's label.
     ///
     /// # Errors
     /// As [`Predictor::logits`]; [`NeuralError::Stopped`].
@@ -260,7 +261,7 @@ impl Predictor {
         self.bits_of(set, labels, 0..set.len(), observer)
     }
 
-    /// [`Predictor::bits`] of latents `ids`.
+    /// Returns [`Predictor::bits`] of latents `ids`.
     pub(in crate::neural) fn bits_of(
         &self,
         set: &LatentSet,
@@ -282,8 +283,8 @@ impl Predictor {
         Ok(found)
     }
 
-    /// Latents drawn bit by bit from a network over whole grids, all in step, a function of the seed and the number
-    /// of latents. An ARVM is better asked through [`PlainArvm`](crate::neural::PlainArvm), which does not look at the
+    /// Draws latents bit by bit from a network over whole grids, all in step, a function of the seed and the number of
+    /// latents. An ARVM is better asked through [`PlainArvm`](crate::neural::PlainArvm), which does not look at the
     /// whole grid for each bit.
     ///
     /// # Errors
@@ -333,7 +334,8 @@ impl Predictor {
         Ok(set)
     }
 
-    /// The logits of one row [N, K, 1, W], for networks over whole grids: no more is looked at than its windows see.
+    /// Returns the logits of one row [N, K, 1, W], for networks over whole grids: no more is looked at than its windows
+    /// see.
     fn of_row(&self, bits: &Tensor, labels: &Tensor, row: i64) -> Option<Tensor> {
         match &self.network {
             Network::Arvm(_) => None,

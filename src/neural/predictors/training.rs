@@ -37,7 +37,7 @@ choice! {
     }
 }
 
-/// How a network over bits is trained, beside [`TrainOptions`].
+/// How a network over bits is trained, in addition to [`TrainOptions`].
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PredictorRecipe {
@@ -51,7 +51,7 @@ pub struct PredictorRecipe {
 }
 
 impl PredictorRecipe {
-    /// The default recipe.
+    /// Returns the default recipe.
     pub fn new(kind: NetworkKind) -> Self {
         Self {
             batch: if kind == NetworkKind::Arvm { 1024 } else { 32 },
@@ -146,7 +146,7 @@ pub fn check_predictor(
     memory::check(kind, config, batch, device)
 }
 
-/// How the training in a folder was started: to be compared with what is asked for now.
+/// Returns how the training in a folder was started: to be compared with what is asked for now.
 ///
 /// # Errors
 /// [`NeuralError::Checkpoint`] when `last.safetensors` is not that of such a training.
@@ -213,7 +213,7 @@ impl<'a> PredictorTraining<'a> {
         })
     }
 
-    /// KL divergence from the histograms of a batch of contexts to the network's answers (Eqn 13), in bits.
+    /// Returns the KL divergence from the histograms of a batch of contexts to the network's answers (Eqn 13), in bits.
     /// A context drawn as a random position of a random latent comes up as often as it occurs.
     fn loss_of_contexts(&mut self, moment: &Moment) -> Result<Tensor, NeuralError> {
         let Numbered { latents, labels } = self.data.training;
@@ -276,7 +276,7 @@ impl<'a> PredictorTraining<'a> {
         Ok((divergence * weights).sum(Kind::Float) / sum / std::f64::consts::LN_2)
     }
 
-    /// Mean negative log₂ likelihood of a bit of a batch of latents.
+    /// Returns the mean negative log₂ likelihood of a bit of a batch of latents.
     fn loss_of_grids(&mut self, moment: &Moment) -> Result<Tensor, NeuralError> {
         let Numbered { latents, labels } = self.data.training;
         let ids = self.batches.at(moment.step).to_vec();
@@ -305,7 +305,7 @@ impl<'a> PredictorTraining<'a> {
         Ok((-logits * bits).softplus().mean(Kind::Float) / std::f64::consts::LN_2)
     }
 
-    /// Bits per latent of the first of a set.
+    /// Returns the bits per latent of the first of a set.
     fn bits_of(&self, Numbered { latents, labels }: Numbered<'_>) -> Result<f64, NeuralError> {
         let count = latents.len().min(WATCHED);
         let bits = self

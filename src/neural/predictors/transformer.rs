@@ -174,12 +174,12 @@ impl Transformer {
         })
     }
 
-    /// Bits ±1 [N, K, H, W] → logits [N, K, H, W].
+    /// Returns the logits [N, K, H, W] for bits ±1 [N, K, H, W].
     pub(in crate::neural) fn forward(&self, bits: &Tensor, labels: &Tensor) -> Tensor {
         self.rows(bits, labels, 0..bits.size()[2])
     }
 
-    /// The logits of some rows [N, K, rows, W]. Rows below them are not looked at.
+    /// Returns the logits of some rows [N, K, rows, W]. Rows below them are not looked at.
     pub(in crate::neural) fn rows(
         &self,
         bits: &Tensor,
@@ -299,7 +299,7 @@ impl Attention {
 }
 
 impl Sight {
-    /// Of sites within `radius` and before each, and of itself if so.
+    /// Makes the sight of sites within `radius` and before each, and of itself if so.
     fn new(shape: Shape, radius: i64, itself: bool, device: Device) -> Self {
         let (height, width) = (shape.height() as i64, shape.width() as i64);
         let rows = (0..=radius.min(height - 1)).map(|above| {
@@ -336,7 +336,7 @@ impl Sight {
         }
     }
 
-    /// How many rows above a row are seen, and what of them.
+    /// Returns how many rows above a row are seen, and what of them.
     fn of(&self, row: i64) -> (i64, &RowSight) {
         let above = row.min(self.rows.len() as i64 - 1);
         (above, &self.rows[above as usize])
