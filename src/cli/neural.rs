@@ -63,6 +63,7 @@ impl ImagesArgs {
             transpose: self.pixels.transpose,
             labels,
             max_images: self.limit,
+            memory: Budget::of_machine(),
         }
     }
 }
