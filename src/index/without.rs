@@ -40,7 +40,8 @@ impl Index {
     /// stay. May be asked for again, with more.
     ///
     /// One lookup for each context that the latents took part in: for one MNIST latent and five windows
-    /// 10 ms, for a thousand a few seconds. For more, build again with [`BuildOptions::excluded`].
+    /// 10 ms, for a thousand a few seconds. What remains of these contexts is held in memory, half of `memory` at most. For
+    /// more, build again with [`BuildOptions::excluded`].
     ///
     /// # Errors
     /// [`IndexError::NoSuchLatent`] for an id that the index does not hold; [`IndexError::Input`] when no
@@ -48,11 +49,11 @@ impl Index {
     /// not there; [`IndexError::Store`].
     ///
     /// [`BuildOptions::excluded`]: super::BuildOptions::excluded
-    pub fn without(mut self, ids: &Ids) -> Result<Self, IndexError> {
+    pub fn without(mut self, ids: &Ids, memory: Budget) -> Result<Self, IndexError> {
         if ids.is_empty() {
             return Ok(self);
         }
-        self.check_ids(ids)?;
+        self.check_ids(ids, memory)?;
         let mut latents = Vec::new();
         for id in ids.iter() {
             latents.push(self.held_latent(id)?);
@@ -121,7 +122,7 @@ impl Index {
             .unwrap_or_default()
     }
 
-    fn check_ids(&self, ids: &Ids) -> Result<(), IndexError> {
+    fn check_ids(&self, ids: &Ids, memory: Budget) -> Result<(), IndexError> {
         let held = self.ids_end();
         if let Some(last) = ids.last().filter(|last| *last >= held) {
             return Err(self.no_such_latent(last));
@@ -137,7 +138,7 @@ impl Index {
             self.path().display(),
             ids.len()
         );
-        Budget::share(0.5).check(needed, what)?;
+        memory.part(0.5).check(needed, what)?;
         if ids.len() >= self.latents() {
             // Unless an id is not there, which is then what is said.
             for id in ids.iter() {
