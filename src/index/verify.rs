@@ -45,6 +45,7 @@ impl Index {
     /// Time O(bits of the database + occurrences of every window); the latents are held in `memory`.
     ///
     /// ```
+    /// use bitquilt::Budget;
     /// # use bitquilt::{BuildOptions, Index, LatentSet, Shape, Unobserved, build};
     /// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
     /// # for bits in ["101100", "111010"] {
@@ -54,7 +55,7 @@ impl Index {
     /// # let path = folder.path().join("index");
     /// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
     /// let index = Index::open(&path)?;
-    /// assert!(index.verify(&Unobserved).is_ok());
+    /// assert!(index.verify(Budget::of_machine(), &Unobserved).is_ok());
     ///
     /// // A changed byte in any file is found.
     /// let mut files = index.manifest().files.iter();
@@ -63,7 +64,7 @@ impl Index {
     /// let mut bytes = std::fs::read(&file)?;
     /// bytes[0] ^= 1;
     /// std::fs::write(&file, bytes)?;
-    /// assert!(index.verify(&Unobserved).is_err());
+    /// assert!(index.verify(Budget::of_machine(), &Unobserved).is_err());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///

@@ -95,6 +95,7 @@ struct Later {
 /// once more, in `memory`.
 ///
 /// ```
+/// use bitquilt::Budget;
 /// use bitquilt::images::ImageSet;
 /// use bitquilt::model::{CodeOverlap, NoiseForm, Triangular, loss_bound};
 /// # use bitquilt::{LatentSet, Shape, Unobserved};
@@ -103,7 +104,7 @@ struct Later {
 /// let images = ImageSet::new(1, 1, 1, vec![0, 255])?;
 /// let codes = LatentSet::from_packed(Shape::new(1, 1, 8)?, vec![7, 7])?;
 /// let overlap = CodeOverlap::new(Triangular::new(1.0, 2.0, NoiseForm::Peaked)?);
-/// let bound = loss_bound(&codes, &images, &overlap, &Unobserved)?;
+/// let bound = loss_bound(&codes, &images, &overlap, Budget::of_machine(), &Unobserved)?;
 /// assert_eq!((bound.equal_codes, bound.strongest()), (1, 0.25));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -17,6 +17,7 @@ use crate::latent::LatentSet;
 /// constant bit: such pairs are left out.
 ///
 /// ```
+/// use bitquilt::Budget;
 /// use bitquilt::model::Correlations;
 /// # use bitquilt::{LatentSet, Shape};
 ///
@@ -24,7 +25,7 @@ use crate::latent::LatentSet;
 /// for bits in [[0, 0, 1], [1, 1, 1], [0, 0, 1], [1, 1, 1]] {
 ///     set.push_bits(bits.map(|bit| bit == 1))?;
 /// }
-/// let all = Correlations::of(&set, 1000)?.all.ok_or("all bits are constant")?;
+/// let all = Correlations::of(&set, 1000, Budget::of_machine())?.all.ok_or("all bits are constant")?;
 /// // Bits 0 and 1 are always the same; bit 2 is constant.
 /// assert_eq!((all.pairs, all.largest, all.positions), (1, 1.0, [0, 1]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
