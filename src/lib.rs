@@ -23,8 +23,9 @@
 //! | [`latent`] | the bit grid, the latent set, its file, sets of ids |
 //! | [`base`] | bits in words, whole-or-nothing files, memory, progress and stopping |
 //!
-//! Each stands on those below it and on no other. The library never prints, never reads the environment and never opens a
-//! path that it was not given. The `bitquilt` command is a client of it like any other.
+//! Each stands on those below it and on no other. The library never prints and never reads the environment; it opens no
+//! path that it was not given, except the labels beside IDX images. The `bitquilt` command is a client of it like any
+//! other.
 //!
 //! # The worked example of the paper
 //!
@@ -67,6 +68,11 @@
 //! an opened index takes 10 bits a context for filters and a cache for blocks. A lookup is one point
 //! read; [`Resident`] holds the histograms of a window in memory instead. Shapes are limited to 2²⁰
 //! bits, sets to 2³² − 1 latents.
+//!
+//! Files, latents and tables that are held in memory are checked against a [`Budget`] before they are loaded, and refused
+//! with [`OutOfMemory`]. The caller hands the budget in: as a field of the options where there are options
+//! ([`SessionOptions::memory`](engine::SessionOptions::memory)), else as a parameter. Whoever leaves the options at their
+//! default, or reads a file with a plain `read`, has what the machine can give.
 
 // One exception: `neural::Device` loads libtorch's CUDA library where there is a GPU.
 #![deny(unsafe_code)]

@@ -5,7 +5,7 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use bitquilt::{
-    Anchor, BuildOptions, BuildReport, Condition, Index, IndexError, LatentSet, Observer,
+    Anchor, Budget, BuildOptions, BuildReport, Condition, Index, IndexError, LatentSet, Observer,
     Unobserved, build,
 };
 
@@ -83,7 +83,9 @@ fn a_build_killed_at_any_stage_opens_as_nothing_and_can_go_on() {
         is_unfinished(&copy);
         build(&set, &copy, &options, &Unobserved).unwrap();
         assert!(!copy.join("building").exists());
-        open(&copy).verify(&Unobserved).unwrap();
+        open(&copy)
+            .verify(Budget::of_machine(), &Unobserved)
+            .unwrap();
         assert!(all_answers(&copy) == expected);
     }
 }
@@ -104,7 +106,9 @@ fn a_rebuild_killed_at_any_stage_leaves_the_old_index() {
     let after = all_answers(&output);
     assert!(before != after);
     for copy in copies {
-        open(&copy).verify(&Unobserved).unwrap();
+        open(&copy)
+            .verify(Budget::of_machine(), &Unobserved)
+            .unwrap();
         assert!(all_answers(&copy) == before);
         build(&set, &copy, &force, &Unobserved).unwrap();
         assert!(!copy.join("building").exists());
@@ -159,7 +163,9 @@ fn a_rebuild_killed_while_it_moves_into_place_is_the_old_index_or_the_new_one() 
     copy_folder(&written, &moved);
     fs_err::rename(moved.join("building/db-1"), moved.join("db-1")).unwrap();
     for state in [&written, &moved] {
-        open(state).verify(&Unobserved).unwrap();
+        open(state)
+            .verify(Budget::of_machine(), &Unobserved)
+            .unwrap();
         assert!(all_answers(state) == before);
         // Another build clears what was left; the old index stays until it is done.
         let other = folder.path().join("other");
@@ -189,7 +195,9 @@ fn a_rebuild_killed_while_it_moves_into_place_is_the_old_index_or_the_new_one() 
     fs_err::create_dir(half_gone.join("db")).unwrap();
     fs_err::copy(old_folder.join("db/CURRENT"), half_gone.join("db/CURRENT")).unwrap();
     for state in [&committed, &half_gone] {
-        open(state).verify(&Unobserved).unwrap();
+        open(state)
+            .verify(Budget::of_machine(), &Unobserved)
+            .unwrap();
         assert!(all_answers(state) == after);
         build(&set, state, &force, &Unobserved).unwrap();
         assert!(all_answers(state) == after);
@@ -345,7 +353,9 @@ fn a_stopped_build_goes_on_after_its_last_finished_window() {
         };
         let report = build(&set, &output, &options, &Unobserved).unwrap();
         assert_eq!(resumed(&report), [false, false]);
-        open(&output).verify(&Unobserved).unwrap();
+        open(&output)
+            .verify(Budget::of_machine(), &Unobserved)
+            .unwrap();
     }
 
     // Nor has another condition, with the same labels.
@@ -365,7 +375,9 @@ fn a_stopped_build_goes_on_after_its_last_finished_window() {
     };
     let report = build(&labelled, &output, &options, &Unobserved).unwrap();
     assert_eq!(resumed(&report), [false, false]);
-    open(&output).verify(&Unobserved).unwrap();
+    open(&output)
+        .verify(Budget::of_machine(), &Unobserved)
+        .unwrap();
 }
 
 #[test]
@@ -424,7 +436,9 @@ fn a_second_build_of_the_same_output_is_refused() {
         refuses(folder.path(), &arguments, 2, &words);
     });
     build(&set, &output, &options, &observer).unwrap();
-    open(&output).verify(&Unobserved).unwrap();
+    open(&output)
+        .verify(Budget::of_machine(), &Unobserved)
+        .unwrap();
 }
 
 /// Whatever lies in a folder that is no index belongs to somebody else, whatever its name.

@@ -4,8 +4,8 @@ use std::path::{Path, PathBuf};
 
 use bitquilt::samples::Run;
 use bitquilt::{
-    Anchor, FixedBits, Index, IndexError, LatentSet, SampleSet, SearchOptions, Unobserved, Window,
-    generate,
+    Anchor, Budget, FixedBits, Index, IndexError, LatentSet, SampleSet, SearchOptions, Unobserved,
+    Window, generate,
 };
 use proptest::prelude::*;
 
@@ -90,7 +90,7 @@ fn ask(path: &Path, expected: &Everything) -> Found {
     if let Ok(found) = everything(&index, Some(expected)) {
         assert!(found == *expected, "a wrong answer");
     }
-    match index.verify(&Unobserved) {
+    match index.verify(Budget::of_machine(), &Unobserved) {
         Ok(()) => Found::NotReported,
         Err(_) => Found::Reported,
     }
@@ -212,8 +212,8 @@ fn exchanged_files_are_reported() {
         fs_err::write(&file, foreign).unwrap();
         // A wrong answer cannot be kept away without reading every file at every opening; but `verify`
         // finds it.
-        let verified =
-            Index::open_with_cache(&a, 1 << 20).and_then(|index| index.verify(&Unobserved));
+        let verified = Index::open_with_cache(&a, 1 << 20)
+            .and_then(|index| index.verify(Budget::of_machine(), &Unobserved));
         assert!(verified.is_err(), "{}", file.display());
         fs_err::write(&file, own).unwrap();
     }

@@ -4,8 +4,8 @@
 use std::collections::{BTreeMap, HashMap};
 
 use bitquilt::{
-    Anchor, BuildOptions, Condition, ContextKey, Geometry, Given, Histogram, Index, Posting,
-    Unobserved, Window, build,
+    Anchor, Budget, BuildOptions, Condition, ContextKey, Geometry, Given, Histogram, Index,
+    Posting, Unobserved, Window, build,
 };
 use proptest::prelude::*;
 
@@ -114,8 +114,10 @@ fn check_counts_of(
             (sample.latents.len() * sample.grid.bits()) as u64
         );
     }
-    index.verify(&Unobserved).unwrap();
-    index.verify_by_recount(&Unobserved).unwrap();
+    index.verify(Budget::of_machine(), &Unobserved).unwrap();
+    index
+        .verify_by_recount(Budget::of_machine(), &Unobserved)
+        .unwrap();
     Ok(())
 }
 

@@ -6,10 +6,14 @@ use bitquilt::engine::{
     EngineError, GenerateRequest, Network, Preload, QueryRequest, Session, SessionOptions,
     TraceRequest, VerifyRequest,
 };
+use bitquilt::index::IndexError;
+use bitquilt::provenance::ProvenanceError;
 use bitquilt::samples::Status;
 use bitquilt::search::FixedBits;
-use bitquilt::{Anchor, Attempt, Backoff, Contexts, Ids, Interpolator, Method, SampleSet, Window};
-use bitquilt::{LatentSet, Observer, Unobserved};
+use bitquilt::{
+    Anchor, Attempt, Backoff, Budget, Contexts, Ids, Interpolator, LatentSet, Method, Observer,
+    OutOfMemory, SampleSet, Unobserved, Window,
+};
 use tempfile::TempDir;
 
 use crate::support::*;
@@ -234,6 +238,189 @@ fn tables_stay_within_the_memory_that_they_may_take() {
             .len(),
         40
     );
+}
+
+/// The refusal of memory in an error, wherever it was refused.
+fn out_of_memory(error: EngineError) -> OutOfMemory {
+    match error {
+        EngineError::Memory(memory)
+        | EngineError::Index(IndexError::Memory(memory))
+        | EngineError::Provenance(ProvenanceError::Memory(memory))
+        | EngineError::Without {
+            error: IndexError::Memory(memory),
+            ..
+        } => memory,
+        other => unreachable!("{other}"),
+    }
+}
+
+/// Nothing of memory has been taken before its first stage begins.
+struct NeverBegun;
+
+impl Observer for NeverBegun {
+    fn stage(&self, name: &str, _total: u64, _unit: &str) {
+        unreachable!("{name} has begun");
+    }
+
+    fn advance(&self, _done: u64) {}
+
+    fn stop_requested(&self) -> bool {
+        false
+    }
+}
+
+/// Samples of a run without latents 3, 7 and 8.
+fn samples_of_fewer(session: &Session) -> SampleSet {
+    let without: Ids = "3,7..9".parse().unwrap();
+    let options = SessionOptions::default().without(without);
+    let fewer = Session::open(session.index().path(), &options).unwrap();
+    let run = fewer.generate(&request(&["5x5"]), None, &Unobserved);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("samples.safetensors");
+    run.unwrap().write(&path).unwrap();
+    SampleSet::read(&path).unwrap()
+}
+
+#[test]
+fn what_a_session_has_too_little_memory_for_is_refused_before_it_is_taken() {
+    let (_folder, whole) = session(&SessionOptions::default());
+    let path = whole.index().path();
+    let fewer = samples_of_fewer(&whole);
+    let tight = SessionOptions::default().memory(Budget::bytes(100));
+    let session = Session::open(path, &tight).unwrap();
+    let refused = |error: EngineError, what: &str| {
+        let memory = out_of_memory(error);
+        assert!(memory.what.contains(what), "{}, not {what}", memory.what);
+        assert!(memory.needed > memory.available, "{memory}");
+        assert!(memory.available <= 100, "{memory}");
+    };
+    let generate = |request: &GenerateRequest| session.generate(request, None, &NeverBegun);
+    refused(generate(&request(&["5x5"])).unwrap_err(), "40 samples");
+    // Not kept by the session, but the digests of what they must not be are.
+    let novel = GenerateRequest {
+        novel: true,
+        ..request(&["5x5"])
+    };
+    let nobody = |_| unreachable!("a sample");
+    let handed_on = session.generate_into(&novel, None, &NeverBegun, nobody);
+    refused(handed_on.unwrap_err(), "digests of 20 latents");
+    let every_table = GenerateRequest {
+        preload: Preload::All,
+        ..request(&["5x5"])
+    };
+    let handed_on = session.generate_into(&every_table, None, &NeverBegun, nobody);
+    refused(handed_on.unwrap_err(), "the contexts of window 5x5");
+    let every_latent = TraceRequest {
+        all_latents: true,
+        ..TraceRequest::default()
+    };
+    let tracing = session.tracing(&fewer, &every_latent, &NeverBegun);
+    refused(tracing.err().unwrap(), "its 20 latents");
+    refused(session.training(&NeverBegun).unwrap_err(), "its 20 latents");
+    refused(
+        session.verify_index(false, &Unobserved).unwrap_err(),
+        "20 latents",
+    );
+    // Nothing is left out yet: what was generated without latents is traced and verified without them.
+    let verify = VerifyRequest::default();
+    for error in [
+        session.verify(&fewer, &verify, &NeverBegun).unwrap_err(),
+        session
+            .tracing(&fewer, &TraceRequest::default(), &NeverBegun)
+            .err()
+            .unwrap(),
+        Session::open(path, &tight.clone().without(fewer.without.clone()))
+            .err()
+            .unwrap(),
+    ] {
+        refused(error, "the contexts of 3 latents that are left out");
+    }
+    let plain = SampleSet {
+        without: Ids::default(),
+        ..fewer
+    };
+    let brute_force = VerifyRequest {
+        brute_force: true,
+        ..verify
+    };
+    refused(
+        session
+            .verify(&plain, &brute_force, &NeverBegun)
+            .unwrap_err(),
+        "its 20 latents",
+    );
+}
+
+#[test]
+fn a_session_with_enough_memory_answers_as_one_with_all_of_it() {
+    let (_folder, whole) = session(&SessionOptions::default());
+    let samples = samples_of_fewer(&whole);
+    let novel = GenerateRequest {
+        novel: true,
+        ..request(&["5x5", "3x3"])
+    };
+    let expected = whole.generate(&novel, None, &Unobserved).unwrap();
+    for memory in [Budget::bytes(64 << 20), Budget::share(0.25)] {
+        let options = SessionOptions::default().memory(memory);
+        let session = Session::open(whole.index().path(), &options).unwrap();
+        for preload in [Preload::Auto, Preload::All, Preload::None] {
+            let novel = GenerateRequest {
+                preload,
+                ..novel.clone()
+            };
+            let found = session.generate(&novel, None, &Unobserved).unwrap();
+            assert_eq!(essence(&found.attempts), essence(&expected.attempts));
+        }
+        assert_eq!(session.verify_index(true, &Unobserved).unwrap(), None);
+        for brute_force in [false, true] {
+            let request = VerifyRequest {
+                brute_force,
+                ..VerifyRequest::default()
+            };
+            let report = session.verify(&samples, &request, &Unobserved).unwrap();
+            assert!(report.verified, "{report:?}");
+        }
+        let request = TraceRequest::default();
+        let tracing = session.tracing(&samples, &request, &Unobserved).unwrap();
+        let summary = tracing.trace(&Unobserved, |_| Ok(())).unwrap();
+        assert_eq!(summary.samples, samples.latents.len() as u64);
+    }
+}
+
+/// What one request has loaded is no longer there for the next.
+#[test]
+fn what_a_session_holds_counts_against_its_memory() {
+    let (_folder, whole) = session(&SessionOptions::default());
+    let samples = samples_of_fewer(&whole);
+    // 20 latents of 64 bits, held: a word and an id each, a word for all. And what their digests can take.
+    let latents = 20 * (8 + 4) + 8;
+    let digests = 20 * 17 * 3;
+    let options = SessionOptions::default().memory(Budget::bytes(latents + digests - 1));
+    let session = Session::open(whole.index().path(), &options).unwrap();
+    let novel = GenerateRequest {
+        novel: true,
+        ..request(&["5x5"])
+    };
+    let generate = || session.generate_into(&novel, None, &Unobserved, |_| Ok(()));
+    generate().unwrap();
+    // The digests are there already.
+    generate().unwrap();
+    let every_latent = TraceRequest {
+        all_latents: true,
+        ..TraceRequest::default()
+    };
+    let tracing = session.tracing(&samples, &every_latent, &Unobserved);
+    let memory = out_of_memory(tracing.err().unwrap());
+    assert!(memory.what.ends_with("its 20 latents"), "{memory}");
+    // The other way round: the latents fit, and their digests no longer do.
+    let session = Session::open(whole.index().path(), &options).unwrap();
+    let trace = || session.tracing(&samples, &every_latent, &Unobserved);
+    trace().unwrap();
+    trace().unwrap();
+    let novel = session.generate_into(&novel, None, &Unobserved, |_| Ok(()));
+    let memory = out_of_memory(novel.unwrap_err());
+    assert!(memory.what.ends_with("digests of 20 latents"), "{memory}");
+    assert_eq!(memory.available, digests - 1);
 }
 
 /// Says 0.5 of everything.

@@ -7,7 +7,7 @@ use bitquilt::model::{
     BlaeReport, BoundReport, CodeOverlap, FlipReport, NoiseForm, NoiseReport, Reconstruction,
     Saturation, SaturationReport, SplitReport, Triangular, bit_agreement, flip_bits, loss_bound,
 };
-use bitquilt::{LatentSet, Shape, Unobserved};
+use bitquilt::{Budget, LatentSet, Shape, Unobserved};
 use serde_json::{Value, json};
 
 use crate::support::files::noise;
@@ -38,7 +38,15 @@ fn split(count: usize, overlap: &CodeOverlap) -> SplitReport {
     let set = encoded(&images);
     let hard = Reconstruction::between(&images, &decoded(&set)).unwrap();
     let soft = Reconstruction::between(&images, &images).unwrap();
-    let mut report = SplitReport::of(&set, &images, hard.clone(), Some(soft), 100).unwrap();
+    let mut report = SplitReport::of(
+        &set,
+        &images,
+        hard.clone(),
+        Some(soft),
+        100,
+        Budget::default(),
+    )
+    .unwrap();
     let mut saturation = Saturation::default();
     saturation.add(&[0.99, -0.2]);
     report.saturation = Some(SaturationReport::from(&saturation));
@@ -52,7 +60,7 @@ fn split(count: usize, overlap: &CodeOverlap) -> SplitReport {
     }
     report.reencoded = Some(bit_agreement(&set, &encoded(&decoded(&set))).unwrap());
     if count > 1 {
-        let bound = loss_bound(&set, &images, overlap, &Unobserved).unwrap();
+        let bound = loss_bound(&set, &images, overlap, Budget::default(), &Unobserved).unwrap();
         report.bound = Some(BoundReport {
             bound,
             measured: hard,

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use bitquilt::samples::{ANSWERED_FIXED, ANSWERED_INTERPOLATED};
-use bitquilt::{Index, LatentSet, SampleSet, Unobserved, Window};
+use bitquilt::{Budget, Index, LatentSet, SampleSet, Unobserved, Window};
 use serde_json::Value;
 
 use crate::support::*;
@@ -189,8 +189,10 @@ fn a_golden_index_is_proved_from_its_latents_and_one_built_today_answers_the_sam
     for line in indexes() {
         let golden = path.join(line.file);
         let index = open(&golden);
-        index.verify(&Unobserved).unwrap();
-        index.verify_by_recount(&Unobserved).unwrap();
+        index.verify(Budget::of_machine(), &Unobserved).unwrap();
+        index
+            .verify_by_recount(Budget::of_machine(), &Unobserved)
+            .unwrap();
         for (id, latent) in index.scan_latents().unwrap().map(Result::unwrap) {
             assert_eq!(latent.packed(), codes.packed_latent(id as usize));
             assert_eq!(latent.label(), codes.labels().map(|l| l[id as usize]));
@@ -215,7 +217,7 @@ fn opening_a_golden_index_changes_none_of_its_files() {
         let path = folder.path().join(line.file);
         let before = files_of(&path);
         let index = Index::open(&path).unwrap();
-        index.verify(&Unobserved).unwrap();
+        index.verify(Budget::of_machine(), &Unobserved).unwrap();
         drop(index);
         assert!(files_of(&path) == before, "{}", line.file);
     }

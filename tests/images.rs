@@ -7,7 +7,7 @@ use std::slice::from_ref;
 
 use bitquilt::images::import::{Colour, ImportOptions, Labels, import};
 use bitquilt::images::{ImageOptions, ImageSet, ImageStream};
-use bitquilt::{LatentError, LatentSet, Observer, Unobserved};
+use bitquilt::{Budget, LatentError, LatentSet, Observer, SampleSet, Unobserved};
 use image::{DynamicImage, ImageBuffer, Luma};
 use proptest::prelude::*;
 use tempfile::TempDir;
@@ -412,5 +412,59 @@ fn the_observer_hears_of_every_image() {
         let count = Count::default();
         ImageSet::read(&input.paths, &ImageOptions::default(), &count).unwrap();
         assert_eq!(count.0.into_inner(), 5);
+    }
+}
+
+#[test]
+fn images_are_read_within_the_memory_that_is_given() {
+    for kind in 0..KINDS {
+        let input = input(kind, 5, 4, 3, 1);
+        let latents = |memory| {
+            let options = ImportOptions {
+                memory,
+                ..ImportOptions::default()
+            };
+            import(&input.paths, &options, &Unobserved).map(|imported| imported.set)
+        };
+        let images = |memory| {
+            let options = ImageOptions {
+                memory,
+                ..ImageOptions::default()
+            };
+            ImageSet::read(&input.paths, &options, &Unobserved)
+        };
+        let enough = Budget::bytes(1 << 30);
+        let of_machine = Budget::of_machine();
+        assert_eq!(latents(enough).unwrap(), latents(of_machine).unwrap());
+        assert_eq!(images(enough).unwrap(), images(of_machine).unwrap());
+        let little = Budget::bytes(10);
+        for error in [latents(little).unwrap_err(), images(little).unwrap_err()] {
+            let refused = matches!(&error, LatentError::Memory(memory) if memory.available == 10);
+            assert!(refused, "{error}");
+        }
+    }
+}
+
+#[test]
+fn files_of_latents_are_read_within_the_memory_that_is_given() {
+    let input = input(0, 5, 4, 3, 1);
+    let imported = import(&input.paths, &ImportOptions::default(), &Unobserved).unwrap();
+    let path = input.paths[0].with_extension("safetensors");
+    imported.set.write(&path).unwrap();
+    let needed = 2 * fs::metadata(&path).unwrap().len();
+    let enough = Budget::bytes(needed);
+    assert_eq!(LatentSet::read_within(&path, enough).unwrap(), imported.set);
+    let samples = SampleSet::read_within(&path, enough).unwrap();
+    assert_eq!(samples.latents, imported.set);
+    let little = Budget::bytes(needed - 1);
+    for error in [
+        LatentSet::read_within(&path, little)
+            .unwrap_err()
+            .to_string(),
+        SampleSet::read_within(&path, little)
+            .unwrap_err()
+            .to_string(),
+    ] {
+        assert!(error.contains("safetensors: the file: "), "{error}");
     }
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
-use bitquilt::{Anchor, Histogram, Index, IndexError, LatentSet, Unobserved, Window};
+use bitquilt::{Anchor, Budget, Histogram, Index, IndexError, LatentSet, Unobserved, Window};
 
 use crate::oracle::Grid;
 use crate::support::*;
@@ -93,7 +93,7 @@ fn a_build_killed_at_any_instant_is_never_wrong() {
         let mut again = build.clone();
         match Index::open(&output) {
             Ok(index) => {
-                index.verify(&Unobserved).unwrap();
+                index.verify(Budget::of_machine(), &Unobserved).unwrap();
                 again.push("--force".to_owned());
             }
             Err(IndexError::NotAnIndex { .. }) => {}
@@ -105,7 +105,7 @@ fn a_build_killed_at_any_instant_is_never_wrong() {
             "killed after {delay:?} of {whole:?}"
         );
         let index = open(&output);
-        index.verify(&Unobserved).unwrap();
+        index.verify(Budget::of_machine(), &Unobserved).unwrap();
         assert!(
             counted(&index) == expected,
             "killed after {delay:?} of {whole:?}"
@@ -141,7 +141,7 @@ fn a_rebuild_killed_at_any_instant_is_the_old_index_or_the_new_one() {
         killed(folder, &build, delay);
         let index = Index::open(&output)
             .unwrap_or_else(|error| panic!("killed after {delay:?} of {whole:?}: {error}"));
-        index.verify(&Unobserved).unwrap();
+        index.verify(Budget::of_machine(), &Unobserved).unwrap();
         let found = counted(&index);
         assert!(
             found == old || found == new,
@@ -209,7 +209,7 @@ fn a_build_on_a_full_disk_says_so_and_leaves_nothing() {
     let arguments = split("build latents.safetensors -o index -w 3x3 -w 9x9");
     on_a_full_disk(folder.path(), &arguments, "index");
     open(&folder.path().join("index"))
-        .verify(&Unobserved)
+        .verify(Budget::of_machine(), &Unobserved)
         .unwrap();
 }
 
@@ -224,7 +224,7 @@ fn a_small_build_on_a_full_disk_says_so_and_leaves_nothing() {
     let arguments = ["build", "latents.safetensors", "-o", "index", "-w", "seq:3"];
     on_a_full_disk(folder.path(), &arguments, "index");
     open(&folder.path().join("index"))
-        .verify(&Unobserved)
+        .verify(Budget::of_machine(), &Unobserved)
         .unwrap();
 }
 
@@ -277,7 +277,7 @@ fn many_readers_share_an_index_and_change_nothing() {
                 if reader % 2 == 0 {
                     let index = open(path);
                     assert!(counted(&index) == *expected);
-                    index.verify(&Unobserved).unwrap();
+                    index.verify(Budget::of_machine(), &Unobserved).unwrap();
                 } else {
                     for verb in [
                         &["info", "index"][..],

@@ -3,7 +3,7 @@
 
 use std::path::Path;
 
-use bitquilt::{Anchor, Unobserved};
+use bitquilt::{Anchor, Budget, Unobserved};
 use rocksdb::{DB, IteratorMode, Options};
 use xxhash_rust::xxh3::xxh3_128;
 
@@ -100,9 +100,11 @@ fn an_index_that_lies_with_right_checksums_is_found_out() {
         copy_folder(&sound, &path);
         // Written anew without a change it is still an index: what follows is the lie's doing.
         rewrite(&path, family, &|_| ());
-        open(&path).verify(&Unobserved).unwrap();
+        open(&path)
+            .verify(Budget::of_machine(), &Unobserved)
+            .unwrap();
         rewrite(&path, family, &lie);
-        let verified = open(&path).verify(&Unobserved);
+        let verified = open(&path).verify(Budget::of_machine(), &Unobserved);
         assert!(verified.is_err(), "{name}: not found out");
         let output = bitquilt(folder.path(), &["verify", "lie"]);
         assert_eq!(output.status.code(), Some(1), "{name}");
@@ -140,12 +142,14 @@ fn an_index_that_lies_about_labels_is_found_out() {
         let path = folder.path().join("lie");
         copy_folder(&sound, &path);
         rewrite(&path, "latents", &|_| ());
-        open(&path).verify(&Unobserved).unwrap();
+        open(&path)
+            .verify(Budget::of_machine(), &Unobserved)
+            .unwrap();
         rewrite(&path, "latents", &lie);
         let index = open(&path);
-        let verified = index.verify(&Unobserved);
+        let verified = index.verify(Budget::of_machine(), &Unobserved);
         assert!(verified.is_err(), "{name}: not found out");
-        let recounted = index.verify_by_recount(&Unobserved);
+        let recounted = index.verify_by_recount(Budget::of_machine(), &Unobserved);
         assert!(
             recounted.is_err(),
             "{name}: not found out by counting again"

@@ -6,12 +6,12 @@ use strum::VariantArray;
 
 use bitquilt::neural::{
     Device, NetworkKind, NeuralError, Numbered, PlainArvm, Predictor, PredictorConfig,
-    PredictorData, PredictorRecipe, RunFolder, TrainOptions, Weighting, resume_predictor,
-    set_threads, train_predictor,
+    PredictorData, PredictorRecipe, RunFolder, TrainOptions, Weighting, check_predictor,
+    resume_predictor, set_threads, train_predictor,
 };
 use bitquilt::{
-    Anchor, Contexts, Counts, Frame, Geometry, Given, Index, LatentSet, Observer, Unobserved,
-    Window,
+    Anchor, Budget, Contexts, Counts, Frame, Geometry, Given, Index, LatentSet, Observer,
+    Unobserved, Window,
 };
 
 use crate::neural::StopAfter;
@@ -168,6 +168,7 @@ fn an_arvm_converges_to_the_histograms_of_its_index() {
                 },
                 counts: &held,
                 held_out: None,
+                memory: Budget::of_machine(),
             };
             let options = TrainOptions {
                 every: 1500,
@@ -264,6 +265,22 @@ fn outside_libtorch_an_arvm_answers_the_same_whatever_else_is_asked() {
 }
 
 #[test]
+fn a_training_that_has_too_little_memory_is_refused() {
+    let latents = random_latents(GRID, 20, 2);
+    let (_folder, index, _, _) = indexed(GRID, &latents, &["3x3"], Anchor::None);
+    for kind in NetworkKind::VARIANTS {
+        let (config, recipe) = (small(*kind, &index, "3x3"), PredictorRecipe::new(*kind));
+        let check = |memory| check_predictor(*kind, &config, &recipe, 20, Device::CPU, memory);
+        check(Budget::bytes(1 << 30)).unwrap();
+        let refused = check(Budget::bytes(1 << 10));
+        assert!(
+            matches!(&refused, Err(NeuralError::Memory(memory)) if memory.available == 1 << 10),
+            "{kind}: {refused:?}"
+        );
+    }
+}
+
+#[test]
 fn a_training_that_was_stopped_and_resumed_is_the_one_that_was_not() {
     let latents = random_latents(GRID, 20, 2);
     let (_folder, index, set, labels) = indexed(GRID, &latents, &["3x3", "global"], Anchor::None);
@@ -279,6 +296,7 @@ fn a_training_that_was_stopped_and_resumed_is_the_one_that_was_not() {
             latents: &held_out,
             labels: &[0; 4],
         }),
+        memory: Budget::of_machine(),
     };
     for (window, kind) in ["3x3", "global"]
         .into_iter()

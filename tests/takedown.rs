@@ -105,13 +105,13 @@ proptest! {
         let Case { training, labels, .. } = &case;
         let removed = case.ids(|_| true);
         let (_full, full) = built_with(&case.set(), &case.options());
-        let without = full.without(&case.ids(|id| !case.later[id])).unwrap();
-        let without = without.without(&case.ids(|id| case.later[id])).unwrap();
+        let without = full.without(&case.ids(|id| !case.later[id]), Budget::of_machine()).unwrap();
+        let without = without.without(&case.ids(|id| case.later[id]), Budget::of_machine()).unwrap();
         prop_assert_eq!(without.left_out(), removed.clone());
         let options = BuildOptions { excluded: removed.clone(), ..case.options() };
         let (_folder, excluded) = built_with(&case.set(), &options);
-        excluded.verify(&Unobserved).unwrap();
-        excluded.verify_by_recount(&Unobserved).unwrap();
+        excluded.verify(Budget::of_machine(), &Unobserved).unwrap();
+        excluded.verify_by_recount(Budget::of_machine(), &Unobserved).unwrap();
 
         let kept = case.kept();
         for index in [&without, &excluded] {
@@ -207,7 +207,7 @@ fn ids_that_are_not_there_and_all_of_them_are_refused() {
     let refused = |ids: &str| {
         let index = open(&folder.path().join("index"));
         index
-            .without(&ids.parse().unwrap())
+            .without(&ids.parse().unwrap(), Budget::of_machine())
             .map(|_| ())
             .unwrap_err()
     };
@@ -217,7 +217,13 @@ fn ids_that_are_not_there_and_all_of_them_are_refused() {
         assert!(error.to_string().contains("0 to 4 without 1"), "{error}");
     }
     assert!(matches!(refused("0,2..5"), IndexError::Input(_)));
-    assert_eq!(index.without(&Ids::default()).unwrap().latents(), 4);
+    assert_eq!(
+        index
+            .without(&Ids::default(), Budget::of_machine())
+            .unwrap()
+            .latents(),
+        4
+    );
     let build = |excluded: &str| {
         let options = BuildOptions {
             excluded: excluded.parse().unwrap(),
@@ -272,7 +278,7 @@ fn a_build_that_was_stopped_does_not_go_on_with_other_latents() {
     let other = bitquilt::build(&training.set(), &path, &options("8"), &Unobserved).unwrap();
     assert!(other.windows.iter().all(|window| !window.resumed));
     let index = open(&path);
-    index.verify(&Unobserved).unwrap();
+    index.verify(Budget::of_machine(), &Unobserved).unwrap();
     assert!(index.latent(8).unwrap().is_none() && index.latent(7).unwrap().is_some());
 }
 
@@ -459,9 +465,9 @@ proptest! {
     #[test]
     fn an_index_without_some_latents_verifies(case in some_case()) {
         let (_folder, full) = built_with(&case.set(), &case.options());
-        let without = full.without(&case.ids(|_| true)).unwrap();
-        without.verify(&Unobserved).unwrap();
-        without.verify_by_recount(&Unobserved).unwrap();
+        let without = full.without(&case.ids(|_| true), Budget::of_machine()).unwrap();
+        without.verify(Budget::of_machine(), &Unobserved).unwrap();
+        without.verify_by_recount(Budget::of_machine(), &Unobserved).unwrap();
     }
 }
 

@@ -8,8 +8,8 @@ use bitquilt::index::fuzzing::{
     MANIFEST_NAME, read_manifest, read_run, rewritten, sealed, write_runs,
 };
 use bitquilt::{
-    Anchor, Condition, ContextKey, Frame, Geometry, Given, Index, IndexError, LatentSet, SampleSet,
-    Shape, Unobserved, Window, verify_from_index, verify_from_latents,
+    Anchor, Budget, Condition, ContextKey, Frame, Geometry, Given, Index, IndexError, LatentSet,
+    SampleSet, Shape, Unobserved, Window, verify_from_index, verify_from_latents,
 };
 
 use crate::files::{golden, golden_index, is_sound, place, says_something, written};
@@ -93,7 +93,7 @@ pub fn samples(bytes: &[u8]) {
     }
     if !samples.without.is_empty() {
         let opened = Index::open_with_cache(&training.index, CACHE).expect("a golden index");
-        match opened.without(&samples.without) {
+        match opened.without(&samples.without, Budget::of_machine()) {
             Ok(rest) => assert_eq!(
                 rest.latents() + samples.without.len(),
                 training.opened.latents()
@@ -148,7 +148,11 @@ fn answers(index: &Index) {
     if let Err(error) = everything() {
         says_something(&error);
     }
-    let verdicts = [(); 2].map(|()| index.verify(&Unobserved).map_err(|error| error.to_string()));
+    let verdicts = [(); 2].map(|()| {
+        index
+            .verify(Budget::of_machine(), &Unobserved)
+            .map_err(|error| error.to_string())
+    });
     assert_eq!(verdicts[0], verdicts[1]);
 }
 

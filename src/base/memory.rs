@@ -20,16 +20,18 @@ pub struct OutOfMemory {
     pub available: u64,
 }
 
-/// How much memory some work may take.
+/// How much memory some work may take. Whoever begins the work says it, and hands it down to what takes the memory; what
+/// the machine can still give is the default.
 ///
 /// ```
 /// use bitquilt::base::Budget;
 ///
-/// let half = Budget::share(0.5);
+/// let half = Budget::of_machine().part(0.5);
 /// half.check(1 << 10, "a thousand bytes")?;
 /// let refused = Budget::bytes(1 << 20).check(3 << 20, "the table").unwrap_err();
 /// assert_eq!((refused.needed, refused.available), (3 << 20, 1 << 20));
 /// assert!(refused.to_string().starts_with("the table: 3.00 MiB of memory needed, 1.00 MiB available"));
+/// assert_eq!(Budget::bytes(1 << 20).less(1 << 18).part(0.5).available(), 3 << 17);
 /// # Ok::<(), bitquilt::base::OutOfMemory>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -58,6 +60,25 @@ impl Budget {
         Self(Limit::Bytes(bytes))
     }
 
+    /// A part, 0 to 1, of this budget.
+    #[must_use]
+    pub const fn part(self, part: f64) -> Self {
+        Self(match self.0 {
+            Limit::Share(share) => Limit::Share(share * part),
+            Limit::Bytes(bytes) => Limit::Bytes((bytes as f64 * part) as u64),
+        })
+    }
+
+    /// What is left of this budget where so many bytes of it are taken already. A share of the machine stays as it is: what
+    /// is taken is no longer among what the machine can give.
+    #[must_use]
+    pub const fn less(self, taken: u64) -> Self {
+        Self(match self.0 {
+            Limit::Share(share) => Limit::Share(share),
+            Limit::Bytes(bytes) => Limit::Bytes(bytes.saturating_sub(taken)),
+        })
+    }
+
     /// Returns how many bytes may be taken now. Asks the operating system, except about a number of bytes.
     pub fn available(self) -> u64 {
         match self.0 {
@@ -80,6 +101,30 @@ impl Budget {
             needed,
             available,
         })
+    }
+
+    /// Refuses as [`Budget::check`] does, but does not ask the operating system about `small` bytes or fewer: for what is
+    /// checked often.
+    ///
+    /// # Errors
+    /// As that has.
+    pub(crate) fn check_often(
+        self,
+        needed: u64,
+        small: u64,
+        what: impl FnOnce() -> String,
+    ) -> Result<(), OutOfMemory> {
+        match self.0 {
+            Limit::Share(share) if share > 0.0 && needed <= small => Ok(()),
+            _ => self.check(needed, what()),
+        }
+    }
+}
+
+impl Default for Budget {
+    /// [`Budget::of_machine`].
+    fn default() -> Self {
+        Self::of_machine()
     }
 }
 
@@ -156,5 +201,35 @@ mod tests {
             assert!(refused.available > 0 && refused.available < 1 << 50);
         }
         assert_eq!(Budget::share(0.0).available(), 0);
+    }
+
+    #[test]
+    fn a_part_of_a_budget_is_never_more_than_the_budget() {
+        let budget = Budget::bytes(1000);
+        for (part, expected) in [(0.0, 0), (0.25, 250), (0.5, 500), (1.0, 1000)] {
+            assert_eq!(budget.part(part).available(), expected);
+        }
+        assert_eq!(Budget::share(0.5).part(0.5), Budget::share(0.25));
+        assert_eq!(Budget::default(), Budget::share(1.0));
+    }
+
+    #[test]
+    fn a_number_of_bytes_holds_for_the_smallest_too() {
+        let what = || "two bytes".to_owned();
+        assert!(Budget::bytes(1).check_often(2, 1 << 20, what).is_err());
+        assert_eq!(Budget::bytes(2).check_often(2, 0, what), Ok(()));
+        assert_eq!(Budget::of_machine().check_often(2, 2, what), Ok(()));
+        let petabyte = Budget::of_machine().check_often(1 << 50, 1 << 20, what);
+        assert!(petabyte.is_err());
+    }
+
+    #[test]
+    fn what_is_taken_is_no_longer_there() {
+        let budget = Budget::bytes(1000);
+        for (taken, left) in [(0, 1000), (999, 1), (1000, 0), (u64::MAX, 0)] {
+            assert_eq!(budget.less(taken).available(), left);
+        }
+        // The machine no longer has it.
+        assert_eq!(Budget::share(0.5).less(1 << 50), Budget::share(0.5));
     }
 }

@@ -37,7 +37,7 @@ fn advice(error: &EngineError) -> Option<String> {
         EngineError::Memory(memory) if memory.what.ends_with("samples") => {
             "generate fewer at a time (--samples), with another --seed for each run".to_owned()
         }
-        EngineError::Memory(_) => {
+        EngineError::Memory(memory) if memory.what.starts_with("the contexts of window") => {
             "raise --preload-memory, or leave it to --preload auto".to_owned()
         }
         EngineError::Request {

@@ -9,7 +9,7 @@ use clap::Args;
 use super::neural::{DeviceArgs, ImagesArgs, load_blae, tell_notes};
 use super::ui::Ui;
 use super::{grouped, print, print_json};
-use bitquilt::base::Observer;
+use bitquilt::base::{Budget, Observer};
 use bitquilt::images::import::Labels;
 use bitquilt::images::{ImageOptions, ImageSet};
 use bitquilt::model::{
@@ -140,7 +140,7 @@ impl BlaeArgs {
             if images.len() > 1 {
                 bound = Some(BoundReport {
                     measured: Reconstruction::between(&images, &from_noisy)?,
-                    bound: loss_bound(&set, &images, overlap, ui)?,
+                    bound: loss_bound(&set, &images, overlap, Budget::of_machine(), ui)?,
                 });
             }
         }
@@ -160,7 +160,7 @@ impl BlaeArgs {
             flips,
             reencoded: Some(bit_agreement(&set, &again)?),
             bound,
-            ..SplitReport::of(&set, &images, hard, soft, MAX_BITS)?
+            ..SplitReport::of(&set, &images, hard, soft, MAX_BITS, Budget::of_machine())?
         })
     }
 }

@@ -9,6 +9,7 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{grouped, print, print_json};
+use bitquilt::base::Budget;
 use bitquilt::latent::LatentSet;
 use bitquilt::model::{CodeStatistics, Correlation, Correlations};
 
@@ -62,7 +63,8 @@ impl CodesArgs {
             different: counts.len(),
             repeated: counts.values().filter(|count| **count > 1).sum(),
             codes: CodeStatistics::of(&set).with_context(named)?,
-            correlations: Correlations::of(&set, self.max_bits).with_context(named)?,
+            correlations: Correlations::of(&set, self.max_bits, Budget::of_machine())
+                .with_context(named)?,
         };
         if self.json {
             print_json(&report)?;

@@ -10,6 +10,7 @@ use super::import_options::{ArrayArgs, PixelArgs, labels_of, size};
 use super::one_of::one_of_some;
 use super::ui::{Ui, check_output};
 use super::{print, print_json};
+use bitquilt::base::Budget;
 use bitquilt::images::import::{Colour, ImportOptions, import_spooled};
 use bitquilt::latent::LatentError;
 
@@ -181,6 +182,7 @@ impl ImportArgs {
             coding: self.arrays.coding(),
             array: self.arrays.array.clone(),
             labels: labels_of(self.labels.as_deref(), self.no_labels),
+            memory: Budget::of_machine(),
         }
     }
 }

@@ -63,6 +63,7 @@ impl ImagesArgs {
             transpose: self.pixels.transpose,
             labels,
             max_images: self.limit,
+            memory: Budget::of_machine(),
         }
     }
 }
@@ -103,13 +104,6 @@ impl NumberedSet {
     /// Reads the latents of an index, without those that are left out.
     pub(crate) fn of_index(session: &Session, ui: &dyn Observer) -> anyhow::Result<Self> {
         let index = session.index();
-        let row = index.shape().packed_bytes() as u64 + 16;
-        let what = format!(
-            "{}: its {} latents",
-            index.path().display(),
-            index.latents()
-        );
-        Budget::of_machine().check(index.latents().saturating_mul(row), what)?;
         ui.stage("training latents", index.latents(), "latents");
         Self::numbered_by(index, session.training(ui)?)
     }

@@ -10,10 +10,11 @@ use super::neural::{DeviceArgs, NumberedSet};
 use super::one_of::one_of;
 use super::training_run::{RunArgs, check_run, fields, refuse_changes, report, set, start};
 use super::ui::Ui;
+use bitquilt::base::Budget;
 use bitquilt::engine::SessionOptions;
 use bitquilt::neural::{
     NetworkKind, PredictorConfig, PredictorData, PredictorRecipe, RunFolder, TrainOptions,
-    Weighting, predictor_run, resume_predictor, train_predictor,
+    Weighting, check_predictor, predictor_run, resume_predictor, train_predictor,
 };
 use bitquilt::window::Window;
 
@@ -127,6 +128,7 @@ impl BitsArgs {
             training: training.numbered(),
             counts: &held,
             held_out: held_out.as_ref().map(NumberedSet::numbered),
+            memory: Budget::of_machine(),
         };
         ui.note(format!(
             "{kind} at {window}: {} training latents, {} held out, on {device}",
@@ -142,7 +144,7 @@ impl BitsArgs {
             let (config, recipe, options) = asked;
             // Before there is a folder.
             let latents = training.numbered().latents.len();
-            bitquilt::neural::check_predictor(kind, &config, &recipe, latents, device)?;
+            check_predictor(kind, &config, &recipe, latents, device, data.memory)?;
             start(&folder)?;
             train_predictor((kind, config), recipe, &options, data, &folder, device, ui)?
         };

@@ -62,7 +62,7 @@ pub enum EngineError {
         held: String,
     },
 
-    /// Windows or samples that do not fit into the memory that they may take.
+    /// Windows, samples or training latents that do not fit into the memory that they may take.
     #[error(transparent)]
     Memory(#[from] OutOfMemory),
 

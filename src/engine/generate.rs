@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_with::{DisplayFromStr, serde_as};
 
 use super::{EngineError, Preload, Session};
-use crate::base::{Budget, Observer};
+use crate::base::Observer;
 use crate::latent::{Codec, Ids, LatentSet, Shape};
 use crate::samples::{Attempt, Run, Status};
 use crate::search::{
@@ -278,7 +278,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// As [`Session::generate_into`]; [`EngineError::Memory`] when they do not fit together.
+    /// As [`Session::generate_into`]; [`EngineError::Memory`] when they do not fit the memory together.
     pub fn generate(
         &self,
         request: &GenerateRequest,
@@ -287,12 +287,14 @@ impl Session {
     ) -> Result<Generated, EngineError> {
         let samples = request.samples.end.saturating_sub(request.samples.start);
         let needed = samples.saturating_mul(sample_bytes(request.shape(self)?));
-        Budget::of_machine().check(needed, format!("{samples} samples"))?;
+        self.memory_beside(0)
+            .check(needed, format!("{samples} samples"))?;
         let mut attempts = Vec::new();
-        let mut generated = self.generate_into(request, network, observer, |attempt| {
+        let keep = |attempt| {
             attempts.push(attempt);
             Ok(())
-        })?;
+        };
+        let mut generated = self.search_for(request, network, needed, observer, keep)?;
         generated.attempts = attempts;
         Ok(generated)
     }
@@ -323,7 +325,8 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// [`EngineError`]: a request that cannot be searched for, whatever the index reports; whatever `take` returns.
+    /// [`EngineError`]: a request that cannot be searched for, or not in the memory of the session; whatever the index
+    /// reports; whatever `take` returns.
     pub fn generate_into(
         &self,
         request: &GenerateRequest,
@@ -331,8 +334,20 @@ impl Session {
         observer: &dyn Observer,
         take: impl FnMut(Attempt) -> Result<(), EngineError>,
     ) -> Result<Generated, EngineError> {
+        self.search_for(request, network, 0, observer, take)
+    }
+
+    /// Searches for the samples of a request and hands them to `take`, which keeps `kept` bytes of them.
+    fn search_for(
+        &self,
+        request: &GenerateRequest,
+        network: Option<Network<'_>>,
+        kept: u64,
+        observer: &dyn Observer,
+        take: impl FnMut(Attempt) -> Result<(), EngineError>,
+    ) -> Result<Generated, EngineError> {
         let searches = request.samples.end.saturating_sub(request.samples.start);
-        self.with_task(request, network, searches, observer, |task| {
+        self.with_task(request, network, (searches, kept), observer, |task| {
             let range = request.samples.clone();
             search::generate_into(task, range, request.distinct, observer, take)
         })
@@ -340,7 +355,7 @@ impl Session {
     }
 
     /// Finds every sample that there is, each once, at most as many as the request asks for; without a bound, as many as fit
-    /// in half of the memory that is available. The last attempt says how the search ended: [`Status::NoneExists`] proves
+    /// in half of the memory that is left. The last attempt says how the search ended: [`Status::NoneExists`] proves
     /// that the others are all.
     ///
     /// ```
@@ -374,11 +389,14 @@ impl Session {
         observer: &dyn Observer,
     ) -> Result<Generated, EngineError> {
         let shape = request.shape(self)?;
-        let fit = (Budget::share(0.5).available() / sample_bytes(shape)).max(1);
+        let half = self.memory_beside(0).part(0.5).available();
+        let fit = (half / sample_bytes(shape)).max(1);
         let max_samples = max_samples.unwrap_or(fit);
-        let (mut generated, attempts) = self.with_task(request, None, 1, observer, |task| {
-            Ok(search::enumerate(task, max_samples, observer)?)
-        })?;
+        let kept = max_samples.min(fit).saturating_mul(sample_bytes(shape));
+        let (mut generated, attempts) =
+            self.with_task(request, None, (1, kept), observer, |task| {
+                Ok(search::enumerate(task, max_samples, observer)?)
+            })?;
         generated.attempts = attempts;
         Ok(generated)
     }
@@ -414,7 +432,7 @@ impl Session {
         max_states: Option<u64>,
         observer: &dyn Observer,
     ) -> Result<CountReport, EngineError> {
-        let (_, count) = self.with_task(request, None, 1, observer, |task| {
+        let (_, count) = self.with_task(request, None, (1, 0), observer, |task| {
             Ok(search::count(task, max_states, observer)?)
         })?;
         Ok(CountReport {
@@ -426,12 +444,12 @@ impl Session {
         })
     }
 
-    /// Makes the task of a request, of so many searches, and gives it to `work`.
+    /// Makes the task of a request, of so many searches that keep so many bytes of samples, and gives it to `work`.
     fn with_task<T>(
         &self,
         request: &GenerateRequest,
         network: Option<Network<'_>>,
-        searches: u64,
+        (searches, kept): (u64, u64),
         observer: &dyn Observer,
         work: impl FnOnce(&Task<'_>) -> Result<T, EngineError>,
     ) -> Result<(Generated, T), EngineError> {
@@ -443,10 +461,13 @@ impl Session {
         let geometries = geometries.collect::<Result<Vec<_>, _>>()?;
         let of_network = network.map(|network| self.geometry_of(network, shape));
         let of_network = of_network.transpose()?;
-        let taken = request.novel.then(|| self.taken(observer)).transpose()?;
+        let taken = request
+            .novel
+            .then(|| self.taken(kept, observer))
+            .transpose()?;
         // Some ten for each bit, without dead ends.
         let lookups = searches.saturating_mul(10 * shape.bits() as u64);
-        let tables = self.tables(&held, request.preload, lookups, observer)?;
+        let tables = self.tables(&held, request.preload, lookups, kept, observer)?;
         let rungs = geometries.iter().zip(held.iter().zip(&tables));
         let mut constraints: Vec<&dyn Constraint> = vec![&request.fixed];
         if let Some(taken) = &taken {

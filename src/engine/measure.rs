@@ -77,7 +77,7 @@ impl Session {
     ///
     /// # Errors
     /// [`EngineError::WindowOrder`], [`EngineError::Request`] for held-out latents of another shape or without labels where
-    /// they are needed, [`EngineError::NoSamples`] for none; [`EngineError::Index`].
+    /// they are needed, [`EngineError::NoSamples`] for none; [`EngineError::Memory`], [`EngineError::Index`].
     pub fn measure_counts(
         &self,
         request: &CountsRequest,
@@ -106,7 +106,7 @@ impl Session {
         }
         let latents: usize = sets.iter().map(|(set, _)| set.len()).sum();
         let lookups = 2 * latents as u64 * shape.bits() as u64;
-        let tables = self.tables(&windows, Preload::Auto, lookups, observer)?;
+        let tables = self.tables(&windows, Preload::Auto, lookups, 0, observer)?;
         let mut models = Vec::new();
         for (name, smoothing) in [
             ("back-off", Smoothing::Backoff),

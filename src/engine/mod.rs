@@ -4,9 +4,12 @@
 //! ([`GenerateRequest`], [`TraceRequest`], [`VerifyRequest`], [`QueryRequest`]) and reports are plain data that serialize;
 //! results are handed on as they come; an [`Observer`](crate::Observer) shows progress and is the one way to stop.
 //!
+//! What a session loads and keeps comes out of one [`Budget`](crate::Budget), [`SessionOptions::memory`]: what would take
+//! more is refused, with what it is needed for, before it is taken. The answers do not depend on it.
+//!
 //! ```
 //! use bitquilt::engine::{GenerateRequest, Session, SessionOptions, TraceRequest, VerifyRequest};
-//! use bitquilt::{BuildOptions, LatentSet, SampleSet, Shape, Unobserved, build};
+//! use bitquilt::{Budget, BuildOptions, LatentSet, SampleSet, Shape, Unobserved, build};
 //!
 //! let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
 //! for bits in ["101100", "111010"] {
@@ -16,7 +19,8 @@
 //! let (index, samples) = (folder.path().join("index"), folder.path().join("samples.safetensors"));
 //! build(&set, &index, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
 //!
-//! let session = Session::open(&index, &SessionOptions::default())?;
+//! let options = SessionOptions::default().memory(Budget::bytes(1 << 30));
+//! let session = Session::open(&index, &options)?;
 //! let request = GenerateRequest { samples: 0..8, seed: 7, ..GenerateRequest::default() };
 //! let generated = session.generate(&request, None, &Unobserved)?;
 //! generated.write(&samples)?;

@@ -71,17 +71,19 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// [`EngineError::Index`] for what keeps it from being read, or when the observer asked to stop.
+    /// [`EngineError::Index`] for what keeps it from being read, latents that do not fit the memory among it, or when the
+    /// observer asked to stop.
     pub fn verify_index(
         &self,
         brute_force: bool,
         observer: &dyn Observer,
     ) -> Result<Option<String>, EngineError> {
+        let memory = self.memory_beside(0);
         let verified = self
             .index
-            .verify(observer)
+            .verify(memory, observer)
             .and_then(|()| match brute_force {
-                true => self.index.verify_by_recount(observer),
+                true => self.index.verify_by_recount(memory, observer),
                 false => Ok(()),
             });
         match verified {
@@ -124,7 +126,8 @@ impl Session {
     ///
     /// # Errors
     /// [`EngineError::NoSamples`], [`EngineError::Request`] for a window where the samples name their own,
-    /// [`EngineError::Without`]; [`EngineError::Samples`] for samples that do not fit the index.
+    /// [`EngineError::Without`]; [`EngineError::Memory`] where the training latents are asked themselves;
+    /// [`EngineError::Samples`] for samples that do not fit the index.
     pub fn verify(
         &self,
         samples: &SampleSet,

@@ -3,10 +3,10 @@
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use super::EngineError;
-use super::tables::Tables;
-use crate::base::{Budget, Observer, memory};
-use crate::index::{DEFAULT_CACHE_BYTES, Index, WindowIndex};
+use super::tables::{Room, Tables};
+use super::{EngineError, Preload};
+use crate::base::{Budget, Observer};
+use crate::index::{DEFAULT_CACHE_BYTES, Index, Resident, WindowIndex};
 use crate::latent::{Ids, LatentSet};
 use crate::provenance::Corpus;
 use crate::samples::SampleSet;
@@ -19,9 +19,15 @@ use crate::window::{Condition, Given, Window};
 pub struct SessionOptions {
     /// Training latents to answer without, as if they had never been indexed.
     pub without: Ids,
-    /// Bytes of memory for windows held in memory; half of what is available when they are loaded, if `None`.
+    /// What the session may take for windows held in memory, the training latents or their digests, the samples of a run
+    /// that are kept together, and the contexts of latents that are left out; by default what the machine can give. What
+    /// would take more is refused before it is taken. A number of bytes is for all of these together, except that contexts
+    /// of latents that are left out are compared with it by themselves, and that two requests that load at once do not see
+    /// each other.
+    pub memory: Budget,
+    /// Bytes of `memory` that windows held in memory may take; half of it when they are loaded, if `None`.
     pub table_bytes: Option<u64>,
-    /// Bytes of memory for recently read blocks of the index.
+    /// Bytes of memory for recently read blocks of the index, beside `memory`.
     pub cache_bytes: usize,
 }
 
@@ -29,6 +35,7 @@ impl Default for SessionOptions {
     fn default() -> Self {
         Self {
             without: Ids::default(),
+            memory: Budget::of_machine(),
             table_bytes: None,
             cache_bytes: DEFAULT_CACHE_BYTES,
         }
@@ -43,7 +50,14 @@ impl SessionOptions {
         self
     }
 
-    /// The same with so many bytes for windows held in memory.
+    /// The same with another budget of memory.
+    #[must_use]
+    pub fn memory(mut self, memory: Budget) -> Self {
+        self.memory = memory;
+        self
+    }
+
+    /// The same with so many bytes of the memory for windows held in it.
     #[must_use]
     pub fn table_bytes(mut self, bytes: Option<u64>) -> Self {
         self.table_bytes = bytes;
@@ -88,10 +102,12 @@ impl Session {
     /// Opens the index in folder `path`.
     ///
     /// # Errors
-    /// [`EngineError::Index`]: no index there, a damaged one, one of another version, ids that it does not hold.
+    /// [`EngineError::Index`]: no index there, a damaged one, one of another version, ids that it does not hold, more of
+    /// them than fit the memory.
     pub fn open(path: &Path, options: &SessionOptions) -> Result<Self, EngineError> {
         let index = Index::open_with_cache(path, options.cache_bytes)?;
-        Ok(Self::of(index.without(&options.without)?, options.clone()))
+        let index = index.without(&options.without, options.memory)?;
+        Ok(Self::of(index, options.clone()))
     }
 
     fn of(index: Index, options: SessionOptions) -> Self {
@@ -109,8 +125,18 @@ impl Session {
         &self.index
     }
 
-    /// A session of the same index without what `samples` were generated without as well; `None` where this one leaves all of
-    /// that out already.
+    /// What is left of the session's memory beside what it holds and `beside` bytes that a request is about to take.
+    pub(super) fn memory_beside(&self, beside: u64) -> Budget {
+        let corpus = held(&self.corpus).map_or(0, |corpus| corpus.bytes());
+        let taken = held(&self.taken).map_or(0, |taken| taken.bytes());
+        let all = [self.tables.bytes(), corpus, taken, beside];
+        self.options
+            .memory
+            .less(all.into_iter().fold(0, u64::saturating_add))
+    }
+
+    /// A session of the same index without what `samples` were generated without as well, in the memory that is left of this
+    /// one's; `None` where this one leaves all of that out already.
     ///
     /// ```
     /// use bitquilt::engine::{GenerateRequest, Session, SessionOptions};
@@ -138,7 +164,7 @@ impl Session {
     /// ```
     ///
     /// # Errors
-    /// [`EngineError::Without`] for latents that the index does not hold.
+    /// [`EngineError::Without`] for latents that the index does not hold, or more of them than fit the memory.
     pub fn as_generated(&self, samples: &SampleSet) -> Result<Option<Self>, EngineError> {
         let excluded = self.index.manifest().excluded();
         let left_out = self.index.left_out();
@@ -148,13 +174,14 @@ impl Session {
         }
         let index = Index::open_with_cache(self.index.path(), self.options.cache_bytes)?;
         let without = left_out.union(&more);
+        let memory = self.memory_beside(0);
         let index = index
-            .without(&without)
+            .without(&without, memory)
             .map_err(|error| EngineError::Without {
                 without: samples.without.to_string(),
                 error,
             })?;
-        let options = self.options.clone().without(without);
+        let options = self.options.clone().without(without).memory(memory);
         Ok(Some(Self::of(index, options)))
     }
 
@@ -192,43 +219,64 @@ impl Session {
         }
     }
 
-    /// Windows of the index, held in memory where `preload` says so and a run of so many lookups gains by it.
+    /// Windows of the index, held in memory where `preload` says so and a run of so many lookups gains by it, beside so many
+    /// bytes that the request is about to take.
     pub(super) fn tables(
         &self,
         windows: &[WindowIndex<'_>],
-        preload: super::Preload,
+        preload: Preload,
         lookups: u64,
+        beside: u64,
         observer: &dyn Observer,
-    ) -> Result<Vec<Option<Arc<crate::index::Resident>>>, EngineError> {
-        let limit = self.options.table_bytes;
-        let limit = limit.unwrap_or_else(|| memory::available_memory() / 2);
-        self.tables.load(windows, preload, lookups, limit, observer)
+    ) -> Result<Vec<Option<Arc<Resident>>>, EngineError> {
+        let half = || self.options.memory.part(0.5).available();
+        let limit = self.options.table_bytes.unwrap_or_else(half);
+        let mut tables = Vec::new();
+        for window in windows {
+            let room = Room {
+                tables: limit,
+                memory: self.memory_beside(beside),
+            };
+            let table = self.tables.load(window, preload, lookups, &room, observer);
+            tables.push(table?);
+        }
+        Ok(tables)
     }
 
-    /// The training latents in memory.
+    /// The training latents in memory: half of what is left at most.
     pub(super) fn corpus(&self, observer: &dyn Observer) -> Result<Arc<Corpus>, EngineError> {
         kept(&self.corpus, || {
-            Ok(Corpus::load(&self.index, Budget::share(0.5), observer)?)
+            let memory = self.memory_beside(0).part(0.5);
+            Ok(Corpus::load(&self.index, memory, observer)?)
         })
     }
 
-    /// Digests of the training latents, none of which a sample may be.
-    pub(super) fn taken(&self, observer: &dyn Observer) -> Result<Arc<Taken>, EngineError> {
+    /// Digests of the training latents, none of which a sample may be, beside so many bytes that the request is about to take.
+    pub(super) fn taken(
+        &self,
+        beside: u64,
+        observer: &dyn Observer,
+    ) -> Result<Arc<Taken>, EngineError> {
         kept(&self.taken, || {
-            Ok(Taken::training(
-                &self.index,
-                Budget::of_machine(),
-                observer,
-            )?)
+            let memory = self.memory_beside(beside);
+            Ok(Taken::training(&self.index, memory, observer)?)
         })
     }
 
     /// Reads the latents that the index was built from, without those that are left out. Each is one step of progress.
     ///
     /// # Errors
-    /// Whatever the index reports.
+    /// [`EngineError::Memory`] when they do not fit the memory; whatever the index reports.
     pub fn training(&self, observer: &dyn Observer) -> Result<LatentSet, EngineError> {
-        let (mut packed, mut labels) = (Vec::new(), Vec::new());
+        let latents = self.index.latents();
+        let row = self.index.shape().packed_bytes();
+        // A label too, twice while their vector grows.
+        let needed = latents.saturating_mul(row as u64 + 16);
+        let what = format!("{}: its {latents} latents", self.index.path().display());
+        self.memory_beside(0).check(needed, what)?;
+        // That many are there, or the index says so and has fewer.
+        let mut packed = Vec::with_capacity(latents as usize * row);
+        let mut labels = Vec::new();
         for entry in self.index.scan_latents()? {
             let (_, latent) = entry?;
             packed.extend_from_slice(latent.packed());
@@ -257,17 +305,21 @@ impl Session {
     }
 }
 
+/// What is there.
+fn held<T>(place: &Mutex<Option<Arc<T>>>) -> Option<Arc<T>> {
+    place.lock().unwrap_or_else(PoisonError::into_inner).clone()
+}
+
 /// What is there, or what `load` makes. Not locked while it loads: loading works on all threads, and one that waits for another
 /// request's lock could be the one that this request waits for. Of two that load at once the later is kept.
 fn kept<T>(
     place: &Mutex<Option<Arc<T>>>,
     load: impl FnOnce() -> Result<T, EngineError>,
 ) -> Result<Arc<T>, EngineError> {
-    let lock = || place.lock().unwrap_or_else(PoisonError::into_inner);
-    if let Some(held) = &*lock() {
-        return Ok(held.clone());
+    if let Some(held) = held(place) {
+        return Ok(held);
     }
     let loaded = Arc::new(load()?);
-    *lock() = Some(loaded.clone());
+    *place.lock().unwrap_or_else(PoisonError::into_inner) = Some(loaded.clone());
     Ok(loaded)
 }

@@ -23,34 +23,33 @@ pub enum Preload {
     None,
 }
 
+/// How much memory a table may take.
+pub(super) struct Room {
+    /// Bytes for all tables together.
+    pub(super) tables: u64,
+    /// What is left for anything.
+    pub(super) memory: Budget,
+}
+
 /// Windows held in memory.
 #[derive(Default)]
 pub(super) struct Tables(Mutex<HashMap<Window, Arc<Resident>>>);
 
 impl Tables {
-    /// The tables of some windows, loaded where they are wanted and not there yet; `None` for a window without one. All
-    /// together take at most `limit` bytes, unless two requests load at once.
-    pub(super) fn load(
-        &self,
-        windows: &[WindowIndex<'_>],
-        preload: Preload,
-        lookups: u64,
-        limit: u64,
-        observer: &dyn Observer,
-    ) -> Result<Vec<Option<Arc<Resident>>>, EngineError> {
-        let mut tables = Vec::new();
-        for held in windows {
-            tables.push(self.table(held, preload, lookups, limit, observer)?);
-        }
-        Ok(tables)
+    /// Memory held, in bytes.
+    pub(super) fn bytes(&self) -> u64 {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        all.values().map(|table| table.bytes()).sum()
     }
 
-    fn table(
+    /// The table of a window, loaded where it is wanted and not there yet; `None` for a window without one. All tables
+    /// together take no more than there is room, unless two requests load at once.
+    pub(super) fn load(
         &self,
         held: &WindowIndex<'_>,
         preload: Preload,
         lookups: u64,
-        limit: u64,
+        room: &Room,
         observer: &dyn Observer,
     ) -> Result<Option<Arc<Resident>>, EngineError> {
         if preload == Preload::None {
@@ -60,15 +59,11 @@ impl Tables {
         // Not locked while a table loads: loading works on all threads, and one that waits for another request's lock could
         // be the one that this request waits for.
         let lock = || self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (table, used) = {
-            let all = lock();
-            let used: u64 = all.values().map(|table| table.bytes()).sum();
-            (all.get(&window).cloned(), used)
-        };
+        let table = lock().get(&window).cloned();
         if table.is_some() {
             return Ok(table);
         }
-        let left = limit.saturating_sub(used);
+        let left = room.tables.saturating_sub(self.bytes());
         let needed = Resident::bytes_needed(held);
         if preload == Preload::All {
             Budget::bytes(left).check(needed, format!("the contexts of window {window}"))?;
@@ -78,7 +73,11 @@ impl Tables {
         if needed > left || !worth {
             return Ok(None);
         }
-        let table = Arc::new(Resident::load(held, Budget::of_machine(), observer)?);
+        // That there is too little memory altogether is for whoever wants every table to know.
+        if preload == Preload::Auto && needed > room.memory.available() {
+            return Ok(None);
+        }
+        let table = Arc::new(Resident::load(held, room.memory, observer)?);
         lock().insert(window, table.clone());
         Ok(Some(table))
     }

@@ -151,8 +151,9 @@ impl Session {
         let shape = samples.latents.shape();
         let windows: Vec<_> = session.index.windows().collect();
         let lookups = range.len() as u64 * shape.bits() as u64;
-        let tables = session.tables(&windows, request.preload, lookups, observer)?;
+        // First what there is no trace without: windows in memory only save time.
         let corpus = session.corpus(observer)?;
+        let tables = session.tables(&windows, request.preload, lookups, 0, observer)?;
         let mut tracing = Tracing {
             index: session.index.clone(),
             corpus,

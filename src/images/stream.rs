@@ -11,7 +11,7 @@ use crate::images::import::{
 use crate::latent::LatentError;
 
 /// Which images to read, and how. An option that does not fit the input is refused, never ignored.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ImageOptions {
     /// Height and width, in pixels, to scale every image to.
     pub resize: Option<(u32, u32)>,
@@ -26,6 +26,8 @@ pub struct ImageOptions {
     pub labels: Labels,
     /// Images to read at most, the first ones; all when `None`.
     pub max_images: Option<usize>,
+    /// What the images of one call may take; by default what the machine can give.
+    pub memory: Budget,
 }
 
 /// An opened input. Size and number of its images are known; they are read when they are asked for.
@@ -33,6 +35,7 @@ pub struct ImageOptions {
 /// It holds no image between two calls, so an input may be larger than memory.
 pub struct ImageStream {
     reader: Reader,
+    memory: Budget,
 }
 
 impl ImageStream {
@@ -68,9 +71,13 @@ impl ImageStream {
             background: options.background,
             transpose: options.transpose,
             purpose: Purpose::Bytes,
+            memory: options.memory,
         };
         let reader = Reader::open(inputs, kind, form, &options.labels, options.max_images)?;
-        Ok(Self { reader })
+        Ok(Self {
+            reader,
+            memory: options.memory,
+        })
     }
 
     /// Returns the number of rows of pixels of each image.
@@ -116,7 +123,7 @@ impl ImageStream {
     ///
     /// # Errors
     /// [`LatentError`]: a file that is not what its header said, images that do not fit the first one, a
-    /// batch that does not fit the memory; [`LatentError::Stopped`].
+    /// batch that takes more than the options' memory; [`LatentError::Stopped`].
     pub fn next_batch(
         &mut self,
         max_images: usize,
@@ -134,11 +141,8 @@ impl ImageStream {
         let making = rayon::current_num_threads().min(count) as u64 * values as u64 * 8;
         let kept = (count as u64).saturating_mul(values as u64 + 16);
         let needed = kept.saturating_add(making);
-        // A system call: only where the batch is large.
-        if needed > 1 << 26 {
-            let what = format!("{}: {count} images", self.reader.path().display());
-            Budget::of_machine().check(needed, what)?;
-        }
+        let what = || format!("{}: {count} images", self.reader.path().display());
+        self.memory.check_often(needed, 1 << 26, what)?;
         let bytes = |pixels: Pixels| -> Vec<u8> {
             let values = pixels.values.iter();
             values.map(|value| (value * 255.0).round() as u8).collect()

@@ -6,7 +6,7 @@ use std::sync::Mutex;
 
 use super::layout::{STARTS_BYTES, TableLayout};
 use super::{Histogram, IndexError, WindowEntry};
-use crate::base::{Budget, OutOfMemory};
+use crate::base::{Budget, OutOfMemory, memory};
 use crate::window::{Geometry, KeyRule, Window};
 
 /// Contexts that a thread gathers for one part before it locks it.
@@ -112,7 +112,7 @@ impl TablePlan {
         OutOfMemory {
             what: self.what(),
             needed: self.bytes_needed(),
-            available: Budget::of_machine().available(),
+            available: memory::available_memory(),
         }
     }
 

@@ -26,7 +26,7 @@ pub const DEFAULT_CACHE_BYTES: usize = 256 << 20;
 /// An opened index.
 ///
 /// ```
-/// use bitquilt::{Index, Posting};
+/// use bitquilt::{Budget, Index, Posting};
 /// # use bitquilt::{BuildOptions, Frame, Given, LatentSet, Shape, Unobserved, build};
 /// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
 /// # for bits in ["101100", "111010"] {
@@ -49,7 +49,7 @@ pub const DEFAULT_CACHE_BYTES: usize = 256 << 20;
 /// assert_eq!(places, [Posting { latent: 1, position: 5 }]);
 ///
 /// // Without latent 1:
-/// let index = index.without(&"1".parse()?)?;
+/// let index = index.without(&"1".parse()?, Budget::of_machine())?;
 /// let histogram = index.window("seq:3".parse()?)?.lookup(&key)?.unwrap_or_default();
 /// assert_eq!((histogram.n0, histogram.n1), (0, 1));
 /// # Ok::<(), Box<dyn std::error::Error>>(())

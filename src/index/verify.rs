@@ -29,9 +29,10 @@ impl Index {
     /// Proves the index: checksums of every file, then every entry of every array against the latents. Where latents were left
     /// out ([`Index::without`]), proves that the rest is what the other latents alone would have given.
     ///
-    /// Time O(bits of the database + occurrences of every array); memory for the latents.
+    /// Time O(bits of the database + occurrences of every array); the latents are held in `memory`.
     ///
     /// ```
+    /// use bitquilt::Budget;
     /// # use bitquilt::{BuildOptions, Index, LatentSet, Shape, Unobserved, build};
     /// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
     /// # for bits in ["101100", "111010"] {
@@ -41,7 +42,7 @@ impl Index {
     /// # let path = folder.path().join("index");
     /// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
     /// let index = Index::open(&path)?;
-    /// assert!(index.verify(&Unobserved).is_ok());
+    /// assert!(index.verify(Budget::of_machine(), &Unobserved).is_ok());
     ///
     /// // A changed byte in any file is found.
     /// let mut files = index.manifest().files.iter();
@@ -50,15 +51,15 @@ impl Index {
     /// let mut bytes = std::fs::read(&file)?;
     /// bytes[0] ^= 1;
     /// std::fs::write(&file, bytes)?;
-    /// assert!(index.verify(&Unobserved).is_err());
+    /// assert!(index.verify(Budget::of_machine(), &Unobserved).is_err());
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
     ///
     /// # Errors
-    /// [`IndexError::Damaged`], naming the file or what was found; [`IndexError::Stopped`].
-    pub fn verify(&self, observer: &dyn Observer) -> Result<(), IndexError> {
+    /// [`IndexError::Damaged`], naming the file or what was found; [`IndexError::Memory`]; [`IndexError::Stopped`].
+    pub fn verify(&self, memory: Budget, observer: &dyn Observer) -> Result<(), IndexError> {
         self.verify_files(observer)?;
-        self.verify_latents()?;
+        self.verify_latents(memory)?;
         for array in 0..self.arrays.len() {
             self.verify_array(array, observer)?;
         }
@@ -111,12 +112,16 @@ impl Index {
 
     /// Counts every window again from the latents, in a hash table, and compares: a second way to the
     /// same histograms that shares nothing with the sort. In passes over the latents when the table
-    /// would pass about half a gigabyte.
+    /// would pass about half a gigabyte; the latents are held in `memory`.
     ///
     /// # Errors
     /// As [`Index::verify`].
-    pub fn verify_by_recount(&self, observer: &dyn Observer) -> Result<(), IndexError> {
-        let set = self.verify_latents()?;
+    pub fn verify_by_recount(
+        &self,
+        memory: Budget,
+        observer: &dyn Observer,
+    ) -> Result<(), IndexError> {
+        let set = self.verify_latents(memory)?;
         for window in self.windows() {
             window.verify_by_recount(&set, observer)?;
         }
@@ -134,7 +139,7 @@ impl Index {
     }
 
     /// Returns the latents on disk; zeros in the place of those that are not indexed.
-    fn verify_latents(&self) -> Result<Stored, IndexError> {
+    fn verify_latents(&self, memory: Budget) -> Result<Stored, IndexError> {
         let mut packed = Vec::new();
         let mut labels = Vec::new();
         let mut ids = Vec::new();
@@ -143,7 +148,7 @@ impl Index {
         // Packed rows, labels and ids; rows once more when they become a set.
         let row = 2 * self.shape().packed_bytes() as u64 + 12;
         let what = format!("{}: {end} latents", self.path().display());
-        Budget::of_machine().check(end.saturating_mul(row), what)?;
+        memory.check(end.saturating_mul(row), what)?;
         let mut expected = (0..end).filter(|id| !excluded.contains(*id));
         for entry in self.stored_latents()? {
             let (id, latent) = entry?;

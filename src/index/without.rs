@@ -46,7 +46,8 @@ impl Index {
     /// stay. May be asked for again, with more.
     ///
     /// Two searches for each context that the latents took part in, at each window: for one MNIST latent some 50 ms, for a
-    /// thousand some ten seconds. For more, build again with [`BuildOptions::excluded`].
+    /// thousand some ten seconds. Their contexts are held in memory, half of
+    /// `memory` at most. For more, build again with [`BuildOptions::excluded`].
     ///
     /// # Errors
     /// [`IndexError::NoSuchLatent`] for an id that the index does not hold; [`IndexError::Input`] when no
@@ -54,11 +55,11 @@ impl Index {
     /// not there; [`IndexError::Store`].
     ///
     /// [`BuildOptions::excluded`]: super::BuildOptions::excluded
-    pub fn without(mut self, ids: &Ids) -> Result<Self, IndexError> {
+    pub fn without(mut self, ids: &Ids, memory: Budget) -> Result<Self, IndexError> {
         if ids.is_empty() {
             return Ok(self);
         }
-        self.check_ids(ids)?;
+        self.check_ids(ids, memory)?;
         for id in ids.iter() {
             self.held_latent(id)?;
         }
@@ -105,7 +106,7 @@ impl Index {
             .unwrap_or_default()
     }
 
-    fn check_ids(&self, ids: &Ids) -> Result<(), IndexError> {
+    fn check_ids(&self, ids: &Ids, memory: Budget) -> Result<(), IndexError> {
         let held = self.ids_end();
         if let Some(last) = ids.last().filter(|last| *last >= held) {
             return Err(self.no_such_latent(last));
@@ -121,7 +122,7 @@ impl Index {
             self.path().display(),
             ids.len()
         );
-        Budget::share(0.5).check(needed, what)?;
+        memory.part(0.5).check(needed, what)?;
         if ids.len() >= self.latents() {
             // Unless an id is not there, which is then what is said.
             for id in ids.iter() {

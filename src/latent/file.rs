@@ -7,6 +7,7 @@ use safetensors::Dtype;
 
 use super::tensors::{Tensor, TensorFile};
 use super::{Codec, LatentError, LatentSet, Shape};
+use crate::base::Budget;
 
 /// The value of the metadata key `format`.
 const FORMAT: &str = "bitquilt.latents";
@@ -14,7 +15,7 @@ const FORMAT: &str = "bitquilt.latents";
 const VERSION: u32 = 1;
 
 impl LatentSet {
-    /// Reads a latents file. Tensors and metadata that it does not know are left alone.
+    /// Reads a latents file within what memory the machine can give: [`LatentSet::read_within`].
     ///
     /// ```
     /// use bitquilt::LatentSet;
@@ -32,9 +33,19 @@ impl LatentSet {
     /// ```
     ///
     /// # Errors
-    /// [`LatentError`], naming the file, what was expected and what was found.
+    /// As that has.
     pub fn read(path: &Path) -> Result<Self, LatentError> {
-        Self::from_tensors(TensorFile::read(path)?, path)
+        Self::read_within(path, Budget::of_machine())
+    }
+
+    /// Reads a latents file. Tensors and metadata that it does not know are left alone. Takes twice the file's length in
+    /// memory while it reads.
+    ///
+    /// # Errors
+    /// [`LatentError`], naming the file, what was expected and what was found; [`LatentError::Memory`] when it takes more
+    /// than `memory`.
+    pub fn read_within(path: &Path, memory: Budget) -> Result<Self, LatentError> {
+        Self::from_tensors(TensorFile::read(path, memory)?, path)
     }
 
     /// Writes the latents file, whole or not at all; equal sets give equal bytes.

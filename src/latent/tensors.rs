@@ -89,14 +89,14 @@ pub(crate) struct TensorFile {
 }
 
 impl TensorFile {
-    /// Reads a whole file.
+    /// Reads a whole file, which takes twice its length in memory.
     ///
     /// # Errors
-    /// [`LatentError::Memory`] when the file is larger than the memory at hand,
+    /// [`LatentError::Memory`] when that is more than the budget,
     /// [`LatentError::Format`] when it is not safetensors, [`LatentError::Io`].
-    pub(crate) fn read(path: &Path) -> Result<Self, LatentError> {
+    pub(crate) fn read(path: &Path, memory: Budget) -> Result<Self, LatentError> {
         let needed = fs_err::metadata(path)?.len().saturating_mul(2);
-        Budget::of_machine().check(needed, format!("{}: the file", path.display()))?;
+        memory.check(needed, format!("{}: the file", path.display()))?;
         let buffer = fs_err::read(path)?;
         let wrong = |error| {
             LatentError::format(

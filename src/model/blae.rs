@@ -6,6 +6,7 @@ use super::{
     CodeOverlap, CodeStatistics, Collisions, Correlations, Estimate, EvalError, LossBound,
     NoiseForm, Reconstruction, Saturation, Triangular,
 };
+use crate::base::Budget;
 use crate::images::ImageSet;
 use crate::latent::{LatentSet, Shape};
 
@@ -173,7 +174,7 @@ pub struct BoundReport {
 
 impl SplitReport {
     /// Everything that codes, images and reconstructions tell by themselves. Bits are compared pair by pair
-    /// up to `max_bits` of them. The rest is left open.
+    /// up to `max_bits` of them, within `memory`. The rest is left open.
     ///
     /// # Errors
     /// [`EvalError::Counts`] when there is not one latent for each image, [`EvalError::TooFew`] for none,
@@ -184,6 +185,7 @@ impl SplitReport {
         hard: Reconstruction,
         soft: Option<Reconstruction>,
         max_bits: usize,
+        memory: Budget,
     ) -> Result<Self, EvalError> {
         Ok(Self {
             source: images.source().to_owned(),
@@ -194,7 +196,7 @@ impl SplitReport {
             codes: CodeStatistics::of(set)?,
             correlations: match set.len() {
                 1 => None,
-                _ => Some(Correlations::of(set, max_bits)?),
+                _ => Some(Correlations::of(set, max_bits, memory)?),
             },
             collisions: Collisions::of(set, images, LISTED)?,
             flips: Vec::new(),

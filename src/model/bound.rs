@@ -31,7 +31,7 @@ use serde::Serialize;
 use super::reconstruction::squared_distance;
 use super::words::Rows;
 use super::{CodeOverlap, EvalError};
-use crate::base::Observer;
+use crate::base::{Budget, Observer};
 use crate::images::ImageSet;
 use crate::latent::LatentSet;
 
@@ -91,9 +91,11 @@ struct Later {
 /// these images; of a large data set, take a part and compare with the loss on that part.
 ///
 /// O(N² · bits / 64), and the values of an image for each pair that overlaps: 10,000 codes of 392 bits take
-/// half a second on two cores and 60,000 half a minute, unless the noise is so wide that most pairs overlap.
+/// half a second on two cores and 60,000 half a minute, unless the noise is so wide that most pairs overlap. The codes are held
+/// once more, in `memory`.
 ///
 /// ```
+/// use bitquilt::Budget;
 /// use bitquilt::images::ImageSet;
 /// use bitquilt::model::{CodeOverlap, NoiseForm, Triangular, loss_bound};
 /// # use bitquilt::{LatentSet, Shape, Unobserved};
@@ -102,7 +104,7 @@ struct Later {
 /// let images = ImageSet::new(1, 1, 1, vec![0, 255])?;
 /// let codes = LatentSet::from_packed(Shape::new(1, 1, 8)?, vec![7, 7])?;
 /// let overlap = CodeOverlap::new(Triangular::new(1.0, 2.0, NoiseForm::Peaked)?);
-/// let bound = loss_bound(&codes, &images, &overlap, &Unobserved)?;
+/// let bound = loss_bound(&codes, &images, &overlap, Budget::of_machine(), &Unobserved)?;
 /// assert_eq!((bound.equal_codes, bound.strongest()), (1, 0.25));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -114,6 +116,7 @@ pub fn loss_bound(
     set: &LatentSet,
     images: &ImageSet,
     overlap: &CodeOverlap,
+    memory: Budget,
     observer: &dyn Observer,
 ) -> Result<LossBound, EvalError> {
     let n = set.len();
@@ -131,7 +134,7 @@ pub fn loss_bound(
             found: n,
         });
     }
-    let rows = Rows::of(set)?;
+    let rows = Rows::of(set, memory)?;
     let mut table = overlap.table(set.shape().bits());
     table
         .iter_mut()
@@ -282,7 +285,7 @@ mod tests {
             let codes: Vec<u8> = points.iter().map(|point| point.0).collect();
             let values: Vec<u8> = points.iter().flat_map(|point| [point.1, point.2]).collect();
             let (set, images) = sets(&codes, &values);
-            let bound = loss_bound(&set, &images, &uniform(sigma), &Unobserved).unwrap();
+            let bound = loss_bound(&set, &images, &uniform(sigma), Budget::default(), &Unobserved).unwrap();
             let best = best_loss(&codes, &values, sigma);
             for bound in [bound.eqn2, bound.pairs, bound.matching, bound.strongest()] {
                 prop_assert!(bound <= best + 1e-9, "{bound} {best}");
@@ -298,7 +301,7 @@ mod tests {
             let codes: Vec<u8> = points.iter().map(|point| point.0).collect();
             let values: Vec<u8> = points.iter().flat_map(|point| [point.1, point.2]).collect();
             let (set, images) = sets(&codes, &values);
-            let found = loss_bound(&set, &images, &uniform(sigma), &Unobserved).unwrap();
+            let found = loss_bound(&set, &images, &uniform(sigma), Budget::default(), &Unobserved).unwrap();
             let n = codes.len();
             let (mut weighted, mut total, mut equal, mut overlapping) = (0.0, 0.0, 0, 0);
             let mut distances = Vec::new();
@@ -333,7 +336,8 @@ mod tests {
     fn black_and_white_under_one_code_cost_a_quarter_each() {
         // The best answer to both is gray: (1/2)² for either.
         let (set, images) = sets(&[5, 5], &[0, 0, 255, 255]);
-        let bound = loss_bound(&set, &images, &uniform(0.5), &Unobserved).unwrap();
+        let bound =
+            loss_bound(&set, &images, &uniform(0.5), Budget::default(), &Unobserved).unwrap();
         assert!((bound.matching - 0.25).abs() < 1e-12);
         assert!((bound.pairs - 0.25).abs() < 1e-12);
         assert!((bound.eqn2 - 0.125).abs() < 1e-12);
@@ -343,7 +347,8 @@ mod tests {
     #[test]
     fn exclusive_clouds_bound_nothing() {
         let (set, images) = sets(&[1, 2, 4], &[0, 9, 100, 200, 255, 3]);
-        let bound = loss_bound(&set, &images, &uniform(1.0), &Unobserved).unwrap();
+        let bound =
+            loss_bound(&set, &images, &uniform(1.0), Budget::default(), &Unobserved).unwrap();
         assert_eq!((bound.strongest(), bound.overlapping_pairs), (0.0, 0));
         assert_eq!((bound.min_distance, bound.mean_distance), (Some(2), 2.0));
     }
@@ -351,10 +356,10 @@ mod tests {
     #[test]
     fn one_image_or_one_latent_too_few_is_refused() {
         let (set, images) = sets(&[1], &[0, 9]);
-        let few = loss_bound(&set, &images, &uniform(1.0), &Unobserved);
+        let few = loss_bound(&set, &images, &uniform(1.0), Budget::default(), &Unobserved);
         assert!(matches!(few, Err(EvalError::TooFew { .. })));
         let (set, images) = sets(&[1, 2], &[0, 9]);
-        let counts = loss_bound(&set, &images, &uniform(1.0), &Unobserved);
+        let counts = loss_bound(&set, &images, &uniform(1.0), Budget::default(), &Unobserved);
         assert!(matches!(counts, Err(EvalError::Counts { .. })));
     }
 }

@@ -7,6 +7,7 @@ use serde::Serialize;
 
 use super::EvalError;
 use super::words::Columns;
+use crate::base::Budget;
 use crate::latent::LatentSet;
 
 /// Correlations between bits, within sites and altogether.
@@ -16,6 +17,7 @@ use crate::latent::LatentSet;
 /// constant bit: such pairs are left out.
 ///
 /// ```
+/// use bitquilt::Budget;
 /// use bitquilt::model::Correlations;
 /// # use bitquilt::{LatentSet, Shape};
 ///
@@ -23,7 +25,7 @@ use crate::latent::LatentSet;
 /// for bits in [[0, 0, 1], [1, 1, 1], [0, 0, 1], [1, 1, 1]] {
 ///     set.push_bits(bits.map(|bit| bit == 1))?;
 /// }
-/// let all = Correlations::of(&set, 1000)?.all.ok_or("all bits are constant")?;
+/// let all = Correlations::of(&set, 1000, Budget::of_machine())?.all.ok_or("all bits are constant")?;
 /// // Bits 0 and 1 are always the same; bit 2 is constant.
 /// assert_eq!((all.pairs, all.largest, all.positions), (1, 1.0, [0, 1]));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -55,11 +57,11 @@ pub struct Correlation {
 
 impl Correlations {
     /// Compares bits pair by pair: all of them, or `max_bits` that are evenly spaced over the latent (of
-    /// whole sites, within sites) where it has more. O(bits² · N / 64) time, N · bits / 8 bytes.
+    /// whole sites, within sites) where it has more. O(bits² · N / 64) time, N · bits / 8 bytes of `memory`.
     ///
     /// # Errors
     /// [`EvalError::TooFew`] for less than two latents, [`EvalError::Memory`].
-    pub fn of(set: &LatentSet, max_bits: usize) -> Result<Self, EvalError> {
+    pub fn of(set: &LatentSet, max_bits: usize, memory: Budget) -> Result<Self, EvalError> {
         if set.len() < 2 {
             return Err(EvalError::TooFew {
                 what: "latents",
@@ -69,14 +71,16 @@ impl Correlations {
         }
         let (bits, channels) = (set.shape().bits(), set.shape().channels());
         let positions: Vec<usize> = spaced(bits, max_bits.max(2)).collect();
-        let all = compare(set, &positions, |number| number + 1..positions.len())?;
+        let all = compare(set, &positions, memory, |number| {
+            number + 1..positions.len()
+        })?;
         // Whole sites, so that each of their pairs is seen.
         let sites = bits / channels;
         let max_sites = (max_bits / channels).max(1);
         let positions: Vec<usize> = spaced(sites, max_sites)
             .flat_map(|site| site * channels..(site + 1) * channels)
             .collect();
-        let within_site = compare(set, &positions, |number| {
+        let within_site = compare(set, &positions, memory, |number| {
             number + 1..(number / channels + 1) * channels
         })?;
         Ok(Self {
@@ -107,9 +111,10 @@ struct Sums {
 fn compare(
     set: &LatentSet,
     positions: &[usize],
+    memory: Budget,
     later: impl Fn(usize) -> Range<usize> + Sync,
 ) -> Result<Option<Correlation>, EvalError> {
-    let columns = Columns::of(set, positions)?;
+    let columns = Columns::of(set, positions, memory)?;
     let n = columns.latents() as f64;
     let ones: Vec<f64> = (0..positions.len())
         .map(|bit| columns.ones(bit) as f64)
@@ -212,7 +217,7 @@ mod tests {
                 latents.iter_mut().for_each(|latent| latent[bit] = true);
             }
             let set = set_of(Shape::new(2, 2, 3).unwrap(), &latents);
-            let found = Correlations::of(&set, 100).unwrap();
+            let found = Correlations::of(&set, 100, Budget::default()).unwrap();
             let pairs = || (0..12).flat_map(|a| (a + 1..12).map(move |b| (a, b)));
             let same_site = |(a, b): &(usize, usize)| a / 3 == b / 3;
             let sizes = |within: bool| -> Vec<f64> {
@@ -239,7 +244,12 @@ mod tests {
         let latents: Vec<Vec<bool>> = (0..100)
             .map(|i| vec![i % 3 == 0, i % 5 == 0, i % 3 != 0, true])
             .collect();
-        let found = Correlations::of(&set_of(Shape::new(1, 4, 1).unwrap(), &latents), 4).unwrap();
+        let found = Correlations::of(
+            &set_of(Shape::new(1, 4, 1).unwrap(), &latents),
+            4,
+            Budget::default(),
+        )
+        .unwrap();
         let all = found.all.unwrap();
         assert_eq!((all.pairs, all.positions), (3, [0, 2]));
         assert!((all.largest - 1.0).abs() < 1e-12);
@@ -247,11 +257,27 @@ mod tests {
     }
 
     #[test]
+    fn bits_are_compared_within_the_memory_that_is_given() {
+        let latents = vec![vec![true, false], vec![false, true]];
+        let set = set_of(Shape::new(1, 2, 1).unwrap(), &latents);
+        // A word for each of two bits.
+        let found = Correlations::of(&set, 2, Budget::bytes(16)).unwrap();
+        assert_eq!(found, Correlations::of(&set, 2, Budget::default()).unwrap());
+        let refused = Correlations::of(&set, 2, Budget::bytes(15));
+        assert!(matches!(refused, Err(EvalError::Memory(_))));
+    }
+
+    #[test]
     fn more_bits_than_the_limit_are_compared_by_a_spaced_part_of_them() {
         let latents: Vec<Vec<bool>> = (0..50usize)
             .map(|i| (0..40).map(|bit| (i * (bit + 3)) % 7 < 3).collect())
             .collect();
-        let found = Correlations::of(&set_of(Shape::new(2, 5, 4).unwrap(), &latents), 10).unwrap();
+        let found = Correlations::of(
+            &set_of(Shape::new(2, 5, 4).unwrap(), &latents),
+            10,
+            Budget::default(),
+        )
+        .unwrap();
         let (all, within) = (found.all.unwrap(), found.within_site.unwrap());
         assert_eq!(all.bits, 10);
         assert!(all.positions.iter().all(|at| at % 4 == 0));
@@ -270,7 +296,12 @@ mod tests {
                     .collect()
             })
             .collect();
-        let found = Correlations::of(&set_of(Shape::new(1, 40, 1).unwrap(), &latents), 40).unwrap();
+        let found = Correlations::of(
+            &set_of(Shape::new(1, 40, 1).unwrap(), &latents),
+            40,
+            Budget::default(),
+        )
+        .unwrap();
         let mean = found.all.unwrap().mean;
         assert!(
             (mean / found.chance - 1.0).abs() < 0.1,

@@ -14,9 +14,9 @@ pub(super) struct Rows {
 }
 
 impl Rows {
-    pub(super) fn of(set: &LatentSet) -> Result<Self, EvalError> {
+    pub(super) fn of(set: &LatentSet, memory: Budget) -> Result<Self, EvalError> {
         let row_words = set.shape().bits().div_ceil(64);
-        check_memory("comparing latents", set.len() * row_words)?;
+        memory.check(8 * (set.len() * row_words) as u64, "comparing latents")?;
         let mut words = Vec::with_capacity(set.len() * row_words);
         for id in 0..set.len() {
             words.extend(bits::words(set.packed_latent(id)));
@@ -40,9 +40,16 @@ pub(super) struct Columns {
 }
 
 impl Columns {
-    pub(super) fn of(set: &LatentSet, positions: &[usize]) -> Result<Self, EvalError> {
+    pub(super) fn of(
+        set: &LatentSet,
+        positions: &[usize],
+        memory: Budget,
+    ) -> Result<Self, EvalError> {
         let column_words = set.len().div_ceil(64).max(1);
-        check_memory("comparing bits", positions.len() * column_words)?;
+        memory.check(
+            8 * (positions.len() * column_words) as u64,
+            "comparing bits",
+        )?;
         let mut words = vec![0u64; positions.len() * column_words];
         let (packed, row) = (set.packed(), set.shape().packed_bytes());
         let columns = words.par_chunks_exact_mut(column_words);
@@ -95,13 +102,4 @@ impl Columns {
             },
         );
     }
-}
-
-fn check_memory(what: &'static str, words: usize) -> Result<(), EvalError> {
-    let needed = words as u64 * 8;
-    // A system call: only where it matters.
-    if needed < 1 << 26 {
-        return Ok(());
-    }
-    Ok(Budget::of_machine().check(needed, what)?)
 }

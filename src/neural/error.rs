@@ -55,7 +55,7 @@ pub enum NeuralError {
         kept: String,
     },
 
-    /// A network whose updates take more memory than the machine has to give.
+    /// A network whose updates take more memory than they may.
     #[error(transparent)]
     Memory(#[from] OutOfMemory),
 

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use super::{Attempt, INTERPOLATED, SamplesError};
+use crate::base::Budget;
 use crate::latent::tensors::{Tensor, TensorFile};
 use crate::latent::{Codec, Ids, LatentSet, Shape};
 use crate::window::Window;
@@ -157,12 +158,21 @@ impl Run<'_> {
 }
 
 impl SampleSet {
-    /// Reads a samples file, or any latents file as samples whose bits nobody accounts for yet.
+    /// Reads a samples file within what memory the machine can give: [`SampleSet::read_within`].
     ///
     /// # Errors
-    /// [`SamplesError::Format`], [`SamplesError::Latent`].
+    /// As that has.
     pub fn read(path: &Path) -> Result<Self, SamplesError> {
-        let mut file = TensorFile::read(path)?;
+        Self::read_within(path, Budget::of_machine())
+    }
+
+    /// Reads a samples file, or any latents file as samples whose bits nobody accounts for yet. Takes twice the file's
+    /// length in memory while it reads.
+    ///
+    /// # Errors
+    /// [`SamplesError::Format`]; [`SamplesError::Latent`], for a file that takes more than `memory` too.
+    pub fn read_within(path: &Path, memory: Budget) -> Result<Self, SamplesError> {
+        let mut file = TensorFile::read(path, memory)?;
         let answered_by = file.tensors.remove("answered_by");
         let windows = file.metadata.remove("samples.windows");
         let version = file.metadata.remove("samples.version");

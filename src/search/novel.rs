@@ -69,6 +69,11 @@ impl Taken {
         Ok(taken)
     }
 
+    /// Memory held, about: the digests and a control byte each, in a table that is never more than 7/8 full.
+    pub fn bytes(&self) -> u64 {
+        (self.digests.capacity() as u64).saturating_mul(17 * 8) / 7
+    }
+
     /// Whether a latent is taken. `packed` is a row of a latent set.
     pub fn contains(&self, packed: &[u8]) -> bool {
         self.digests.contains(&xxh3_128(packed))

@@ -22,14 +22,19 @@ pub(super) fn shape_of(
     })
 }
 
-/// Refuses a set that the machine cannot hold while it is read and written.
-pub(super) fn check_memory(path: &Path, latents: u64, shape: Shape) -> Result<(), LatentError> {
+/// Refuses a set that `memory` cannot hold while it is read and written.
+pub(super) fn check_memory(
+    path: &Path,
+    latents: u64,
+    shape: Shape,
+    memory: Budget,
+) -> Result<(), LatentError> {
     // Packed rows, twice while their vector grows; writing holds a copy and the file's bytes.
     // A label takes 8 bytes, held as often.
     let row = shape.packed_bytes() as u64 + 8;
     let needed = latents.saturating_mul(row).saturating_mul(4);
     let what = format!("{}: {latents} latents of {shape}", path.display());
-    Ok(Budget::of_machine().check(needed, what)?)
+    Ok(memory.check(needed, what)?)
 }
 
 /// Returns the error of labels that do not belong to the latents.

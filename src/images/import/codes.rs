@@ -9,22 +9,24 @@ use super::checks::check_memory;
 use super::element::{Element, ElementKind};
 use super::geometry::{Content, Geometry};
 use super::input::read_error;
-use crate::base::Observer;
+use crate::base::{Budget, Observer};
 use crate::latent::{Codec, LatentError, LatentSet};
 
 /// Elements converted at a time.
 const CHUNK: usize = 1 << 16;
 
-/// Reads the codes: every element goes straight to its bits, whatever order the file has.
+/// Reads the codes: every element goes straight to its bits, whatever order the file has. What they take comes out of
+/// `memory`.
 pub(super) fn read(
     array: &Array,
     geometry: &Geometry,
     reader: &mut impl Read,
     path: &Path,
+    memory: Budget,
     observer: &dyn Observer,
 ) -> Result<LatentSet, LatentError> {
     let (latents, shape, element) = (geometry.latents, geometry.shape, array.element);
-    check_memory(path, latents, shape)?;
+    check_memory(path, latents, shape, memory)?;
     // From here every product fits: the packed bits fit the memory, with room to spare.
     let each: usize = array.sides[1..].iter().map(|side| *side as usize).product();
     let count = latents as usize * each;

@@ -8,7 +8,6 @@ use image::{DynamicImage, ImageDecoder, ImageReader, Limits};
 
 use super::alpha::composite;
 use super::pixels::{self, Form, Pixels};
-use crate::base::Budget;
 use crate::latent::LatentError;
 
 /// Most pixels of an image that is decoded to be scaled: the largest cameras stay below it.
@@ -53,11 +52,8 @@ pub(super) fn load(path: &Path, form: &Form) -> Result<Loaded, LatentError> {
         form.sides(path, height, width, 1)?;
     }
     let needed = pixels * BYTES_PER_PIXEL * rayon::current_num_threads() as u64;
-    // A system call: only where the image is large.
-    if needed > 1 << 28 {
-        let what = format!("{}: an image of {height}x{width} pixels", path.display());
-        Budget::of_machine().check(needed, what)?;
-    }
+    let what = || format!("{}: an image of {height}x{width} pixels", path.display());
+    form.memory.check_often(needed, 1 << 28, what)?;
     let mut image = DynamicImage::from_decoder(decoder).map_err(unreadable)?;
     image.apply_orientation(orientation);
     let (pixels, transparent) = pixels_of(image, path, form)?;

@@ -20,7 +20,14 @@ pub(super) fn import(
     let header = Header::read(&mut input, path)?;
     input.expect_length(header.file_bytes(), &header.describe())?;
     let geometry = Geometry::of(&header.array, path, options)?;
-    let mut set = codes::read(&header.array, &geometry, &mut input, path, observer)?;
+    let mut set = codes::read(
+        &header.array,
+        &geometry,
+        &mut input,
+        path,
+        options.memory,
+        observer,
+    )?;
     input.end()?;
     set = set.with_source(name_of(path) + &geometry.words);
     let mut notes: Vec<_> = geometry.note.into_iter().collect();

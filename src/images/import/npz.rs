@@ -43,7 +43,14 @@ pub(super) fn import(
         let header = Header::read(&mut reader, member)?;
         check_length(&header, &reader, member)?;
         let geometry = Geometry::of(&header.array, member, options)?;
-        let set = codes::read(&header.array, &geometry, &mut reader, member, observer)?;
+        let set = codes::read(
+            &header.array,
+            &geometry,
+            &mut reader,
+            member,
+            options.memory,
+            observer,
+        )?;
         reader.end(member)?;
         notes.extend(geometry.note);
         Ok((set, geometry.words))

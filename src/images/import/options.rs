@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::base::choice;
+use crate::base::{Budget, choice};
 use crate::latent::Shape;
 
 choice! {
@@ -140,4 +140,6 @@ pub struct ImportOptions {
     pub array: Option<String>,
     /// Where the labels come from.
     pub labels: Labels,
+    /// What the latents and, one at a time on each thread, their images may take; by default what the machine can give.
+    pub memory: Budget,
 }

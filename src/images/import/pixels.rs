@@ -7,6 +7,7 @@ use image::{DynamicImage, ImageBuffer, Luma, Rgb};
 
 use super::Colour;
 use super::alpha::{Background, luma};
+use crate::base::Budget;
 use crate::latent::{LatentError, MAX_BITS};
 
 /// One decoded image: height × width pixels of 1 or 3 values in 0..=1, values innermost.
@@ -27,7 +28,7 @@ pub(in crate::images) struct Sides {
     pub(in crate::images) channels: u32,
 }
 
-/// The colours and the size that images are brought to, and what their values become.
+/// The colours and the size that images are brought to, what their values become, and the memory to do it in.
 pub(in crate::images) struct Form {
     pub(in crate::images) resize: Option<(u32, u32)>,
     pub(in crate::images) colour: Option<Colour>,
@@ -36,6 +37,8 @@ pub(in crate::images) struct Form {
     /// Whether rows become columns.
     pub(in crate::images) transpose: bool,
     pub(in crate::images) purpose: Purpose,
+    /// What decoding image files may take, on all threads together.
+    pub(in crate::images) memory: Budget,
 }
 
 /// What every value of an image becomes.

@@ -40,7 +40,7 @@ pub(super) fn import(
     options: &ImportOptions,
     observer: &dyn Observer,
 ) -> Result<Imported, LatentError> {
-    let mut file = Tensors::open(path)?;
+    let mut file = Tensors::open(path, options.memory)?;
     let arrays = file.arrays();
     let mut notes = Vec::new();
     let name = named::codes(path, options, &arrays, &mut notes)?;
@@ -48,7 +48,14 @@ pub(super) fn import(
     let array = file.array(&name, &member)?;
     let geometry = Geometry::of(&array, &member, options)?;
     let mut reader = file.tensor(&name)?;
-    let mut set = codes::read(&array, &geometry, &mut reader, &member, observer)?;
+    let mut set = codes::read(
+        &array,
+        &geometry,
+        &mut reader,
+        &member,
+        options.memory,
+        observer,
+    )?;
     notes.extend(geometry.note);
     let own = match named::labels(options, &arrays, &name, &mut notes) {
         Some(name) => {
@@ -76,7 +83,7 @@ struct Tensors {
 }
 
 impl Tensors {
-    fn open(path: &Path) -> Result<Self, LatentError> {
+    fn open(path: &Path, memory: Budget) -> Result<Self, LatentError> {
         let mut file = BufReader::new(fs_err::File::open(path)?);
         let length = file.get_ref().metadata()?.len();
         let wrong = |expected: &str, found: &dyn ToString| {
@@ -93,7 +100,7 @@ impl Tensors {
             return Err(wrong(whole, &found));
         }
         let what = format!("{}: its header", path.display());
-        Budget::of_machine().check(header_bytes.saturating_mul(PARSED), what)?;
+        memory.check(header_bytes.saturating_mul(PARSED), what)?;
         let mut text = vec![0; header_bytes as usize];
         file.read_exact(&mut text)
             .map_err(|error| read_error(path, error))?;

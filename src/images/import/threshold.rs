@@ -31,6 +31,7 @@ pub(super) fn import(
         background: options.background,
         transpose: options.transpose,
         purpose: Purpose::Bits,
+        memory: options.memory,
     };
     let mut reader = Reader::open(inputs, kind, form, &options.labels, None)?;
     let Sides {
@@ -40,7 +41,7 @@ pub(super) fn import(
     } = reader.sides();
     // `Form` has refused more bits than a shape may have.
     let shape = Shape::new(height as usize, width as usize, channels as usize)?;
-    check_memory(reader.path(), reader.count() as u64, shape)?;
+    check_memory(reader.path(), reader.count() as u64, shape, options.memory)?;
 
     observer.stage("import", reader.count() as u64, "latents");
     let mut set = LatentSet::new(shape);

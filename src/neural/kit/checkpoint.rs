@@ -12,6 +12,7 @@ use xxhash_rust::xxh3::Xxh3;
 
 use super::optimiser::AdamW;
 use super::parameters::{self, Parameters};
+use crate::base::Budget;
 use crate::latent::LatentError;
 use crate::latent::tensors::{Tensor as FileTensor, TensorFile};
 use crate::neural::{NeuralError, TrainOptions};
@@ -61,10 +62,11 @@ impl Checkpoint {
         Self::read_any(path, &[kind])
     }
 
-    /// Reads a file that must hold a network of one of these kinds.
+    /// Reads a file that must hold a network of one of these kinds, within what memory the machine can give: what
+    /// libtorch takes to run it is bounded by nothing else either.
     pub(crate) fn read_any(path: &Path, kinds: &[&str]) -> Result<Self, NeuralError> {
         let wanted = "a checkpoint, as `bitquilt train` writes it";
-        let file = TensorFile::read(path).map_err(|error| match error {
+        let file = TensorFile::read(path, Budget::of_machine()).map_err(|error| match error {
             LatentError::Format { found, .. } => NeuralError::checkpoint(path, wanted, found),
             other => other.into(),
         })?;

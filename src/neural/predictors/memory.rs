@@ -10,7 +10,7 @@ use crate::neural::{Device, NeuralError};
 /// Bytes of a number.
 const FLOAT: f64 = 4.0;
 
-/// Refuses a training on the processor that the machine has too little memory for. `batch` is that of
+/// Refuses a training on the processor that takes more than `memory`. `batch` is that of
 /// [`PredictorRecipe`](crate::neural::PredictorRecipe), of no more than there are.
 ///
 /// # Errors
@@ -20,6 +20,7 @@ pub(in crate::neural) fn check(
     config: &PredictorConfig,
     batch: usize,
     device: Device,
+    memory: Budget,
 ) -> Result<(), NeuralError> {
     let needed = needed(kind, config, batch)?;
     if device != Device::CPU {
@@ -29,7 +30,7 @@ pub(in crate::neural) fn check(
         "updates of {kind} at window {}, batch {batch} and width {}, at the least",
         config.window, config.units
     );
-    Ok(Budget::of_machine().check(needed.ceil() as u64, what)?)
+    Ok(memory.check(needed.ceil() as u64, what)?)
 }
 
 /// Returns how many bytes the network, its optimiser and what one update keeps for its gradient take at the least.

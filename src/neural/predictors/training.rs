@@ -8,7 +8,7 @@ use xxhash_rust::xxh3::Xxh3;
 use super::config::{NetworkKind, PredictorConfig};
 use super::memory;
 use super::predictor::Predictor;
-use crate::base::{Observer, Unobserved, choice};
+use crate::base::{Budget, Observer, Unobserved, choice};
 use crate::index::Counts;
 use crate::latent::LatentSet;
 use crate::neural::kit::checkpoint::{Checkpoint, json_of};
@@ -83,7 +83,7 @@ pub struct Numbered<'a> {
     pub labels: &'a [u64],
 }
 
-/// What a network over bits learns from.
+/// What a network over bits learns from, and the memory to do it in.
 #[derive(Clone, Copy)]
 pub struct PredictorData<'a> {
     /// The latents of the index.
@@ -93,6 +93,8 @@ pub struct PredictorData<'a> {
     /// Latents that are not in the index; without any, the best network is the one that knows the training
     /// latents best.
     pub held_out: Option<Numbered<'a>>,
+    /// What an update may take on the processor: asked once, before the first.
+    pub memory: Budget,
 }
 
 struct PredictorTraining<'a> {
@@ -118,24 +120,26 @@ pub fn train_predictor(
     device: Device,
     observer: &dyn Observer,
 ) -> Result<(Predictor, Outcome), NeuralError> {
-    check_predictor(kind, &config, &recipe, data.training.latents.len(), device)?;
+    let latents = data.training.latents.len();
+    check_predictor(kind, &config, &recipe, latents, device, data.memory)?;
     let predictor = Predictor::new(kind, config, options.seed, device)?;
     let mut training = PredictorTraining::new(predictor, recipe, options, data)?;
     let outcome = train::train(&mut training, folder, options, None, observer)?;
     Ok((training.predictor, outcome))
 }
 
-/// Refuses what no network can be made of, or trained by on `latents` training latents, and what takes more memory
-/// than the machine has.
+/// Refuses what no network can be made of, or trained by on `latents` training latents, and what takes more than
+/// `memory` on the processor.
 ///
 /// # Errors
-/// [`NeuralError::Setting`].
+/// [`NeuralError::Setting`], [`NeuralError::Memory`].
 pub fn check_predictor(
     kind: NetworkKind,
     config: &PredictorConfig,
     recipe: &PredictorRecipe,
     latents: usize,
     device: Device,
+    memory: Budget,
 ) -> Result<(), NeuralError> {
     config.check(kind)?;
     recipe.check()?;
@@ -143,7 +147,7 @@ pub fn check_predictor(
         NetworkKind::Arvm => recipe.batch,
         NetworkKind::PixelCnn | NetworkKind::Transformer => recipe.batch.min(latents),
     };
-    memory::check(kind, config, batch, device)
+    memory::check(kind, config, batch, device, memory)
 }
 
 /// Returns how the training in a folder was started: to be compared with what is asked for now.
@@ -171,7 +175,8 @@ pub fn resume_predictor(
 ) -> Result<(Predictor, Outcome), NeuralError> {
     let mut checkpoint = Checkpoint::read(&folder.last(), kind.name())?;
     let (config, recipe, options) = checkpoint.begun()?;
-    check_predictor(kind, &config, &recipe, data.training.latents.len(), device)?;
+    let latents = data.training.latents.len();
+    check_predictor(kind, &config, &recipe, latents, device, data.memory)?;
     let predictor = Predictor::from_checkpoint(&mut checkpoint, device)?;
     let mut training = PredictorTraining::new(predictor, recipe, &options, data)?;
     let resumed = Resumed::from_checkpoint(&mut checkpoint, &training, &options)?;
