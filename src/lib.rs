@@ -120,6 +120,6 @@ pub use search::{
     SearchOptions, Taken, Task, count, enumerate, generate,
 };
 pub use window::{
-    Anchor, Condition, Context, ContextKey, Contexts, Direction, Frame, Geometry, Given, Interpolator, UpperKey,
-    Window, WindowError,
+    Anchor, Condition, Context, ContextKey, Contexts, Direction, Frame, Geometry, Given,
+    Interpolator, UpperKey, Window, WindowError,
 };

@@ -9,23 +9,28 @@ use clap::Args;
 use super::ids::WithoutArgs;
 use super::limit::Top;
 use super::{NO, grouped, print, print_json};
-use bitquilt::engine::{QueryReport, QueryRequest, SessionOptions};
+use bitquilt::engine::{QueryReport, QueryRequest, SessionOptions, WindowChoice};
 use bitquilt::latent::{LatentSet, Shape};
-use bitquilt::window::Window;
 
 /// Show what followed a context, and where
 #[derive(Args)]
 #[command(after_help = "Examples:\n  \
     bitquilt query mnist.index --window 7x7 --latent 0 --at 14,14\n  \
+    bitquilt query mnist.index --window longest --latent 3 --of held-out.safetensors --at 14,14\n  \
     bitquilt query mnist.index --window 7x7 --latent 3 --of samples.safetensors --at 14,14 --json\n\n\
     Exit code 1: the context has no match.")]
 pub(super) struct QueryArgs {
     /// The index
     index: PathBuf,
 
-    /// The window; may be left out when the index holds one
-    #[arg(short, long)]
-    window: Option<Window>,
+    /// The window, or longest: as much of the context, nearest sites first, as occurred; may be left out when the index
+    /// names one
+    #[arg(short, long, value_name = "WINDOW|longest")]
+    window: Option<WindowChoice>,
+
+    /// Occurrences that the longest match needs
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
+    min_count: u64,
 
     /// Id of the latent whose context is asked for: of the training set, or of --of
     #[arg(long, value_name = "ID")]
@@ -58,6 +63,7 @@ pub(super) fn run(args: &QueryArgs) -> anyhow::Result<ExitCode> {
         window: args.window,
         latent: args.latent,
         position: parse_place(&args.at, shape)?,
+        min_count: args.min_count,
         top: args.top.0,
     };
     let of = args.of.as_ref().map(|path| LatentSet::read(path));
@@ -80,6 +86,9 @@ fn show(report: &QueryReport, shape: Shape) -> anyhow::Result<()> {
     let bound = report
         .label
         .map_or_else(String::new, |label| format!(" label {label},"));
+    if let Some(sites) = report.sites {
+        print(format!("longest match: {} sites", grouped(sites as u64)))?;
+    }
     print(format!(
         "window {},{bound} channel {}, border {:?}, next bit here {}",
         report.window, report.channel, report.border, report.bit

@@ -34,6 +34,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod choice;
 mod error;
 mod generate;
 mod info;
@@ -44,6 +45,7 @@ mod session;
 mod tables;
 mod trace;
 
+pub use choice::WindowChoice;
 pub use error::EngineError;
 pub use generate::{CountReport, GenerateRequest, Generated, Network};
 pub use info::{InfoReport, WindowInfo};

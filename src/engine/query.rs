@@ -3,35 +3,45 @@
 use serde::{Deserialize, Serialize};
 use serde_with::{DisplayFromStr, serde_as};
 
-use super::{EngineError, Session};
+use super::{EngineError, Session, WindowChoice};
 use crate::index::Posting;
 use crate::latent::{LatentSet, Shape};
-use crate::window::{Condition, Frame, Window};
+use crate::window::{Condition, Frame};
 
 /// A question about one context: what followed it, and where.
 #[serde_as]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct QueryRequest {
-    /// The window; the only one of the index, if `None`.
+    /// The window, or the longest that matches; the only one of the index, if `None`.
     #[serde_as(as = "Option<DisplayFromStr>")]
     #[serde(default)]
-    pub window: Option<Window>,
+    pub window: Option<WindowChoice>,
     /// Id of the latent, in the training set or in the set that is passed with the request.
     pub latent: u64,
     /// Position of the bit.
     pub position: usize,
+    /// Occurrences that the longest match needs, at least 1.
+    #[serde(default = "one")]
+    pub min_count: u64,
     /// Postings to list for each next bit; `None` for all.
     #[serde(default)]
     pub top: Option<usize>,
+}
+
+fn one() -> u64 {
+    1
 }
 
 /// What followed a context.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct QueryReport {
-    /// The window.
+    /// The window; for the longest match the largest whole one that it holds, `none` where it holds none.
     pub window: String,
+    /// Sites of the longest match, nearest first, where that was asked for: a ring may be there in part.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub sites: Option<usize>,
     /// The latent that was asked for.
     pub latent: u64,
     /// The position that was asked for.
@@ -80,7 +90,7 @@ impl Session {
     /// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
     /// # let session = Session::open(&path, &SessionOptions::default())?;
     /// // Bit 3 of 101100 comes after 101; so does bit 5 of 111010.
-    /// let request = QueryRequest { window: None, latent: 0, position: 3, top: None };
+    /// let request = QueryRequest { window: None, latent: 0, position: 3, min_count: 1, top: None };
     /// let report = session.query(&request, None)?;
     /// assert_eq!((report.bit, report.n0, report.n1), (1, 1, 1));
     /// assert_eq!((report.postings0, report.postings1), (vec![(1, 5)], vec![(0, 3)]));
@@ -96,7 +106,11 @@ impl Session {
         of: Option<&LatentSet>,
     ) -> Result<QueryReport, EngineError> {
         let index = &*self.index;
-        let window = index.window(self.window(request.window)?)?;
+        let window = match request.window {
+            Some(WindowChoice::Longest) => self.deepest()?,
+            Some(WindowChoice::Named(window)) => index.window(window)?,
+            None => index.window(self.window(None)?)?,
+        };
         let shape = index.shape();
         let position = request.position;
         if position >= shape.bits() {
@@ -121,10 +135,23 @@ impl Session {
         let label = label.filter(|_| index.condition() == Condition::Label);
         frame.load(&packed, index.given(label)?);
         let context = geometry.lay_out(&frame, position);
-        let counts = window.lookup(&context)?.unwrap_or_default();
+        let (found, sites) = match request.window {
+            Some(WindowChoice::Longest) => {
+                let longest = window.longest(&context, request.min_count.max(1))?;
+                (
+                    longest.map(|longest| longest.found),
+                    longest.map(|longest| longest.sites),
+                )
+            }
+            _ => (window.find(&context)?, None),
+        };
+        let counts = found.map(|found| found.histogram()).unwrap_or_default();
         let top = request.top.unwrap_or(usize::MAX);
         let postings = |bit| -> Result<Vec<(u64, usize)>, EngineError> {
-            let found = window.postings(&context, bit)?.take(top);
+            let found = found
+                .into_iter()
+                .flat_map(|found| found.postings(bit))
+                .take(top);
             let pair = |posting: Posting| (posting.latent, posting.position);
             Ok(found
                 .map(|posting| posting.map(pair))
@@ -132,8 +159,13 @@ impl Session {
         };
         let (postings0, postings1) = (postings(false)?, postings(true)?);
         let (_, _, channel) = shape.place(position);
+        let named = match sites {
+            None => Some(geometry.window()),
+            Some(sites) => window.within_sites(sites),
+        };
         Ok(QueryReport {
-            window: geometry.window().to_string(),
+            window: named.map_or_else(|| "none".to_owned(), |window| window.to_string()),
+            sites,
             latent: request.latent,
             position,
             channel,

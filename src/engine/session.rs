@@ -11,7 +11,7 @@ use crate::latent::{Ids, LatentSet};
 use crate::provenance::Corpus;
 use crate::samples::SampleSet;
 use crate::search::Taken;
-use crate::window::{Condition, Given, Window};
+use crate::window::{Condition, Direction, Given, Window};
 
 /// How an index is opened.
 #[derive(Clone, Debug)]
@@ -183,6 +183,32 @@ impl Session {
             })?;
         let options = self.options.clone().without(without).memory(memory);
         Ok(Some(Self::of(index, options)))
+    }
+
+    /// Returns the largest window of the array of squares, or of that of sequences where there is no other.
+    ///
+    /// # Errors
+    /// [`EngineError::Request`] for an index of no window.
+    pub fn deepest(&self) -> Result<WindowIndex<'_>, EngineError> {
+        let windows = self.index.all_windows();
+        let largest = windows.max_by_key(|held| {
+            let window = held.geometry().window();
+            (
+                window.direction() == Direction::Rings,
+                held.geometry().context_bits(),
+            )
+        });
+        largest.ok_or_else(|| self.no_window())
+    }
+
+    fn no_window(&self) -> EngineError {
+        EngineError::Request {
+            part: "the index",
+            why: format!(
+                "{}: holds no window: build it again",
+                self.index.path().display()
+            ),
+        }
     }
 
     /// Returns the window that was asked for, or the only one that there is.

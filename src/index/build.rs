@@ -265,7 +265,12 @@ fn check_input(set: &LatentSet, options: &BuildOptions) -> Result<Input, IndexEr
     };
     let mut wanted = wanted(options, set.shape(), ids.len() as u64);
     let orders = wanted.depths.iter().map(|depth| {
-        Ok(Order::new(*depth, options.anchor, labels.count(), set.shape())?)
+        Ok(Order::new(
+            *depth,
+            options.anchor,
+            labels.count(),
+            set.shape(),
+        )?)
     });
     let orders = orders.collect::<Result<Vec<_>, IndexError>>()?;
     if wanted.windows.is_empty() {

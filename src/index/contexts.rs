@@ -15,7 +15,9 @@ impl<'a> WindowIndex<'a> {
     pub(super) fn ranges(&self) -> Vec<Range<usize>> {
         let blocks = self.index().arrays[self.place().0].blocks();
         let starts = (0..blocks).step_by(BLOCKS);
-        starts.map(|start| start..(start + BLOCKS).min(blocks)).collect()
+        starts
+            .map(|start| start..(start + BLOCKS).min(blocks))
+            .collect()
     }
 
     /// Hands every context that begins in some blocks to `take`, in the array's order: an occurrence of it, and its histogram

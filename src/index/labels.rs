@@ -84,7 +84,10 @@ impl Labels {
     /// Returns the number of each latent's label, where contexts are bound to labels; 0 for that of a latent that is not
     /// indexed and whose label no other has.
     pub(super) fn numbers(&self, set: &LatentSet) -> Vec<u64> {
-        let labels = set.labels().filter(|_| self.count() > 0).unwrap_or_default();
+        let labels = set
+            .labels()
+            .filter(|_| self.count() > 0)
+            .unwrap_or_default();
         let number = |label: &i64| self.numbered.binary_search(label).unwrap_or(0) as u64;
         labels.iter().map(number).collect()
     }

@@ -1,7 +1,7 @@
 //! The postings of one (context, bit).
 
 use super::array::{Range, Walk};
-use super::{IndexError, WindowIndex};
+use super::{Index, IndexError};
 
 /// One occurrence of (context, next bit).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -14,7 +14,9 @@ pub struct Posting {
 
 /// The occurrences of one (context, bit), read block by block as they are asked for.
 pub struct Postings<'a> {
-    window: WindowIndex<'a>,
+    index: &'a Index,
+    /// The number of the array.
+    array: usize,
     walk: Walk,
     /// Postings not yet handed out: those of latents that are left out never are.
     left: u64,
@@ -24,9 +26,10 @@ pub struct Postings<'a> {
 
 impl<'a> Postings<'a> {
     /// Starts to read the entries of a range that `bit` follows, `count` of which are of latents that are not left out.
-    pub(super) fn new(window: WindowIndex<'a>, range: Range, bit: bool, count: u64) -> Self {
+    pub(super) fn new(index: &'a Index, array: usize, range: Range, bit: bool, count: u64) -> Self {
         Self {
-            window,
+            index,
+            array,
             walk: Walk::new(range, bit),
             left: count,
             read: Vec::new(),
@@ -35,7 +38,7 @@ impl<'a> Postings<'a> {
 
     /// Returns the next posting of a latent that is not left out.
     fn read_kept(&mut self) -> Result<Posting, IndexError> {
-        let index = self.window.index();
+        let index = self.index;
         let bits = index.shape().bits() as u64;
         loop {
             while let Some(occurrence) = self.read.pop() {
@@ -45,7 +48,10 @@ impl<'a> Postings<'a> {
                     return Ok(Posting { latent, position });
                 }
             }
-            if !self.window.step(&mut self.walk, &mut self.read)? {
+            if !index
+                .questions(self.array)?
+                .step(&mut self.walk, &mut self.read)?
+            {
                 let found = format!("{} too few", self.left + 1);
                 return Err(index.damaged("as many postings as are counted", found));
             }

@@ -32,7 +32,7 @@ mod without;
 
 pub use build::{ArrayReport, BuildOptions, BuildReport, build, default_depth};
 pub use error::IndexError;
-pub use found::Found;
+pub use found::{Found, Longest};
 pub use histogram::{Counts, Histogram, Question, UpperQuestion};
 pub use lists::{Posting, Postings};
 pub use manifest::{ArrayEntry, FORMAT_VERSION, FileEntry, Manifest, Source, WindowEntry};

@@ -21,7 +21,15 @@ impl Index {
         let range = self.questions(array)?.range(asked, bits)?;
         let mut histogram = range.histogram();
         if let Some(left_out) = &self.left_out {
-            let gone = left_out.range(array, self.packed()?, &self.arrays[array].order, asked, bits).histogram();
+            let gone = left_out
+                .range(
+                    array,
+                    self.packed()?,
+                    &self.arrays[array].order,
+                    asked,
+                    bits,
+                )
+                .histogram();
             let rest = |held: u64, gone: u64| {
                 held.checked_sub(gone).ok_or_else(|| {
                     self.damaged(&format!("at least {gone} occurrences of a context"), held)

@@ -6,8 +6,8 @@ use std::sync::OnceLock;
 use bitvec::order::Lsb0;
 use bitvec::view::BitView;
 
-use super::labels::Labels;
 use super::array::{Array, Latents};
+use super::labels::Labels;
 use super::manifest::{MANIFEST, Manifest, WindowEntry};
 use super::stage::BUILDING;
 use super::store::{Family, Store};
@@ -134,8 +134,16 @@ impl Index {
         }
         let shape = manifest.shape()?;
         let labels = Labels::written(&manifest, path)?;
-        let directions: Vec<_> = manifest.arrays.iter().map(|array| array.direction).collect();
-        let store = Store::open(&path.join(&manifest.database), &directions, STORE_CACHE_BYTES)?;
+        let directions: Vec<_> = manifest
+            .arrays
+            .iter()
+            .map(|array| array.direction)
+            .collect();
+        let store = Store::open(
+            &path.join(&manifest.database),
+            &directions,
+            STORE_CACHE_BYTES,
+        )?;
         let (mut arrays, mut held) = (Vec::new(), Vec::new());
         for (number, entry) in manifest.arrays.iter().enumerate() {
             let order = manifest.order(entry)?;
@@ -199,7 +207,8 @@ impl Index {
     }
 
     fn find_window(&self, window: Window) -> Option<WindowIndex<'_>> {
-        self.all_windows().find(|held| held.geometry().window() == window)
+        self.all_windows()
+            .find(|held| held.geometry().window() == window)
     }
 
     /// Returns one window of the index.
@@ -207,16 +216,17 @@ impl Index {
     /// # Errors
     /// [`IndexError::NoSuchWindow`], naming those that it holds.
     pub fn window(&self, window: Window) -> Result<WindowIndex<'_>, IndexError> {
-        self.find_window(window).ok_or_else(|| IndexError::NoSuchWindow {
-            path: self.path.clone(),
-            asked: window.to_string(),
-            held: self
-                .held
-                .iter()
-                .map(|held| held.entry.window.to_string())
-                .collect::<Vec<_>>()
-                .join(", "),
-        })
+        self.find_window(window)
+            .ok_or_else(|| IndexError::NoSuchWindow {
+                path: self.path.clone(),
+                asked: window.to_string(),
+                held: self
+                    .held
+                    .iter()
+                    .map(|held| held.entry.window.to_string())
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            })
     }
 
     /// Returns the latents in memory, where contexts of occurrences are read; reads them at the first call.
@@ -229,7 +239,14 @@ impl Index {
         let what = format!("{}: {end} latents", self.path.display());
         Budget::of_machine().check(end.saturating_mul(row as u64 + 8), what)?;
         let mut packed = vec![0; end as usize * row];
-        let mut numbers = vec![0; if self.labels.count() > 0 { end as usize } else { 0 }];
+        let mut numbers = vec![
+            0;
+            if self.labels.count() > 0 {
+                end as usize
+            } else {
+                0
+            }
+        ];
         for entry in self.stored_latents()? {
             let (id, latent) = entry?;
             let Some(place) = packed.get_mut(id as usize * row..(id as usize + 1) * row) else {
@@ -237,10 +254,15 @@ impl Index {
             };
             place.copy_from_slice(latent.packed());
             if let Some(number) = numbers.get_mut(id as usize) {
-                *number = latent.label().and_then(|label| self.labels.written_number(label)).unwrap_or(0);
+                *number = latent
+                    .label()
+                    .and_then(|label| self.labels.written_number(label))
+                    .unwrap_or(0);
             }
         }
-        Ok(self.packed.get_or_init(|| Latents::new(packed, numbers, self.shape)))
+        Ok(self
+            .packed
+            .get_or_init(|| Latents::new(packed, numbers, self.shape)))
     }
 
     /// Returns a latent of the training set; `None` when there is none of that id.

@@ -164,10 +164,12 @@ impl Counts for Resident {
         found: &mut Vec<Option<Histogram>>,
     ) -> Result<(), IndexError> {
         found.clear();
-        let key = |question| match question {
-            &Question::Key(ref key) => Some(key),
-            Question::Context(_) => None,
-        };
+        fn key(question: &Question) -> Option<&ContextKey> {
+            match question {
+                Question::Key(key) => Some(key),
+                Question::Context(_) => None,
+            }
+        }
         for questions in questions.chunks(GROUP) {
             let keys = questions.iter().map(key);
             if questions.len() < MIN_GROUP {

@@ -10,7 +10,8 @@ use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
 use super::manifest::{
-    ArrayEntry, FORMAT_VERSION, FileEntry, MANIFEST, Manifest, Source, database_name, database_number,
+    ArrayEntry, FORMAT_VERSION, FileEntry, MANIFEST, Manifest, Source, database_name,
+    database_number,
 };
 use super::store::{self, Family};
 use super::{BuildOptions, IndexError};

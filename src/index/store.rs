@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 
 use rocksdb::{
     BlockBasedOptions, Cache, ColumnFamily, ColumnFamilyDescriptor, DB, DBCompressionType,
-    DBPinnableSlice, IngestExternalFileOptions, IteratorMode, LogLevel,
-    Options, ReadOptions, SstFileWriter,
+    DBPinnableSlice, IngestExternalFileOptions, IteratorMode, LogLevel, Options, ReadOptions,
+    SstFileWriter,
 };
 
 use super::IndexError;

@@ -69,10 +69,19 @@ impl Index {
     fn verify_array(&self, number: usize, observer: &dyn Observer) -> Result<(), IndexError> {
         let array = &self.arrays[number];
         let direction = array.order.direction();
-        let indexed = self.manifest().arrays[number].windows.first().map_or(0, |window| window.contexts);
+        let indexed = self.manifest().arrays[number]
+            .windows
+            .first()
+            .map_or(0, |window| window.contexts);
         observer.stage(&format!("{direction}: entries"), indexed, "contexts");
-        let windows: Vec<_> = self.all_windows().filter(|window| window.place().0 == number).collect();
-        let names: Vec<_> = windows.iter().map(|window| window.geometry().window()).collect();
+        let windows: Vec<_> = self
+            .all_windows()
+            .filter(|window| window.place().0 == number)
+            .collect();
+        let names: Vec<_> = windows
+            .iter()
+            .map(|window| window.geometry().window())
+            .collect();
         let (bits, end) = (self.shape().bits() as u64, self.ids_end());
         let excluded = self.manifest().excluded();
         let proved = prove(
@@ -85,12 +94,23 @@ impl Index {
         let (entries, totals) = proved.map_err(|disproof| match disproof {
             Disproof::Unread(error) => error,
             Disproof::Order { occurrence } => {
-                let place = format!("latent {} position {}", occurrence / bits, occurrence % bits);
+                let place = format!(
+                    "latent {} position {}",
+                    occurrence / bits,
+                    occurrence % bits
+                );
                 self.damaged(&format!("entries of array {direction} that ascend"), place)
             }
             Disproof::Entry { occurrence } => {
-                let place = format!("latent {} position {}", occurrence / bits, occurrence % bits);
-                self.damaged(&format!("an occurrence of the bit that array {direction} says"), place)
+                let place = format!(
+                    "latent {} position {}",
+                    occurrence / bits,
+                    occurrence % bits
+                );
+                self.damaged(
+                    &format!("an occurrence of the bit that array {direction} says"),
+                    place,
+                )
             }
         })?;
         let expected = (end - excluded.len()) * bits;
@@ -233,7 +253,11 @@ impl WindowIndex<'_> {
         let name = format!("{}: recount", self.geometry().window());
         observer.stage(&name, passes * ids.len() as u64, "latents");
         let in_pass = |context: &Context, pass| {
-            let bytes: Vec<u8> = context.words().iter().flat_map(|word| word.to_le_bytes()).collect();
+            let bytes: Vec<u8> = context
+                .words()
+                .iter()
+                .flat_map(|word| word.to_le_bytes())
+                .collect();
             passes == 1 || xxhash_rust::xxh3::xxh3_64(&bytes) % passes == pass
         };
         let mut frame = Frame::new(set.shape(), &[self.geometry()]);
@@ -271,7 +295,11 @@ impl WindowIndex<'_> {
             })?;
         }
         if distinct != self.entry().distinct {
-            let found = format!("{} at window {}", self.entry().distinct, self.geometry().window());
+            let found = format!(
+                "{} at window {}",
+                self.entry().distinct,
+                self.geometry().window()
+            );
             return Err(self.index().damaged(&format!("{distinct} contexts"), found));
         }
         Ok(())

@@ -1,12 +1,12 @@
 //! One window of an opened index: a prefix of the order of an array.
 
-use super::array::{Asked, Range, Walk};
+use super::array::{Asked, Range};
 use super::lists::Postings;
 use super::manifest::{ArrayEntry, WindowEntry};
 use super::reader::HeldWindow;
 use super::{Counts, Histogram, Index, IndexError, Question, UpperQuestion};
 use crate::latent::Shape;
-use crate::window::{Anchor, Context, Frame, Geometry};
+use crate::window::{Anchor, Context, Frame, Geometry, Window};
 
 /// One window of an index.
 #[derive(Clone, Copy)]
@@ -59,6 +59,18 @@ impl<'a> WindowIndex<'a> {
         Ok(geometry.with_labels(labels)?)
     }
 
+    /// Returns the largest whole window of the same array that has at most so many sites (on a line, bits).
+    pub fn within_sites(&self, sites: usize) -> Option<Window> {
+        let (array, _) = self.place();
+        let order = &self.index.arrays[array].order;
+        let bits = order.prefix_of_sites(sites)?;
+        let held = self.index.all_windows().filter(|held| {
+            let (own, own_bits) = held.place();
+            own == array && own_bits <= bits
+        });
+        held.last().map(|held| held.geometry().window())
+    }
+
     /// Returns its counts.
     pub fn entry(&self) -> &'a WindowEntry {
         &self.held.entry
@@ -85,7 +97,8 @@ impl<'a> WindowIndex<'a> {
         if context.bits() != bits {
             return Ok(Default::default());
         }
-        self.index.range_of(array, &mut Asked::new(context.words().to_vec()), bits)
+        self.index
+            .range_of(array, &mut Asked::new(context.words().to_vec()), bits)
     }
 
     /// Returns the histogram of a context, `None` when it never occurred. Reads at most two blocks.
@@ -105,12 +118,14 @@ impl<'a> WindowIndex<'a> {
     /// As [`WindowIndex::lookup`]; the iterator's items fail the same way.
     pub fn postings(&self, context: &Context, bit: bool) -> Result<Postings<'a>, IndexError> {
         let (range, histogram) = self.range(context)?;
-        Ok(Postings::new(*self, range, bit, histogram.count(bit)))
-    }
-
-    /// Appends the next occurrences of a walk to `found`; whether there were any.
-    pub(super) fn step(&self, walk: &mut Walk, found: &mut Vec<u64>) -> Result<bool, IndexError> {
-        self.index.questions(self.held.array)?.step(walk, found)
+        let (array, _) = self.place();
+        Ok(Postings::new(
+            self.index,
+            array,
+            range,
+            bit,
+            histogram.count(bit),
+        ))
     }
 }
 

@@ -35,7 +35,9 @@ impl LeftOut {
         asked: &mut Asked,
         bits: usize,
     ) -> Range {
-        let Ok(range) = self.arrays[array].questions(latents, order).range(asked, bits);
+        let Ok(range) = self.arrays[array]
+            .questions(latents, order)
+            .range(asked, bits);
         range
     }
 }
@@ -70,7 +72,8 @@ impl Index {
         let latents = self.packed()?;
         let room = Room::within(u64::MAX, numbers.len() as u64 * self.shape().bits() as u64);
         let arrays = self.arrays.iter().map(|array| {
-            MemoryArray::build(latents, &array.order, &numbers, &[], room, &Unobserved)
+            let built = MemoryArray::build(latents, &array.order, &numbers, &[], room, &Unobserved);
+            built.map(|(array, _)| array)
         });
         let left_out = LeftOut {
             arrays: arrays.collect::<Result<_, _>>()?,
@@ -80,7 +83,9 @@ impl Index {
         self.left_out = None;
         let manifest = self.manifest.arrays.iter().flat_map(|array| &array.windows);
         let windows: Vec<_> = self.all_windows().zip(manifest.cloned()).collect();
-        let entries = windows.par_iter().map(|(window, entry)| window.less(entry, &left_out));
+        let entries = windows
+            .par_iter()
+            .map(|(window, entry)| window.less(entry, &left_out));
         let entries = entries.collect::<Result<Vec<_>, IndexError>>()?;
         drop(windows);
         for (held, entry) in self.held.iter_mut().zip(entries) {
@@ -180,7 +185,10 @@ impl WindowIndex<'_> {
                 let Ok(gone) = questions.range(&mut asked, bits);
                 let gone = gone.histogram();
                 let held = index.questions(array)?.range(&mut asked, bits)?.histogram();
-                let left = held.n0.checked_sub(gone.n0).zip(held.n1.checked_sub(gone.n1));
+                let left = held
+                    .n0
+                    .checked_sub(gone.n0)
+                    .zip(held.n1.checked_sub(gone.n1));
                 let left = left.map(|(n0, n1)| Histogram { n0, n1 });
                 // No more than the manifest counts, unless it is wrong.
                 let fewer = left.and_then(|left| {

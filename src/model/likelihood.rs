@@ -131,7 +131,8 @@ impl CountModel<'_> {
             let mut found: Vec<Vec<Option<Histogram>>> = Vec::new();
             for (geometry, counts) in &self.windows {
                 let positions = 0..shape.bits();
-                let questions = positions.map(|position| counts.question(geometry, &mut frame, position));
+                let questions =
+                    positions.map(|position| counts.question(geometry, &mut frame, position));
                 let questions: Vec<Question> = questions.collect();
                 let mut histograms = Vec::new();
                 counts.histograms(&questions, &mut histograms)?;

@@ -10,8 +10,8 @@
 use std::ops::Range;
 use std::sync::{Arc, OnceLock};
 
-use super::frame::Frame;
 use super::context::Context;
+use super::frame::Frame;
 use super::given::Given;
 use super::key::{ContextKey, DIGEST_BYTES, KeyRule, MAX_KEY_BYTES};
 use super::order::{Order, Reader};
@@ -312,7 +312,10 @@ impl Geometry {
     pub fn lay_out(&self, frame: &Frame, position: usize) -> Context {
         let layout = self.layout();
         let place = self.shape.place(position);
-        let words = layout.readers.iter().map(|reader| reader.read(frame.bytes(), place.into(), self.label_of(frame)));
+        let words = layout
+            .readers
+            .iter()
+            .map(|reader| reader.read(frame.bytes(), place.into(), self.label_of(frame)));
         Context::new(words.collect(), layout.bits)
     }
 
@@ -320,7 +323,11 @@ impl Geometry {
     pub fn lay_out_upper(&self, frame: &Frame, position: usize) -> (Context, Context) {
         let layout = self.layout();
         let context = self.lay_out(frame, position);
-        let words = context.words().iter().zip(&layout.upper).map(|(word, mask)| word & mask);
+        let words = context
+            .words()
+            .iter()
+            .zip(&layout.upper)
+            .map(|(word, mask)| word & mask);
         let mask = Context::new(layout.upper.clone(), layout.bits);
         (Context::new(words.collect(), layout.bits), mask)
     }

@@ -6,8 +6,8 @@ use std::str::FromStr;
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::order::Direction;
 use super::WindowError;
+use super::order::Direction;
 use crate::base::choice;
 use crate::latent::Shape;
 

@@ -45,11 +45,18 @@ enum Field {
     /// The earlier channels of the site, the last one highest, zeros for those that are not earlier.
     Own,
     /// Border digits of a ring: up, left, right.
-    Digits { ring: u32 },
+    Digits {
+        ring: u32,
+    },
     /// Sites side by side in one row, the last one highest: from `first` columns off the site on.
-    Row { up: u32, first: i64 },
+    Row {
+        up: u32,
+        first: i64,
+    },
     /// Of each of the `steps` bits before the position, the nearest first: whether it is absent, and its value.
-    Steps { steps: usize },
+    Steps {
+        steps: usize,
+    },
 }
 
 /// A run of bits of a laid-out context, at most 2³² of them.
@@ -92,10 +99,7 @@ impl Order {
         let (direction, depth) = match deepest {
             Window::Square { radius } => (Direction::Rings, radius),
             Window::Sequence { length } => (Direction::Line, length),
-            Window::Global => (
-                Direction::Rings,
-                shape.height().max(shape.width()) - 1,
-            ),
+            Window::Global => (Direction::Rings, shape.height().max(shape.width()) - 1),
         };
         let mut order = Self {
             direction,
@@ -147,7 +151,9 @@ impl Order {
             Direction::Line => Window::Sequence { length: self.depth },
         };
         match Self::new(deepest, anchor, self.labels, shape) {
-            Err(WindowError::LargerThanGrid { largest, .. }) => Self::new(largest, anchor, self.labels, shape),
+            Err(WindowError::LargerThanGrid { largest, .. }) => {
+                Self::new(largest, anchor, self.labels, shape)
+            }
             other => other,
         }
     }
@@ -167,13 +173,25 @@ impl Order {
         let channels = self.shape.channels();
         let (rows, away) = (ring as u32, ring as i64);
         self.push(3, Field::Digits { ring: rows });
-        self.push(channels, Field::Row { up: 0, first: -away });
+        self.push(
+            channels,
+            Field::Row {
+                up: 0,
+                first: -away,
+            },
+        );
         for up in 1..rows {
             self.push(channels, Field::Row { up, first: -away });
             self.push(channels, Field::Row { up, first: away });
         }
         let across = (2 * ring + 1) * channels;
-        self.push(across, Field::Row { up: rows, first: -away });
+        self.push(
+            across,
+            Field::Row {
+                up: rows,
+                first: -away,
+            },
+        );
     }
 
     /// Returns the number of bits of rings or steps up to a depth.
@@ -202,7 +220,8 @@ impl Order {
             Direction::Rings => Window::Square { radius: depth },
             Direction::Line => Window::Sequence { length: depth },
         };
-        let told = |depth: &usize| self.depth <= 32 || depth.is_power_of_two() || *depth == self.depth;
+        let told =
+            |depth: &usize| self.depth <= 32 || depth.is_power_of_two() || *depth == self.depth;
         let windows = (1..=self.depth).filter(told).map(window);
         let global = self.prefix(Window::Global).map(|_| Window::Global);
         windows.chain(global).collect()
@@ -260,12 +279,10 @@ impl Order {
         }
     }
 
-    /// Returns the longest prefix of at most `bits` bits that is a window: 0 where not even the nearest is.
-    pub fn whole_sites(&self, bits: usize) -> usize {
-        if bits < self.head_bits() {
-            return 0;
-        }
-        self.prefix_of_sites(self.sites_within(bits)).unwrap_or(0)
+    /// Returns the longest prefix of whole sites that has at most `bits` bits; `None` where not even that of no site has.
+    pub fn whole_sites(&self, bits: usize) -> Option<usize> {
+        let sites = (bits >= self.head_bits()).then(|| self.sites_within(bits));
+        self.prefix_of_sites(sites?)
     }
 
     /// Returns how many sites a prefix of so many bits holds wholly, border digits included.
@@ -295,7 +312,9 @@ impl Order {
     /// Returns what reads bits `range` of contexts, at most 64 of them.
     pub fn reader(&self, range: std::ops::Range<usize>) -> Reader {
         debug_assert!(range.len() <= 64);
-        let first = self.pieces.partition_point(|piece| piece.at + piece.bits <= range.start);
+        let first = self
+            .pieces
+            .partition_point(|piece| piece.at + piece.bits <= range.start);
         let pieces = self.pieces[first..].iter();
         let mut reader = Reader {
             ops: Vec::new(),
@@ -304,7 +323,10 @@ impl Order {
             channels: self.shape.channels() as i64,
         };
         for piece in pieces.take_while(|piece| piece.at < range.end) {
-            let (start, end) = (piece.at.max(range.start), (piece.at + piece.bits).min(range.end));
+            let (start, end) = (
+                piece.at.max(range.start),
+                (piece.at + piece.bits).min(range.end),
+            );
             // From the lowest bit of the piece: what is behind the part.
             let skipped = piece.at + piece.bits - end;
             let shift = range.start + 64 - end;
@@ -441,7 +463,9 @@ impl Reader {
         let mut word = 0;
         for op in &self.ops {
             let bits = match op.source {
-                Source::Row => self.row(latent, row - op.up, col * self.channels + op.from, op.bits),
+                Source::Row => {
+                    self.row(latent, row - op.up, col * self.channels + op.from, op.bits)
+                }
                 Source::Digits => {
                     let right = self.width - 1 - col;
                     let digits = [row, col, right].map(|side| u64::from(side < op.up));
@@ -475,7 +499,11 @@ impl Reader {
         if inside >= last {
             return 0;
         }
-        let bits = read(latent, (row * self.row_bits + inside) as usize, (last - inside) as u32);
+        let bits = read(
+            latent,
+            (row * self.row_bits + inside) as usize,
+            (last - inside) as u32,
+        );
         bits << (inside - start)
     }
 
@@ -530,7 +558,13 @@ mod tests {
         label: u64,
         position: usize,
         sites: usize,
-    ) -> (Option<u64>, Option<usize>, usize, [usize; 3], Vec<Option<bool>>) {
+    ) -> (
+        Option<u64>,
+        Option<usize>,
+        usize,
+        [usize; 3],
+        Vec<Option<bool>>,
+    ) {
         let shape = order.shape();
         let (row, col, channel) = shape.place(position);
         let mut seen = Vec::new();
@@ -543,7 +577,10 @@ mod tests {
             for earlier in (0..channel).rev() {
                 seen.push(Some(latent[shape.position(row, col, earlier)]));
             }
-            let rings = nearest(sites).iter().map(|(up, right)| right.abs().max(*up)).max();
+            let rings = nearest(sites)
+                .iter()
+                .map(|(up, right)| right.abs().max(*up))
+                .max();
             let rings = rings.unwrap_or(0) as usize;
             border = [row, col, shape.width() - 1 - col].map(|side| side.min(rings));
             for (up, right) in nearest(sites) {
@@ -584,7 +621,10 @@ mod tests {
     fn layout(order: &Order, packed: &[u8], position: usize, label: u64) -> Vec<u64> {
         let place = order.shape().place(position).into();
         let readers = order.word_readers();
-        readers.iter().map(|reader| reader.read(packed, place, label)).collect()
+        readers
+            .iter()
+            .map(|reader| reader.read(packed, place, label))
+            .collect()
     }
 
     fn cut(words: &[u64], bits: usize) -> Vec<u64> {
@@ -603,7 +643,14 @@ mod tests {
             let bit = prop_oneof![4 => Just(false), 1 => Just(true)];
             let latent = prop::collection::vec(bit, shape.bits());
             let set = prop::collection::vec(latent, 1..5);
-            (Just(shape), set, any::<bool>(), 0..3u64, any::<bool>(), 0..60usize)
+            (
+                Just(shape),
+                set,
+                any::<bool>(),
+                0..3u64,
+                any::<bool>(),
+                0..60usize,
+            )
         })
     }
 
@@ -663,7 +710,9 @@ mod tests {
             for (anchor, labels) in [(Anchor::None, 0), (Anchor::Site, 0), (Anchor::None, 3)] {
                 let order = Order::new(deepest.parse().unwrap(), anchor, labels, shape).unwrap();
                 let mut held = 0;
-                for window in ["3x3", "5x5", "7x7", "11x11", "seq:1", "seq:7", "seq:40", "global"] {
+                for window in [
+                    "3x3", "5x5", "7x7", "11x11", "seq:1", "seq:7", "seq:40", "global",
+                ] {
                     let window: Window = window.parse().unwrap();
                     let Some(bits) = order.prefix(window) else {
                         continue;
@@ -675,7 +724,11 @@ mod tests {
                     let (mut keys, mut prefixes) = (HashMap::new(), HashMap::new());
                     for (number, latent) in packed.iter().enumerate() {
                         let label = number as u64 % labels.max(1);
-                        let given = if labels > 0 { Given::label(label) } else { Given::NOTHING };
+                        let given = if labels > 0 {
+                            Given::label(label)
+                        } else {
+                            Given::NOTHING
+                        };
                         frame.load(latent, given);
                         for position in 0..shape.bits() {
                             let key = geometry.key(&mut frame, position);

@@ -43,7 +43,9 @@ impl BlockBuilder {
         let ends = self.groups.iter().skip(1).map(|(start, _)| *start);
         let ends = ends.chain([self.occurrences.len()]);
         let groups = self.groups.iter().zip(ends);
-        let ones = groups.filter(|((_, bit), _)| *bit).map(|((start, _), end)| end - start);
+        let ones = groups
+            .filter(|((_, bit), _)| *bit)
+            .map(|((start, _), end)| end - start);
         ones.sum::<usize>() as u64
     }
 
@@ -60,7 +62,10 @@ impl BlockBuilder {
         for (_, bit) in &self.groups {
             self.bits.write(u64::from(*bit), 1);
         }
-        let starts: Vec<u64> = self.groups[1..].iter().map(|(start, _)| *start as u64).collect();
+        let starts: Vec<u64> = self.groups[1..]
+            .iter()
+            .map(|(start, _)| *start as u64)
+            .collect();
         self.bits.write_set(&starts, 1, count as u64 - 1);
         let ends = starts.iter().map(|start| *start as usize).chain([count]);
         for ((start, _), end) in self.groups.iter().zip(ends) {
@@ -112,7 +117,12 @@ impl Block {
         if count > 1 {
             reader.read_set(&mut starts, 1, count as u64 - 1);
         }
-        let starts: Vec<u16> = [0].into_iter().chain(starts).chain([count as u64]).map(|start| start as u16).collect();
+        let starts: Vec<u16> = [0]
+            .into_iter()
+            .chain(starts)
+            .chain([count as u64])
+            .map(|start| start as u16)
+            .collect();
         let mut ones = Vec::with_capacity(groups + 1);
         let mut before = 0;
         for (group, bit) in next.iter().enumerate() {
@@ -122,7 +132,10 @@ impl Block {
             }
             // A group's other numbers lie between its first one and the last that there is.
             let others = u64::from(starts[group + 1] - starts[group]) - 1;
-            if firsts[group].checked_add(others).is_none_or(|last| last >= total) {
+            if firsts[group]
+                .checked_add(others)
+                .is_none_or(|last| last >= total)
+            {
                 return None;
             }
         }

@@ -108,7 +108,10 @@ impl<'a> Cells<'a> {
     pub(super) fn separator(&self, cell: usize) -> Vec<u8> {
         let Cell { table, digit, .. } = self.cells[cell];
         let mut path = self.tables[table as usize].path(digit);
-        let length = path.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        let length = path
+            .iter()
+            .rposition(|byte| *byte != 0)
+            .map_or(0, |last| last + 1);
         path.truncate(length);
         path
     }
@@ -145,7 +148,10 @@ impl<'a> Cells<'a> {
                 self.observer.check()?;
                 self.observer.advance((ids.len() - number).min(LOOK) as u64);
             }
-            let (latent, label) = (self.latents.from(*id as usize), self.latents.label(*id as usize));
+            let (latent, label) = (
+                self.latents.from(*id as usize),
+                self.latents.label(*id as usize),
+            );
             let places = self.latents.places();
             let first = u64::from(*id) * places.len() as u64;
             for (occurrence, place) in (first..).zip(places) {
@@ -156,12 +162,20 @@ impl<'a> Cells<'a> {
     }
 
     fn count_all(&mut self) -> Result<(), Stopped> {
-        let counted: Vec<Vec<Vec<u64>>> = self.chunks.par_iter().map(|ids| {
-            let mut counts = vec![vec![0; DIGITS]; self.tables.len()];
-            self.visit(ids, |_, (table, digit)| counts[table as usize][digit as usize] += 1)?;
-            Ok(counts)
-        }).collect::<Result<_, Stopped>>()?;
-        self.tables.iter_mut().for_each(|table| table.counts.clear());
+        let counted: Vec<Vec<Vec<u64>>> = self
+            .chunks
+            .par_iter()
+            .map(|ids| {
+                let mut counts = vec![vec![0; DIGITS]; self.tables.len()];
+                self.visit(ids, |_, (table, digit)| {
+                    counts[table as usize][digit as usize] += 1
+                })?;
+                Ok(counts)
+            })
+            .collect::<Result<_, Stopped>>()?;
+        self.tables
+            .iter_mut()
+            .for_each(|table| table.counts.clear());
         for counts in counted {
             for (table, counts) in self.tables.iter_mut().zip(counts) {
                 table.counts.push(counts);
@@ -212,12 +226,17 @@ impl<'a> Cells<'a> {
     /// Fetches the occurrences of some cells: one cell after the other, ascending within each. Every latent is read once.
     pub(super) fn fetch<N: Number>(&self, cells: Range<usize>) -> Result<Vec<N>, Stopped> {
         let latents = self.chunks.iter().map(|ids| ids.len()).sum::<usize>();
-        self.observer.stage("fetch contexts", latents as u64, "latents");
+        self.observer
+            .stage("fetch contexts", latents as u64, "latents");
         let wanted = &self.cells[cells];
         let total: u64 = wanted.iter().map(|cell| cell.count).sum();
         let mut occurrences = vec![N::default(); total as usize];
         // For each chunk of latents, where in the memory its occurrences of each cell go.
-        let mut places: Vec<Vec<&mut [N]>> = self.chunks.iter().map(|_| Vec::with_capacity(wanted.len())).collect();
+        let mut places: Vec<Vec<&mut [N]>> = self
+            .chunks
+            .iter()
+            .map(|_| Vec::with_capacity(wanted.len()))
+            .collect();
         let mut numbers: Vec<Vec<u32>> = self.tables.iter().map(|_| Vec::new()).collect();
         let mut left = &mut occurrences[..];
         for (number, cell) in wanted.iter().enumerate() {
@@ -248,25 +267,37 @@ impl<'a> Cells<'a> {
     }
 
     /// Hands the occurrences of a cell, all of one context, to a writer without holding them: every latent is read twice.
-    pub(super) fn stream<S: Sink>(&self, cell: &Cell, writer: &mut PartWriter<'_, S>) -> Result<(), S::Error> {
+    pub(super) fn stream<S: Sink>(
+        &self,
+        cell: &Cell,
+        writer: &mut PartWriter<'_, S>,
+    ) -> Result<(), S::Error> {
         let own = (cell.table, cell.digit);
-        let ids: Vec<&[u32]> = self.chunks.iter().flat_map(|ids| ids.chunks(STREAMED)).collect();
+        let ids: Vec<&[u32]> = self
+            .chunks
+            .iter()
+            .flat_map(|ids| ids.chunks(STREAMED))
+            .collect();
         let mut common = None;
         let mut holds = [false; 2];
         for bit in [false, true] {
             writer.begin_run(bit);
             let latents = ids.iter().map(|ids| ids.len()).sum::<usize>();
-            self.observer.stage("fetch contexts", latents as u64, "latents");
+            self.observer
+                .stage("fetch contexts", latents as u64, "latents");
             for ids in ids.chunks(rayon::current_num_threads()) {
-                let found = ids.par_iter().map(|ids| {
-                    let mut found = Vec::new();
-                    self.visit(ids, |occurrence, cell| {
-                        if cell == own && self.latents.bit(occurrence) == bit {
-                            found.push(occurrence);
-                        }
-                    })?;
-                    Ok(found)
-                }).collect::<Result<Vec<Vec<u64>>, Stopped>>()?;
+                let found = ids
+                    .par_iter()
+                    .map(|ids| {
+                        let mut found = Vec::new();
+                        self.visit(ids, |occurrence, cell| {
+                            if cell == own && self.latents.bit(occurrence) == bit {
+                                found.push(occurrence);
+                            }
+                        })?;
+                        Ok(found)
+                    })
+                    .collect::<Result<Vec<Vec<u64>>, Stopped>>()?;
                 for occurrence in found.into_iter().flatten() {
                     common.get_or_insert_with(|| writer.common_with_last(occurrence));
                     holds[usize::from(bit)] = true;

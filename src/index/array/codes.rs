@@ -34,8 +34,8 @@ impl BitWriter {
         if number < short {
             self.write(number, n);
         } else {
-            self.write(number + short >> 1, n);
-            self.write(number + short & 1, 1);
+            self.write((number + short) >> 1, n);
+            self.write((number + short) & 1, 1);
         }
     }
 
@@ -112,7 +112,10 @@ impl<'a> BitReader<'a> {
             return;
         }
         if max - min + 1 == count {
-            numbers.iter_mut().zip(min..).for_each(|(number, own)| *number = own);
+            numbers
+                .iter_mut()
+                .zip(min..)
+                .for_each(|(number, own)| *number = own);
             return;
         }
         let middle = numbers.len() / 2;

@@ -10,7 +10,11 @@ pub(in crate::index) struct Rank {
 impl Rank {
     /// Returns how many of the entries are followed by `bit`.
     pub(super) fn count(&self, bit: bool) -> u64 {
-        if bit { self.ones } else { self.entries - self.ones }
+        if bit {
+            self.ones
+        } else {
+            self.entries - self.ones
+        }
     }
 }
 
@@ -30,7 +34,9 @@ impl Directory {
     /// Adds a block. Its separator is larger than every entry before the block, as bytes, and no larger than its first one.
     pub(super) fn push(&mut self, separator: &[u8], rank: Rank) {
         let mut head = [0; 8];
-        head.iter_mut().zip(separator).for_each(|(to, from)| *to = *from);
+        head.iter_mut()
+            .zip(separator)
+            .for_each(|(to, from)| *to = *from);
         self.heads.push(u64::from_be_bytes(head));
         self.separators.extend_from_slice(separator);
         self.ends.push(self.separators.len() as u64);
@@ -54,10 +60,6 @@ impl Directory {
     /// Returns where the array stands before a block; behind the last one for the number of blocks.
     pub(super) fn before(&self, block: usize) -> Rank {
         self.before[block]
-    }
-
-    pub(super) fn total(&self) -> Rank {
-        self.before[self.blocks()]
     }
 
     /// Returns the last block that may hold an entry below `bound` (words, the first bit highest, zeros behind it): the first
@@ -89,13 +91,9 @@ impl Directory {
         let bound = bound.iter().skip(1).flat_map(|word| word.to_be_bytes());
         // A separator may end where the bound's zeros are not written, or the other way round.
         let length = rest.len();
-        rest.iter().copied().le(bound.chain(std::iter::repeat(0)).take(length))
-    }
-
-    /// Returns the bytes that it takes in memory.
-    pub(super) fn memory(&self) -> usize {
-        let fixed = 8 * (self.heads.len() + self.ends.len()) + size_of::<Rank>() * self.before.len();
-        self.separators.len() + fixed
+        rest.iter()
+            .copied()
+            .le(bound.chain(std::iter::repeat(0)).take(length))
     }
 }
 

@@ -45,7 +45,8 @@ impl Sink for PartFile<'_> {
 
     fn block(&mut self, separator: &[u8], holds: Rank, bytes: &[u8]) -> Result<(), IndexError> {
         // A part of 2³² blocks would be 2⁴¹ occurrences, all in memory.
-        self.writer.put(&key(self.part, self.listed.len() as u32), bytes)?;
+        self.writer
+            .put(&key(self.part, self.listed.len() as u32), bytes)?;
         self.listed.push(Listed {
             separator: separator.to_vec(),
             // A block holds 512 at most.
@@ -113,7 +114,9 @@ impl Array {
             let listed = decode(&value);
             // The part goes on, or the next one begins.
             let part = parts.len() as u32;
-            let follows = |own: &(u32, u32)| *own == (part, 0) || *own == (part.wrapping_sub(1), next) && next > 0;
+            let follows = |own: &(u32, u32)| {
+                *own == (part, 0) || *own == (part.wrapping_sub(1), next) && next > 0
+            };
             let found = part_and_block(&at).filter(follows);
             let (Some((_, block)), Some(listed)) = (found, listed) else {
                 return Err(damaged("a list of blocks", format!("{at:02x?}")));
@@ -127,7 +130,10 @@ impl Array {
                     last => directory.separator(last - 1) < &block.separator[..],
                 };
                 if !ascends {
-                    return Err(damaged("separators that ascend", format!("{:02x?}", block.separator)));
+                    return Err(damaged(
+                        "separators that ascend",
+                        format!("{:02x?}", block.separator),
+                    ));
                 }
                 directory.push(&block.separator, rank);
                 rank.entries += u64::from(block.entries);
@@ -198,15 +204,21 @@ impl Blocks for Stored<'_> {
         }
         let part = array.parts.partition_point(|first| *first <= number as u64) - 1;
         let within = number as u64 - array.parts[part];
-        let value = self.store.get(array.family, &key(part as u32, within as u32))?;
-        let held = array.directory.before(number + 1).entries - array.directory.before(number).entries;
+        let value = self
+            .store
+            .get(array.family, &key(part as u32, within as u32))?;
+        let held =
+            array.directory.before(number + 1).entries - array.directory.before(number).entries;
         let ones = array.directory.before(number + 1).ones - array.directory.before(number).ones;
         let block = value.and_then(|value| Block::read(&value, self.total));
         let block = block.filter(|block| block.before(block.groups()) == (held, ones));
         let Some(block) = block else {
             return Err(IndexError::Damaged {
                 path: self.store.path().to_owned(),
-                expected: format!("block {number} of {}, of {held} occurrences", array.family.name()),
+                expected: format!(
+                    "block {number} of {}, of {held} occurrences",
+                    array.family.name()
+                ),
                 found: "none or another".to_owned(),
             });
         };

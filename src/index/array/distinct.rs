@@ -116,7 +116,10 @@ impl Distinct {
 
 /// Returns the bits of the contexts of windows of an order.
 pub(in crate::index) fn prefixes_of(order: &Order, windows: &[Window]) -> Vec<usize> {
-    windows.iter().filter_map(|window| order.prefix(*window)).collect()
+    windows
+        .iter()
+        .filter_map(|window| order.prefix(*window))
+        .collect()
 }
 
 #[cfg(test)]

@@ -10,7 +10,6 @@ pub(in crate::index) struct Latents<'a> {
     packed: Cow<'a, [u8]>,
     /// The number of each latent's label; empty where contexts are bound to none.
     labels: Cow<'a, [u64]>,
-    shape: Shape,
     bits: u64,
     row: usize,
     /// Where each position is.
@@ -19,20 +18,19 @@ pub(in crate::index) struct Latents<'a> {
 
 impl<'a> Latents<'a> {
     /// Takes latents of `shape`, one row of `packed` each.
-    pub(in crate::index) fn new(packed: impl Into<Cow<'a, [u8]>>, labels: impl Into<Cow<'a, [u64]>>, shape: Shape) -> Self {
+    pub(in crate::index) fn new(
+        packed: impl Into<Cow<'a, [u8]>>,
+        labels: impl Into<Cow<'a, [u64]>>,
+        shape: Shape,
+    ) -> Self {
         let places = (0..shape.bits()).map(|position| shape.place(position).into());
         Self {
             packed: packed.into(),
             labels: labels.into(),
-            shape,
             bits: shape.bits() as u64,
             row: shape.packed_bytes(),
             places: places.collect(),
         }
-    }
-
-    pub(super) fn shape(&self) -> Shape {
-        self.shape
     }
 
     /// Returns how many occurrences there are at most: ids times bits.
@@ -53,7 +51,10 @@ impl<'a> Latents<'a> {
 
     /// Returns the id of the latent and the position of an occurrence.
     pub(in crate::index) fn id_and_position(&self, occurrence: u64) -> (usize, usize) {
-        ((occurrence / self.bits) as usize, (occurrence % self.bits) as usize)
+        (
+            (occurrence / self.bits) as usize,
+            (occurrence % self.bits) as usize,
+        )
     }
 
     /// Loads a latent into a frame, with the number of its label where contexts are bound to labels.
@@ -100,8 +101,14 @@ impl<'a> Latents<'a> {
     pub(super) fn common(&self, readers: &[Reader], one: u64, other: u64) -> usize {
         let (one, other) = (self.standing(one), self.standing(other));
         let differ = |reader: &Reader| one.read(reader) ^ other.read(reader);
-        let words = readers.iter().map(differ).enumerate().find(|(_, differ)| *differ != 0);
-        words.map_or(64 * readers.len(), |(number, differ)| 64 * number + differ.leading_zeros() as usize)
+        let words = readers
+            .iter()
+            .map(differ)
+            .enumerate()
+            .find(|(_, differ)| *differ != 0);
+        words.map_or(64 * readers.len(), |(number, differ)| {
+            64 * number + differ.leading_zeros() as usize
+        })
     }
 
     /// Writes the whole context at an occurrence, laid out by an order, into one word for each reader.
@@ -130,5 +137,7 @@ impl Standing<'_> {
 pub(super) fn digit_readers(order: &Order) -> Vec<Reader> {
     let digits = (0..order.bits().max(1)).step_by(16);
     let end = |start: usize| (start + 16).min(order.bits());
-    digits.map(|start| order.reader(start..end(start))).collect()
+    digits
+        .map(|start| order.reader(start..end(start)))
+        .collect()
 }

@@ -49,11 +49,10 @@ pub(in crate::index) struct MemoryArray {
     readers: Vec<Reader>,
     pub(super) directory: Directory,
     pub(in crate::index) blocks: Held,
-    pub(super) distinct: Distinct,
 }
 
 impl MemoryArray {
-    /// Sorts the contexts of the latents `ids`.
+    /// Sorts the contexts of the latents `ids`; counts the different ones of each of `prefixes`.
     pub(in crate::index) fn build(
         latents: &Latents<'_>,
         order: &Order,
@@ -61,7 +60,7 @@ impl MemoryArray {
         prefixes: &[usize],
         room: Room,
         observer: &dyn Observer,
-    ) -> Result<Self, Stopped> {
+    ) -> Result<(Self, Distinct), Stopped> {
         let sort = Sort {
             latents,
             order,
@@ -85,16 +84,20 @@ impl MemoryArray {
             }
         }
         directory.end(before.last().copied().unwrap_or_default());
-        Ok(Self {
+        let array = Self {
             readers: order.word_readers(),
             directory,
             blocks: Held(blocks),
-            distinct,
-        })
+        };
+        Ok((array, distinct))
     }
 
     /// Asks it, with what it was built of.
-    pub(in crate::index) fn questions<'a>(&'a self, latents: &'a Latents<'a>, order: &'a Order) -> Questions<'a, &'a Held> {
+    pub(in crate::index) fn questions<'a>(
+        &'a self,
+        latents: &'a Latents<'a>,
+        order: &'a Order,
+    ) -> Questions<'a, &'a Held> {
         Questions {
             order,
             readers: &self.readers,

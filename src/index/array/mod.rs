@@ -27,6 +27,6 @@ pub(super) use distinct::prefixes_of;
 pub(super) use latents::Latents;
 pub(super) use memory::MemoryArray;
 pub(super) use prove::{Disproof, prove};
-pub(super) use question::{Asked, Blocks, Questions, Range, Walk};
+pub(super) use question::{Asked, Blocks, Questions, Range, Walk, longest_of};
 pub(super) use records::Listed;
 pub(super) use sort::{Room, Sort};

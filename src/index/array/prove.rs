@@ -38,6 +38,9 @@ impl<E: From<Stopped>> From<Stopped> for Disproof<E> {
     }
 }
 
+/// How many entries there are; for each prefix the different contexts, and those of them that both bits followed.
+pub(in crate::index) type Counts = (u64, Vec<(u64, u64)>);
+
 /// What some blocks hold.
 struct Proved {
     ends: Option<(u64, u64)>,
@@ -55,13 +58,16 @@ pub(in crate::index) fn prove<B>(
     is_indexed: impl Fn(u64) -> bool + Sync,
     counts: impl Fn(u64) -> bool + Sync,
     observer: &dyn Observer,
-) -> Result<(u64, Vec<(u64, u64)>), Disproof<B::Error>>
+) -> Result<Counts, Disproof<B::Error>>
 where
     B: Blocks + Sync,
     B::Error: From<Stopped> + Send,
 {
     let blocks = questions.directory.blocks();
-    let runs: Vec<_> = (0..blocks).step_by(BLOCKS).map(|start| start..(start + BLOCKS).min(blocks)).collect();
+    let runs: Vec<_> = (0..blocks)
+        .step_by(BLOCKS)
+        .map(|start| start..(start + BLOCKS).min(blocks))
+        .collect();
     let proved = runs.into_par_iter().map(|run| {
         observer.check()?;
         let mut proved = Proved {
@@ -76,10 +82,17 @@ where
             for group in 0..block.groups() {
                 let [start, end] = [group, group + 1].map(|group| block.before(group).0 as usize);
                 for occurrence in &all[start..end] {
-                    questions.prove_entry(&mut proved, *occurrence, block.bit(group), &is_indexed, &counts)?;
+                    questions.prove_entry(
+                        &mut proved,
+                        *occurrence,
+                        block.bit(group),
+                        &is_indexed,
+                        &counts,
+                    )?;
                 }
             }
-            let held = questions.directory.before(number + 1).entries - questions.directory.before(number).entries;
+            let held = questions.directory.before(number + 1).entries
+                - questions.directory.before(number).entries;
             observer.advance(held);
         }
         Ok(proved)
@@ -95,7 +108,9 @@ where
         }
         last = part.ends.map(|(_, last)| last).or(last);
         if let Some((first, own_last)) = part.counted {
-            let common = last_counted.map_or(0, |last| questions.latents.common(questions.readers, last, first));
+            let common = last_counted.map_or(0, |last| {
+                questions.latents.common(questions.readers, last, first)
+            });
             distinct.append(&part.distinct, common);
             last_counted = Some(own_last);
         }
@@ -121,12 +136,20 @@ impl<B: Blocks> Questions<'_, B> {
         {
             return Err(Disproof::Order { occurrence });
         }
-        proved.ends = Some((proved.ends.map_or(occurrence, |(first, _)| first), occurrence));
+        proved.ends = Some((
+            proved.ends.map_or(occurrence, |(first, _)| first),
+            occurrence,
+        ));
         proved.entries += 1;
         if counts(occurrence) {
-            let common = proved.counted.map_or(0, |(_, last)| self.latents.common(self.readers, last, occurrence));
+            let common = proved.counted.map_or(0, |(_, last)| {
+                self.latents.common(self.readers, last, occurrence)
+            });
             proved.distinct.add(common, !bit, bit);
-            proved.counted = Some((proved.counted.map_or(occurrence, |(first, _)| first), occurrence));
+            proved.counted = Some((
+                proved.counted.map_or(occurrence, |(first, _)| first),
+                occurrence,
+            ));
         }
         Ok(())
     }
@@ -134,8 +157,13 @@ impl<B: Blocks> Questions<'_, B> {
     /// How two occurrences are ordered in the array.
     fn order_of(&self, one: u64, other: u64) -> Ordering {
         let (a, b) = (self.latents.standing(one), self.latents.standing(other));
-        let words = self.readers.iter().map(|reader| a.read(reader).cmp(&b.read(reader)));
+        let words = self
+            .readers
+            .iter()
+            .map(|reader| a.read(reader).cmp(&b.read(reader)));
         let contexts = words.fold(Ordering::Equal, Ordering::then);
-        contexts.then(self.latents.bit(one).cmp(&self.latents.bit(other))).then(one.cmp(&other))
+        contexts
+            .then(self.latents.bit(one).cmp(&self.latents.bit(other)))
+            .then(one.cmp(&other))
     }
 }

@@ -32,10 +32,6 @@ impl Range {
             n1,
         }
     }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.start.entries == self.end.entries
-    }
 }
 
 /// A context that is asked about, laid out whole, and room to work in.
@@ -166,19 +162,25 @@ impl<B: Blocks> Questions<'_, B> {
 
     /// Returns the place before the first entry that has the first `bits` bits of what is asked or more, with `after` more
     /// than those.
-    pub(super) fn point(&self, asked: &mut Asked, bits: usize, after: bool) -> Result<Point, B::Error> {
+    pub(super) fn point(
+        &self,
+        asked: &mut Asked,
+        bits: usize,
+        after: bool,
+    ) -> Result<Point, B::Error> {
         let number = match asked.bound(bits, after) {
             Some(bound) => self.directory.last_below(bound).unwrap_or(0),
             None => self.directory.blocks() - 1,
         };
         let block = self.blocks.block(number)?;
-        let group = block.firsts.partition_point(|first| {
-            match self.compare(*first, &asked.words, bits) {
-                Ordering::Less => true,
-                Ordering::Equal => after,
-                Ordering::Greater => false,
-            }
-        });
+        let group =
+            block
+                .firsts
+                .partition_point(|first| match self.compare(*first, &asked.words, bits) {
+                    Ordering::Less => true,
+                    Ordering::Equal => after,
+                    Ordering::Greater => false,
+                });
         let (entries, ones) = block.before(group);
         let before = self.directory.before(number);
         let rank = Rank {
@@ -194,13 +196,19 @@ impl<B: Blocks> Questions<'_, B> {
     }
 
     /// Returns the entries of contexts with the first `bits` bits of what is asked. Reads at most two blocks.
-    pub(in crate::index) fn range(&self, asked: &mut Asked, bits: usize) -> Result<Range, B::Error> {
+    pub(in crate::index) fn range(
+        &self,
+        asked: &mut Asked,
+        bits: usize,
+    ) -> Result<Range, B::Error> {
         let start = self.point(asked, bits, false)?;
         // Mostly the same block holds the end: a few steps on.
         let mut group = start.group;
         let firsts = &start.block.firsts;
         let mut step = 1;
-        while group < firsts.len() && self.compare(firsts[group], &asked.words, bits) == Ordering::Equal {
+        while group < firsts.len()
+            && self.compare(firsts[group], &asked.words, bits) == Ordering::Equal
+        {
             let next = (group + step).min(firsts.len());
             let whole = self.compare(firsts[next - 1], &asked.words, bits) == Ordering::Equal;
             if !whole {
@@ -232,55 +240,59 @@ impl<B: Blocks> Questions<'_, B> {
         })
     }
 
-    /// Returns the longest prefix of the asked context that at least `min_count` entries have, in whole sites, and their range:
-    /// `(0, all)` where not even the channel is known so often.
-    pub(in crate::index) fn longest(&self, asked: &mut Asked, min_count: u64) -> Result<(usize, Range), B::Error> {
-        let mut common = 0;
-        if min_count <= 1 {
-            // What the two neighbours share with it: no other entry shares more.
-            let point = self.point(asked, self.order.bits(), false)?;
-            let after = match point.block.firsts.get(point.group) {
-                Some(first) => Some(*first),
-                None if point.number + 1 < self.directory.blocks() => {
-                    self.blocks.block(point.number + 1)?.firsts.first().copied()
-                }
-                None => None,
-            };
-            let before = match point.group.checked_sub(1) {
-                Some(group) => Some(point.block.firsts[group]),
-                None if point.number > 0 => self.blocks.block(point.number - 1)?.firsts.last().copied(),
-                None => None,
-            };
-            for occurrence in [before, after].into_iter().flatten() {
-                common = common.max(self.common(occurrence, &asked.words));
+    /// Returns the longest prefix of the first `bits` bits of the asked context, in whole sites, that at least `min_count` entries
+    /// have, and their range; `None` where not even the site's own channels are known so often.
+    pub(in crate::index) fn longest(
+        &self,
+        asked: &mut Asked,
+        bits: usize,
+        min_count: u64,
+    ) -> Result<Option<(usize, Range)>, B::Error> {
+        if min_count > 1 {
+            return self.longest_frequent(asked, bits, min_count);
+        }
+        // What the two neighbours share with it: no other entry shares more.
+        let point = self.point(asked, bits, false)?;
+        let after = match point.block.firsts.get(point.group) {
+            Some(first) => Some(*first),
+            None if point.number + 1 < self.directory.blocks() => {
+                self.blocks.block(point.number + 1)?.firsts.first().copied()
             }
-            let bits = self.order.whole_sites(common);
-            return Ok((bits, self.range(asked, bits)?));
+            None => None,
+        };
+        let before = match point.group.checked_sub(1) {
+            Some(group) => Some(point.block.firsts[group]),
+            None if point.number > 0 => self.blocks.block(point.number - 1)?.firsts.last().copied(),
+            None => None,
+        };
+        let neighbours = [before, after].into_iter().flatten();
+        let common = neighbours.map(|occurrence| self.common(occurrence, &asked.words));
+        let common = common.max().unwrap_or(0).min(bits);
+        match self.order.whole_sites(common) {
+            None => Ok(None),
+            Some(found) => Ok(Some((found, self.range(asked, found)?))),
         }
-        // Whoever has a longer prefix has a shorter one too: halve the number of sites.
-        let (mut low, mut high) = (0, self.order.sites());
-        let mut found = (0, Range { start: Rank::default(), end: self.directory.total() });
-        let head = self.order.prefix_of_sites(0).unwrap_or(0);
-        let range = self.range(asked, head)?;
-        if range.histogram().total() < min_count {
-            return Ok(found);
-        }
-        found = (head, range);
-        while low < high {
-            let sites = low + (high - low).div_ceil(2);
-            let bits = self.order.prefix_of_sites(sites).unwrap_or(0);
+    }
+
+    /// The same by halving the number of sites.
+    fn longest_frequent(
+        &self,
+        asked: &mut Asked,
+        bits: usize,
+        min_count: u64,
+    ) -> Result<Option<(usize, Range)>, B::Error> {
+        longest_of(self.order, bits, |bits| {
             let range = self.range(asked, bits)?;
-            if range.histogram().total() >= min_count {
-                (low, found) = (sites, (bits, range));
-            } else {
-                high = sites - 1;
-            }
-        }
-        Ok(found)
+            Ok((range.histogram().total() >= min_count).then_some(range))
+        })
     }
 
     /// Appends the occurrences of the next block of a walk to `found`, in the array's order; whether there were any.
-    pub(in crate::index) fn step(&self, walk: &mut Walk, found: &mut Vec<u64>) -> Result<bool, B::Error> {
+    pub(in crate::index) fn step(
+        &self,
+        walk: &mut Walk,
+        found: &mut Vec<u64>,
+    ) -> Result<bool, B::Error> {
         if walk.next >= walk.end {
             return Ok(false);
         }
@@ -311,7 +323,11 @@ impl<B: Blocks> Questions<'_, B> {
         bits: usize,
         mut take: impl FnMut(&[u64]) -> Result<bool, B::Error>,
     ) -> Result<(), B::Error> {
-        let fixed: Vec<u64> = asked.iter().zip(mask).map(|(word, mask)| word & mask).collect();
+        let fixed: Vec<u64> = asked
+            .iter()
+            .zip(mask)
+            .map(|(word, mask)| word & mask)
+            .collect();
         let mut bound = Asked::new(fixed.clone());
         let mut entry = Vec::new();
         loop {
@@ -334,12 +350,16 @@ impl<B: Blocks> Questions<'_, B> {
                 return Ok(());
             }
             // After one that has them the next value of the open bits is wanted.
-            let at = differing.map_or(bits, |word| 64 * word + differs(word).leading_zeros() as usize);
+            let at = differing.map_or(bits, |word| {
+                64 * word + differs(word).leading_zeros() as usize
+            });
             let set = |words: &[u64], at: usize| words[at / 64] << (at % 64) >> 63 == 1;
             // Up to here the entry's own values of what is open; behind it the lowest.
             let last = if differing.is_none() || set(&entry, at) {
                 // Beyond what is asked: the last open bit before that can still be raised.
-                let open = (0..at).rev().find(|at| !set(mask, *at) && !set(&entry, *at));
+                let open = (0..at)
+                    .rev()
+                    .find(|at| !set(mask, *at) && !set(&entry, *at));
                 match open {
                     Some(open) => open,
                     None => return Ok(()),
@@ -356,6 +376,30 @@ impl<B: Blocks> Questions<'_, B> {
             }
         }
     }
+}
+
+/// Returns the longest prefix of at most `bits` bits, in whole sites, for which `holds` has an answer, with that: whatever holds
+/// of a longer prefix holds of a shorter one.
+pub(in crate::index) fn longest_of<T, E>(
+    order: &Order,
+    bits: usize,
+    mut holds: impl FnMut(usize) -> Result<Option<T>, E>,
+) -> Result<Option<(usize, T)>, E> {
+    let (mut low, mut high) = (0, order.sites_within(bits));
+    let head = order.prefix_of_sites(0).unwrap_or(0);
+    let Some(answer) = holds(head)? else {
+        return Ok(None);
+    };
+    let mut found = (head, answer);
+    while low < high {
+        let sites = low + (high - low).div_ceil(2);
+        let bits = order.prefix_of_sites(sites).unwrap_or(0);
+        match holds(bits)? {
+            Some(answer) => (low, found) = (sites, (bits, answer)),
+            None => high = sites - 1,
+        }
+    }
+    Ok(Some(found))
 }
 
 /// The bits of word `number` that are among the first `bits` of all words.

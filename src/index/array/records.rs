@@ -33,7 +33,9 @@ pub(super) fn encode(blocks: &[Listed]) -> Result<Vec<u8>, String> {
 /// Reads a record; `None` when the bytes are none.
 pub(super) fn decode(bytes: &[u8]) -> Option<Vec<Listed>> {
     let (blocks, read) = bincode::decode_from_slice::<Vec<Listed>, _>(bytes, CONFIG).ok()?;
-    let sound = blocks.iter().all(|block| block.ones <= block.entries && block.entries > 0);
+    let sound = blocks
+        .iter()
+        .all(|block| block.ones <= block.entries && block.entries > 0);
     (read == bytes.len() && blocks.len() <= LISTED && sound).then_some(blocks)
 }
 
@@ -55,11 +57,12 @@ mod tests {
 
     #[test]
     fn a_record_has_these_bytes() {
-        let blocks = [(&[][..], 512, 7), (&[0x81, 2], 300, 300)].map(|(separator, entries, ones)| Listed {
-            separator: separator.to_vec(),
-            entries,
-            ones,
-        });
+        let blocks =
+            [(&[][..], 512, 7), (&[0x81, 2], 300, 300)].map(|(separator, entries, ones)| Listed {
+                separator: separator.to_vec(),
+                entries,
+                ones,
+            });
         let golden = [2, 0, 251, 0, 2, 7, 2, 0x81, 2, 251, 44, 1, 251, 44, 1];
         assert_eq!(encode(&blocks).unwrap(), golden);
         assert_eq!(decode(&golden).unwrap(), blocks);

@@ -42,7 +42,9 @@ pub(super) fn refine<N: Number, E>(
     while let Some((start, end, word)) = work.pop() {
         let mut at = start;
         while at < end {
-            let next = sorter.common[at + 1..end].iter().position(|common| *common != EQUAL);
+            let next = sorter.common[at + 1..end]
+                .iter()
+                .position(|common| *common != EQUAL);
             let next = next.map_or(end, |more| at + 1 + more);
             if next - at == 1 || word + 1 == readers.len() {
                 take(sorter.common[at] as usize, &occurrences[at..next])?;
@@ -71,13 +73,17 @@ impl<N: Number> Sorter<'_, N> {
     fn sort(&mut self, reader: &Reader, number: usize, at: usize, occurrences: &mut [N]) {
         let word = |occurrence: N| self.latents.read(reader, occurrence.get());
         self.pairs.clear();
-        if occurrences.len() >= MIN_SAMPLED {
-            if let Some(common) = common(occurrences, word) {
-                self.sort_others(reader, number, common, at, occurrences);
-                return;
-            }
+        if occurrences.len() >= MIN_SAMPLED
+            && let Some(common) = common(occurrences, word)
+        {
+            self.sort_others(reader, number, common, at, occurrences);
+            return;
         }
-        self.pairs.extend(occurrences.iter().map(|occurrence| (word(*occurrence), *occurrence)));
+        self.pairs.extend(
+            occurrences
+                .iter()
+                .map(|occurrence| (word(*occurrence), *occurrence)),
+        );
         self.pairs.sort_unstable();
         for (place, (_, occurrence)) in occurrences.iter_mut().zip(&self.pairs) {
             *place = *occurrence;
@@ -86,7 +92,14 @@ impl<N: Number> Sorter<'_, N> {
     }
 
     /// The same where many have the word `common`: they are in order already.
-    fn sort_others(&mut self, reader: &Reader, number: usize, common: u64, at: usize, occurrences: &mut [N]) {
+    fn sort_others(
+        &mut self,
+        reader: &Reader,
+        number: usize,
+        common: u64,
+        at: usize,
+        occurrences: &mut [N],
+    ) {
         self.equal.clear();
         for occurrence in occurrences.iter() {
             match self.latents.read(reader, occurrence.get()) {
@@ -98,7 +111,9 @@ impl<N: Number> Sorter<'_, N> {
         let below = self.pairs.partition_point(|(word, _)| *word < common);
         let (before, after) = self.pairs.split_at(below);
         let sorted = before.iter().map(|(_, occurrence)| occurrence);
-        let sorted = sorted.chain(&self.equal).chain(after.iter().map(|(_, occurrence)| occurrence));
+        let sorted = sorted
+            .chain(&self.equal)
+            .chain(after.iter().map(|(_, occurrence)| occurrence));
         for (place, occurrence) in occurrences.iter_mut().zip(sorted) {
             *place = *occurrence;
         }
@@ -132,7 +147,11 @@ fn shared(number: usize, one: u64, other: u64) -> u32 {
 /// A word that at least a quarter of some occurrences seem to have.
 fn common<N: Number>(occurrences: &[N], word: impl Fn(N) -> u64) -> Option<u64> {
     let step = occurrences.len() / SAMPLES;
-    let mut sample: Vec<u64> = occurrences.iter().step_by(step).map(|occurrence| word(*occurrence)).collect();
+    let mut sample: Vec<u64> = occurrences
+        .iter()
+        .step_by(step)
+        .map(|occurrence| word(*occurrence))
+        .collect();
     sample.sort_unstable();
     let groups = sample.chunk_by(|a, b| a == b);
     let largest = groups.max_by_key(|group| group.len())?;

@@ -55,7 +55,11 @@ impl Room {
 
 /// Bytes that the number of an occurrence takes.
 fn number_bytes(occurrences: u64) -> u64 {
-    if u32::try_from(occurrences).is_ok() { 4 } else { 8 }
+    if u32::try_from(occurrences).is_ok() {
+        4
+    } else {
+        8
+    }
 }
 
 /// A part: cells that follow one another, what separates it from those before it, and its number.
@@ -87,7 +91,13 @@ impl Sort<'_> {
         S::Error: Send,
     {
         let readers = self.order.word_readers();
-        let cells = Cells::count(self.latents, self.order, self.ids, self.room.max_cell(), self.observer)?;
+        let cells = Cells::count(
+            self.latents,
+            self.order,
+            self.ids,
+            self.room.max_cell(),
+            self.observer,
+        )?;
         let mut parts = Vec::new();
         for batch in batches(cells.cells(), self.room.fetched) {
             let number = parts.len();
@@ -95,13 +105,15 @@ impl Sort<'_> {
             if let [cell] = own
                 && cell.count > self.room.fetched
             {
-                let mut writer = self.writer(&readers, separator(&cells, batch.start), sink(number));
+                let mut writer =
+                    self.writer(&readers, separator(&cells, batch.start), sink(number));
                 cells.stream(cell, &mut writer)?;
                 parts.push(writer.finish()?);
                 continue;
             }
             let mut occurrences: Vec<N> = cells.fetch(batch.clone())?;
-            self.observer.stage("sort and write", occurrences.len() as u64, "contexts");
+            self.observer
+                .stage("sort and write", occurrences.len() as u64, "contexts");
             let tasks = self.tasks(&cells, batch, number, &mut occurrences);
             let written = tasks.into_par_iter().with_max_len(1).map(|task| {
                 let mut writer = self.writer(&readers, task.separator, sink(task.number));
@@ -122,7 +134,12 @@ impl Sort<'_> {
         Ok(parts)
     }
 
-    fn writer<'w, S: Sink>(&'w self, readers: &'w [Reader], separator: Vec<u8>, sink: S) -> PartWriter<'w, S> {
+    fn writer<'w, S: Sink>(
+        &'w self,
+        readers: &'w [Reader],
+        separator: Vec<u8>,
+        sink: S,
+    ) -> PartWriter<'w, S> {
         PartWriter::new(self.latents, readers, self.prefixes, separator, sink)
     }
 
@@ -136,7 +153,9 @@ impl Sort<'_> {
     ) -> Result<(), S::Error> {
         if cell.bits == self.order.bits() {
             // All are equal.
-            let common = occurrences.first().map_or(0, |first| writer.common_with_last(first.get()));
+            let common = occurrences
+                .first()
+                .map_or(0, |first| writer.common_with_last(first.get()));
             return writer.group(common, occurrences);
         }
         let mut is_first = true;

@@ -47,7 +47,13 @@ pub(in crate::index) struct Part<S> {
 
 impl<'a, S: Sink> PartWriter<'a, S> {
     /// Starts a part whose first block has the separator `first`; the contexts of `prefixes` are counted.
-    pub(super) fn new(latents: &'a Latents<'a>, readers: &'a [Reader], prefixes: &[usize], first: Vec<u8>, sink: S) -> Self {
+    pub(super) fn new(
+        latents: &'a Latents<'a>,
+        readers: &'a [Reader],
+        prefixes: &[usize],
+        first: Vec<u8>,
+        sink: S,
+    ) -> Self {
         Self {
             latents,
             readers,
@@ -66,12 +72,21 @@ impl<'a, S: Sink> PartWriter<'a, S> {
     }
 
     /// Adds all occurrences of one context, ascending; it begins as the one before it in `common` bits.
-    pub(super) fn group<N: Number>(&mut self, common: usize, occurrences: &[N]) -> Result<(), S::Error> {
-        let ones = occurrences.iter().filter(|occurrence| self.latents.bit(occurrence.get()));
+    pub(super) fn group<N: Number>(
+        &mut self,
+        common: usize,
+        occurrences: &[N],
+    ) -> Result<(), S::Error> {
+        let ones = occurrences
+            .iter()
+            .filter(|occurrence| self.latents.bit(occurrence.get()));
         let zeros = occurrences.len() - ones.count();
         let holds = [zeros > 0, zeros < occurrences.len()];
         self.distinct.add(common, holds[0], holds[1]);
-        for bit in [false, true].into_iter().filter(|bit| holds[usize::from(*bit)]) {
+        for bit in [false, true]
+            .into_iter()
+            .filter(|bit| holds[usize::from(*bit)])
+        {
             self.begin_run(bit);
             for occurrence in occurrences {
                 if self.latents.bit(occurrence.get()) == bit {
@@ -85,7 +100,9 @@ impl<'a, S: Sink> PartWriter<'a, S> {
     /// Returns in how many bits a context begins as the last one that was written; 0 where there is none.
     pub(super) fn common_with_last(&self, occurrence: u64) -> usize {
         let last = self.last.map(|(_, last)| last);
-        last.map_or(0, |last| self.latents.common(self.readers, last, occurrence))
+        last.map_or(0, |last| {
+            self.latents.common(self.readers, last, occurrence)
+        })
     }
 
     /// Counts a context whose occurrences are pushed by themselves, run by run.
@@ -130,7 +147,11 @@ impl<'a, S: Sink> PartWriter<'a, S> {
     fn separate(&self, entry: (bool, u64)) -> Vec<u8> {
         let last = self.last.map(|last| self.spell(last)).unwrap_or_default();
         let mut spelled = self.spell(entry);
-        let same = spelled.iter().zip(&last).take_while(|(a, b)| a == b).count();
+        let same = spelled
+            .iter()
+            .zip(&last)
+            .take_while(|(a, b)| a == b)
+            .count();
         spelled.truncate(same + 1);
         spelled
     }
