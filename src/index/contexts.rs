@@ -1,9 +1,8 @@
 //! All contexts of a window, read from its array block by block.
 
 use std::ops::Range;
-use std::sync::Arc;
 
-use super::array::{Asked, Block, Blocks};
+use super::array::{Asked, Blocks, Range as Entries};
 use super::{Histogram, IndexError, WindowIndex};
 use crate::window::Context;
 
@@ -21,7 +20,7 @@ impl<'a> WindowIndex<'a> {
     }
 
     /// Hands every context that begins in some blocks to `take`, in the array's order: an occurrence of it, and its histogram
-    /// without latents that are left out, unless nothing remains of it.
+    /// without latents that are left out, unless nothing remains of it. Blocks that one context fills are passed over.
     pub(super) fn visit(
         &self,
         range: &Range<usize>,
@@ -30,45 +29,34 @@ impl<'a> WindowIndex<'a> {
         let index = self.index();
         let (array, bits) = self.place();
         let questions = index.questions(array)?;
-        let mut begun: Option<(u64, Histogram)> = None;
+        let mut asked = Asked::default();
+        let mut at = questions.start(range.start)?;
         // The context that goes on from the block before belongs to who reads that.
-        let mut last = match range.start.checked_sub(1) {
-            Some(before) => questions.blocks.block(before)?.firsts.last().copied(),
-            None => None,
-        };
-        let mut number = range.start;
-        while number < self.index().arrays[array].blocks() {
-            let block: Arc<Block> = questions.blocks.block(number)?;
-            for group in 0..block.groups() {
-                let first = block.firsts[group];
-                let same = last.is_some_and(|last| questions.common_of(last, first, bits) >= bits);
-                last = Some(first);
-                if !same {
-                    if let Some(ended) = begun.take() {
-                        self.hand_over(ended, &mut take)?;
-                    }
-                    if number >= range.end {
-                        return Ok(());
-                    }
-                    begun = Some((first, Histogram::default()));
-                }
-                if let Some((_, histogram)) = &mut begun {
-                    let count = block.before(group + 1).0 - block.before(group).0;
-                    match block.bit(group) {
-                        false => histogram.n0 += count,
-                        true => histogram.n1 += count,
-                    }
-                }
-            }
-            number += 1;
-            if number >= range.end && begun.is_none() {
-                return Ok(());
-            }
+        if let Some(before) = range.start.checked_sub(1)
+            && let Some(occurrence) = questions.blocks.block(before)?.firsts.last()
+        {
+            questions.beginning(*occurrence, bits, &mut asked.words);
+            at = questions.end_of(&at, &mut asked, bits)?;
         }
-        match begun {
-            Some(ended) => self.hand_over(ended, &mut take),
-            None => Ok(()),
+        while at.number < range.end {
+            let Some(first) = at.block.firsts.get(at.group) else {
+                if at.number + 1 == questions.directory.blocks() {
+                    break;
+                }
+                at = questions.start(at.number + 1)?;
+                continue;
+            };
+            let first = *first;
+            questions.beginning(first, bits, &mut asked.words);
+            let end = questions.end_of(&at, &mut asked, bits)?;
+            let held = Entries {
+                start: at.rank,
+                end: end.rank,
+            };
+            self.hand_over((first, held.histogram()), &mut take)?;
+            at = end;
         }
+        Ok(())
     }
 
     fn hand_over(

@@ -34,13 +34,15 @@ impl Resident {
             |key| geometry.upper_of(key),
             |range, take| {
                 let mut frame = Frame::new(geometry.shape(), &[geometry]);
-                let mut loaded = None;
                 window.visit(range, |occurrence, histogram| {
                     let (id, position) = latents.id_and_position(occurrence);
-                    if loaded.replace(id) != Some(id) {
+                    let (latent, label) = (latents.from(id), latents.label(id));
+                    let key = geometry.key_of(latent, position, label);
+                    let key = key.unwrap_or_else(|| {
                         latents.load(&mut frame, id, geometry.labels() > 0);
-                    }
-                    take(&geometry.key(&mut frame, position), histogram)
+                        geometry.key(&mut frame, position)
+                    });
+                    take(&key, histogram)
                 })
             },
             budget,

@@ -14,7 +14,7 @@ use super::context::Context;
 use super::frame::Frame;
 use super::given::Given;
 use super::key::{ContextKey, DIGEST_BYTES, KeyRule, MAX_KEY_BYTES};
-use super::order::{Order, Reader};
+use super::order::{Order, Reader, read};
 use super::upper::UpperKey;
 use super::{Anchor, Window, WindowError};
 use crate::base::bits::push;
@@ -304,6 +304,47 @@ impl Geometry {
                 key
             }
         }
+    }
+
+    /// Returns the key of the context at `position` of a packed latent, without a frame; `label` is the number of its label, 0
+    /// where keys tell none apart. `latent` begins with its packed bytes and may go on.
+    pub(crate) fn key_of(&self, latent: &[u8], position: usize, label: u64) -> Option<ContextKey> {
+        let Window::Square { radius } = self.window else {
+            return None;
+        };
+        if self.key_rule() != KeyRule::Exact {
+            return None;
+        }
+        let (row, col, channel) = self.shape.place(position);
+        let channels = self.shape.channels();
+        let row_bits = self.shape.width() * channels;
+        let across = (2 * radius + 1) * channels;
+        let mut words = [0; MAX_KEY_BYTES / 8 + 1];
+        // What of each row lies on the grid: the same bits of every row above, and of its own those before the position.
+        let left = (col * channels).saturating_sub(radius * channels);
+        let right = ((col + radius + 1) * channels).min(row_bits);
+        let skipped = left + radius * channels - col * channels;
+        for up in 0..=radius.min(row) {
+            let end = if up == 0 {
+                col * channels + channel
+            } else {
+                right
+            };
+            let from = (row - up) * row_bits;
+            let to = (radius - up) * across + skipped;
+            for at in (left..end).step_by(56) {
+                let n = (end - at).min(56);
+                push(
+                    &mut words,
+                    to + at - left,
+                    read(latent, from + at, n as u32),
+                );
+            }
+        }
+        let class = label * self.class_count + self.classes[position];
+        let mut bytes = [0; MAX_KEY_BYTES];
+        self.write_exact(class, &words, &mut bytes);
+        Some(ContextKey::from_padded(bytes, self.exact_bytes()))
     }
 
     /// Returns the context at `position`, laid out by its order. Reads only bits before `position`.

@@ -532,7 +532,7 @@ fn low(number: u64, op: &Op) -> u64 {
 
 /// Reads `1 ≤ n ≤ 56` bits from bit `at` on, lowest first.
 #[inline]
-fn read(latent: &[u8], at: usize, n: u32) -> u64 {
+pub(super) fn read(latent: &[u8], at: usize, n: u32) -> u64 {
     let bytes = latent.get(at / 8..).unwrap_or_default();
     let word = match bytes.first_chunk() {
         Some(chunk) => u64::from_le_bytes(*chunk),
@@ -732,6 +732,9 @@ mod tests {
                         frame.load(latent, given);
                         for position in 0..shape.bits() {
                             let key = geometry.key(&mut frame, position);
+                            if let Some(of_bytes) = geometry.key_of(latent, position, label) {
+                                assert_eq!(of_bytes, key, "{window} {position}");
+                            }
                             let prefix = cut(&layout(&order, latent, position, label), bits);
                             assert_eq!(keys.entry(key).or_insert(prefix.clone()), &prefix);
                             assert_eq!(prefixes.entry(prefix).or_insert(key), &key);

@@ -6,7 +6,10 @@
 //! numbers of each group as a set between its first one and the largest. Where every context is unique that is one pointer
 //! and one bit for each occurrence. The byte-level page is `schemas/context-array.md`.
 
+use std::sync::OnceLock;
+
 use super::codes::{BitReader, BitWriter};
+use super::within::Sketch;
 
 /// Occurrences of every block but the last of a part (`docs/notes/index.md`).
 pub(super) const BLOCK: usize = 512;
@@ -85,7 +88,7 @@ fn number_bits(total: u64) -> usize {
 }
 
 /// A block that was read: what is asked of it often, ready.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub(in crate::index) struct Block {
     /// The first occurrence of each group.
     pub(in crate::index) firsts: Vec<u64>,
@@ -97,6 +100,8 @@ pub(in crate::index) struct Block {
     /// Where in the words the other numbers of the groups lie.
     rest_at: usize,
     total: u64,
+    /// What is known of its contexts, once it was asked.
+    pub(super) sketch: OnceLock<Sketch>,
 }
 
 impl Block {
@@ -148,6 +153,7 @@ impl Block {
             words,
             rest_at,
             total,
+            sketch: OnceLock::new(),
         })
     }
 
@@ -186,7 +192,8 @@ impl Block {
 
     /// Returns the bytes that it takes in memory.
     pub(super) fn memory(&self) -> usize {
-        8 * (self.firsts.len() + self.words.len()) + 4 * self.starts.len() + size_of::<Self>()
+        // And a word of each group, which may be kept later.
+        8 * (2 * self.firsts.len() + self.words.len()) + 4 * self.starts.len() + size_of::<Self>()
     }
 }
 

@@ -20,7 +20,7 @@ impl Rank {
 
 /// What is known of every block without reading it.
 #[derive(Debug, Default)]
-pub(super) struct Directory {
+pub(in crate::index) struct Directory {
     /// The first eight bytes of each block's separator, zeros behind it: mostly enough.
     heads: Vec<u64>,
     /// Separators, one behind the other, and where each ends.
@@ -48,7 +48,7 @@ impl Directory {
         self.before.push(total);
     }
 
-    pub(super) fn blocks(&self) -> usize {
+    pub(in crate::index) fn blocks(&self) -> usize {
         self.heads.len()
     }
 

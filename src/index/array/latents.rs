@@ -40,12 +40,12 @@ impl<'a> Latents<'a> {
 
     /// Returns the bytes from a latent's first one on.
     #[inline]
-    pub(super) fn from(&self, id: usize) -> &[u8] {
+    pub(in crate::index) fn from(&self, id: usize) -> &[u8] {
         self.packed.get(id * self.row..).unwrap_or_default()
     }
 
     #[inline]
-    pub(super) fn label(&self, id: usize) -> u64 {
+    pub(in crate::index) fn label(&self, id: usize) -> u64 {
         self.labels.get(id).copied().unwrap_or(0)
     }
 

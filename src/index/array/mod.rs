@@ -19,9 +19,9 @@ mod refine;
 mod sort;
 #[cfg(test)]
 mod tests;
+mod within;
 mod write;
 
-pub(super) use block::Block;
 pub(super) use disk::{Array, PartFile, Stored, write_directory};
 pub(super) use distinct::prefixes_of;
 pub(super) use latents::Latents;

@@ -1,11 +1,11 @@
 //! Questions to an array: where the entries of a context are, how many of them each bit follows, which match furthest.
 
-use std::cmp::Ordering;
 use std::sync::Arc;
 
 use super::block::Block;
 use super::directory::{Directory, Rank};
 use super::latents::Latents;
+use super::within::{Contexts, mask as mask_of};
 use crate::index::Histogram;
 use crate::window::{Order, Reader};
 
@@ -20,8 +20,8 @@ pub(in crate::index) trait Blocks {
 /// Entries of an array that follow one another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::index) struct Range {
-    pub(super) start: Rank,
-    pub(super) end: Rank,
+    pub(in crate::index) start: Rank,
+    pub(in crate::index) end: Rank,
 }
 
 impl Range {
@@ -104,35 +104,25 @@ pub(in crate::index) struct Questions<'a, B> {
     pub(super) order: &'a Order,
     pub(super) readers: &'a [Reader],
     pub(super) latents: &'a Latents<'a>,
-    pub(super) directory: &'a Directory,
+    pub(in crate::index) directory: &'a Directory,
     pub(in crate::index) blocks: B,
 }
 
 /// A place in the array: before a group of a block, or behind its last one.
 #[derive(Clone)]
-pub(super) struct Point {
-    pub(super) number: usize,
-    pub(super) block: Arc<Block>,
-    pub(super) group: usize,
-    pub(super) rank: Rank,
+pub(in crate::index) struct Point {
+    pub(in crate::index) number: usize,
+    pub(in crate::index) block: Arc<Block>,
+    pub(in crate::index) group: usize,
+    pub(in crate::index) rank: Rank,
 }
 
 impl<B: Blocks> Questions<'_, B> {
-    /// Returns how the context at an occurrence compares with the first `bits` bits of the asked one.
-    #[inline]
-    fn compare(&self, occurrence: u64, asked: &[u64], bits: usize) -> Ordering {
-        let standing = self.latents.standing(occurrence);
-        for (number, (reader, asked)) in self.readers.iter().zip(asked).enumerate() {
-            let Some(left) = bits.checked_sub(64 * number).filter(|left| *left > 0) else {
-                break;
-            };
-            let mask = if left < 64 { !(!0 >> left) } else { !0 };
-            match (standing.read(reader) & mask).cmp(&(asked & mask)) {
-                Ordering::Equal => {}
-                other => return other,
-            }
+    fn contexts(&self) -> Contexts<'_> {
+        Contexts {
+            latents: self.latents,
+            readers: self.readers,
         }
-        Ordering::Equal
     }
 
     /// Returns in how many bits the context at an occurrence begins as the asked one.
@@ -151,6 +141,14 @@ impl<B: Blocks> Questions<'_, B> {
     pub(in crate::index) fn common_of(&self, one: u64, other: u64, bits: usize) -> usize {
         let readers = &self.readers[..bits.div_ceil(64).min(self.readers.len())];
         self.latents.common(readers, one, other)
+    }
+
+    /// Reads the first `bits` bits of the context at an occurrence into words, at least one.
+    pub(in crate::index) fn beginning(&self, occurrence: u64, bits: usize, words: &mut Vec<u64>) {
+        let last = bits.div_ceil(64).clamp(1, self.readers.len());
+        self.latents
+            .lay_out(&self.readers[..last], occurrence, words);
+        words[last - 1] &= mask_of(bits, last - 1);
     }
 
     /// Returns the whole context at an occurrence, laid out.
@@ -173,20 +171,9 @@ impl<B: Blocks> Questions<'_, B> {
             None => self.directory.blocks() - 1,
         };
         let block = self.blocks.block(number)?;
-        let group =
-            block
-                .firsts
-                .partition_point(|first| match self.compare(*first, &asked.words, bits) {
-                    Ordering::Less => true,
-                    Ordering::Equal => after,
-                    Ordering::Greater => false,
-                });
-        let (entries, ones) = block.before(group);
-        let before = self.directory.before(number);
-        let rank = Rank {
-            entries: before.entries + entries,
-            ones: before.ones + ones,
-        };
+        let groups = self.contexts().groups(&block, &asked.words, bits);
+        let group = if after { groups.end } else { groups.start };
+        let rank = self.rank(number, &block, group);
         Ok(Point {
             number,
             block,
@@ -201,43 +188,60 @@ impl<B: Blocks> Questions<'_, B> {
         asked: &mut Asked,
         bits: usize,
     ) -> Result<Range, B::Error> {
-        let start = self.point(asked, bits, false)?;
-        // Mostly the same block holds the end: a few steps on.
-        let mut group = start.group;
-        let firsts = &start.block.firsts;
-        let mut step = 1;
-        while group < firsts.len()
-            && self.compare(firsts[group], &asked.words, bits) == Ordering::Equal
-        {
-            let next = (group + step).min(firsts.len());
-            let whole = self.compare(firsts[next - 1], &asked.words, bits) == Ordering::Equal;
-            if !whole {
-                let between = &firsts[group + 1..next - 1];
-                group += 1 + between.partition_point(|first| {
-                    self.compare(*first, &asked.words, bits) == Ordering::Equal
-                });
-                break;
-            }
-            group = next;
-            step *= 2;
-        }
-        if group < firsts.len() {
-            let before = self.directory.before(start.number);
-            let (entries, ones) = start.block.before(group);
-            let end = Rank {
-                entries: before.entries + entries,
-                ones: before.ones + ones,
-            };
-            return Ok(Range {
-                start: start.rank,
-                end,
-            });
-        }
-        let end = self.point(asked, bits, true)?.rank;
-        Ok(Range {
-            start: start.rank,
-            end,
+        let number = asked
+            .bound(bits, false)
+            .and_then(|bound| self.directory.last_below(bound));
+        let number = number.unwrap_or(0);
+        let block = self.blocks.block(number)?;
+        let groups = self.contexts().groups(&block, &asked.words, bits);
+        let start = self.rank(number, &block, groups.start);
+        // Mostly the same block holds the end.
+        let end = match groups.end < block.groups() {
+            true => self.rank(number, &block, groups.end),
+            false => self.point(asked, bits, true)?.rank,
+        };
+        Ok(Range { start, end })
+    }
+
+    /// Returns the place before a block.
+    pub(in crate::index) fn start(&self, number: usize) -> Result<Point, B::Error> {
+        Ok(Point {
+            number,
+            block: self.blocks.block(number)?,
+            group: 0,
+            rank: self.directory.before(number),
         })
+    }
+
+    /// Returns the place behind the entries, from a place on, that have the first `bits` bits of what is asked.
+    pub(in crate::index) fn end_of(
+        &self,
+        from: &Point,
+        asked: &mut Asked,
+        bits: usize,
+    ) -> Result<Point, B::Error> {
+        let groups = self
+            .contexts()
+            .end(&from.block, &asked.words, bits, from.group);
+        if groups == from.block.groups() && from.number + 1 < self.directory.blocks() {
+            return self.point(asked, bits, true);
+        }
+        Ok(Point {
+            number: from.number,
+            block: from.block.clone(),
+            group: groups,
+            rank: self.rank(from.number, &from.block, groups),
+        })
+    }
+
+    /// Returns where the array stands before a group of a block.
+    fn rank(&self, number: usize, block: &Block, group: usize) -> Rank {
+        let (entries, ones) = block.before(group);
+        let before = self.directory.before(number);
+        Rank {
+            entries: before.entries + entries,
+            ones: before.ones + ones,
+        }
     }
 
     /// Returns the longest prefix of the first `bits` bits of the asked context, in whole sites, that at least `min_count` entries
@@ -344,7 +348,7 @@ impl<B: Blocks> Questions<'_, B> {
                 None => return Ok(()),
             };
             self.latents.lay_out(self.readers, occurrence, &mut entry);
-            let differs = |at: usize| (entry[at] ^ fixed[at]) & mask[at] & keep(bits, at);
+            let differs = |at: usize| (entry[at] ^ fixed[at]) & mask[at] & mask_of(bits, at);
             let differing = (0..fixed.len()).find(|at| differs(*at) != 0);
             if differing.is_none() && !take(&entry)? {
                 return Ok(());
@@ -368,7 +372,7 @@ impl<B: Blocks> Questions<'_, B> {
                 at
             };
             for (number, word) in bound.words.iter_mut().enumerate() {
-                let kept = keep(last, number);
+                let kept = mask_of(last, number);
                 *word = entry[number] & kept | fixed[number] & !kept;
             }
             if last != at {
@@ -400,13 +404,4 @@ pub(in crate::index) fn longest_of<T, E>(
         }
     }
     Ok(Some(found))
-}
-
-/// The bits of word `number` that are among the first `bits` of all words.
-fn keep(bits: usize, number: usize) -> u64 {
-    match bits.saturating_sub(64 * number) {
-        0 => 0,
-        left @ 1..64 => !(!0 >> left),
-        _ => !0,
-    }
 }
