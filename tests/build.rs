@@ -41,8 +41,8 @@ impl Observer for StopAt {
     }
 }
 
-/// A small set, and options that make its build spill.
-fn spilling() -> (LatentSet, BuildOptions) {
+/// A small set, and options that give its build little memory.
+fn frugal() -> (LatentSet, BuildOptions) {
     let set = repetitive(EIGHT, 40, 3).set();
     let options = build_options(&["3x3", "seq:5"]);
     let memory = min_memory(&set, &options);
@@ -73,7 +73,7 @@ fn is_unfinished(path: &Path) {
 
 #[test]
 fn a_build_killed_at_any_stage_opens_as_nothing_and_can_go_on() {
-    let (set, options) = spilling();
+    let (set, options) = frugal();
     let folder = small_folder();
     let output = folder.path().join("index");
     let copies = copies_at_every_stage(&set, &output, &options);
@@ -92,7 +92,7 @@ fn a_build_killed_at_any_stage_opens_as_nothing_and_can_go_on() {
 
 #[test]
 fn a_rebuild_killed_at_any_stage_leaves_the_old_index() {
-    let (set, options) = spilling();
+    let (set, options) = frugal();
     let folder = small_folder();
     let output = folder.path().join("index");
     let old = repetitive(EIGHT, 30, 4).set();
@@ -129,7 +129,7 @@ fn names_in(folder: &Path) -> Vec<String> {
 /// rename; killed after it the index is the new one.
 #[test]
 fn a_rebuild_killed_while_it_moves_into_place_is_the_old_index_or_the_new_one() {
-    let (set, options) = spilling();
+    let (set, options) = frugal();
     let folder = small_folder();
     let output = folder.path().join("index");
     build(
@@ -179,7 +179,7 @@ fn a_rebuild_killed_while_it_moves_into_place_is_the_old_index_or_the_new_one() 
         fs_err::remove_dir_all(&other).unwrap();
 
         let report = build(&set, state, &force, &Unobserved).unwrap();
-        assert!(report.windows.iter().all(|window| window.resumed));
+        assert!(report.arrays.iter().all(|array| array.resumed));
         assert!(all_answers(state) == after);
         assert_eq!(names_in(state), ["db-1", "manifest.json"]);
     }
@@ -208,7 +208,7 @@ fn a_rebuild_killed_while_it_moves_into_place_is_the_old_index_or_the_new_one() 
 /// Readers that open an index while it is rebuilt see the old one or the new one.
 #[test]
 fn an_index_opens_at_any_instant_of_its_rebuilds() {
-    let (set, options) = spilling();
+    let (set, options) = frugal();
     let folder = small_folder();
     let output = folder.path().join("index");
     build(&set, &output, &options, &Unobserved).unwrap();
@@ -245,7 +245,7 @@ fn an_index_opens_at_any_instant_of_its_rebuilds() {
 /// The last steps are a few renames, too quick to be hit by chance: their states are made by hand.
 #[test]
 fn a_build_killed_while_it_moves_into_place_can_go_on() {
-    let (set, options) = spilling();
+    let (set, options) = frugal();
     let folder = small_folder();
     let output = folder.path().join("index");
     let copies = copies_at_every_stage(&set, &output, &options);
@@ -297,15 +297,15 @@ fn a_build_killed_while_it_moves_into_place_can_go_on() {
 }
 
 #[test]
-fn a_stopped_build_goes_on_after_its_last_finished_window() {
-    let (set, options) = spilling();
+fn a_stopped_build_goes_on_after_its_last_finished_array() {
+    let (set, options) = frugal();
     let folder = small_folder();
     let output = folder.path().join("index");
     let resumed = |report: &BuildReport| {
         report
-            .windows
+            .arrays
             .iter()
-            .map(|window| window.resumed)
+            .map(|array| array.resumed)
             .collect::<Vec<_>>()
     };
     let stop = |stage| {
@@ -315,23 +315,19 @@ fn a_stopped_build_goes_on_after_its_last_finished_window() {
             "{stage}: {stopped:?}"
         );
         is_unfinished(&output);
-        assert!(
-            !output.join("building/spill").exists(),
-            "{stage}: spills were left behind"
-        );
     };
-    stop("3x3: extract");
-    stop("3x3: write");
-    stop("seq:5: extract");
+    stop("rings: count");
+    stop("rings: sort and write");
+    stop("line: count");
     let report = build(&set, &output, &options, &Unobserved).unwrap();
     assert_eq!(resumed(&report), [true, false]);
     let (other, _) = built_with(&set, &options);
     assert!(all_answers(&output) == all_answers(&other.path().join("index")));
 
-    // A window whose files are not what they were is made again.
+    // An array whose files are not what they were is made again.
     fs_err::remove_dir_all(&output).unwrap();
-    stop("seq:5: extract");
-    let table = table_of(&output.join("building/3x3"));
+    stop("line: count");
+    let table = table_of(&output.join("building/rings"));
     fs_err::write(table, "short").unwrap();
     let report = build(&set, &output, &options, &Unobserved).unwrap();
     assert_eq!(resumed(&report), [false, false]);
@@ -339,7 +335,7 @@ fn a_stopped_build_goes_on_after_its_last_finished_window() {
     // Another set, or another anchor, has nothing to go on with.
     for anchored in [false, true] {
         fs_err::remove_dir_all(&output).unwrap();
-        stop("seq:5: extract");
+        stop("line: count");
         let set = if anchored {
             set.clone()
         } else {
@@ -362,7 +358,7 @@ fn a_stopped_build_goes_on_after_its_last_finished_window() {
     fs_err::remove_dir_all(&output).unwrap();
     let labels = (0..set.len() as i64).map(|id| id % 3).collect();
     let labelled = set.clone().with_labels(labels).unwrap();
-    let observer = StopAt("seq:5: extract", Mutex::new(false));
+    let observer = StopAt("line: count", Mutex::new(false));
     let stopped = build(&labelled, &output, &options, &observer);
     assert!(
         matches!(stopped, Err(IndexError::Stopped(_))),
@@ -382,10 +378,10 @@ fn a_stopped_build_goes_on_after_its_last_finished_window() {
 
 #[test]
 fn a_build_that_fails_leaves_nothing_behind() {
-    let (set, options) = spilling();
+    let (set, options) = frugal();
     let folder = small_folder();
     let output = folder.path().join("index");
-    for stage in ["3x3: extract", "seq:5: write", "checksums"] {
+    for stage in ["rings: count", "line: sort and write", "checksums"] {
         let observer = AtStage(|name: &str| {
             if name == stage {
                 // As if the disk had failed.
@@ -400,7 +396,7 @@ fn a_build_that_fails_leaves_nothing_behind() {
 
 #[test]
 fn a_failed_rebuild_leaves_the_old_index_alone() {
-    let (set, options) = spilling();
+    let (set, options) = frugal();
     let (folder, index) = built_with(&repetitive(EIGHT, 30, 4).set(), &options);
     drop(index);
     let output = folder.path().join("index");
@@ -420,7 +416,7 @@ fn a_failed_rebuild_leaves_the_old_index_alone() {
 
 #[test]
 fn a_second_build_of_the_same_output_is_refused() {
-    let (set, options) = spilling();
+    let (set, options) = frugal();
     let folder = small_folder();
     let output = folder.path().join("index");
     let latents = folder.path().join("latents.safetensors");
@@ -444,7 +440,7 @@ fn a_second_build_of_the_same_output_is_refused() {
 /// Whatever lies in a folder that is no index belongs to somebody else, whatever its name.
 #[test]
 fn a_folder_that_is_no_index_is_never_written_into() {
-    let (set, options) = spilling();
+    let (set, options) = frugal();
     let mut wrong = Vec::new();
     for name in [
         "notes.txt",
@@ -480,7 +476,7 @@ fn a_folder_that_is_no_index_is_never_written_into() {
 /// the next build must know it for what it is.
 #[test]
 fn whatever_part_of_a_stage_a_kill_leaves_can_be_built_over() {
-    let (set, options) = spilling();
+    let (set, options) = frugal();
     let folder = small_folder();
     let output = folder.path().join("index");
     let copies = copies_at_every_stage(&set, &output, &options);

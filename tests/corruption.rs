@@ -12,7 +12,7 @@ use proptest::prelude::*;
 use crate::oracle::Grid;
 use crate::support::*;
 
-/// A small index with every kind of record: long lists, single postings, exact and digested keys.
+/// A small index of several blocks: long groups, single occurrences, contexts of many words.
 fn small_index() -> (tempfile::TempDir, PathBuf) {
     let grid = Grid {
         height: 3,
@@ -30,19 +30,13 @@ fn small_index() -> (tempfile::TempDir, PathBuf) {
         .with_labels((0..9).collect())
         .unwrap();
     let (folder, index) = built(&set, &windows, Anchor::None);
-    let keys: Vec<_> = index
-        .manifest()
-        .windows
-        .iter()
-        .map(|w| w.key.to_string())
-        .collect();
-    assert_eq!(keys, ["exact", "xxh3-128"]);
+    assert!(index.manifest().arrays[0].blocks > 1);
     let path = folder.path().join("index");
     (folder, path)
 }
 
 /// Everything that an index says: contexts, counts, postings, latents. Each context is also looked up
-/// for itself, by the way that filters and hash indexes are used.
+/// for itself.
 type Everything = (Vec<Vec<Answer>>, Vec<(Vec<u8>, Option<i64>)>);
 
 fn everything(index: &Index, known: Option<&Everything>) -> Result<Everything, IndexError> {
@@ -53,14 +47,11 @@ fn everything(index: &Index, known: Option<&Everything>) -> Result<Everything, I
                 let found = window.lookup(key)?.map(|h| (h.n0, h.n1));
                 assert_eq!(found, Some((*n0, *n1)), "a wrong count");
                 for (bit, expected) in [false, true].into_iter().zip(postings) {
-                    for (posting, expected) in window.postings(key, bit)?.zip(expected) {
-                        let posting = posting?;
-                        assert_eq!(
-                            (posting.latent, posting.position),
-                            *expected,
-                            "a wrong posting"
-                        );
-                    }
+                    let found = window.postings(key, bit)?;
+                    let mut found = found.collect::<Result<Vec<_>, _>>()?;
+                    found.sort_unstable();
+                    let found = found.iter().map(|posting| (posting.latent, posting.position));
+                    assert!(found.eq(expected.iter().copied()), "a wrong posting");
                 }
             }
         }

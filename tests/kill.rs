@@ -28,19 +28,18 @@ fn large(latents: usize, seed: u64) -> LatentSet {
 
 const BUILD: &str = "build latents.safetensors -o index --window 7x7 --window seq:9 --memory";
 
-/// The arguments of a build that spills.
+/// The arguments of a build with little memory.
 fn build_arguments(set: &LatentSet) -> Vec<String> {
     let options = bitquilt::BuildOptions {
         windows: vec![Window::Square { radius: 3 }, Window::Sequence { length: 9 }],
         ..bitquilt::BuildOptions::new(Window::Global)
     };
-    // Room for a few latents more: tens of spills instead of hundreds.
     let memory = min_memory(set, &options) + (1 << 20);
     let arguments = split(BUILD).into_iter().map(str::to_owned);
     arguments.chain([memory.to_string()]).collect()
 }
 
-type Counted = Vec<(bitquilt::ContextKey, Histogram)>;
+type Counted = Vec<(bitquilt::Context, Histogram)>;
 
 fn counted(index: &Index) -> Vec<Counted> {
     let windows = index.windows();

@@ -5,8 +5,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bitquilt::{
-    Anchor, Budget, ContextKey, Counts, Frame, Given, Histogram, IndexError, Observer, Resident,
-    Unobserved, Window, WindowIndex,
+    Anchor, Budget, Context, ContextKey, Counts, Frame, Given, Histogram, IndexError, Observer,
+    Question, Resident, Unobserved, UpperQuestion, Window, WindowIndex,
 };
 use proptest::prelude::*;
 
@@ -14,18 +14,20 @@ use crate::counts::inputs;
 use crate::oracle::{Grid, Latent, Oracle};
 use crate::support::*;
 
-/// What the oracle says of every context of some latents, by key; `None` for those never seen.
+/// What the oracle says of every context of some latents, by key, and how an index is asked for it; `None` for those never
+/// seen.
 fn expected(
     oracle: &Oracle,
     window: &WindowIndex<'_>,
     latents: &[Latent],
-) -> BTreeMap<ContextKey, Option<Histogram>> {
+) -> BTreeMap<ContextKey, (Context, Option<Histogram>)> {
     let mut expected = BTreeMap::new();
     for latent in latents {
         for position in 0..oracle.grid.bits() {
             let histogram = oracle.histogram(latent, position);
             let histogram = histogram.map(|(n0, n1)| Histogram { n0, n1 });
-            expected.insert(key(window, latent, position), histogram);
+            let context = laid_out(window, latent, position);
+            expected.insert(key(window, latent, position), (context, histogram));
         }
     }
     expected
@@ -80,11 +82,13 @@ fn check_upper_parts(
                 continue;
             };
             let expected = occurred.contains(&upper_part(oracle, latent, position));
-            assert_eq!(held.has_upper(&upper).unwrap(), expected, "{upper:?}");
-            assert_eq!(resident.has_upper(&upper).unwrap(), expected, "{upper:?}");
+            for counts in [held as &dyn Counts, resident] {
+                let question = counts.upper_question(held.geometry(), &mut frame, position).unwrap();
+                assert_eq!(counts.has_upper(&question).unwrap(), expected, "{upper:?}");
+            }
             let zeros = [upper.as_key().as_bytes(), &[0; 32]].concat();
             let zeros = ContextKey::new(&zeros[..held.geometry().key_bytes()]).unwrap();
-            let own = resident.histogram(&zeros).unwrap().is_some();
+            let own = resident.histogram(&Question::Key(zeros)).unwrap().is_some();
             assert!(expected || !own, "{upper:?}");
             answers[usize::from(expected) + usize::from(expected && !own)] += 1;
         }
@@ -115,7 +119,7 @@ fn key_of_random_bytes(length: usize, random: &mut Random) -> ContextKey {
 }
 
 /// One key at a time and in batches of every size that is treated in a way of its own.
-fn assert_same(counts: &dyn Counts, keys: &[ContextKey], expected: &[Option<Histogram>]) {
+fn assert_same(counts: &dyn Counts, keys: &[Question], expected: &[Option<Histogram>]) {
     for (key, expected) in keys.iter().zip(expected) {
         assert_eq!(counts.histogram(key).unwrap(), *expected, "{key:?}");
     }
@@ -147,14 +151,14 @@ fn check(
             &sample.latents,
         );
         let held = index.window(*window).unwrap();
-        rules.insert(held.entry().key.to_string());
+        rules.insert(held.geometry().key_rule().to_string());
         let resident = Resident::load(&held, Budget::of_machine(), &Unobserved).unwrap();
         assert_eq!(resident.contexts(), held.entry().distinct);
-        assert!(resident.bytes() <= Resident::bytes_needed(held.entry()));
+        assert!(resident.bytes() <= Resident::bytes_needed(&held));
 
         let everyone = [&sample.latents[..], strangers].concat();
         let known = expected(&oracle, &held, &everyone);
-        let seen = known.values().flatten().count();
+        let seen = known.values().filter(|(_, found)| found.is_some()).count();
         assert_eq!(seen as u64, resident.contexts());
         let mut random = Random(seen as u64);
         let real: Vec<_> = known.keys().copied().collect();
@@ -164,23 +168,28 @@ fn check(
         }
         let expected: Vec<_> = keys
             .iter()
-            .map(|key| known.get(key).copied().flatten())
+            .map(|key| known.get(key).and_then(|(_, found)| *found))
             .collect();
         assert!(expected.contains(&None));
-        for (key, expected) in keys.iter().zip(&expected) {
-            assert_eq!(held.lookup(key).unwrap(), *expected);
+        let questions: Vec<_> = keys.iter().copied().map(Question::Key).collect();
+        assert_same(&resident, &questions, &expected);
+        let (contexts, expected): (Vec<_>, Vec<_>) = known.values().cloned().unzip();
+        for (context, expected) in contexts.iter().zip(&expected) {
+            assert_eq!(held.lookup(context).unwrap(), *expected);
         }
-        assert_same(&resident, &keys, &expected);
-        assert_same(&held, &keys, &expected);
+        let questions: Vec<_> = contexts.into_iter().map(Question::Context).collect();
+        assert_same(&held, &questions, &expected);
+        // Neither answers what the other is asked.
+        assert_eq!(resident.histogram(&questions[0]).unwrap(), None);
         check_upper_parts(&oracle, &held, &resident, &sample.latents, &everyone);
         for upper in keys.iter().filter_map(|key| held.geometry().upper_of(key)) {
-            let occurs = |(key, found): (&ContextKey, &Option<Histogram>)| {
+            let occurs = |(key, (_, found)): (&ContextKey, &(Context, Option<Histogram>))| {
                 // Its class is of the first channel, as every upper part's is.
                 found.is_some() && held.geometry().upper_of(key) == Some(upper)
             };
             let expected = known.iter().any(occurs);
-            assert_eq!(held.has_upper(&upper).unwrap(), expected);
-            assert_eq!(resident.has_upper(&upper).unwrap(), expected);
+            let question = UpperQuestion::Key(upper);
+            assert_eq!(resident.has_upper(&question).unwrap(), expected);
         }
     }
     rules
@@ -295,13 +304,24 @@ fn a_large_window_is_held_whole_by_any_number_of_threads() {
         let histograms: HashSet<_> = all.iter().map(|(_, histogram)| *histogram).collect();
         max.0 = max.0.max(all.len());
         max.1 = max.1.max(histograms.len());
-        let (mut keys, found): (Vec<_>, Vec<_>) =
-            all.iter().map(|(key, found)| (*key, Some(*found))).unzip();
-        let mut expected = found;
-        for key in near(&keys.clone(), &mut random) {
-            keys.push(key);
-            expected.push(held.lookup(&key).unwrap());
+        // By their keys: of each context of a latent that occurs.
+        let mut counted: BTreeMap<ContextKey, Histogram> = BTreeMap::new();
+        for latent in &sample.latents {
+            let mut frame = frame_of(&held, None, latent);
+            for (position, bit) in latent.iter().enumerate() {
+                let key = held.geometry().key(&mut frame, position);
+                let histogram = counted.entry(key).or_default();
+                match bit {
+                    false => histogram.n0 += 1,
+                    true => histogram.n1 += 1,
+                }
+            }
         }
+        assert_eq!(counted.len(), all.len());
+        let mut keys: Vec<_> = counted.keys().copied().collect();
+        keys.extend(near(&keys.clone(), &mut random));
+        let expected: Vec<_> = keys.iter().map(|key| counted.get(key).copied()).collect();
+        let keys: Vec<_> = keys.into_iter().map(Question::Key).collect();
         for threads in [1, 3] {
             let pool = rayon::ThreadPoolBuilder::new();
             let pool = pool.num_threads(threads).build().unwrap();

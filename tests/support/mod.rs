@@ -221,31 +221,43 @@ pub fn open(path: &Path) -> Index {
     Index::open_with_cache(path, 1 << 20).unwrap()
 }
 
-/// The key of the context at a position of a latent.
-pub fn key(window: &WindowIndex<'_>, latent: &[bool], position: usize) -> ContextKey {
-    key_with_label(window, None, latent, position)
-}
-
-/// The key of the context at a position of a latent of that label.
-pub fn key_with_label(
-    window: &WindowIndex<'_>,
-    label: Option<i64>,
-    latent: &[bool],
-    position: usize,
-) -> ContextKey {
+/// A frame of one latent of that label, for a window.
+pub fn frame_of(window: &WindowIndex<'_>, label: Option<i64>, latent: &[bool]) -> Frame {
     let shape = window.geometry().shape();
     let mut frame = Frame::new(shape, &[window.geometry()]);
     let mut set = LatentSet::new(shape);
     set.push_bits(latent.iter().copied()).unwrap();
     let given = window.index().given(label).unwrap();
     frame.load(set.packed_latent(0), given);
+    frame
+}
+
+/// The key of the context at a position of a latent, by which tables answer.
+pub fn key(window: &WindowIndex<'_>, latent: &[bool], position: usize) -> ContextKey {
+    let mut frame = frame_of(window, None, latent);
     window.geometry().key(&mut frame, position)
 }
 
-/// One context as an index answers for it: key, counts, postings of 0 and of 1.
-pub type Answer = (ContextKey, u64, u64, [Vec<(u64, usize)>; 2]);
+/// The context at a position of a latent, as an index is asked for it.
+pub fn laid_out(window: &WindowIndex<'_>, latent: &[bool], position: usize) -> Context {
+    laid_out_with_label(window, None, latent, position)
+}
 
-/// Everything an index says about one window, in ascending order of key.
+/// The same of a latent of that label.
+pub fn laid_out_with_label(
+    window: &WindowIndex<'_>,
+    label: Option<i64>,
+    latent: &[bool],
+    position: usize,
+) -> Context {
+    let frame = frame_of(window, label, latent);
+    window.geometry().lay_out(&frame, position)
+}
+
+/// One context as an index answers for it: counts, and postings of 0 and of 1, ascending.
+pub type Answer = (Context, u64, u64, [Vec<(u64, usize)>; 2]);
+
+/// Everything an index says about one window, in ascending order of context.
 pub fn answers(window: &WindowIndex<'_>) -> Result<Vec<Answer>, IndexError> {
     let mut all = Vec::new();
     for entry in window.contexts()? {
@@ -256,6 +268,7 @@ pub fn answers(window: &WindowIndex<'_>) -> Result<Vec<Answer>, IndexError> {
                 let posting = posting?;
                 list.push((posting.latent, posting.position));
             }
+            list.sort_unstable();
         }
         all.push((key, histogram.n0, histogram.n1, lists));
     }

@@ -12,7 +12,7 @@ use super::latents::{Latents, digit_readers};
 use super::number::Number;
 use super::write::{PartWriter, Sink};
 use crate::base::{Observer, Stopped};
-use crate::window::{Order, Reader};
+use crate::window::{Direction, Order, Reader};
 
 const DIGIT_BITS: u32 = 16;
 const DIGITS: usize = 1 << DIGIT_BITS;
@@ -61,6 +61,7 @@ pub(super) struct Cells<'a> {
     latents: &'a Latents<'a>,
     chunks: Vec<&'a [u32]>,
     readers: Vec<Reader>,
+    direction: Direction,
     order_bits: usize,
     tables: Vec<Table>,
     cells: Vec<Cell>,
@@ -81,6 +82,7 @@ impl<'a> Cells<'a> {
             latents,
             chunks: ids.chunks(chunk).collect(),
             readers: digit_readers(order),
+            direction: order.direction(),
             order_bits: order.bits(),
             tables: Vec::new(),
             cells: Vec::new(),
@@ -88,7 +90,7 @@ impl<'a> Cells<'a> {
         };
         cells.add_table(0, Vec::new());
         loop {
-            observer.stage("count contexts", ids.len() as u64, "latents");
+            observer.stage(&cells.stage("count"), ids.len() as u64, "latents");
             cells.count_all()?;
             if !cells.split(max) {
                 break;
@@ -98,6 +100,11 @@ impl<'a> Cells<'a> {
         cells.collect(0, &mut found);
         cells.cells = found;
         Ok(cells)
+    }
+
+    /// Returns the name of a stage of the work on the array.
+    fn stage(&self, what: &str) -> String {
+        format!("{}: {what}", self.direction)
     }
 
     pub(super) fn cells(&self) -> &[Cell] {
@@ -226,8 +233,7 @@ impl<'a> Cells<'a> {
     /// Fetches the occurrences of some cells: one cell after the other, ascending within each. Every latent is read once.
     pub(super) fn fetch<N: Number>(&self, cells: Range<usize>) -> Result<Vec<N>, Stopped> {
         let latents = self.chunks.iter().map(|ids| ids.len()).sum::<usize>();
-        self.observer
-            .stage("fetch contexts", latents as u64, "latents");
+        self.observer.stage(&self.stage("fetch"), latents as u64, "latents");
         let wanted = &self.cells[cells];
         let total: u64 = wanted.iter().map(|cell| cell.count).sum();
         let mut occurrences = vec![N::default(); total as usize];
@@ -283,8 +289,7 @@ impl<'a> Cells<'a> {
         for bit in [false, true] {
             writer.begin_run(bit);
             let latents = ids.iter().map(|ids| ids.len()).sum::<usize>();
-            self.observer
-                .stage("fetch contexts", latents as u64, "latents");
+            self.observer.stage(&self.stage("fetch"), latents as u64, "latents");
             for ids in ids.chunks(rayon::current_num_threads()) {
                 let found = ids
                     .par_iter()
