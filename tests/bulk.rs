@@ -20,7 +20,10 @@ fn long_posting_lists_are_complete_and_true() {
         let held = index.window(window).unwrap();
         let found = answers(&held).unwrap();
         assert_eq!(found.len(), oracle.occurrences.len());
-        let found: HashMap<_, _> = found.into_iter().map(|answer| (answer.0, answer)).collect();
+        let found: HashMap<_, _> = found
+            .into_iter()
+            .map(|answer| (answer.0.clone(), answer))
+            .collect();
         for lists in oracle.occurrences.values() {
             // Any occurrence of the context gives its key.
             let (latent, position) = lists.iter().flatten().next().unwrap();

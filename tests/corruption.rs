@@ -50,7 +50,9 @@ fn everything(index: &Index, known: Option<&Everything>) -> Result<Everything, I
                     let found = window.postings(key, bit)?;
                     let mut found = found.collect::<Result<Vec<_>, _>>()?;
                     found.sort_unstable();
-                    let found = found.iter().map(|posting| (posting.latent, posting.position));
+                    let found = found
+                        .iter()
+                        .map(|posting| (posting.latent, posting.position));
                     assert!(found.eq(expected.iter().copied()), "a wrong posting");
                 }
             }

@@ -299,7 +299,11 @@ fn counts_are_exact_of_short_and_of_long_contexts() {
         let window = window.parse().unwrap();
         let (_folder, index) = built(&sample.set(), &[window], Anchor::None);
         let geometry = index.window(window).unwrap().geometry().clone();
-        assert_eq!(geometry.key_rule().to_string(), rule, "{window} on {grid:?}");
+        assert_eq!(
+            geometry.key_rule().to_string(),
+            rule,
+            "{window} on {grid:?}"
+        );
         let strangers = [stranger];
         check_counts(&sample, &strangers, &[window], Anchor::None).unwrap();
         check_postings(&sample, None, &index).unwrap();

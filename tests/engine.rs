@@ -546,6 +546,7 @@ fn a_request_that_cannot_be_is_refused_in_the_words_of_its_parts() {
         window: Some("3x3".parse().unwrap()),
         latent,
         position,
+        min_count: 1,
         top: None,
     };
     for wrong in [query(20, 0), query(0, 64)] {

@@ -4,16 +4,27 @@
 use std::path::{Path, PathBuf};
 
 use bitquilt::samples::{ANSWERED_FIXED, ANSWERED_INTERPOLATED};
-use bitquilt::{Budget, Index, LatentSet, SampleSet, Unobserved, Window};
+use bitquilt::{Budget, Index, IndexError, LatentSet, SampleSet, Unobserved, Window};
 use serde_json::Value;
 
 use crate::support::*;
 
 const COMMANDS: &str = include_str!("golden/commands.txt");
 
-/// The golden files of the newest format version.
-fn kept() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/v1")
+/// The golden files of a format version.
+fn folder_of(version: &str) -> PathBuf {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    folder.join(version)
+}
+
+/// A golden file of the newest version that has it.
+fn kept(name: impl AsRef<Path>) -> PathBuf {
+    let newest = folder_of("v2").join(&name);
+    if newest.exists() {
+        newest
+    } else {
+        folder_of("v1").join(name)
+    }
 }
 
 /// What a golden file is to the command that made it.
@@ -71,7 +82,11 @@ pub fn lines() -> Vec<Line> {
 /// A copy to work in: RocksDB may write into a folder that it opens, and commands write beside the files.
 pub fn copied() -> tempfile::TempDir {
     let folder = small_folder();
-    copy_folder(&kept(), folder.path());
+    copy_folder(&folder_of("v1"), folder.path());
+    for line in indexes() {
+        fs_err::remove_dir_all(folder.path().join(line.file)).unwrap();
+    }
+    copy_folder(&folder_of("v2"), folder.path());
     folder
 }
 
@@ -125,7 +140,7 @@ fn is_same_picture(golden: &Path, found: &Path, tolerance: u8) {
 /// Runs every line of a kind in a copy of the golden files; what comes of it must be what is kept.
 pub fn run_again(neural: bool, kind: Kind) {
     let folder = copied();
-    let (path, kept) = (folder.path(), kept());
+    let path = folder.path();
     let mut ran = 0;
     for line in lines() {
         if line.neural != neural || line.kind != kind {
@@ -137,8 +152,8 @@ pub fn run_again(neural: bool, kind: Kind) {
         let words: Vec<_> = words.iter().map(String::as_str).collect();
         let printed = succeeds(path, &words);
         let (golden, found) = match kind {
-            Kind::Prints => (kept.join("expected").join(line.file), None),
-            _ => (kept.join(line.file), Some(path.join(&again))),
+            Kind::Prints => (kept(Path::new("expected").join(line.file)), None),
+            _ => (kept(line.file), Some(path.join(&again))),
         };
         match (golden.extension().unwrap().to_str().unwrap(), found) {
             ("json", found) => {
@@ -209,6 +224,45 @@ fn a_golden_index_is_proved_from_its_latents_and_one_built_today_answers_the_sam
     assert_eq!(indexes().len(), 2);
 }
 
+/// An index of a version that is no longer read is refused by name, with what to do, and nothing of it is changed.
+#[test]
+fn an_index_of_format_version_1_is_refused_with_what_rebuilds_it() {
+    let folder = small_folder();
+    let path = folder.path();
+    copy_folder(&folder_of("v1"), path);
+    for line in indexes() {
+        let before = files_of(&path.join(line.file));
+        let opened = Index::open(&path.join(line.file)).map(|_| ());
+        let Err(IndexError::Version {
+            found, supported, ..
+        }) = opened
+        else {
+            panic!("{}: {opened:?}", line.file);
+        };
+        assert_eq!((&found[..], supported), ("1", 2));
+        for verb in [&["info"][..], &["verify"], &["generate", "-o", "samples"]] {
+            let arguments = [&verb[..1], &[line.file], &verb[1..]].concat();
+            refuses(
+                path,
+                &arguments,
+                if verb[0] == "verify" { 1 } else { 2 },
+                &[],
+            );
+        }
+        let words = [line.file, "version 1", "codes.safetensors", "--force"];
+        refuses(path, &["info", line.file], 2, &words);
+        assert!(files_of(&path.join(line.file)) == before);
+        // It is an index: a rebuild may take its place.
+        let mut arguments = line.words(line.file);
+        arguments.push("--force".to_owned());
+        succeeds(
+            path,
+            &arguments.iter().map(String::as_str).collect::<Vec<_>>(),
+        );
+        succeeds(path, &["info", line.file]);
+    }
+}
+
 /// Opening is no writing: a folder of files that nobody may change can be asked.
 #[test]
 fn opening_a_golden_index_changes_none_of_its_files() {
@@ -225,9 +279,8 @@ fn opening_a_golden_index_changes_none_of_its_files() {
 
 #[test]
 fn golden_latents_and_samples_are_read_as_what_they_were() {
-    let kept = kept();
-    let pixels = LatentSet::read(&kept.join("pixels.safetensors")).unwrap();
-    let unlabelled = LatentSet::read(&kept.join("unlabelled.safetensors")).unwrap();
+    let pixels = LatentSet::read(&kept("pixels.safetensors")).unwrap();
+    let unlabelled = LatentSet::read(&kept("unlabelled.safetensors")).unwrap();
     assert_eq!((pixels.len(), unlabelled.len()), (24, 24));
     assert_eq!(pixels.shape().to_string(), "8x8x1");
     assert_eq!(pixels.codec().to_string(), "threshold");
@@ -249,7 +302,7 @@ fn golden_latents_and_samples_are_read_as_what_they_were() {
         ("fallback", 3, "5x5", vec![FIXED, 1, NETWORK], ""),
         ("always", 2, "3x3", vec![NETWORK], ""),
     ] {
-        let samples = SampleSet::read(&kept.join(format!("{name}.safetensors"))).unwrap();
+        let samples = SampleSet::read(&kept(format!("{name}.safetensors"))).unwrap();
         assert_eq!(samples.latents.len(), count, "{name}");
         assert_eq!(samples.latents.shape().to_string(), "4x4x2", "{name}");
         assert_eq!(samples.windows, windows(asked), "{name}");
@@ -268,19 +321,18 @@ fn golden_latents_and_samples_are_read_as_what_they_were() {
 /// What Python programs were written against still describes what they were written for.
 #[test]
 fn golden_documents_are_what_todays_schemas_say() {
-    let kept = kept();
     let schemas = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas");
     let mut documents = vec![
-        ("manifest", kept.join("windows.index/manifest.json")),
-        ("manifest", kept.join("labelled.index/manifest.json")),
+        ("manifest", kept("windows.index/manifest.json")),
+        ("manifest", kept("labelled.index/manifest.json")),
     ];
     for line in lines().iter().filter(|line| line.file.ends_with(".json")) {
-        let folder = match line.kind {
-            Kind::Prints => kept.join("expected"),
-            _ => kept.clone(),
+        let name = match line.kind {
+            Kind::Prints => Path::new("expected").join(line.file),
+            _ => line.file.into(),
         };
         let verb = line.command.split_whitespace().next().unwrap();
-        documents.push((verb, folder.join(line.file)));
+        documents.push((verb, kept(name)));
     }
     assert!(documents.len() > 20);
     for (name, path) in documents {
@@ -319,7 +371,6 @@ fn what_is_no_longer_said_is_noticed() {
 /// A golden file that no command names would be kept for nothing, and one that is missing would prove nothing.
 #[test]
 fn every_golden_file_has_its_line() {
-    let kept = kept();
     let mut named: Vec<_> = lines()
         .iter()
         .map(|line| match line.kind {
@@ -329,18 +380,20 @@ fn every_golden_file_has_its_line() {
         .chain(["images-idx3-ubyte", "labels-idx1-ubyte"].map(PathBuf::from))
         .collect();
     let mut found: Vec<PathBuf> = Vec::new();
-    for file in files_of(&kept).into_keys() {
-        let mut parts = file.strip_prefix(&kept).unwrap().components();
-        let first = PathBuf::from(parts.next().unwrap().as_os_str());
-        let is_index = first.extension().is_some_and(|end| end == "index");
-        found.push(if is_index {
-            first
-        } else {
-            file.strip_prefix(&kept).unwrap().to_owned()
-        });
+    for kept in ["v1", "v2"].map(folder_of) {
+        for file in files_of(&kept).into_keys() {
+            let mut parts = file.strip_prefix(&kept).unwrap().components();
+            let first = PathBuf::from(parts.next().unwrap().as_os_str());
+            let is_index = first.extension().is_some_and(|end| end == "index");
+            found.push(if is_index {
+                first
+            } else {
+                file.strip_prefix(&kept).unwrap().to_owned()
+            });
+        }
     }
-    found.dedup();
     named.sort();
     found.sort();
+    found.dedup();
     assert_eq!(found, named);
 }

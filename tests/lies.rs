@@ -65,29 +65,31 @@ fn an_index_that_lies_with_right_checksums_is_found_out() {
     drop(index);
     let sound = folder.path().join("index");
     type Change = fn(&mut Entries);
-    let lies: [(&str, &str, Change); 8] = [
-        // Two contexts with each other's histograms: every number is right, under the wrong name.
-        ("exchanged records", "context:3x3", |entries| {
+    let lies: [(&str, &str, Change); 9] = [
+        // Two blocks in each other's place: every occurrence is there, most where they do not belong.
+        ("exchanged blocks", "array:rings", |entries| {
             let value = entries[0].1.clone();
-            let other = entries.iter().position(|entry| entry.1 != value).unwrap();
+            let other = entries.iter().rposition(|entry| entry.1[..4] == value[..4]);
+            let other = other.filter(|other| *other > 0).unwrap();
             let there = std::mem::replace(&mut entries[other].1, value);
             entries[0].1 = there;
         }),
-        ("a context left out", "context:3x3", |entries| {
+        ("a block left out", "array:rings", |entries| {
             entries.pop();
         }),
-        ("a context that never was", "context:3x3", |entries| {
-            let (mut key, value) = entries[0].clone();
-            *key.last_mut().unwrap() ^= 0x80;
-            entries.push((key, value));
+        ("a block cut short", "array:rings", |entries| {
+            entries[0].1.truncate(3);
         }),
-        ("a record cut short", "context:3x3", |entries| {
+        ("another occurrence", "array:rings", |entries| {
+            entries[0].1[4] ^= 2;
+        }),
+        ("a block of nothing but ones", "array:rings", |entries| {
+            entries[1].1[4..].fill(0xff);
+        }),
+        ("a directory of nothing", "directory:rings", Vec::clear),
+        ("a directory cut short", "directory:rings", |entries| {
             entries[0].1.pop();
         }),
-        ("a posting moved", "postings:3x3", |entries| {
-            entries[0].1[0] ^= 2;
-        }),
-        ("a run left out", "postings:3x3", Vec::clear),
         ("a bit of a latent", "latents", |entries| {
             entries[7].1[3] ^= 16;
         }),
@@ -104,7 +106,8 @@ fn an_index_that_lies_with_right_checksums_is_found_out() {
             .verify(Budget::of_machine(), &Unobserved)
             .unwrap();
         rewrite(&path, family, &lie);
-        let verified = open(&path).verify(Budget::of_machine(), &Unobserved);
+        let verified = bitquilt::Index::open(&path)
+            .and_then(|index| index.verify(Budget::of_machine(), &Unobserved));
         assert!(verified.is_err(), "{name}: not found out");
         let output = bitquilt(folder.path(), &["verify", "lie"]);
         assert_eq!(output.status.code(), Some(1), "{name}");
@@ -179,13 +182,13 @@ fn a_manifest_with_numbers_that_cannot_be_is_refused() {
             fields["channels"] = (1u64 << 62).into()
         }),
         ("distinct", |fields| {
-            fields["windows"][0]["distinct"] = (1u64 << 50).into()
+            fields["arrays"][0]["windows"][0]["distinct"] = (1u64 << 50).into()
         }),
         ("ambiguous", |fields| {
-            fields["windows"][0]["ambiguous"] = u64::MAX.into()
+            fields["arrays"][0]["windows"][0]["ambiguous"] = u64::MAX.into()
         }),
         ("contexts", |fields| {
-            fields["windows"][0]["contexts"] = 1.into()
+            fields["arrays"][0]["windows"][0]["contexts"] = 1.into()
         }),
         ("excluded", |fields| {
             fields.insert("excluded".into(), serde_json::json!([[40, 1u64 << 60]]));
@@ -248,7 +251,7 @@ fn a_manifest_of_more_latents_than_memory_holds_is_refused_in_words() {
         fields.insert("excluded".into(), serde_json::json!([[30, 1u64 << 32]]));
         fields["sources"] = serde_json::json!([]);
         let contexts = 30u64 << 20;
-        fields["windows"][0]["contexts"] = contexts.into();
+        fields["arrays"][0]["windows"][0]["contexts"] = contexts.into();
     });
     let output = bitquilt(folder.path(), &["verify", "index"]);
     let stderr = String::from_utf8_lossy(&output.stderr);

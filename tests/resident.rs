@@ -83,7 +83,9 @@ fn check_upper_parts(
             };
             let expected = occurred.contains(&upper_part(oracle, latent, position));
             for counts in [held as &dyn Counts, resident] {
-                let question = counts.upper_question(held.geometry(), &mut frame, position).unwrap();
+                let question = counts
+                    .upper_question(held.geometry(), &mut frame, position)
+                    .unwrap();
                 assert_eq!(counts.has_upper(&question).unwrap(), expected, "{upper:?}");
             }
             let zeros = [upper.as_key().as_bytes(), &[0; 32]].concat();

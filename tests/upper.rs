@@ -181,7 +181,9 @@ fn an_upper_part_may_end_within_a_byte() {
             for (position, bit) in latent.iter().enumerate() {
                 frame.set(position, *bit);
             }
-            let question = held.upper_question(held.geometry(), &mut frame, position).unwrap();
+            let question = held
+                .upper_question(held.geometry(), &mut frame, position)
+                .unwrap();
             let above = grid.selected(window, position).contains(&Some(changed))
                 && changed < 3 * grid.width * channels;
             assert_eq!(

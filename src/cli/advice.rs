@@ -3,6 +3,7 @@
 use super::flags::as_flags;
 use bitquilt::base::OutOfMemory;
 use bitquilt::engine::EngineError;
+use bitquilt::index::IndexError;
 use bitquilt::search::SearchError;
 
 /// Returns the message of an error, its options as flags, with the option that mends it where there is one.
@@ -13,6 +14,19 @@ pub(super) fn with_advice(error: &anyhow::Error) -> String {
         .find_map(|cause| cause.downcast_ref::<EngineError>());
     if let Some(advice) = of_engine.and_then(advice) {
         return format!("{message}: {advice}");
+    }
+    let of_index = error.chain().find_map(|cause| {
+        let engine = cause.downcast_ref::<EngineError>();
+        match engine {
+            Some(EngineError::Index(error)) => Some(error),
+            _ => cause.downcast_ref::<IndexError>(),
+        }
+    });
+    if let Some(IndexError::Version { path, found, .. }) = of_index
+        && found == "1"
+    {
+        let index = path.parent().unwrap_or(path).display();
+        return format!("{message}: as `bitquilt build LATENTS -o {index} --force`");
     }
     let memory = error
         .chain()

@@ -36,7 +36,7 @@ pub(super) struct BuildArgs {
 
     /// The largest window to answer: CxC (C odd), seq:C or global. Every smaller one of its kind is answered as well
     /// [default: where contexts have four times the bits that number all occurrences, or the largest --window]
-    #[arg(long, value_name = "WINDOW")]
+    #[arg(long = "depth", id = "deepest", value_name = "WINDOW")]
     depth: Option<Window>,
 
     /// A window that is meant where later commands name none: seq:C, CxC (C odd) or global; may be given several

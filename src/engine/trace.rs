@@ -149,7 +149,7 @@ impl Session {
         let end = request.samples.end.min(samples.latents.len());
         let range = request.samples.start.min(end)..end;
         let shape = samples.latents.shape();
-        let windows: Vec<_> = session.index.windows().collect();
+        let windows = Tracer::windows_of(&session.index, &options)?;
         let lookups = range.len() as u64 * shape.bits() as u64;
         // First what there is no trace without: windows in memory only save time.
         let corpus = session.corpus(observer)?;

@@ -419,13 +419,25 @@ impl Build<'_> {
         Ok(writer.finish()?.into_iter().collect())
     }
 
+    /// Returns the windows of an order whose contexts are counted, smallest first: those that it tells, and those that are
+    /// named.
+    fn windows_of(&self, order: &Order) -> Vec<Window> {
+        let mut windows = order.windows();
+        let named = self.wanted.windows.iter();
+        windows.extend(named.filter(|window| order.prefix(**window).is_some()));
+        // `global` and the largest square select the same: the square comes first, as it does among the order's.
+        windows.sort_by_key(|window| (order.prefix(*window), window.sees_everything()));
+        windows.dedup();
+        windows
+    }
+
     /// Sorts and writes the array of an order. Returns what was written and the number of its parts.
     fn array(&self, order: &Order, depth: Window) -> Result<(FinishedArray, u64), IndexError> {
         let direction = order.direction();
         let folder = self.stage.start(direction)?;
         let numbers = self.labels.numbers(self.set);
         let latents = Latents::new(self.set.packed(), numbers, self.set.shape());
-        let windows = order.windows();
+        let windows = self.windows_of(order);
         let prefixes = prefixes_of(order, &windows);
         let sort = Sort {
             latents: &latents,

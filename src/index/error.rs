@@ -23,7 +23,7 @@ pub enum IndexError {
     /// An index that this program is too old to read.
     #[error(
         "{path}: index format version {found}, this bitquilt reads version {supported}: a newer index \
-         needs the newer bitquilt that built it, an older one must be built again",
+         needs the newer bitquilt that built it, an older one must be built again from its latents ({sources})",
         path = path.display()
     )]
     Version {
@@ -33,6 +33,8 @@ pub enum IndexError {
         found: String,
         /// The version that this program reads.
         supported: u32,
+        /// The latents files that it was built from, as far as the manifest names them.
+        sources: String,
     },
 
     /// A file of the index is not what was written.

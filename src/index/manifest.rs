@@ -332,6 +332,7 @@ impl Manifest {
                 path,
                 found: text_of(version),
                 supported: FORMAT_VERSION,
+                sources: sources_in_words(&document),
             });
         }
         let written = document.remove("checksum");
@@ -388,7 +389,13 @@ impl Manifest {
                 (expected, error.to_string())
             })?;
             let windows: Vec<_> = array.windows.iter().map(|entry| entry.window).collect();
-            if order.direction() != array.direction || order.windows() != windows {
+            let prefixes = windows.iter().map(|window| order.prefix(*window));
+            let ascend = prefixes.clone().all(|prefix| prefix.is_some()) && prefixes.is_sorted();
+            let told = order
+                .windows()
+                .iter()
+                .all(|window| windows.contains(window));
+            if order.direction() != array.direction || !ascend || !told {
                 let found = format!("{} to {} with {windows:?}", array.direction, array.depth);
                 return Err(("every window of an array", found));
             }
@@ -423,6 +430,22 @@ impl Manifest {
             None => Ok(()),
             Some(name) => Err(("files of its database folder", name.to_owned())),
         }
+    }
+}
+
+/// Returns the names of the latents files of a manifest of any version, for messages.
+fn sources_in_words(document: &Document) -> String {
+    let sources = document
+        .get("sources")
+        .and_then(serde_json::Value::as_array);
+    let names = sources
+        .into_iter()
+        .flatten()
+        .filter_map(|source| source.get("name")?.as_str());
+    let names: Vec<_> = names.take(3).collect();
+    match &names[..] {
+        [] => "of which it names none".to_owned(),
+        names => names.join(", "),
     }
 }
 

@@ -6,7 +6,7 @@ use super::TraceError;
 use super::quilt::{Quilt, quilt};
 use super::support::{Asked, Asker, Support};
 use crate::base::Observer;
-use crate::index::{Index, Resident};
+use crate::index::{Index, Resident, WindowIndex};
 use crate::latent::{LatentSet, Shape};
 use crate::provenance::Footprints;
 use crate::provenance::copy_line;
@@ -88,7 +88,28 @@ pub struct Tracer<'a> {
 }
 
 impl<'a> Tracer<'a> {
-    /// Prepares to trace samples of `shape`. `tables` holds, for each window of the index, its histograms
+    /// Returns the windows that a trace asks: those that the index names, and those of the options that it does not.
+    ///
+    /// # Errors
+    /// [`TraceError::Index`] for a window that the index does not answer.
+    pub fn windows_of(
+        index: &'a Index,
+        options: &TraceOptions,
+    ) -> Result<Vec<WindowIndex<'a>>, TraceError> {
+        let mut windows: Vec<_> = index.windows().collect();
+        for window in &options.windows {
+            let asked = index.window(*window)?;
+            if !windows
+                .iter()
+                .any(|held| held.geometry().window() == *window)
+            {
+                windows.push(asked);
+            }
+        }
+        Ok(windows)
+    }
+
+    /// Prepares to trace samples of `shape`. `tables` holds, for each of [`Tracer::windows_of`], its histograms
     /// in memory where they are; no table at all is as good as `None` for each.
     ///
     /// # Errors
@@ -102,7 +123,7 @@ impl<'a> Tracer<'a> {
         options: TraceOptions,
     ) -> Result<Self, TraceError> {
         let mut windows = Vec::new();
-        for (number, window) in index.windows().enumerate() {
+        for (number, window) in Self::windows_of(index, &options)?.into_iter().enumerate() {
             windows.push(Asked {
                 window,
                 geometry: window.geometry_on(shape)?,

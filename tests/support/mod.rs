@@ -10,8 +10,8 @@ use std::process::Output;
 use std::time::Duration;
 
 use bitquilt::{
-    Anchor, BuildOptions, ContextKey, Frame, Index, IndexError, LatentSet, Shape, Unobserved,
-    Window, WindowIndex, build,
+    Anchor, BuildOptions, Context, ContextKey, Frame, Index, IndexError, LatentSet, Shape,
+    Unobserved, Window, WindowIndex, build,
 };
 use proptest::prelude::*;
 use tempfile::TempDir;

@@ -233,7 +233,8 @@ impl<'a> Cells<'a> {
     /// Fetches the occurrences of some cells: one cell after the other, ascending within each. Every latent is read once.
     pub(super) fn fetch<N: Number>(&self, cells: Range<usize>) -> Result<Vec<N>, Stopped> {
         let latents = self.chunks.iter().map(|ids| ids.len()).sum::<usize>();
-        self.observer.stage(&self.stage("fetch"), latents as u64, "latents");
+        self.observer
+            .stage(&self.stage("fetch"), latents as u64, "latents");
         let wanted = &self.cells[cells];
         let total: u64 = wanted.iter().map(|cell| cell.count).sum();
         let mut occurrences = vec![N::default(); total as usize];
@@ -289,7 +290,8 @@ impl<'a> Cells<'a> {
         for bit in [false, true] {
             writer.begin_run(bit);
             let latents = ids.iter().map(|ids| ids.len()).sum::<usize>();
-            self.observer.stage(&self.stage("fetch"), latents as u64, "latents");
+            self.observer
+                .stage(&self.stage("fetch"), latents as u64, "latents");
             for ids in ids.chunks(rayon::current_num_threads()) {
                 let found = ids
                     .par_iter()

@@ -113,7 +113,8 @@ impl Sort<'_> {
             }
             let mut occurrences: Vec<N> = cells.fetch(batch.clone())?;
             let stage = format!("{}: sort and write", self.order.direction());
-            self.observer.stage(&stage, occurrences.len() as u64, "contexts");
+            self.observer
+                .stage(&stage, occurrences.len() as u64, "contexts");
             let tasks = self.tasks(&cells, batch, number, &mut occurrences);
             let written = tasks.into_par_iter().with_max_len(1).map(|task| {
                 let mut writer = self.writer(&readers, task.separator, sink(task.number));
