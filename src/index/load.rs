@@ -339,9 +339,15 @@ mod tests {
     fn a_part_with_more_contexts_than_it_can_number_is_refused() {
         let plan = plan(9, 1 << 20, 1 << 20);
         let max = usize::from(u16::MAX);
-        let part = in_order(&plan, &vec![0; max * plan.width()], 2).unwrap();
+        // Contexts, not upper parts, which are no more than one.
+        let entries = |count: usize| {
+            [&vec![0; plan.width() - 1][..], &[1]]
+                .concat()
+                .repeat(count)
+        };
+        let part = in_order(&plan, &entries(max), 2).unwrap();
         assert_eq!(part[..4], [0, 0, 0xff, 0xff]);
-        let result = in_order(&plan, &vec![0; (max + 1) * plan.width()], 2);
+        let result = in_order(&plan, &entries(max + 1), 2);
         assert!(matches!(result, Err(IndexError::Input(_))));
     }
 }

@@ -21,6 +21,9 @@ const SORT_BYTES: u64 = 16 + 8 + 4;
 /// Parts aimed at for each thread, so that threads end together.
 const PARTS: u64 = 16;
 
+/// Fewest occurrences that are worth a file of their own.
+const MIN_PART: u64 = 1 << 18;
+
 /// How much is in memory at a time.
 #[derive(Clone, Copy, Debug)]
 pub(in crate::index) struct Room {
@@ -178,7 +181,8 @@ impl Sort<'_> {
         occurrences: &'t mut [N],
     ) -> Vec<Task<'t, N>> {
         let threads = rayon::current_num_threads() as u64;
-        let aim = (occurrences.len() as u64 / (threads * PARTS)).clamp(1, self.room.sorted);
+        let aim = (occurrences.len() as u64 / (threads * PARTS)).max(MIN_PART);
+        let aim = aim.min(self.room.sorted).max(1);
         let mut tasks: Vec<Task<'t, N>> = Vec::new();
         let mut left = occurrences;
         for range in batches(&cells.cells()[batch.clone()], aim) {
