@@ -5,8 +5,8 @@
 use std::hint::black_box;
 
 use bitquilt::{
-    Anchor, Budget, BuildOptions, Counts, Frame, Geometry, Given, Index, LatentSet, Resident,
-    Shape, Unobserved, Window, build,
+    Anchor, Budget, BuildOptions, Counts, Frame, Geometry, Given, Index, LatentSet, Question,
+    Resident, Shape, Unobserved, Window, build,
 };
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
@@ -83,19 +83,30 @@ fn look_up(c: &mut Criterion) {
     for id in (0..unseen.len()).rev().step_by(7) {
         frame.load(unseen.packed_latent(id), Given::NOTHING);
         for position in (0..784).step_by(5) {
+            let context = window.geometry().lay_out(&frame, position);
+            let histogram = window.lookup(&context).expect("an answer");
             let key = window.geometry().key(&mut frame, position);
-            let histogram = window.lookup(&key).expect("an answer");
+            let asked = [Question::Context(context), Question::Key(key)];
             if histogram.is_some() {
                 &mut hits
             } else {
                 &mut misses
             }
-            .push(key);
+            .push(asked);
         }
     }
     let resident =
         Resident::load(&window, Budget::of_machine(), &Unobserved).expect("its contexts");
-    for (way, counts) in [("index", &window as &dyn Counts), ("memory", &resident)] {
+    for (form, way, counts) in [
+        (0, "index", &window as &dyn Counts),
+        (1, "memory", &resident),
+    ] {
+        let [hits, misses] = [&hits, &misses].map(|asked| {
+            asked
+                .iter()
+                .map(|own| own[form].clone())
+                .collect::<Vec<_>>()
+        });
         let mut group = c.benchmark_group(format!("look up a context: {way}"));
         group.throughput(Throughput::Elements(1));
         for (name, keys) in [("hit", &hits), ("miss", &misses)] {
@@ -115,7 +126,7 @@ fn look_up(c: &mut Criterion) {
             group.throughput(Throughput::Elements(batch as u64));
             for (name, keys) in [("hit", &hits), ("miss", &misses)] {
                 let mixed: Vec<_> = (0..keys.len() * 8)
-                    .map(|i| keys[i * 7919 % keys.len()])
+                    .map(|i| keys[i * 7919 % keys.len()].clone())
                     .collect();
                 let mut batches = mixed.chunks_exact(batch).cycle();
                 group.bench_function(BenchmarkId::new(name, batch), |b| {

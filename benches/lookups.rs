@@ -1,5 +1,5 @@
-//! One lookup, every way there is: RocksDB and the table in memory, one key at a time and in batches,
-//! for contexts that are there and for contexts that nearly are.
+//! One lookup, every way there is: the array and the table in memory, one context at a time and in batches,
+//! for contexts that are there and for contexts that nearly are; and the longest match of these.
 //!
 //! Not timed by a harness: `tools/figures` runs it as a process of its own.
 //! usage: lookups INDEX WINDOW
@@ -9,14 +9,16 @@ use std::path::Path;
 use std::time::Instant;
 
 use bitquilt::index::DEFAULT_CACHE_BYTES;
-use bitquilt::{Budget, ContextKey, Counts, Index, IndexError, Resident, Unobserved, Window};
+use bitquilt::{
+    Budget, Counts, Frame, Given, Index, IndexError, Question, Resident, Unobserved, Window,
+};
 use serde_json::{Value, json};
 
-/// Keys of a batch.
+/// Contexts of a batch.
 const BATCH: usize = 32;
 
-/// Keys of a round at most; RocksDB takes seconds for a million.
-const MAX_KEYS: usize = 1 << 19;
+/// Contexts of a round.
+const ASKED: usize = 1 << 18;
 
 /// A cache that holds every block of the indexes measured here.
 const LARGE_CACHE_BYTES: usize = 4 << 30;
@@ -47,12 +49,12 @@ fn clock() -> f64 {
 /// Nanoseconds a lookup: each batch timed for itself, and all in one loop.
 fn measure(
     counts: &dyn Counts,
-    keys: &[ContextKey],
+    keys: &[Question],
     batch: usize,
     clock: f64,
 ) -> Result<Value, IndexError> {
     let mut found = Vec::with_capacity(batch);
-    let mut look_up = |keys: &[ContextKey]| -> Result<(), IndexError> {
+    let mut look_up = |keys: &[Question]| -> Result<(), IndexError> {
         if let [key] = keys {
             black_box(counts.histogram(black_box(key))?);
         } else {
@@ -80,31 +82,50 @@ fn measure(
     Ok(json!({"median": at(0.5), "p90": at(0.9), "mean": mean}))
 }
 
-fn every_key(index: &Index, window: Window) -> Result<Vec<ContextKey>, IndexError> {
-    let contexts = index.window(window)?.contexts()?;
-    contexts.map(|context| Ok(context?.0)).collect()
+/// Contexts, as a table and as an index are asked for them.
+#[derive(Default)]
+struct Asked {
+    table: Vec<Question>,
+    array: Vec<Question>,
 }
 
-/// Real contexts with 1 to 3 bits flipped, of which none was seen.
-fn near_misses(
-    counts: &dyn Counts,
-    keys: &[ContextKey],
-    number: usize,
+/// Contexts at random places of the training latents; with `flipped`, each with 1 to 3 of its bits flipped and only those
+/// that were never seen.
+fn draw(
+    index: &Index,
+    window: Window,
+    resident: &Resident,
+    flipped: bool,
     random: &mut Random,
-) -> Result<Vec<ContextKey>, IndexError> {
-    let mut misses = Vec::new();
-    while misses.len() < number {
-        let mut bytes = keys[random.below(keys.len())].as_bytes().to_vec();
-        for _ in 0..1 + random.below(3) {
-            let bit = random.below(bytes.len() * 8);
-            bytes[bit / 8] ^= 1 << (bit % 8);
-        }
-        let key = ContextKey::new(&bytes).ok_or_else(|| IndexError::Input("a key".to_owned()))?;
-        if counts.histogram(&key)?.is_none() {
-            misses.push(key);
+) -> Result<Asked, IndexError> {
+    let held = index.window(window)?;
+    let geometry = held.geometry();
+    let mut frame = Frame::new(index.shape(), &[geometry]);
+    let mut asked = Asked::default();
+    while asked.table.len() < ASKED {
+        let latent = index.held_latent(random.below(index.latents() as usize) as u64)?;
+        for _ in 0..16 {
+            frame.load(latent.packed(), Given::NOTHING);
+            let position = random.below(index.shape().bits());
+            let seen: Vec<usize> = geometry.context(position).flatten().collect();
+            if flipped {
+                for _ in 0..1 + random.below(3) {
+                    let Some(at) = seen.get(random.below(seen.len().max(1))) else {
+                        break;
+                    };
+                    frame.set(*at, !frame.get(*at));
+                }
+            }
+            let table = resident.question(geometry, &mut frame, position);
+            if !flipped || resident.histogram(&table)?.is_none() {
+                asked
+                    .array
+                    .push(held.question(geometry, &mut frame, position));
+                asked.table.push(table);
+            }
         }
     }
-    Ok(misses)
+    Ok(asked)
 }
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -137,50 +158,64 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     };
 
     let mut random = Random(1);
-    let mut keys = every_key(&index, window)?;
-    let in_order = keys.clone();
-    for i in (1..keys.len()).rev() {
-        keys.swap(i, random.below(i + 1));
-    }
-    let misses = near_misses(&resident, &keys, keys.len().min(MAX_KEYS), &mut random)?;
-    keys.truncate(MAX_KEYS);
+    let hits = draw(&index, window, &resident, false, &mut random)?;
+    let misses = draw(&index, window, &resident, true, &mut random)?;
 
     let clock = clock();
     let mut ways = Vec::new();
-    let mut measure_all = |way: &str, counts: &dyn Counts| -> Result<(), IndexError> {
-        for (kind, keys) in [("hit", &keys), ("miss", &misses)] {
-            for batch in [1, BATCH] {
-                let mut times = measure(counts, keys, batch, clock)?;
-                times["way"] = way.into();
-                times["kind"] = kind.into();
-                times["batch"] = batch.into();
-                ways.push(times);
+    let mut measure_all =
+        |way: &str, counts: &dyn Counts, asked: [&[Question]; 2]| -> Result<(), IndexError> {
+            for (kind, keys) in ["hit", "miss"].into_iter().zip(asked) {
+                for batch in [1, BATCH] {
+                    let mut times = measure(counts, keys, batch, clock)?;
+                    times["way"] = way.into();
+                    times["kind"] = kind.into();
+                    times["batch"] = batch.into();
+                    ways.push(times);
+                }
             }
-        }
-        Ok(())
-    };
+            Ok(())
+        };
+    let mut longest = serde_json::Map::new();
     for (way, cache) in [
-        ("RocksDB, default cache", DEFAULT_CACHE_BYTES),
-        ("RocksDB, all in cache", LARGE_CACHE_BYTES),
+        ("array, default cache", DEFAULT_CACHE_BYTES),
+        ("array, all in cache", LARGE_CACHE_BYTES),
     ] {
         let index = Index::open_with_cache(path, cache)?;
         let held = index.window(window)?;
-        for key in &in_order {
-            black_box(held.lookup(key)?);
+        // Thrice: blocks that are asked again keep more.
+        for question in hits
+            .array
+            .iter()
+            .chain(&misses.array)
+            .cycle()
+            .take(6 * ASKED)
+        {
+            black_box(held.histogram(question)?);
         }
-        measure_all(way, &held)?;
+        measure_all(way, &held, [&hits.array, &misses.array])?;
+        for (kind, asked) in [("hit", &hits.array), ("miss", &misses.array)] {
+            let started = Instant::now();
+            for question in asked {
+                if let Question::Context(context) = question {
+                    black_box(held.longest(context, 1)?);
+                }
+            }
+            let nanoseconds = started.elapsed().as_nanos() as f64 / asked.len() as f64;
+            longest.insert(format!("{way}, {kind}"), nanoseconds.into());
+        }
     }
-    drop(in_order);
-    measure_all("in memory", &resident)?;
+    measure_all("in memory", &resident, [&hits.table, &misses.table])?;
 
     let per_context = |bytes: u64| bytes as f64 / resident.contexts() as f64;
     let report = json!({
         "window": window.to_string(),
         "contexts": resident.contexts(),
         "bytes_per_context": per_context(resident.bytes()),
-        "bytes_needed_per_context": per_context(Resident::bytes_needed(held.entry())),
+        "bytes_needed_per_context": per_context(Resident::bytes_needed(&held)),
         "load_seconds": seconds,
         "ways": ways,
+        "longest": longest,
     });
     println!("{report}");
     Ok(())

@@ -182,13 +182,14 @@ for index in ("windows", "labelled"):
     }.items():
         seed("manifest", f"{index}_{field}", json.dumps(document | {field: value}))
 
-# Context records and posting runs, as schemas/index.md has them.
-seed("record", "golden", bytes([2, 251, 44, 1, 252, 112, 17, 1, 0, 251, 255, 63, 1, 252, 255, 197, 205, 2]))
-seed("record", "empty", bytes([0, 0]))
-seed("record", "largest", bytes([2, 253] + [255] * 8 + [253] + [255] * 8 + [252] + [255] * 4) * 2)
-seed("record", "one", bytes([1, 5, 0]))
-seed("run", "gaps", bytes([0, 0, 3, 0, 200, 1, 127, 128, 1]))
-seed("run", "offset", bytes([2, 0, 3, 0, 200, 1, 127]))
+# Blocks and directory records, as schemas/context-array.md has them: of 1,000 occurrences the fifth, followed by 1; two of
+# one context.
+total = (1000 << 12).to_bytes(8, "little")
+seed("block", "one", total + bytes([0, 0, 0, 0, 5, 4]))
+seed("block", "two", total + bytes([1, 0, 0, 0, 5, 200, 1]))
+seed("block", "unique", total + bytes([1, 0, 1, 0, 5, 24, 240, 12]))
+seed("listed", "golden", bytes([2, 0, 251, 0, 2, 7, 2, 0x81, 2, 251, 44, 1, 251, 44, 1]))
+seed("listed", "none", bytes([0]))
 seed("run", "large", bytes([0, 0] + [255] * 9 + [1, 0, 0]))
 seed("run", "long", bytes([0, 0] + [i * 7 % 128 for i in range(17000)]))
 for number, line in enumerate((

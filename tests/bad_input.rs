@@ -122,22 +122,22 @@ fn an_index_of_a_newer_version_is_refused() {
         serde_json::from_slice(&fs_err::read(&path).unwrap()).unwrap();
     let fields = manifest.as_object_mut().unwrap();
     fields.remove("checksum");
-    // The rule of the checksum first, so that the one of version 2 is known to be right.
-    for version in [1, 2] {
+    // The rule of the checksum first, so that the one of version 3 is known to be right.
+    for version in [2, 3] {
         fields["version"] = version.into();
         let checksum = xxhash_rust::xxh3::xxh3_128(&serde_json::to_vec(fields).unwrap());
         fields.insert("checksum".to_owned(), format!("{checksum:032x}").into());
         fs_err::write(&path, serde_json::to_vec(fields).unwrap()).unwrap();
         fields.remove("checksum");
-        if version == 1 {
+        if version == 2 {
             succeeds(folder.path(), &["info", "index"]);
         }
     }
     for arguments in openers("index") {
         let words = [
             "index/manifest.json",
-            "version 2",
-            "reads version 1",
+            "version 3",
+            "reads version 2",
             "needs the newer bitquilt",
         ];
         refuses(folder.path(), &arguments, 2, &words);

@@ -134,11 +134,12 @@ fn documents_have_the_names_that_scripts_stand_on() {
         &["window", "contexts", "distinct", "ambiguous", "bytes"],
     );
     assert_eq!(info["latents"], 2);
-    assert_eq!(info["windows"][0]["window"], "seq:3");
-    assert_eq!(info["windows"][0]["contexts"], 12);
+    assert_eq!(info["named"], json!(["seq:3"]));
+    assert_eq!(info["windows"][2]["window"], "seq:3");
+    assert_eq!(info["windows"][2]["contexts"], 12);
     // 4 full contexts, and 1, 1 and 2 behind the edge.
-    assert_eq!(info["windows"][0]["distinct"], 8);
-    assert_eq!(info["windows"][0]["ambiguous"], 3);
+    assert_eq!(info["windows"][2]["distinct"], 8);
+    assert_eq!(info["windows"][2]["ambiguous"], 3);
 
     let query = &documents["query"][0];
     has(
@@ -224,13 +225,20 @@ fn documents_have_the_names_that_scripts_stand_on() {
 
     let build = &documents["build"][0];
     assert_eq!(build["latents"], 2);
-    let windows: Vec<_> = build["windows"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|w| &w["window"])
-        .collect();
-    assert_eq!(windows, ["seq:2", "global"]);
+    assert_eq!(build["windows"], json!(["seq:2", "global"]));
+    has(
+        &build["arrays"][0],
+        &[
+            "direction",
+            "depth",
+            "blocks",
+            "bytes",
+            "windows",
+            "seconds",
+            "parts",
+            "resumed",
+        ],
+    );
 
     let [index, proved, unproved, damaged] = &documents["verify"][..] else {
         panic!("four verifications");

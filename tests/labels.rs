@@ -313,35 +313,6 @@ pub fn rewrite_manifest(index: &Path, change: impl Fn(&mut serde_json::Map<Strin
     fs_err::write(&path, serde_json::to_vec_pretty(fields).unwrap()).unwrap();
 }
 
-/// Written before there was a choice: it means none.
-#[test]
-fn a_manifest_without_condition_is_read() {
-    let folder = house();
-    let index = folder.path().join("index");
-    let before = all_answers(&index);
-    rewrite_manifest(&index, |fields| {
-        assert_eq!(fields.remove("condition"), Some(json!("none")));
-        assert!(!fields.contains_key("label_values"));
-    });
-    assert_eq!(open(&index).condition(), Condition::None);
-    assert!(all_answers(&index) == before);
-    for command in [
-        "verify index",
-        "verify index --brute-force",
-        "verify index samples.safetensors",
-        "query index --latent 0 --at 0,3",
-        "generate index -n 2 -o new.safetensors",
-    ] {
-        succeeds(folder.path(), &split(command));
-    }
-    assert!(succeeds(folder.path(), &["info", "index"]).contains("condition none"));
-    let schema = Path::new(env!("CARGO_MANIFEST_DIR")).join("schemas/manifest.schema.json");
-    let schema = serde_json::from_slice(&fs_err::read(schema).unwrap()).unwrap();
-    let validator = jsonschema::validator_for(&schema).unwrap();
-    let manifest = fs_err::read(index.join("manifest.json")).unwrap();
-    assert!(validator.is_valid(&serde_json::from_slice(&manifest).unwrap()));
-}
-
 #[test]
 fn a_manifest_that_contradicts_itself_about_labels_is_refused() {
     let folder = labelled_house();

@@ -198,7 +198,7 @@ fn an_arvm_converges_to_the_histograms_of_its_index() {
                 frame.load(set.packed_latent(id), Given::NOTHING);
                 for position in 0..grid.bits() {
                     let histogram = held
-                        .histogram(&geometry.key(&mut frame, position))
+                        .lookup(&geometry.lay_out(&frame, position))
                         .unwrap()
                         .unwrap();
                     let expected = histogram.n1 as f64 / histogram.total() as f64;

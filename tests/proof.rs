@@ -327,13 +327,15 @@ fn samples_of_a_window_that_the_index_does_not_hold_are_refused() {
     let samples = SampleSet {
         latents: training.set(),
         answered_by: Some(vec![1; 12]),
-        windows: vec!["seq:2".parse().unwrap()],
+        windows: vec!["seq:4".parse().unwrap()],
         min_count: 1,
         without: bitquilt::Ids::default(),
     };
     let error = verify_from_index(&index, &samples, window, &Unobserved).unwrap_err();
     assert!(
-        error.to_string().contains("no window seq:2, only seq:3"),
+        error
+            .to_string()
+            .contains("no window seq:4, only seq:1, seq:2, seq:3"),
         "{error}"
     );
 }

@@ -285,7 +285,10 @@ fn check(case: &Case) {
                 .map(|p| (p.latent, p.position))
                 .collect();
             let max = case.reach.max(3).min(expected.len());
-            assert_eq!(postings, expected[..max]);
+            // Which of many comes by the index's order; they are told ascending.
+            assert_eq!(postings.len(), max);
+            assert!(postings.is_sorted_by(|a, b| a < b));
+            assert!(postings.iter().all(|posting| expected.contains(posting)));
         }
         assert_quilt(case, sample, trace);
         if case.reach == usize::MAX {

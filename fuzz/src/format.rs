@@ -1,11 +1,11 @@
-//! The project's own files: latents, samples, manifest, records, posting runs, context keys.
+//! The project's own files: latents, samples, manifest, blocks, directory records, context keys.
 
 use std::fs;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use bitquilt::index::fuzzing::{
-    MANIFEST_NAME, read_manifest, read_run, rewritten, sealed, write_runs,
+    MANIFEST_NAME, read_block, read_listed, read_manifest, rewritten, sealed, write_block,
 };
 use bitquilt::{
     Anchor, Budget, Condition, ContextKey, Frame, Geometry, Given, Index, IndexError, LatentSet,
@@ -156,31 +156,33 @@ fn answers(index: &Index) {
     assert_eq!(verdicts[0], verdicts[1]);
 }
 
-/// Context records.
-pub fn record(bytes: &[u8]) {
-    let Some((histogram, written)) = bitquilt::index::fuzzing::record(bytes) else {
+/// Blocks of an array: eight bytes of how many occurrences there are, then the block.
+pub fn block(bytes: &[u8]) {
+    let Some((total, bytes)) = bytes.split_first_chunk::<8>() else {
         return;
     };
-    assert_eq!(histogram.total(), histogram.n0 + histogram.n1);
-    // Numbers can be written at more length than is needed.
-    assert!(written.len() <= bytes.len());
-    let again = bitquilt::index::fuzzing::record(&written);
-    assert_eq!(again, Some((histogram, written)));
+    // Below 2⁵², as of every index.
+    let total = (u64::from_le_bytes(*total) >> 12).max(1);
+    let Some(groups) = read_block(bytes, total) else {
+        return;
+    };
+    for (_, group) in &groups {
+        assert!(group.is_sorted_by(|a, b| a < b));
+        assert!(group.iter().all(|occurrence| *occurrence < total));
+    }
+    let written = write_block(&groups, total);
+    assert_eq!(read_block(&written, total), Some(groups));
 }
 
-/// Posting runs: two bytes of offset, then the run.
-pub fn run(bytes: &[u8]) {
-    let Some((offset, bytes)) = bytes.split_first_chunk::<2>() else {
+/// Records of a directory.
+pub fn listed(bytes: &[u8]) {
+    let Some((blocks, written)) = read_listed(bytes) else {
         return;
     };
-    let list = read_run(bytes, usize::from(u16::from_le_bytes(*offset)));
-    assert!(list.is_sorted_by(|a, b| a < b));
-    // A list of one takes no run.
-    if list.len() > 1 {
-        let runs = write_runs(&list);
-        let again: Vec<u64> = runs.iter().flat_map(|run| read_run(run, 0)).collect();
-        assert_eq!(again, list);
-    }
+    // Numbers can be written at more length than is needed.
+    assert!(written.len() <= bytes.len());
+    let again = read_listed(&written);
+    assert_eq!(again, Some((blocks, written)));
 }
 
 /// Context keys: a line with shape, window, anchor, labels, label and position, then the bits of a latent.

@@ -6,6 +6,6 @@ mod format;
 mod inputs;
 mod texts;
 
-pub use format::{key, latents, manifest, record, run, samples};
+pub use format::{block, key, latents, listed, manifest, samples};
 pub use inputs::{cifar, idx, labels, npy, npz, tensors};
 pub use texts::{fix, ids, shape, window};

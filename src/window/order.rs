@@ -549,6 +549,15 @@ mod tests {
 
     use super::*;
 
+    /// Label, site, channel, border class and bits.
+    type Plain = (
+        Option<u64>,
+        Option<usize>,
+        usize,
+        [usize; 3],
+        Vec<Option<bool>>,
+    );
+
     /// What a context of some sites is, told plainly: label, site where it is part of it, channel, border class of the
     /// rings that it begins, then each bit in the order of the page above, absent ones as `None`.
     fn plain(
@@ -558,13 +567,7 @@ mod tests {
         label: u64,
         position: usize,
         sites: usize,
-    ) -> (
-        Option<u64>,
-        Option<usize>,
-        usize,
-        [usize; 3],
-        Vec<Option<bool>>,
-    ) {
+    ) -> Plain {
         let shape = order.shape();
         let (row, col, channel) = shape.place(position);
         let mut seen = Vec::new();

@@ -9,6 +9,8 @@ mod codes;
 mod directory;
 mod disk;
 mod distinct;
+#[cfg(fuzzing)]
+mod fuzzing;
 mod latents;
 mod memory;
 mod number;
@@ -24,6 +26,8 @@ mod write;
 
 pub(super) use disk::{Array, PartFile, Stored, write_directory};
 pub(super) use distinct::prefixes_of;
+#[cfg(fuzzing)]
+pub use fuzzing::{read_block, read_listed, write_block};
 pub(super) use latents::Latents;
 pub(super) use memory::MemoryArray;
 pub(super) use prove::{Disproof, prove};

@@ -226,7 +226,7 @@ impl<'a> PredictorTraining<'a> {
         let bits = geometry.shape().bits();
         let mut draws = Stream::new(self.seed, Purpose::Order, moment.step);
         let mut contexts = Contexts::default();
-        let mut keys = Vec::with_capacity(self.recipe.batch);
+        let mut questions = Vec::with_capacity(self.recipe.batch);
         for _ in 0..self.recipe.batch {
             let draw =
                 |below: usize, uniform: f64| ((uniform * below as f64) as usize).min(below - 1);
@@ -236,13 +236,17 @@ impl<'a> PredictorTraining<'a> {
             );
             self.frame
                 .load(latents.packed_latent(id), Given::label(labels[id]));
-            keys.push(geometry.key(&mut self.frame, position));
+            let question = self
+                .data
+                .counts
+                .question(geometry, &mut self.frame, position);
+            questions.push(question);
             contexts.push(geometry, &self.frame, position);
         }
         let mut found = Vec::new();
-        self.data.counts.histograms(&keys, &mut found)?;
-        let mut targets = Vec::with_capacity(keys.len());
-        let mut weights = Vec::with_capacity(keys.len());
+        self.data.counts.histograms(&questions, &mut found)?;
+        let mut targets = Vec::with_capacity(questions.len());
+        let mut weights = Vec::with_capacity(questions.len());
         for histogram in found {
             let total = histogram.unwrap_or_default().total();
             if total == 0 {
