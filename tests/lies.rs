@@ -65,7 +65,7 @@ fn an_index_that_lies_with_right_checksums_is_found_out() {
     drop(index);
     let sound = folder.path().join("index");
     type Change = fn(&mut Entries);
-    let lies: [(&str, &str, Change); 9] = [
+    let lies: [(&str, &str, Change); 10] = [
         // Two blocks in each other's place: every occurrence is there, most where they do not belong.
         ("exchanged blocks", "array:rings", |entries| {
             let (first, others) = entries.split_at_mut(1);
@@ -84,6 +84,15 @@ fn an_index_that_lies_with_right_checksums_is_found_out() {
             entries[1].1[4..].fill(0xff);
         }),
         ("a directory of nothing", "directory:rings", Vec::clear),
+        // The last byte of the first separator that has any: where the block after the first begins.
+        ("a separator moved", "directory:rings", |entries| {
+            let value = &mut entries[0].1;
+            // Blocks, length of the first separator (0), two numbers below 251 or of three bytes, length of the second.
+            let skip = |at: usize| if value[at] == 251 { at + 3 } else { at + 1 };
+            let length = skip(skip(2));
+            let last = length + usize::from(value[length]);
+            value[last] ^= 1;
+        }),
         ("a directory cut short", "directory:rings", |entries| {
             entries[0].1.pop();
         }),

@@ -10,8 +10,8 @@ use bitquilt::neural::{
     resume_predictor, set_threads, train_predictor,
 };
 use bitquilt::{
-    Anchor, Budget, Contexts, Counts, Frame, Geometry, Given, Index, LatentSet, Observer,
-    Unobserved, Window,
+    Anchor, Budget, Contexts, Frame, Geometry, Given, Index, LatentSet, Observer, Unobserved,
+    Window,
 };
 
 use crate::neural::StopAfter;

@@ -26,6 +26,7 @@ const HEADINGS: [(&str, &[&str]); 10] = [
         &[
             "window",
             "windows",
+            "deepest",
             "backoff",
             "min_count",
             "anchor",

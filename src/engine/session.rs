@@ -105,7 +105,7 @@ impl Session {
     /// [`EngineError::Index`]: no index there, a damaged one, one of another version, ids that it does not hold, more of
     /// them than fit the memory.
     pub fn open(path: &Path, options: &SessionOptions) -> Result<Self, EngineError> {
-        let index = Index::open_with_cache(path, options.cache_bytes)?;
+        let index = Index::open_with_cache(path, options.cache_bytes)?.within(options.memory);
         let index = index.without(&options.without, options.memory)?;
         Ok(Self::of(index, options.clone()))
     }
@@ -173,6 +173,7 @@ impl Session {
             return Ok(None);
         }
         let index = Index::open_with_cache(self.index.path(), self.options.cache_bytes)?;
+        let index = index.within(self.options.memory);
         let without = left_out.union(&more);
         let memory = self.memory_beside(0);
         let index = index

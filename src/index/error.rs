@@ -144,7 +144,7 @@ pub enum IndexError {
     #[error(transparent)]
     Memory(#[from] OutOfMemory),
 
-    /// The work was told to stop; a build keeps its finished windows for the next one.
+    /// The work was told to stop; a build keeps its finished arrays for the next one.
     #[error("{0}")]
     Stopped(#[from] Stopped),
 

@@ -65,6 +65,8 @@ pub struct Index {
     /// Read when the first question is asked.
     packed: OnceLock<Latents<'static>>,
     store: Store,
+    /// Memory for the latents, whose contexts are read there.
+    memory: Budget,
     /// Latents that answers leave out.
     pub(super) left_out: Option<LeftOut>,
 }
@@ -170,8 +172,16 @@ impl Index {
             held,
             packed: OnceLock::new(),
             store,
+            memory: Budget::of_machine(),
             left_out: None,
         })
+    }
+
+    /// Returns the same index with another budget for the latents, which it reads into memory at the first question.
+    #[must_use]
+    pub fn within(mut self, memory: Budget) -> Self {
+        self.memory = memory;
+        self
     }
 
     /// Returns the folder.
@@ -237,7 +247,8 @@ impl Index {
         let end = self.ids_end();
         let row = self.shape.packed_bytes();
         let what = format!("{}: {end} latents", self.path.display());
-        Budget::of_machine().check(end.saturating_mul(row as u64 + 8), what)?;
+        self.memory
+            .check(end.saturating_mul(row as u64 + 8), what)?;
         let mut packed = vec![0; end as usize * row];
         let mut numbers = vec![
             0;

@@ -101,6 +101,10 @@ impl Index {
                 );
                 self.damaged(&format!("entries of array {direction} that ascend"), place)
             }
+            Disproof::Separator { block } => {
+                let expected = format!("a separator before block {block} of array {direction}");
+                self.damaged(&expected, "one that is not between it and the block before")
+            }
             Disproof::Entry { occurrence } => {
                 let place = format!(
                     "latent {} position {}",

@@ -111,6 +111,18 @@ impl<'a> Latents<'a> {
         })
     }
 
+    /// Returns the entry of an occurrence as bytes that sort as entries do: context, next bit, number.
+    pub(super) fn spell(&self, readers: &[Reader], occurrence: u64) -> Vec<u8> {
+        let mut words = Vec::new();
+        self.lay_out(readers, occurrence, &mut words);
+        let context = words.iter().flat_map(|word| word.to_be_bytes());
+        let bit = u8::from(self.bit(occurrence));
+        context
+            .chain([bit])
+            .chain(occurrence.to_be_bytes())
+            .collect()
+    }
+
     /// Writes the whole context at an occurrence, laid out by an order, into one word for each reader.
     pub(super) fn lay_out(&self, readers: &[Reader], occurrence: u64, words: &mut Vec<u64>) {
         words.clear();

@@ -28,6 +28,11 @@ pub(in crate::index) enum Disproof<E> {
         /// The occurrence.
         occurrence: u64,
     },
+    /// A block whose separator does not separate it from the one before.
+    Separator {
+        /// Its number.
+        block: usize,
+    },
     /// What kept it from being read.
     Unread(E),
 }
@@ -79,6 +84,7 @@ where
         for number in run {
             let block = questions.blocks.block(number).map_err(Disproof::Unread)?;
             let all = block.occurrences();
+            questions.prove_separator(number, &all)?;
             for group in 0..block.groups() {
                 let [start, end] = [group, group + 1].map(|group| block.before(group).0 as usize);
                 for occurrence in &all[start..end] {
@@ -152,6 +158,30 @@ impl<B: Blocks> Questions<'_, B> {
             ));
         }
         Ok(())
+    }
+
+    /// Proves that a block's separator is larger than the last entry before it and no larger than its first one.
+    fn prove_separator(&self, number: usize, all: &[u64]) -> Result<(), Disproof<B::Error>> {
+        let spell = |occurrence: &u64| self.latents.spell(self.readers, *occurrence);
+        let before = match number.checked_sub(1) {
+            Some(before) => self
+                .blocks
+                .block(before)
+                .map_err(Disproof::Unread)?
+                .occurrences(),
+            None => Vec::new(),
+        };
+        let separator = self.directory.separator(number);
+        let above = before
+            .last()
+            .is_none_or(|last| spell(last).as_slice() < separator);
+        let below = all
+            .first()
+            .is_some_and(|first| separator <= spell(first).as_slice());
+        match above && below {
+            true => Ok(()),
+            false => Err(Disproof::Separator { block: number }),
+        }
     }
 
     /// How two occurrences are ordered in the array.

@@ -145,8 +145,9 @@ impl<'a, S: Sink> PartWriter<'a, S> {
 
     /// The shortest beginning of an entry that is larger than the entry before it.
     fn separate(&self, entry: (bool, u64)) -> Vec<u8> {
-        let last = self.last.map(|last| self.spell(last)).unwrap_or_default();
-        let mut spelled = self.spell(entry);
+        let spell = |(_, occurrence)| self.latents.spell(self.readers, occurrence);
+        let last = self.last.map(spell).unwrap_or_default();
+        let mut spelled = spell(entry);
         let same = spelled
             .iter()
             .zip(&last)
@@ -154,15 +155,6 @@ impl<'a, S: Sink> PartWriter<'a, S> {
             .count();
         spelled.truncate(same + 1);
         spelled
-    }
-
-    /// An entry as bytes that sort as entries do: context, next bit, number.
-    fn spell(&self, (bit, occurrence): (bool, u64)) -> Vec<u8> {
-        let mut words = Vec::new();
-        self.latents.lay_out(self.readers, occurrence, &mut words);
-        let context = words.iter().flat_map(|word| word.to_be_bytes());
-        let number = occurrence.to_be_bytes();
-        context.chain([u8::from(bit)]).chain(number).collect()
     }
 
     /// Ends the part.
