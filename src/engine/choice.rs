@@ -9,8 +9,11 @@ use crate::window::{Window, WindowError};
 ///
 /// ```
 /// # use bitquilt::engine::WindowChoice;
-/// assert_eq!("longest".parse(), Ok(WindowChoice::Longest));
-/// assert_eq!("7x7".parse(), Ok(WindowChoice::Named("7x7".parse().unwrap())));
+/// let longest: WindowChoice = "longest".parse()?;
+/// assert_eq!(longest, WindowChoice::Longest);
+/// let named: WindowChoice = "7x7".parse()?;
+/// assert_eq!(named, WindowChoice::Named("7x7".parse()?));
+/// # Ok::<(), bitquilt::WindowError>(())
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]

@@ -81,7 +81,7 @@ impl SessionOptions {
 /// // `path` is an index of 101100 and 111010 with window seq:3.
 /// let session = Session::open(&path, &SessionOptions::default())?;
 /// let info = session.info();
-/// assert_eq!((info.latents, info.windows[0].window.as_str()), (2, "seq:3"));
+/// assert_eq!((info.latents, info.named), (2, vec!["seq:3".to_owned()]));
 /// assert_eq!(session.training(&Unobserved)?, set);
 ///
 /// // The same without latent 0, as if it had never been indexed.

@@ -118,7 +118,8 @@ pub struct ArrayReport {
 /// let report = build(&set, &path, &options, &Unobserved)?;
 /// assert_eq!(report.manifest.latents, 2);
 /// // Contexts of seq:1: nothing before the first bit, then 0 and 1.
-/// assert_eq!(report.manifest.windows[1].distinct, 3);
+/// let windows = &report.manifest.arrays[0].windows;
+/// assert_eq!((windows[0].window, windows[0].distinct), ("seq:1".parse()?, 3));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///

@@ -42,15 +42,15 @@ pub const DEFAULT_CACHE_BYTES: usize = 256 << 20;
 /// // 101, which is before bit 3 of latent 0 and before bit 5 of latent 1:
 /// let mut frame = Frame::new(index.shape(), &[window.geometry()]);
 /// frame.load(set.packed_latent(0), Given::NOTHING);
-/// let key = window.geometry().key(&mut frame, 3);
-/// let histogram = window.lookup(&key)?.unwrap_or_default();
+/// let context = window.geometry().lay_out(&frame, 3);
+/// let histogram = window.lookup(&context)?.unwrap_or_default();
 /// assert_eq!((histogram.n0, histogram.n1), (1, 1));
-/// let places: Vec<_> = window.postings(&key, false)?.collect::<Result<_, _>>()?;
+/// let places: Vec<_> = window.postings(&context, false)?.collect::<Result<_, _>>()?;
 /// assert_eq!(places, [Posting { latent: 1, position: 5 }]);
 ///
 /// // Without latent 1:
 /// let index = index.without(&"1".parse()?, Budget::of_machine())?;
-/// let histogram = index.window("seq:3".parse()?)?.lookup(&key)?.unwrap_or_default();
+/// let histogram = index.window("seq:3".parse()?)?.lookup(&context)?.unwrap_or_default();
 /// assert_eq!((histogram.n0, histogram.n1), (0, 1));
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```

@@ -48,7 +48,7 @@ impl<'a> Part<'a> {
 /// The histograms of one window, all in memory: answers what the index answers, without reading it.
 ///
 /// ```
-/// use bitquilt::{Budget, Counts, Resident};
+/// use bitquilt::{Budget, Counts, Frame, Given, Resident};
 /// # use bitquilt::{BuildOptions, Index, LatentSet, Shape, Unobserved, build};
 /// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
 /// # for bits in ["101100", "111010"] {
@@ -61,9 +61,13 @@ impl<'a> Part<'a> {
 /// # let window = index.window("seq:3".parse()?)?;
 /// let table = Resident::load(&window, Budget::of_machine(), &Unobserved)?;
 /// assert_eq!(table.contexts(), window.entry().distinct);
-/// for context in window.contexts()? {
-///     let (key, histogram) = context?;
-///     assert_eq!(table.histogram(&key)?, Some(histogram));
+/// let mut frame = Frame::new(index.shape(), &[window.geometry()]);
+/// frame.load(set.packed_latent(0), Given::NOTHING);
+/// // Both are asked in their own way, and answer the same.
+/// for position in 0..6 {
+///     let by_key = table.question(window.geometry(), &mut frame, position);
+///     let laid_out = window.question(window.geometry(), &mut frame, position);
+///     assert_eq!(table.histogram(&by_key)?, window.histogram(&laid_out)?);
 /// }
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
