@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use bitquilt::{
     Anchor, Budget, BuildOptions, BuildReport, Condition, Index, IndexError, LatentSet, Observer,
-    Unobserved, build,
+    Unobserved, Window, build,
 };
 
 use crate::support::*;
@@ -374,6 +374,66 @@ fn a_stopped_build_goes_on_after_its_last_finished_array() {
     open(&output)
         .verify(Budget::of_machine(), &Unobserved)
         .unwrap();
+}
+
+/// An array that was finished for other named windows counts other contexts: it is made again.
+#[test]
+fn an_array_of_other_windows_is_not_gone_on_with() {
+    let grid = crate::oracle::Grid {
+        height: 1,
+        width: 64,
+        channels: 1,
+    };
+    let set = repetitive(grid, 40, 5).set();
+    let folder = small_folder();
+    let output = folder.path().join("index");
+    let first = build_options(&["seq:50", "3x3"]);
+    let stopped = build(
+        &set,
+        &output,
+        &first,
+        &StopAt("rings: count", Mutex::new(false)),
+    );
+    assert!(
+        matches!(stopped, Err(IndexError::Stopped(_))),
+        "{stopped:?}"
+    );
+    let more = build_options(&["seq:50", "3x3", "seq:33"]);
+    let report = build(&set, &output, &more, &Unobserved).unwrap();
+    assert!(report.arrays.iter().all(|array| !array.resumed));
+    let index = open(&output);
+    assert_eq!(index.windows().count(), 3);
+    index.verify(Budget::of_machine(), &Unobserved).unwrap();
+}
+
+/// Without a window the depth is chosen, and every window to it is answered.
+#[test]
+fn a_build_that_names_no_window_chooses_a_depth_and_names_every_window() {
+    for latents in [1, 40, 1000] {
+        let set = repetitive(EIGHT, latents, 6).set();
+        let shape = set.shape();
+        // Four times the bits that number all occurrences, of sites 2r(r + 1).
+        let bits = 4 * (latents * shape.bits()).ilog2() as usize;
+        let sites = |radius: usize| 2 * radius * (radius + 1);
+        let enough = |radius: &usize| sites(*radius) * shape.channels() >= bits;
+        let whole = shape.height().max(shape.width()) - 1;
+        let chosen = match (1..whole).find(enough) {
+            Some(radius) => Window::Square { radius },
+            None => Window::Global,
+        };
+        let (_folder, index) = built_with(&set, &BuildOptions::default());
+        assert_eq!(index.manifest().arrays[0].depth, chosen);
+        let named: Vec<_> = index
+            .windows()
+            .map(|held| held.geometry().window())
+            .collect();
+        let all: Vec<_> = index
+            .all_windows()
+            .map(|held| held.geometry().window())
+            .collect();
+        assert_eq!(named, all);
+        assert_eq!(named.last(), Some(&chosen));
+    }
 }
 
 #[test]

@@ -381,13 +381,17 @@ impl Build<'_> {
         let mut families = vec![(Family::Latents, self.write_latents()?)];
         for (order, depth) in orders.iter().zip(&self.wanted.depths) {
             let started = Instant::now();
-            let (finished, parts, resumed) = match self.stage.finished(order.direction(), *depth) {
-                Some(finished) => (finished, 0, true),
-                None => {
-                    let (finished, parts) = self.array(order, *depth)?;
-                    (finished, parts, false)
-                }
-            };
+            let (finished, parts, resumed) =
+                match self
+                    .stage
+                    .finished(order.direction(), *depth, &self.windows_of(order))
+                {
+                    Some(finished) => (finished, 0, true),
+                    None => {
+                        let (finished, parts) = self.array(order, *depth)?;
+                        (finished, parts, false)
+                    }
+                };
             families.extend(self.stage.families(&finished));
             manifest.arrays.push(finished.entry);
             reports.push(ArrayReport {

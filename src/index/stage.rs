@@ -250,15 +250,24 @@ impl Stage {
         Ok(finished)
     }
 
-    /// Returns what an earlier build left of an array of that depth, if all of it is there.
-    pub(super) fn finished(&self, direction: Direction, depth: Window) -> Option<FinishedArray> {
+    /// Returns what an earlier build left of an array of that depth and these windows, if all of it is there.
+    pub(super) fn finished(
+        &self,
+        direction: Direction,
+        depth: Window,
+        windows: &[Window],
+    ) -> Option<FinishedArray> {
         let folder = self.array_folder(direction);
         let finished: FinishedArray = read_json(&folder.join(FINISHED))?;
         let mut files = finished.parts.iter().chain(&finished.directory);
         let whole = files.all(|(name, bytes)| {
             std::fs::metadata(folder.join(name)).is_ok_and(|found| found.len() == *bytes)
         });
-        let same = finished.entry.direction == direction && finished.entry.depth == depth;
+        let entry = &finished.entry;
+        let counted = entry.windows.iter().map(|window| window.window);
+        let same = entry.direction == direction
+            && entry.depth == depth
+            && counted.eq(windows.iter().copied());
         (whole && same).then_some(finished)
     }
 

@@ -74,6 +74,11 @@ impl Index {
             .first()
             .map_or(0, |window| window.contexts);
         observer.stage(&format!("{direction}: entries"), indexed, "contexts");
+        let listed = self.manifest().arrays[number].blocks;
+        if listed != array.blocks() as u64 {
+            let expected = format!("{listed} blocks of array {direction}");
+            return Err(self.damaged(&expected, array.blocks()));
+        }
         let windows: Vec<_> = self
             .all_windows()
             .filter(|window| window.place().0 == number)

@@ -1,22 +1,17 @@
 //! What of an array is written beside its blocks: where each begins and what it holds. The one user of bincode: 2.0.1 is the
 //! last version there will be, so its bytes are pinned by a test here.
 
-use bincode::config::{Configuration, Limit, standard};
-use bincode::{Decode, Encode};
+use bincode::Encode;
+use bincode::config::{Configuration, standard};
 
-/// Little endian, varint; no more is read than a record of [`LISTED`] blocks can take.
-const CONFIG: Configuration<
-    bincode::config::LittleEndian,
-    bincode::config::Varint,
-    Limit<MAX_RECORD_BYTES>,
-> = standard().with_limit::<MAX_RECORD_BYTES>();
-const MAX_RECORD_BYTES: usize = 1 << 30;
+/// Little endian, varint.
+const CONFIG: Configuration = standard();
 
 /// Blocks of one record.
 pub(super) const LISTED: usize = 256;
 
 /// One block, as the directory lists it.
-#[derive(Clone, Debug, PartialEq, Eq, Encode, Decode)]
+#[derive(Clone, Debug, PartialEq, Eq, Encode)]
 pub(in crate::index) struct Listed {
     /// Larger than every entry before the block, no larger than its first one.
     pub(super) separator: Vec<u8>,
@@ -30,13 +25,28 @@ pub(super) fn encode(blocks: &[Listed]) -> Result<Vec<u8>, String> {
     bincode::encode_to_vec(blocks, CONFIG).map_err(|error| error.to_string())
 }
 
-/// Reads a record; `None` when the bytes are none.
+/// Reads a record; `None` when the bytes are none. Takes no memory by what they announce.
 pub(super) fn decode(bytes: &[u8]) -> Option<Vec<Listed>> {
-    let (blocks, read) = bincode::decode_from_slice::<Vec<Listed>, _>(bytes, CONFIG).ok()?;
-    let sound = blocks
-        .iter()
-        .all(|block| block.ones <= block.entries && block.entries > 0);
-    (read == bytes.len() && blocks.len() <= LISTED && sound).then_some(blocks)
+    let (count, mut at) = bincode::decode_from_slice::<u64, _>(bytes, CONFIG).ok()?;
+    if count > LISTED as u64 {
+        return None;
+    }
+    let mut blocks = Vec::new();
+    for _ in 0..count {
+        let rest = bytes.get(at..)?;
+        let ((separator, entries, ones), read) =
+            bincode::borrow_decode_from_slice::<(&[u8], u16, u16), _>(rest, CONFIG).ok()?;
+        if ones > entries || entries == 0 {
+            return None;
+        }
+        at += read;
+        blocks.push(Listed {
+            separator: separator.to_vec(),
+            entries,
+            ones,
+        });
+    }
+    (at == bytes.len()).then_some(blocks)
 }
 
 /// Returns the key of a block, or of the record that lists blocks from it on: its part, and its number there. Both are lowest
