@@ -10,9 +10,9 @@
 //!
 //! | module | what is in it |
 //! | --- | --- |
-//! | [`trace`] | where samples come from: support, quilts of copied regions, summaries, the trace file and its map |
+//! | [`trace`] | where samples come from: support, quilts of copied regions, summaries, the trace file |
 //! | [`search`] | generation: rows, bits, constraints, back-off, a network where no window has a match |
-//! | [`picture`] | PNG pictures of latents and images, grids of them |
+//! | [`picture`] | PNG pictures of latents and images, grids of them, maps with marks on their sites |
 //! | `neural` | (feature `neural`) the binary latent autoencoder, the ARVM and its peers, and the loop that trains them |
 //! | [`provenance`] | what a copy is measured by: training latents in memory, footprints, information |
 //! | [`samples`] | the samples file and the proof that its bits are supported |

@@ -4,6 +4,7 @@ use super::flags::as_flags;
 use bitquilt::base::OutOfMemory;
 use bitquilt::engine::EngineError;
 use bitquilt::index::IndexError;
+use bitquilt::picture::PictureError;
 use bitquilt::search::SearchError;
 
 /// Returns the message of an error, its options as flags, with the option that mends it where there is one.
@@ -58,6 +59,9 @@ fn advice(error: &EngineError) -> Option<String> {
             part: "the window", ..
         } => "without --window".to_owned(),
         EngineError::Search(SearchError::Count { .. }) => "--all does".to_owned(),
+        EngineError::Picture(PictureError::Map { .. }) => {
+            "draw fewer samples (--png-limit) or sources (--png-sources)".to_owned()
+        }
         _ => return None,
     })
 }

@@ -18,9 +18,7 @@ use bitquilt::base::{Stopped, files};
 use bitquilt::engine::{TraceRequest, TracedSample, Tracing};
 use bitquilt::latent::Shape;
 use bitquilt::samples::SampleSet;
-use bitquilt::trace::{
-    Header, MapRow, SetSummary, Spread, TraceOptions, TraceWriter, Traced, Tracer, draw_map,
-};
+use bitquilt::trace::{Header, SetSummary, Spread, TraceOptions, TraceWriter, Traced, Tracer};
 use bitquilt::window::Window;
 
 /// Tell which training patches samples reuse
@@ -206,9 +204,13 @@ struct Job<'a> {
     ui: &'a Ui,
 }
 
-impl Job<'_> {
+impl<'a> Job<'a> {
     /// Writes the trace file; the samples that a map is of come back in `drawn`.
-    fn trace_into(&self, out: impl Write, drawn: &mut Vec<MapRow>) -> anyhow::Result<SetSummary> {
+    fn trace_into(
+        &self,
+        out: impl Write,
+        drawn: &mut Vec<TracedSample<'a>>,
+    ) -> anyhow::Result<SetSummary> {
         let header = Header {
             index: self.args.index.display().to_string(),
             samples_file: self.args.samples.display().to_string(),
@@ -222,7 +224,7 @@ impl Job<'_> {
             self.args.postings_listed(),
         )?;
         let max_drawn = self.args.png.as_ref().map_or(0, |_| self.args.png_limit);
-        let take = |traced: TracedSample<'_>| {
+        let take = |traced: TracedSample<'a>| {
             let marked = traced.interpolated.iter().filter(|marked| **marked);
             writer.add(&Traced {
                 sample: traced.sample,
@@ -233,14 +235,7 @@ impl Job<'_> {
                 interpolated: traced.answered_by.map(|_| marked.count()),
             })?;
             if drawn.len() < max_drawn {
-                drawn.push(MapRow {
-                    sample: traced.sample,
-                    label: traced.label,
-                    packed: traced.packed.to_vec(),
-                    trace: traced.trace,
-                    summary: traced.summary,
-                    interpolated: traced.interpolated,
-                });
+                drawn.push(traced);
             }
             Ok(())
         };
@@ -254,10 +249,16 @@ impl Job<'_> {
         Ok(summary)
     }
 
-    fn draw(&self, rows: &[MapRow], drawer: &Drawer, png: &Path) -> anyhow::Result<()> {
-        self.ui.stage("draw", rows.len() as u64, "samples");
+    fn draw(
+        &self,
+        samples: &[TracedSample<'_>],
+        drawer: &Drawer,
+        png: &Path,
+    ) -> anyhow::Result<()> {
+        self.ui.stage("draw", samples.len() as u64, "samples");
         let image = |shape: Shape, packed: &[u8]| drawer.one(shape, packed, png);
-        let map = draw_map(&self.tracing.tracer()?, rows, self.args.png_sources, image);
+        let sources = self.args.png_sources;
+        let map = self.tracing.draw_map(samples, sources, image);
         map.with_context(|| format!("--png {}", png.display()))?
             .write_png(png)?;
         Ok(())

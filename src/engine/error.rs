@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use crate::base::OutOfMemory;
 use crate::index::IndexError;
 use crate::latent::LatentError;
+use crate::picture::PictureError;
 use crate::provenance::ProvenanceError;
 use crate::samples::SamplesError;
 use crate::search::SearchError;
@@ -80,6 +81,15 @@ pub enum EngineError {
         error: IndexError,
     },
 
+    /// A training latent of which the index tells, and which it does not hold.
+    #[error("{path}: damaged: expected latent {latent}, of which a posting tells, found none", path = path.display())]
+    NoSuchLatent {
+        /// The index.
+        path: PathBuf,
+        /// Its id.
+        latent: u64,
+    },
+
     /// The index refused.
     #[error(transparent)]
     Index(#[from] IndexError),
@@ -99,6 +109,10 @@ pub enum EngineError {
     /// The training latents cannot be held in memory.
     #[error(transparent)]
     Provenance(#[from] ProvenanceError),
+
+    /// A picture that cannot be drawn.
+    #[error(transparent)]
+    Picture(#[from] PictureError),
 
     /// Latents that cannot be used.
     #[error(transparent)]

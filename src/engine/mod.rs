@@ -38,6 +38,7 @@ mod choice;
 mod error;
 mod generate;
 mod info;
+mod map;
 mod measure;
 mod proof;
 mod query;

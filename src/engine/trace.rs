@@ -103,6 +103,7 @@ pub struct Tracing<'s> {
 }
 
 /// One sample, traced.
+#[derive(Clone)]
 pub struct TracedSample<'a> {
     /// Its number in the samples file.
     pub sample: usize,
@@ -197,8 +198,8 @@ impl Session {
     }
 }
 
-impl Tracing<'_> {
-    /// Makes the tracer of the samples, by which a map is drawn too.
+impl<'s> Tracing<'s> {
+    /// Makes the tracer of the samples.
     ///
     /// # Errors
     /// As [`Tracer::new`].
@@ -257,15 +258,16 @@ impl Tracing<'_> {
     pub fn trace(
         &self,
         observer: &dyn Observer,
-        mut take: impl FnMut(TracedSample<'_>) -> Result<(), EngineError>,
+        mut take: impl FnMut(TracedSample<'s>) -> Result<(), EngineError>,
     ) -> Result<SetSummary, EngineError> {
         let tracer = self.tracer()?;
         let mut summaries = SetSummaries::default();
-        let latents = &self.samples.latents;
+        let samples = self.samples;
+        let latents = &samples.latents;
         let bits = latents.shape().bits();
         tracer.trace_all(latents, self.range.clone(), observer, |sample, trace| {
             let summary = summarize(&trace, &tracer, &self.background);
-            let answered_by = self.samples.answered_by.as_deref();
+            let answered_by = samples.answered_by.as_deref();
             let answered_by = answered_by.map(|all| &all[sample * bits..(sample + 1) * bits]);
             let marks = |by: &[u8]| by.iter().map(|by| *by == ANSWERED_INTERPOLATED).collect();
             summaries.add(&trace, summary.clone());

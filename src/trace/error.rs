@@ -1,7 +1,5 @@
 //! What can go wrong in a trace.
 
-use std::path::PathBuf;
-
 use crate::base::Stopped;
 use crate::index::IndexError;
 use crate::latent::Shape;
@@ -12,15 +10,6 @@ use crate::window::Window;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TraceError {
-    /// A latent for which the index tells, and which it does not hold.
-    #[error("{path}: damaged: expected latent {latent}, of which a posting tells, found none", path = path.display())]
-    NoSuchLatent {
-        /// The index.
-        path: PathBuf,
-        /// Its id.
-        latent: u64,
-    },
-
     /// Samples on a grid on which displacements have no meaning.
     #[error(
         "window {window} reads latents bit by bit, whatever their grid: expected {held} samples, as the index \
@@ -33,20 +22,6 @@ pub enum TraceError {
         held: Shape,
         /// Shape of the samples.
         found: Shape,
-    },
-
-    /// A map that is too large to look at.
-    #[error(
-        "a map of {height}x{width} pixels (height x width): expected at most {max} pixels: draw fewer samples \
-         (`png_limit`) or sources (`png_sources`)"
-    )]
-    Map {
-        /// Height, in pixels.
-        height: usize,
-        /// Width, in pixels.
-        width: usize,
-        /// Most pixels.
-        max: usize,
     },
 
     /// Samples without labels where contexts are bound to labels.

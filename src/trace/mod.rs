@@ -3,18 +3,17 @@
 //! A [`Tracer`] asks the index how often each bit of a sample is supported and where it occurred
 //! ([`Support`]), cuts the sample into regions that training latents have bit for bit ([`Quilt`]), and finds
 //! the training latents nearest to it ([`Neighbours`](crate::provenance::Neighbours)); [`summarize`] and [`SetSummaries`] make figures of
-//! that, [`TraceWriter`] the trace file, [`draw_map`] a picture.
+//! that, [`TraceWriter`] the trace file.
 //!
 //! The samples may come from anywhere: this search, a network, held-out data. Useful to tell what a
 //! generator of binary latents copies, and from where. Not for copies that are not bit for bit: one flipped
 //! bit in every window hides them from the quilt, though not from the nearest latents.
 //!
-//! Arrows: `map` → `canvas`; `map`, `document`, `summary` → `tracer`; `tracer` → {`support`, `quilt` → {`footprint` → `training`, `components`} → `board`}.
+//! Arrows: `document`, `summary` → `tracer`; `tracer` → {`support`, `quilt` → {`footprint` → `training`, `components`} → `board`}.
 
 mod background;
 mod document;
 mod error;
-mod map;
 mod quilt;
 mod spread;
 mod summary;
@@ -24,7 +23,6 @@ mod tracer;
 pub use background::Background;
 pub use document::{Header, TRACE_VERSION, TraceWriter, Traced};
 pub use error::TraceError;
-pub use map::{MapRow, draw_map};
 pub use quilt::{Quilt, Region};
 pub use spread::Spread;
 pub use summary::{

@@ -3,45 +3,55 @@
 use proptest::prelude::*;
 
 use super::*;
-use crate::base::{Budget, Unobserved};
-use crate::index::{BuildOptions, Index, build};
-use crate::latent::LatentSet;
-use crate::provenance::Corpus;
-use crate::trace::{Background, TraceOptions, summarize};
+use crate::base::Unobserved;
+use crate::engine::{Session, SessionOptions, TraceRequest};
+use crate::index::{BuildOptions, build};
+use crate::latent::{Ids, LatentSet};
+use crate::picture::PictureError;
+use crate::picture::canvas::{Colour, WHITE, mix};
+use crate::picture::map::colours::{BACKGROUND as BACKGROUND_COLOUR, DIFFERS, UNSUPPORTED};
+use crate::picture::map::layout::{CAPTION, GAP, HEADER, SIDE};
+use crate::samples::SampleSet;
 
 const OUTSIDE: Colour = [160; 3];
 
 /// A map of one sample, with white images: what is seen is what was drawn over them.
-fn map_of(training: &LatentSet, sample: &[u8], look: impl FnOnce(&Tracer<'_>, &MapRow, &Picture)) {
+fn map_of(
+    training: &LatentSet,
+    sample: &[u8],
+    look: impl FnOnce(&Tracing<'_>, &TracedSample<'_>, &Picture),
+) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("index");
     let mut options = BuildOptions::new("3x3".parse().unwrap());
     options.windows.push("5x5".parse().unwrap());
     build(training, &path, &options, &Unobserved).unwrap();
-    let index = Index::open(&path).unwrap();
-    let held = Corpus::load(&index, Budget::share(0.5), &Unobserved).unwrap();
-    let shape = training.shape();
-    let tracer = Tracer::new(&index, &held, Vec::new(), shape, TraceOptions::default()).unwrap();
-    let samples = LatentSet::from_packed(shape, sample.to_vec()).unwrap();
-    let trace = tracer.worker().trace(&samples, 0).unwrap();
-    let row = MapRow {
-        interpolated: Vec::new(),
-        sample: 0,
-        label: None,
-        packed: sample.to_vec(),
-        summary: summarize(&trace, &tracer, &Background::default()),
-        trace,
+    let session = Session::open(&path, &SessionOptions::default()).unwrap();
+    let samples = SampleSet {
+        latents: LatentSet::from_packed(training.shape(), sample.to_vec()).unwrap(),
+        answered_by: None,
+        windows: Vec::new(),
+        min_count: 1,
+        without: Ids::default(),
     };
+    let tracing = session.tracing(&samples, &TraceRequest::default(), &Unobserved);
+    let tracing = tracing.unwrap();
+    let mut traced = Vec::new();
+    let take = |sample| {
+        traced.push(sample);
+        Ok(())
+    };
+    tracing.trace(&Unobserved, take).unwrap();
     let white = |shape: Shape, _: &[u8]| {
         let (height, width) = (shape.height(), shape.width());
-        Ok::<_, TraceError>(Picture::of_colours(
+        Ok::<_, EngineError>(Picture::of_colours(
             height,
             width,
             vec![255; height * width * 3],
         ))
     };
-    let map = draw_map(&tracer, std::slice::from_ref(&row), 3, white).unwrap();
-    look(&tracer, &row, &map);
+    let map = tracing.draw_map(&traced, 3, white).unwrap();
+    look(&tracing, &traced[0], &map);
 }
 
 /// The colour in the middle of a site of a panel: no line runs there.
@@ -56,6 +66,10 @@ fn at(map: &Picture, shape: Shape, panel: usize, (row, col): (usize, usize)) -> 
 
 fn is_red(colour: Colour) -> bool {
     colour == UNSUPPORTED
+}
+
+fn sites(shape: Shape) -> impl Iterator<Item = (usize, usize)> {
+    (0..shape.height()).flat_map(move |row| (0..shape.width()).map(move |col| (row, col)))
 }
 
 proptest! {
@@ -73,7 +87,7 @@ proptest! {
         if let Some(bit) = noise {
             sample[bit / 8] ^= 1 << (bit % 8);
         }
-        map_of(&training, &sample, |tracer, row, map| {
+        map_of(&training, &sample, |tracing, row, map| {
             let regions = &row.trace.quilt.regions;
             let mut colours: HashMap<u32, Colour> = HashMap::new();
             let mut ranked: Vec<u32> = Vec::new();
@@ -116,7 +130,7 @@ proptest! {
                 }
             }
             let nearest = row.trace.near.as_ref().unwrap().nearest[0].latent;
-            let other = tracer.index().latent(nearest.into()).unwrap().unwrap();
+            let other = tracing.tracer().unwrap().index().latent(nearest.into()).unwrap().unwrap();
             let differs = |position: usize| {
                 (other.packed()[position / 8] ^ row.packed[position / 8]) >> (position % 8) & 1 == 1
             };
@@ -151,7 +165,7 @@ fn what_no_training_latent_has_is_striped_red() {
 fn what_a_network_answered_is_striped_white_and_nothing_else() {
     let shape = Shape::new(8, 8, 2).unwrap();
     let training = LatentSet::from_packed(shape, vec![0; 32]).unwrap();
-    map_of(&training, &[0; 16], |tracer, row, _| {
+    map_of(&training, &[0; 16], |tracing, row, _| {
         let mut row = row.clone();
         row.interpolated = vec![false; 128];
         // The second channel of site (2, 5).
@@ -160,9 +174,9 @@ fn what_a_network_answered_is_striped_white_and_nothing_else() {
         let gray = |shape: Shape, _: &[u8]| {
             let count = shape.height() * shape.width() * 3;
             let picture = Picture::of_colours(shape.height(), shape.width(), vec![90; count]);
-            Ok::<_, TraceError>(picture)
+            Ok::<_, EngineError>(picture)
         };
-        let map = draw_map(tracer, &[row], 1, gray).unwrap();
+        let map = tracing.draw_map(&[row], 1, gray).unwrap();
         let cell = SIDE / 8;
         for (y, x) in sites(shape) {
             let (top, left) = (HEADER + CAPTION + y * cell, GAP + GAP + SIDE + x * cell);
@@ -184,10 +198,13 @@ fn what_a_network_answered_is_striped_white_and_nothing_else() {
 fn a_map_that_nobody_could_look_at_is_refused_before_it_is_drawn() {
     let shape = Shape::new(8, 8, 2).unwrap();
     let training = LatentSet::from_packed(shape, vec![0; 16]).unwrap();
-    map_of(&training, &[0; 16], |tracer, row, _| {
+    map_of(&training, &[0; 16], |tracing, row, _| {
         let rows = vec![row.clone(); 1 << 10];
-        let never = |_: Shape, _: &[u8]| -> Result<Picture, TraceError> { unreachable!("drawn") };
-        let refused = draw_map(tracer, &rows, 3000, never);
-        assert!(matches!(refused, Err(TraceError::Map { .. })));
+        let never = |_: Shape, _: &[u8]| -> Result<Picture, EngineError> { unreachable!("drawn") };
+        let refused = tracing.draw_map(&rows, 3000, never);
+        assert!(matches!(
+            refused,
+            Err(EngineError::Picture(PictureError::Map { .. }))
+        ));
     });
 }
