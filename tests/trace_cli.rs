@@ -185,6 +185,10 @@ fn what_cannot_be_traced_is_refused_and_nothing_is_written() {
             "trace index samples.safetensors --preload all --preload-memory 1",
             vec!["--preload-memory"],
         ),
+        (
+            "trace index samples.safetensors --png t.png --png-sources 99999999",
+            vec!["--png t.png", "pixels", "--png-limit", "--png-sources"],
+        ),
     ] {
         refuses(path, &split(command), 2, &words);
         assert!(!path.join("t.json").exists(), "{command}");
