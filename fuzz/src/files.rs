@@ -32,16 +32,19 @@ pub fn written(name: &str, bytes: &[u8]) -> PathBuf {
 }
 
 /// The golden files.
-pub fn golden(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../tests/golden/v1")
-        .join(name)
+fn golden_files() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("../tests/golden")
 }
 
-/// A copy of a golden index.
+/// A golden file of latents or samples, whose format is that of the first index version.
+pub fn golden(name: &str) -> PathBuf {
+    golden_files().join("v1").join(name)
+}
+
+/// A copy of a golden index of the version that is written today.
 pub fn golden_index(name: &str) -> PathBuf {
     let path = place(name);
-    copy(&golden(name), &path);
+    copy(&golden_files().join("v2").join(name), &path);
     path
 }
 
