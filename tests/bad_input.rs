@@ -70,7 +70,7 @@ fn a_file_that_holds_no_latents_is_refused() {
             folder.path(),
             &arguments,
             2,
-            &["missing.safetensors", "No such file"],
+            &["missing.safetensors", "nothing of that name"],
         );
     }
     assert!(!folder.path().join("new").exists());

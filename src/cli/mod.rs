@@ -128,7 +128,7 @@ impl Verb {
     /// itself.
     fn when_stopped(&self) -> Option<&'static str> {
         match self {
-            Self::Build(_) => Some("the same command goes on from its last finished window"),
+            Self::Build(_) => Some("the same command goes on from its last finished array"),
             Self::Generate(_) => Some("nothing is written"),
             Self::Trace(args) => Some(args.when_stopped()),
             Self::Verify(_) => Some("nothing is proved"),

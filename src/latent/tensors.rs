@@ -95,15 +95,16 @@ impl TensorFile {
     /// [`LatentError::Memory`] when that is more than the budget,
     /// [`LatentError::Format`] when it is not safetensors, [`LatentError::Io`].
     pub(crate) fn read(path: &Path, memory: Budget) -> Result<Self, LatentError> {
+        let what = "a safetensors file, as `bitquilt import` writes it";
+        if !path.exists() {
+            return Err(LatentError::format(path, what, "nothing of that name"));
+        }
         let needed = fs_err::metadata(path)?.len().saturating_mul(2);
         memory.check(needed, format!("{}: the file", path.display()))?;
         let buffer = fs_err::read(path)?;
         let wrong = |error| {
-            LatentError::format(
-                path,
-                "a safetensors file, as `bitquilt import` writes it",
-                format!("{} bytes that are not one ({error})", buffer.len()),
-            )
+            let found = format!("{} bytes that are not one ({error})", buffer.len());
+            LatentError::format(path, what, found)
         };
         let (_, header) = SafeTensors::read_metadata(&buffer).map_err(wrong)?;
         let content = SafeTensors::deserialize(&buffer).map_err(wrong)?;
