@@ -1,5 +1,6 @@
 //! All contexts of a window, read from its array block by block.
 
+use std::mem::swap;
 use std::ops::Range;
 
 use super::array::{Asked, Blocks, Range as Entries};
@@ -32,29 +33,30 @@ impl<'a> WindowIndex<'a> {
         let mut asked = Asked::default();
         let mut at = questions.start(range.start)?;
         // The context that goes on from the block before belongs to who reads that.
-        if let Some(before) = range.start.checked_sub(1)
-            && let Some(occurrence) = questions.blocks.block(before)?.firsts.last()
-        {
-            questions.beginning(*occurrence, bits, &mut asked.words);
+        if let Some(before) = range.start.checked_sub(1) {
+            let last = questions.blocks.block(before)?.last_first();
+            questions.beginning(last, bits, &mut asked.words);
             at = questions.end_of(&at, &mut asked, bits)?;
         }
+        let mut next = Vec::new();
+        questions.read_at(&at, bits, &mut asked.words);
         while at.number < range.end {
-            let Some(first) = at.block.firsts.get(at.group) else {
+            let Some(first) = at.block.get_first(at.group) else {
                 if at.number + 1 == questions.directory.blocks() {
                     break;
                 }
                 at = questions.start(at.number + 1)?;
+                questions.read_at(&at, bits, &mut asked.words);
                 continue;
             };
-            let first = *first;
-            questions.beginning(first, bits, &mut asked.words);
-            let end = questions.end_of(&at, &mut asked, bits)?;
+            let end = questions.next_context(&at, &mut asked, bits, &mut next)?;
             let held = Entries {
                 start: at.rank,
                 end: end.rank,
             };
             self.hand_over((first, held.histogram()), &mut take)?;
             at = end;
+            swap(&mut asked.words, &mut next);
         }
         Ok(())
     }

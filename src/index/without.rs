@@ -174,14 +174,14 @@ impl WindowIndex<'_> {
         let mut entry = entry.clone();
         let mut last = None;
         for block in small.blocks.iter() {
-            for first in &block.firsts {
+            for first in (0..block.groups()).map(|group| block.first(group)) {
                 let questions = small.questions(latents, order);
-                let same = last.is_some_and(|last| questions.common_of(last, *first, bits) >= bits);
-                last = Some(*first);
+                let same = last.is_some_and(|last| questions.common_of(last, first, bits) >= bits);
+                last = Some(first);
                 if same {
                     continue;
                 }
-                let mut asked = Asked::new(questions.words_of(*first));
+                let mut asked = Asked::new(questions.words_of(first));
                 let Ok(gone) = questions.range(&mut asked, bits);
                 let gone = gone.histogram();
                 let held = index.questions(array)?.range(&mut asked, bits)?.histogram();

@@ -9,6 +9,7 @@ mod interpolator;
 mod key;
 mod kind;
 mod order;
+mod read;
 mod symbols;
 mod upper;
 
@@ -20,6 +21,7 @@ pub use given::Given;
 pub use interpolator::Interpolator;
 pub use key::{ContextKey, DIGEST_BYTES, KeyRule, MAX_KEY_BYTES};
 pub use kind::{Anchor, Condition, Window};
-pub use order::{Direction, Order, Place, Reader};
+pub use order::{Direction, Order};
+pub use read::{Place, Reader};
 pub use symbols::Contexts;
 pub use upper::UpperKey;

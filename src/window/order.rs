@@ -12,8 +12,8 @@
 //! What is absent reads 0, and border digits say what is absent, so two contexts are equal exactly when their strings are.
 //! As strings have one length, they sort as bytes do.
 
+use super::read::{Field, Reader, ReaderBuilder};
 use super::{Anchor, Window, WindowError};
-use crate::base::bits::words;
 use crate::base::choice;
 use crate::latent::Shape;
 
@@ -32,31 +32,6 @@ choice! {
         #[strum(message = "Back in scan order")]
         Line,
     }
-}
-
-/// What some bits of a laid-out context are.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Field {
-    /// The number of the label.
-    Label,
-    /// row · W + col.
-    Site,
-    Channel,
-    /// The earlier channels of the site, the last one highest, zeros for those that are not earlier.
-    Own,
-    /// Border digits of a ring: up, left, right.
-    Digits {
-        ring: u32,
-    },
-    /// Sites side by side in one row, the last one highest: from `first` columns off the site on.
-    Row {
-        up: u32,
-        first: i64,
-    },
-    /// Of each of the `steps` bits before the position, the nearest first: whether it is absent, and its value.
-    Steps {
-        steps: usize,
-    },
 }
 
 /// A run of bits of a laid-out context, at most 2³² of them.
@@ -316,12 +291,7 @@ impl Order {
             .pieces
             .partition_point(|piece| piece.at + piece.bits <= range.start);
         let pieces = self.pieces[first..].iter();
-        let mut reader = Reader {
-            ops: Vec::new(),
-            width: self.shape.width() as i64,
-            row_bits: (self.shape.width() * self.shape.channels()) as i64,
-            channels: self.shape.channels() as i64,
-        };
+        let mut reader = ReaderBuilder::new(self.shape);
         for piece in pieces.take_while(|piece| piece.at < range.end) {
             let (start, end) = (
                 piece.at.max(range.start),
@@ -332,7 +302,7 @@ impl Order {
             let shift = range.start + 64 - end;
             reader.push(piece.field, skipped, end - start, shift as u32);
         }
-        reader
+        reader.finish()
     }
 
     /// Returns, for each word, ones in all bits but those of sites in the context's own row.
@@ -359,186 +329,6 @@ impl Order {
 /// Returns the fewest bits that hold every number below `count`.
 fn number_bits(count: u64) -> usize {
     (64 - count.saturating_sub(1).leading_zeros()) as usize
-}
-
-/// Where a context stands.
-#[derive(Clone, Copy, Debug, Default)]
-pub struct Place {
-    /// Row of the site.
-    pub row: u32,
-    /// Column of the site.
-    pub col: u32,
-    /// Channel of the bit.
-    pub channel: u32,
-}
-
-impl From<(usize, usize, usize)> for Place {
-    /// Takes row, column and channel of a shape: each is below 2²⁰.
-    fn from((row, col, channel): (usize, usize, usize)) -> Self {
-        Self {
-            row: row as u32,
-            col: col as u32,
-            channel: channel as u32,
-        }
-    }
-}
-
-/// Bits of one read: an unaligned word holds so many from any bit on.
-const MAX_READ: usize = 56;
-
-#[derive(Clone, Copy, Debug)]
-enum Source {
-    Label,
-    Site,
-    Channel,
-    Own,
-    Digits,
-    Row,
-    Steps,
-}
-
-/// One part of a word.
-#[derive(Clone, Copy, Debug)]
-struct Op {
-    source: Source,
-    /// Rows up, ring, or steps back.
-    up: i64,
-    /// First bit, from the site's first one.
-    from: i64,
-    bits: u32,
-    shift: u32,
-}
-
-/// Reads some bits of contexts, at most 64: into a word, the first one highest.
-#[derive(Clone, Debug)]
-pub struct Reader {
-    ops: Vec<Op>,
-    width: i64,
-    row_bits: i64,
-    channels: i64,
-}
-
-impl Reader {
-    fn push(&mut self, field: Field, skipped: usize, bits: usize, shift: u32) {
-        let op = |source, up, from| Op {
-            source,
-            up,
-            from,
-            bits: bits as u32,
-            shift,
-        };
-        let skipped_bits = skipped as i64;
-        match field {
-            Field::Label => self.ops.push(op(Source::Label, 0, skipped_bits)),
-            Field::Site => self.ops.push(op(Source::Site, 0, skipped_bits)),
-            Field::Channel => self.ops.push(op(Source::Channel, 0, skipped_bits)),
-            Field::Digits { ring } => {
-                self.ops.push(op(Source::Digits, ring.into(), skipped_bits));
-            }
-            Field::Own | Field::Row { .. } => {
-                let (source, up, from) = match field {
-                    Field::Row { up, first } => (Source::Row, i64::from(up), first * self.channels),
-                    _ => (Source::Own, 0, 0),
-                };
-                for done in (0..bits).step_by(MAX_READ) {
-                    self.ops.push(Op {
-                        source,
-                        up,
-                        from: from + skipped_bits + done as i64,
-                        bits: (bits - done).min(MAX_READ) as u32,
-                        shift: shift + done as u32,
-                    });
-                }
-            }
-            Field::Steps { steps } => {
-                self.ops.push(op(Source::Steps, steps as i64, skipped_bits));
-            }
-        }
-    }
-
-    /// Returns the bits at a place of a latent; `latent` begins with its packed bytes and may go on.
-    #[inline]
-    pub fn read(&self, latent: &[u8], place: Place, label: u64) -> u64 {
-        let (row, col) = (i64::from(place.row), i64::from(place.col));
-        let mut word = 0;
-        for op in &self.ops {
-            let bits = match op.source {
-                Source::Row => {
-                    self.row(latent, row - op.up, col * self.channels + op.from, op.bits)
-                }
-                Source::Digits => {
-                    let right = self.width - 1 - col;
-                    let digits = [row, col, right].map(|side| u64::from(side < op.up));
-                    low(digits[0] << 2 | digits[1] << 1 | digits[2], op)
-                }
-                Source::Own => {
-                    let earlier = (i64::from(place.channel) - op.from).clamp(0, i64::from(op.bits));
-                    self.row(latent, row, col * self.channels + op.from, earlier as u32)
-                }
-                Source::Channel => low(place.channel.into(), op),
-                Source::Site => low((row * self.width + col) as u64, op),
-                Source::Label => low(label, op),
-                Source::Steps => self.steps(latent, place, op),
-            };
-            word |= bits << op.shift;
-        }
-        word
-    }
-
-    /// Bits `start` to `start + n` of a row, 0 where there are none.
-    #[inline]
-    fn row(&self, latent: &[u8], row: i64, start: i64, n: u32) -> u64 {
-        if row < 0 || n == 0 {
-            return 0;
-        }
-        let end = start + i64::from(n);
-        if start >= 0 && end <= self.row_bits {
-            return read(latent, (row * self.row_bits + start) as usize, n);
-        }
-        let (inside, last) = (start.max(0), end.min(self.row_bits));
-        if inside >= last {
-            return 0;
-        }
-        let bits = read(
-            latent,
-            (row * self.row_bits + inside) as usize,
-            (last - inside) as u32,
-        );
-        bits << (inside - start)
-    }
-
-    fn steps(&self, latent: &[u8], place: Place, op: &Op) -> u64 {
-        let position = i64::from(place.row) * self.row_bits
-            + i64::from(place.col) * self.channels
-            + i64::from(place.channel);
-        // From the lowest: the value of the last step, whether it is absent, the step before that.
-        (0..i64::from(op.bits)).fold(0, |word, bit| {
-            let from_end = op.from + bit;
-            let at = position - (op.up - from_end / 2);
-            let set = match from_end % 2 {
-                0 => at >= 0 && read(latent, at as usize, 1) == 1,
-                _ => at < 0,
-            };
-            word | u64::from(set) << bit
-        })
-    }
-}
-
-/// The bits of a number that an op takes.
-#[inline]
-fn low(number: u64, op: &Op) -> u64 {
-    number >> op.from & !(!0 << op.bits)
-}
-
-/// Reads `1 ≤ n ≤ 56` bits from bit `at` on, lowest first.
-#[inline]
-pub(super) fn read(latent: &[u8], at: usize, n: u32) -> u64 {
-    let bytes = latent.get(at / 8..).unwrap_or_default();
-    let word = match bytes.first_chunk() {
-        Some(chunk) => u64::from_le_bytes(*chunk),
-        None => words(bytes).next().unwrap_or(0),
-    };
-    word >> (at % 8) & !(!0 << n)
 }
 
 #[cfg(test)]

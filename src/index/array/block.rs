@@ -10,6 +10,7 @@ use std::sync::OnceLock;
 
 use super::codes::{BitReader, BitWriter};
 use super::within::Sketch;
+use crate::base::bits::read;
 
 /// Occurrences of every block but the last of a part (`docs/notes/index.md`).
 pub(super) const BLOCK: usize = 512;
@@ -87,16 +88,17 @@ fn number_bits(total: u64) -> usize {
     (64 - total.saturating_sub(1).leading_zeros()).max(1) as usize
 }
 
-/// A block that was read: what is asked of it often, ready.
+/// A block that was read. Its bits stay as they are, which takes a fifth of what they say: the more blocks the memory holds.
 #[derive(Debug)]
 pub(in crate::index) struct Block {
-    /// The first occurrence of each group.
-    pub(in crate::index) firsts: Vec<u64>,
-    /// Where each group begins, and the end.
-    starts: Vec<u16>,
-    /// Occurrences followed by 1 before each group, and in all.
-    ones: Vec<u16>,
-    words: Vec<u64>,
+    words: Box<[u64]>,
+    count: u16,
+    groups: u16,
+    /// Bits of a number.
+    width: usize,
+    /// Where each group begins, and how many occurrences before it are followed by 1; and the same at the end. Nothing where
+    /// every occurrence is a group: then the bits say both.
+    marks: Box<[(u16, u16)]>,
     /// Where in the words the other numbers of the groups lie.
     rest_at: usize,
     total: u64,
@@ -113,76 +115,116 @@ impl Block {
         if count > BLOCK || groups > count || count as u64 > total {
             return None;
         }
-        let words: Vec<u64> = crate::base::bits::words(bits).chain([0, 0]).collect();
         let width = number_bits(total);
-        let mut reader = BitReader::new(&words, 0);
-        let firsts: Vec<u64> = (0..groups).map(|_| reader.read(width)).collect();
-        let next: Vec<bool> = (0..groups).map(|_| reader.read(1) == 1).collect();
-        let mut starts = vec![0; groups - 1];
-        if count > 1 {
-            reader.read_set(&mut starts, 1, count as u64 - 1);
-        }
-        let starts: Vec<u16> = [0]
-            .into_iter()
-            .chain(starts)
-            .chain([count as u64])
-            .map(|start| start as u16)
-            .collect();
-        let mut ones = Vec::with_capacity(groups + 1);
-        let mut before = 0;
-        for (group, bit) in next.iter().enumerate() {
-            ones.push(before);
-            if *bit {
-                before += starts[group + 1] - starts[group];
-            }
-            // A group's other numbers lie between its first one and the last that there is.
-            let others = u64::from(starts[group + 1] - starts[group]) - 1;
-            if firsts[group]
-                .checked_add(others)
-                .is_none_or(|last| last >= total)
-            {
-                return None;
-            }
-        }
-        ones.push(before);
-        let rest_at = reader.at();
-        Some(Self {
-            firsts,
-            starts,
-            ones,
-            words,
-            rest_at,
+        // What is missing at the end reads 0.
+        let length = (groups * (width + 1))
+            .div_ceil(64)
+            .max(bits.len().div_ceil(8))
+            + 2;
+        let words = crate::base::bits::words(bits).chain(std::iter::repeat(0));
+        let mut block = Self {
+            words: words.take(length).collect(),
+            count: count as u16,
+            groups: groups as u16,
+            width,
+            marks: Box::default(),
+            rest_at: groups * (width + 1),
             total,
             sketch: OnceLock::new(),
-        })
+        };
+        if groups < count {
+            block.read_marks();
+        }
+        // A group's other numbers lie between its first one and the last that there is.
+        let fits = |group: usize| {
+            let others = block.start(group + 1) - block.start(group) - 1;
+            let last = block.first(group).checked_add(others as u64);
+            last.is_some_and(|last| last < total)
+        };
+        (0..groups).all(fits).then_some(block)
+    }
+
+    fn read_marks(&mut self) {
+        let (count, groups) = (self.count, usize::from(self.groups));
+        let mut reader = BitReader::new(&self.words, self.rest_at);
+        let mut starts = vec![0; groups + 1];
+        reader.read_set(&mut starts[1..groups], 1, u64::from(count) - 1);
+        starts[groups] = count.into();
+        let rest_at = reader.at();
+        let mut ones = 0;
+        let mut marks = Vec::with_capacity(groups + 1);
+        for group in 0..groups {
+            let [start, end] = [group, group + 1].map(|group| starts[group] as u16);
+            marks.push((start, ones));
+            ones += if self.bit(group) { end - start } else { 0 };
+        }
+        marks.push((count, ones));
+        (self.marks, self.rest_at) = (marks.into(), rest_at);
     }
 
     /// Returns how many occurrences it holds.
     pub(super) fn len(&self) -> usize {
-        usize::from(self.starts[self.groups()])
+        self.count.into()
     }
 
     pub(in crate::index) fn groups(&self) -> usize {
-        self.firsts.len()
+        self.groups.into()
+    }
+
+    /// Returns the first occurrence of a group, which there must be.
+    #[inline]
+    pub(in crate::index) fn first(&self, group: usize) -> u64 {
+        read(&self.words, group * self.width, self.width)
+    }
+
+    /// Returns the first occurrence of a group, if there is such a group.
+    pub(in crate::index) fn get_first(&self, group: usize) -> Option<u64> {
+        (group < self.groups()).then(|| self.first(group))
+    }
+
+    /// Returns the first occurrence of the last group.
+    pub(in crate::index) fn last_first(&self) -> u64 {
+        self.first(self.groups() - 1)
+    }
+
+    #[inline]
+    fn start(&self, group: usize) -> usize {
+        self.marks
+            .get(group)
+            .map_or(group, |(start, _)| (*start).into())
     }
 
     /// Returns the occurrences, and those followed by 1, before a group (all of them for the number behind the last one).
+    #[inline]
     pub(in crate::index) fn before(&self, group: usize) -> (u64, u64) {
-        (self.starts[group].into(), self.ones[group].into())
+        match self.marks.get(group) {
+            Some((start, ones)) => (u64::from(*start), u64::from(*ones)),
+            None => (group as u64, self.ones_before(group)),
+        }
+    }
+
+    /// Returns how many of the groups before one are followed by 1.
+    fn ones_before(&self, group: usize) -> u64 {
+        let bits = self.groups() * self.width;
+        let ones = (0..group).step_by(64).map(|done| {
+            let more = (group - done).min(64);
+            read(&self.words, bits + done, more).count_ones()
+        });
+        ones.sum::<u32>().into()
     }
 
     /// Returns whether the occurrences of a group are followed by 1.
     pub(in crate::index) fn bit(&self, group: usize) -> bool {
-        self.ones[group + 1] > self.ones[group]
+        read(&self.words, self.groups() * self.width + group, 1) == 1
     }
 
     /// Returns all occurrences, group after group.
     pub(in crate::index) fn occurrences(&self) -> Vec<u64> {
         let mut reader = BitReader::new(&self.words, self.rest_at);
         let mut all = vec![0; self.len()];
-        for (group, first) in self.firsts.iter().enumerate() {
-            let [start, end] = [group, group + 1].map(|group| usize::from(self.starts[group]));
-            all[start] = *first;
+        for group in 0..self.groups() {
+            let (first, start, end) = (self.first(group), self.start(group), self.start(group + 1));
+            all[start] = first;
             if end - start > 1 {
                 reader.read_set(&mut all[start + 1..end], first + 1, self.total - 1);
             }
@@ -192,8 +234,11 @@ impl Block {
 
     /// Returns the bytes that it takes in memory.
     pub(super) fn memory(&self) -> usize {
-        // And a word of each group, which may be kept later.
-        8 * (2 * self.firsts.len() + self.words.len()) + 4 * self.starts.len() + size_of::<Self>()
+        // And what is kept of each group later.
+        8 * self.words.len()
+            + size_of_val(&*self.marks)
+            + Sketch::bytes(self.groups())
+            + size_of::<Self>()
     }
 }
 

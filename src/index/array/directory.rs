@@ -1,5 +1,7 @@
 //! The directory of an array: where each block begins, so that a question reads no block that does not answer it.
 
+use super::halving::{Sorted, halved};
+
 /// Where the array stands before an entry: how many entries come before it, and how many of them are followed by 1.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::index) struct Rank {
@@ -22,7 +24,7 @@ impl Rank {
 #[derive(Debug, Default)]
 pub(in crate::index) struct Directory {
     /// The first eight bytes of each block's separator, zeros behind it: mostly enough.
-    heads: Vec<u64>,
+    heads: Sorted<u64>,
     /// Separators, one behind the other, and where each ends.
     separators: Vec<u8>,
     ends: Vec<u64>,
@@ -66,18 +68,10 @@ impl Directory {
     /// entry that is not below it is in that block, or is the first one of the next. `None` where no entry is below it.
     pub(super) fn last_below(&self, bound: &[u64]) -> Option<usize> {
         let word = bound.first().copied().unwrap_or(0);
-        let below = self.heads.partition_point(|head| *head < word);
-        let equal = self.heads[below..].partition_point(|head| *head == word);
+        let equal = self.heads.equal(word, |head| head);
         // Among separators that begin as the bound does, by what follows.
-        let (mut low, mut high) = (below, below + equal);
-        while low < high {
-            let middle = low + (high - low) / 2;
-            match self.is_at_most(middle, bound) {
-                true => low = middle + 1,
-                false => high = middle,
-            }
-        }
-        low.checked_sub(1)
+        let more = halved(equal.len(), |at| self.is_at_most(equal.start + at, bound));
+        (equal.start + more).checked_sub(1)
     }
 
     /// Returns the last block before which fewer than `number` occurrences are followed by `bit`.

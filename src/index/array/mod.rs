@@ -11,6 +11,7 @@ mod disk;
 mod distinct;
 #[cfg(fuzzing)]
 mod fuzzing;
+mod halving;
 mod latents;
 mod memory;
 mod number;

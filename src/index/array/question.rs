@@ -17,6 +17,9 @@ pub(in crate::index) trait Blocks {
     fn block(&self, number: usize) -> Result<Arc<Block>, Self::Error>;
 }
 
+/// Groups that are looked at one by one before the end of a context is looked for by doubling steps.
+const NEAR: usize = 4;
+
 /// Entries of an array that follow one another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::index) struct Range {
@@ -234,6 +237,39 @@ impl<B: Blocks> Questions<'_, B> {
         })
     }
 
+    /// Reads the first `bits` bits of the context at a place into words; nothing behind the last group of a block.
+    pub(in crate::index) fn read_at(&self, at: &Point, bits: usize, words: &mut Vec<u64>) {
+        if let Some(first) = at.block.get_first(at.group) {
+            self.beginning(first, bits, words);
+        }
+    }
+
+    /// Returns the place behind the entries, from a group on, that have the first `bits` bits of that group, which are asked; and
+    /// reads those of the group there. Every group is read once, unless many have the same.
+    pub(in crate::index) fn next_context(
+        &self,
+        from: &Point,
+        asked: &mut Asked,
+        bits: usize,
+        next: &mut Vec<u64>,
+    ) -> Result<Point, B::Error> {
+        let block = &from.block;
+        for group in from.group + 1..(from.group + 1 + NEAR).min(block.groups()) {
+            self.beginning(block.first(group), bits, next);
+            if *next != asked.words {
+                return Ok(Point {
+                    number: from.number,
+                    block: block.clone(),
+                    group,
+                    rank: self.rank(from.number, block, group),
+                });
+            }
+        }
+        let end = self.end_of(from, asked, bits)?;
+        self.read_at(&end, bits, next);
+        Ok(end)
+    }
+
     /// Returns where the array stands before a group of a block.
     fn rank(&self, number: usize, block: &Block, group: usize) -> Rank {
         let (entries, ones) = block.before(group);
@@ -257,25 +293,34 @@ impl<B: Blocks> Questions<'_, B> {
         }
         // What the two neighbours share with it: no other entry shares more.
         let point = self.point(asked, bits, false)?;
-        let after = match point.block.firsts.get(point.group) {
-            Some(first) => Some(*first),
+        let after = match point.block.get_first(point.group) {
+            Some(first) => Some(first),
             None if point.number + 1 < self.directory.blocks() => {
-                self.blocks.block(point.number + 1)?.firsts.first().copied()
+                self.blocks.block(point.number + 1)?.get_first(0)
             }
             None => None,
         };
         let before = match point.group.checked_sub(1) {
-            Some(group) => Some(point.block.firsts[group]),
-            None if point.number > 0 => self.blocks.block(point.number - 1)?.firsts.last().copied(),
+            Some(group) => point.block.get_first(group),
+            None if point.number > 0 => Some(self.blocks.block(point.number - 1)?.last_first()),
             None => None,
         };
         let neighbours = [before, after].into_iter().flatten();
         let common = neighbours.map(|occurrence| self.common(occurrence, &asked.words));
         let common = common.max().unwrap_or(0).min(bits);
-        match self.order.whole_sites(common) {
-            None => Ok(None),
-            Some(found) => Ok(Some((found, self.range(asked, found)?))),
-        }
+        let Some(found) = self.order.whole_sites(common) else {
+            return Ok(None);
+        };
+        // Mostly the block that the neighbours are in holds all entries that share so much, and more on both sides.
+        let groups = self.contexts().groups(&point.block, &asked.words, found);
+        let range = match groups.start > 0 && groups.end < point.block.groups() {
+            true => Range {
+                start: self.rank(point.number, &point.block, groups.start),
+                end: self.rank(point.number, &point.block, groups.end),
+            },
+            false => self.range(asked, found)?,
+        };
+        Ok(Some((found, range)))
     }
 
     /// The same by halving the number of sites.
@@ -336,12 +381,12 @@ impl<B: Blocks> Questions<'_, B> {
         let mut entry = Vec::new();
         loop {
             let point = self.point(&mut bound, bits, false)?;
-            let occurrence = match point.block.firsts.get(point.group) {
-                Some(first) => *first,
+            let occurrence = match point.block.get_first(point.group) {
+                Some(first) => first,
                 None if point.number + 1 < self.directory.blocks() => {
                     let block = self.blocks.block(point.number + 1)?;
-                    match block.firsts.first() {
-                        Some(first) => *first,
+                    match block.get_first(0) {
+                        Some(first) => first,
                         None => return Ok(()),
                     }
                 }

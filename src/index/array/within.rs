@@ -1,7 +1,8 @@
 //! Where contexts lie within a block.
 //!
-//! Contexts of a block begin alike, often for more than a word: what they share is compared once. In a block that is asked again
-//! the next word of every group is kept beside it, so that the latents are read only where that leaves several groups.
+//! Contexts of a block begin alike, often for dozens of bits: what they share is compared once. In a block that is asked again
+//! the 32 bits behind that of every group are kept beside it, so that the latents are read only where those leave several
+//! groups.
 
 use std::cmp::Ordering;
 use std::ops::Range;
@@ -9,20 +10,32 @@ use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
 use super::block::Block;
+use super::halving::{Sorted, halved, leading};
 use super::latents::Latents;
 use crate::window::Reader;
 
-/// Questions to a block after which the words of its groups are kept: reading them costs as much as some twenty questions.
+/// Questions to a block after which the heads of its groups are kept: reading them costs as much as some twenty questions.
 const KEPT_AFTER: u32 = 2;
 
+/// Bits of a head.
+const HEAD: usize = 32;
+
 /// What is known of the contexts of a block.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub(super) struct Sketch {
-    /// The words in which all of its contexts agree.
-    shared: Vec<u64>,
-    /// The word behind these of every group.
-    heads: OnceLock<Box<[u64]>>,
+    /// How many bits all of its contexts begin with alike, and the words that hold these.
+    shared_bits: usize,
+    shared: Box<[u64]>,
+    /// The bits behind them of every group.
+    heads: OnceLock<Sorted<u32>>,
     asked: AtomicU32,
+}
+
+impl Sketch {
+    /// Returns the bytes of the heads of so many groups.
+    pub(super) fn bytes(groups: usize) -> usize {
+        groups * size_of::<u32>() * 17 / 16
+    }
 }
 
 /// What reads contexts.
@@ -36,31 +49,28 @@ impl Contexts<'_> {
     /// Returns the groups of a block that have the first `bits` bits of the asked context: those before are below it.
     pub(super) fn groups(&self, block: &Block, asked: &[u64], bits: usize) -> Range<usize> {
         let sketch = block.sketch.get_or_init(|| self.sketch(block));
-        let groups = block.groups();
-        let shared = sketch.shared.len();
+        let (groups, shared) = (block.groups(), sketch.shared_bits);
         for (number, (own, asked)) in sketch.shared.iter().zip(asked).enumerate() {
-            let mask = mask(bits, number);
+            let mask = mask(bits.min(shared), number);
             match (own & mask).cmp(&(asked & mask)) {
                 Ordering::Less => return groups..groups,
                 Ordering::Equal => {}
                 Ordering::Greater => return 0..0,
             }
         }
-        if bits <= 64 * shared {
+        if bits <= shared {
             return 0..groups;
         }
         let Some(heads) = self.heads(sketch, block) else {
-            return self.compared(block, asked, bits, shared, 0..groups);
+            return self.compared(block, asked, bits, shared / 64, 0..groups);
         };
-        let mask = mask(bits, shared);
-        let wanted = asked.get(shared).copied().unwrap_or(0) & mask;
-        let start = heads.partition_point(|head| head & mask < wanted);
-        let equal = heads[start..].partition_point(|head| head & mask == wanted);
-        let range = start..start + equal;
-        if bits <= 64 * (shared + 1) || range.is_empty() {
+        let mask = mask(bits - shared, 0);
+        let part = |head: u32| head & (mask >> 32) as u32;
+        let range = heads.equal(part(head(asked, shared)), part);
+        if bits <= shared + HEAD || range.is_empty() {
             return range;
         }
-        self.compared(block, asked, bits, shared + 1, range)
+        self.compared(block, asked, bits, (shared + HEAD) / 64, range)
     }
 
     /// The same among some groups whose contexts agree with the asked one in the words before `word`.
@@ -72,18 +82,24 @@ impl Contexts<'_> {
         word: usize,
         among: Range<usize>,
     ) -> Range<usize> {
-        let compare = |first: &u64| self.compare(*first, asked, bits, word);
-        let firsts = &block.firsts[among.clone()];
-        let start = firsts.partition_point(|first| compare(first) == Ordering::Less);
-        let end = start + end_of(&firsts[start..], |first| compare(first) == Ordering::Equal);
-        among.start + start..among.start + end
+        let compare = |at: usize| self.compare(block.first(at), asked, bits, word);
+        let below = halved(among.len(), |at| {
+            compare(among.start + at) == Ordering::Less
+        });
+        let start = among.start + below;
+        let equal = leading(among.end - start, |at| {
+            compare(start + at) == Ordering::Equal
+        });
+        start..start + equal
     }
 
     /// Returns the group behind those, from `from` on, that have the first `bits` bits of the asked context, none of which is
     /// below it.
     pub(super) fn end(&self, block: &Block, asked: &[u64], bits: usize, from: usize) -> usize {
-        let is_equal = |first: &u64| self.compare(*first, asked, bits, 0) == Ordering::Equal;
-        end_of(&block.firsts[from..], is_equal) + from
+        let equal = leading(block.groups() - from, |at| {
+            self.compare(block.first(from + at), asked, bits, 0) == Ordering::Equal
+        });
+        from + equal
     }
 
     /// Returns how the context at an occurrence compares with the first `bits` bits of the asked one, from a word on.
@@ -103,53 +119,52 @@ impl Contexts<'_> {
     }
 
     fn sketch(&self, block: &Block) -> Sketch {
-        let ends = block.firsts.first().zip(block.firsts.last());
-        let shared = ends.map_or(Vec::new(), |(first, last)| {
-            let [first, last] = [first, last].map(|own| self.latents.standing(*own));
-            let words = self
-                .readers
-                .iter()
-                .map(|reader| (first.read(reader), last.read(reader)));
-            words
-                .take_while(|(a, b)| a == b)
-                .map(|(word, _)| word)
-                .collect()
-        });
+        let ends = [block.first(0), block.last_first()];
+        let shared_bits = self.latents.common(self.readers, ends[0], ends[1]);
+        let words = shared_bits.div_ceil(64).min(self.readers.len());
+        let first = self.latents.standing(ends[0]);
+        let shared = self.readers[..words].iter();
         Sketch {
-            shared,
-            ..Sketch::default()
+            shared_bits,
+            shared: shared.map(|reader| first.read(reader)).collect(),
+            heads: OnceLock::new(),
+            asked: AtomicU32::new(0),
         }
     }
 
-    /// Returns the words of the groups, once the block was asked often enough.
-    fn heads<'s>(&self, sketch: &'s Sketch, block: &Block) -> Option<&'s [u64]> {
+    /// Returns the heads of the groups, once the block was asked often enough.
+    fn heads<'s>(&self, sketch: &'s Sketch, block: &Block) -> Option<&'s Sorted<u32>> {
         if let Some(heads) = sketch.heads.get() {
             return Some(heads);
         }
         if sketch.asked.fetch_add(1, Relaxed) < KEPT_AFTER {
             return None;
         }
-        let reader = self.readers.get(sketch.shared.len())?;
-        let read = |first: &u64| self.latents.read(reader, *first);
+        let word = sketch.shared_bits / 64;
+        let readers = self.readers.get(word..(word + 2).min(self.readers.len()))?;
+        let read = |group: usize| {
+            let standing = self.latents.standing(block.first(group));
+            let mut words = [0; 2];
+            let read = readers.iter().map(|reader| standing.read(reader));
+            words.iter_mut().zip(read).for_each(|(to, from)| *to = from);
+            head(&words, sketch.shared_bits % 64)
+        };
         Some(
             sketch
                 .heads
-                .get_or_init(|| block.firsts.iter().map(read).collect()),
+                .get_or_init(|| (0..block.groups()).map(read).collect()),
         )
     }
 }
 
-/// Returns how many of some occurrences are equal, which come first. Few, mostly: doubling steps before halving.
-fn end_of(firsts: &[u64], is_equal: impl Fn(&u64) -> bool) -> usize {
-    let (mut end, mut step) = (0, 1);
-    while end < firsts.len() {
-        let next = (end + step).min(firsts.len());
-        if !is_equal(&firsts[next - 1]) {
-            return end + firsts[end..next - 1].partition_point(is_equal);
-        }
-        (end, step) = (next, 2 * step);
-    }
-    end
+/// Returns the bits of a context from bit `at` on, zeros behind its end.
+#[inline]
+fn head(words: &[u64], at: usize) -> u32 {
+    let word = |number: usize| words.get(number).copied().unwrap_or(0);
+    let (number, shift) = (at / 64, at % 64);
+    // `>> 1 >> (63 - shift)` is `>> (64 - shift)` that is 0, not undefined, at shift 0.
+    let both = word(number) << shift | word(number + 1) >> 1 >> (63 - shift);
+    (both >> 32) as u32
 }
 
 /// The bits of word `number` that are among the first `bits` of all words.
