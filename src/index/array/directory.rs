@@ -23,7 +23,7 @@ impl Rank {
 /// What is known of every block without reading it.
 #[derive(Debug, Default)]
 pub(in crate::index) struct Directory {
-    /// The first eight bytes of each block's separator, zeros behind it: mostly enough.
+    /// The first eight bytes of each block's separator, zeros behind it: mostly enough. There once the directory has ended.
     heads: Sorted<u64>,
     /// Separators, one behind the other, and where each ends.
     separators: Vec<u8>,
@@ -35,11 +35,6 @@ pub(in crate::index) struct Directory {
 impl Directory {
     /// Adds a block. Its separator is larger than every entry before the block, as bytes, and no larger than its first one.
     pub(super) fn push(&mut self, separator: &[u8], rank: Rank) {
-        let mut head = [0; 8];
-        head.iter_mut()
-            .zip(separator)
-            .for_each(|(to, from)| *to = *from);
-        self.heads.push(u64::from_be_bytes(head));
         self.separators.extend_from_slice(separator);
         self.ends.push(self.separators.len() as u64);
         self.before.push(rank);
@@ -48,10 +43,21 @@ impl Directory {
     /// Ends the directory: `total` is what all blocks hold.
     pub(super) fn end(&mut self, total: Rank) {
         self.before.push(total);
+        let heads: Vec<u64> = (0..self.blocks())
+            .map(|block| {
+                let mut head = [0; 8];
+                let separator = self.separator(block);
+                head.iter_mut()
+                    .zip(separator)
+                    .for_each(|(to, from)| *to = *from);
+                u64::from_be_bytes(head)
+            })
+            .collect();
+        self.heads = Sorted::new(&heads);
     }
 
     pub(in crate::index) fn blocks(&self) -> usize {
-        self.heads.len()
+        self.ends.len()
     }
 
     pub(super) fn separator(&self, block: usize) -> &[u8] {

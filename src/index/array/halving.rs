@@ -3,24 +3,26 @@
 /// Numbers between two samples: of 4 bytes a cache line, of 8 two that are fetched together.
 const STEP: usize = 16;
 
-/// Sorted numbers, and every sixteenth of them once more, side by side.
+/// Sorted numbers; before them every sixteenth of them, side by side.
 #[derive(Debug, Default)]
 pub(super) struct Sorted<T> {
-    samples: Vec<T>,
-    numbers: Vec<T>,
+    samples: usize,
+    all: Box<[T]>,
 }
 
 impl<T: Copy + Ord> Sorted<T> {
-    /// Adds a number, no smaller than those before it.
-    pub(super) fn push(&mut self, number: T) {
-        if self.numbers.len().is_multiple_of(STEP) {
-            self.samples.push(number);
+    /// Takes numbers that ascend.
+    pub(super) fn new(numbers: &[T]) -> Self {
+        let samples = numbers.iter().step_by(STEP);
+        Self {
+            samples: samples.len(),
+            all: samples.chain(numbers).copied().collect(),
         }
-        self.numbers.push(number);
     }
 
-    pub(super) fn len(&self) -> usize {
-        self.numbers.len()
+    /// Returns the bytes of so many numbers.
+    pub(super) fn bytes(count: usize) -> usize {
+        (count.div_ceil(STEP) + count) * size_of::<T>()
     }
 
     /// Returns which of the numbers are equal to `wanted` once `part` is taken of each; those before are smaller. Taking a part
@@ -29,22 +31,12 @@ impl<T: Copy + Ord> Sorted<T> {
     pub(super) fn equal(&self, wanted: T, part: impl Fn(T) -> T) -> std::ops::Range<usize> {
         let is_below = |number: &T| part(*number) < wanted;
         // The last sample below it, if there is one, begins the sixteen where it would be.
-        let sample = self.samples.partition_point(is_below).saturating_sub(1);
-        let among = sample * STEP;
-        let end = (among + STEP).min(self.numbers.len());
-        let start = among + self.numbers[among..end].partition_point(is_below);
-        let rest = &self.numbers[start..];
+        let (samples, numbers) = self.all.split_at(self.samples);
+        let among = samples.partition_point(is_below).saturating_sub(1) * STEP;
+        let end = (among + STEP).min(numbers.len());
+        let start = among + numbers[among..end].partition_point(is_below);
+        let rest = &numbers[start..];
         start..start + leading(rest.len(), |at| part(rest[at]) == wanted)
-    }
-}
-
-impl<T: Copy + Ord> FromIterator<T> for Sorted<T> {
-    fn from_iter<I: IntoIterator<Item = T>>(numbers: I) -> Self {
-        let numbers: Vec<T> = numbers.into_iter().collect();
-        Self {
-            samples: numbers.iter().copied().step_by(STEP).collect(),
-            numbers,
-        }
     }
 }
 
@@ -91,12 +83,7 @@ mod tests {
             let wanted = wanted >> shift;
             let below = numbers.iter().filter(|number| part(**number) < wanted).count();
             let equal = numbers.iter().filter(|number| part(**number) == wanted).count();
-            let sorted: Sorted<u64> = numbers.iter().copied().collect();
-            prop_assert_eq!(sorted.equal(wanted, part), below..below + equal);
-            let mut pushed = Sorted::default();
-            numbers.iter().for_each(|number| pushed.push(*number));
-            prop_assert_eq!(pushed.equal(wanted, part), below..below + equal);
-            prop_assert_eq!(pushed.len(), numbers.len());
+            prop_assert_eq!(Sorted::new(&numbers).equal(wanted, part), below..below + equal);
             prop_assert_eq!(leading(numbers.len(), |at| part(numbers[at]) < wanted), below);
             prop_assert_eq!(halved(numbers.len(), |at| part(numbers[at]) < wanted), below);
         }

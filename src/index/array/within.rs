@@ -23,9 +23,10 @@ const HEAD: usize = 32;
 /// What is known of the contexts of a block.
 #[derive(Debug)]
 pub(super) struct Sketch {
-    /// How many bits all of its contexts begin with alike, and the words that hold these.
+    /// How many bits all of its contexts begin with alike, and the words that hold these: the first one, and the others.
     shared_bits: usize,
-    shared: Box<[u64]>,
+    first: u64,
+    others: Box<[u64]>,
     /// The bits behind them of every group.
     heads: OnceLock<Sorted<u32>>,
     asked: AtomicU32,
@@ -34,7 +35,7 @@ pub(super) struct Sketch {
 impl Sketch {
     /// Returns the bytes of the heads of so many groups.
     pub(super) fn bytes(groups: usize) -> usize {
-        groups * size_of::<u32>() * 17 / 16
+        Sorted::<u32>::bytes(groups)
     }
 }
 
@@ -50,7 +51,8 @@ impl Contexts<'_> {
     pub(super) fn groups(&self, block: &Block, asked: &[u64], bits: usize) -> Range<usize> {
         let sketch = block.sketch.get_or_init(|| self.sketch(block));
         let (groups, shared) = (block.groups(), sketch.shared_bits);
-        for (number, (own, asked)) in sketch.shared.iter().zip(asked).enumerate() {
+        let own = std::iter::once(&sketch.first).chain(&sketch.others);
+        for (number, (own, asked)) in own.zip(asked).enumerate() {
             let mask = mask(bits.min(shared), number);
             match (own & mask).cmp(&(asked & mask)) {
                 Ordering::Less => return groups..groups,
@@ -83,6 +85,13 @@ impl Contexts<'_> {
         among: Range<usize>,
     ) -> Range<usize> {
         let compare = |at: usize| self.compare(block.first(at), asked, bits, word);
+        if among.len() == 1 {
+            return match compare(among.start) {
+                Ordering::Less => among.end..among.end,
+                Ordering::Equal => among,
+                Ordering::Greater => among.start..among.start,
+            };
+        }
         let below = halved(among.len(), |at| {
             compare(among.start + at) == Ordering::Less
         });
@@ -121,12 +130,15 @@ impl Contexts<'_> {
     fn sketch(&self, block: &Block) -> Sketch {
         let ends = [block.first(0), block.last_first()];
         let shared_bits = self.latents.common(self.readers, ends[0], ends[1]);
-        let words = shared_bits.div_ceil(64).min(self.readers.len());
+        let words = shared_bits.div_ceil(64).clamp(1, self.readers.len());
         let first = self.latents.standing(ends[0]);
-        let shared = self.readers[..words].iter();
+        let mut shared = self.readers[..words]
+            .iter()
+            .map(|reader| first.read(reader));
         Sketch {
             shared_bits,
-            shared: shared.map(|reader| first.read(reader)).collect(),
+            first: shared.next().unwrap_or(0),
+            others: shared.collect(),
             heads: OnceLock::new(),
             asked: AtomicU32::new(0),
         }
@@ -149,11 +161,8 @@ impl Contexts<'_> {
             words.iter_mut().zip(read).for_each(|(to, from)| *to = from);
             head(&words, sketch.shared_bits % 64)
         };
-        Some(
-            sketch
-                .heads
-                .get_or_init(|| (0..block.groups()).map(read).collect()),
-        )
+        let heads = || Sorted::new(&(0..block.groups()).map(read).collect::<Vec<_>>());
+        Some(sketch.heads.get_or_init(heads))
     }
 }
 
