@@ -1,6 +1,5 @@
 //! All contexts of a window, read from its array block by block.
 
-use std::mem::swap;
 use std::ops::Range;
 
 use super::array::{Asked, Blocks, Range as Entries};
@@ -38,25 +37,29 @@ impl<'a> WindowIndex<'a> {
             questions.beginning(last, bits, &mut asked.words);
             at = questions.end_of(&at, &mut asked, bits)?;
         }
-        let mut next = Vec::new();
-        questions.read_at(&at, bits, &mut asked.words);
+        let mut starts = Vec::new();
         while at.number < range.end {
-            let Some(first) = at.block.get_first(at.group) else {
+            questions.contexts_of(&at, bits, &mut starts);
+            let Some(last) = starts.last() else {
                 if at.number + 1 == questions.directory.blocks() {
                     break;
                 }
                 at = questions.start(at.number + 1)?;
-                questions.read_at(&at, bits, &mut asked.words);
                 continue;
             };
-            let end = questions.next_context(&at, &mut asked, bits, &mut next)?;
+            for pair in starts.windows(2) {
+                let histogram = at.block.histogram(pair[0]..pair[1]);
+                self.hand_over((at.block.first(pair[0]), histogram), &mut take)?;
+            }
+            let first = at.block.first(*last);
+            let start = questions.rank(at.number, &at.block, *last);
+            questions.beginning(first, bits, &mut asked.words);
+            at = questions.behind(&at, &mut asked, bits)?;
             let held = Entries {
-                start: at.rank,
-                end: end.rank,
+                start,
+                end: at.rank,
             };
             self.hand_over((first, held.histogram()), &mut take)?;
-            at = end;
-            swap(&mut asked.words, &mut next);
         }
         Ok(())
     }

@@ -1,9 +1,10 @@
 //! Contexts on their way from the index to the parts of a [`Resident`](super::Resident) table, from
 //! several threads at once.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::plan::{BUCKET_BYTES, Contexts, PENDING, TablePlan};
 use super::{Histogram, IndexError};
@@ -21,7 +22,7 @@ const NO_MATCH: Histogram = Histogram { n0: 0, n1: 0 };
 
 /// The different histograms, numbered in the order in which they are met; first [`NO_MATCH`].
 struct Codes {
-    codes: HashMap<Histogram, u32>,
+    codes: FxHashMap<Histogram, u32>,
     histograms: Vec<Histogram>,
 }
 
@@ -39,7 +40,7 @@ impl<'a> Gathered<'a> {
     pub(super) fn new(plan: &'a TablePlan, observer: &'a dyn Observer) -> Self {
         let parts = (0..plan.layout.parts()).map(|_| Mutex::default());
         let codes = Codes {
-            codes: HashMap::from([(NO_MATCH, 0)]),
+            codes: FxHashMap::from_iter([(NO_MATCH, 0)]),
             histograms: vec![NO_MATCH],
         };
         Self {
@@ -78,9 +79,9 @@ pub(super) struct Gatherer<'a> {
     /// Room for [`PENDING`] contexts of each part, and how many are there.
     pending: Vec<u8>,
     filled: Vec<u8>,
-    codes: HashMap<Histogram, u32>,
+    codes: FxHashMap<Histogram, u32>,
     /// Upper parts that were added.
-    uppers: HashSet<UpperKey>,
+    uppers: FxHashSet<UpperKey>,
     /// Contexts and occurrences not yet reported.
     contexts: u64,
     occurrences: u64,
@@ -93,8 +94,8 @@ impl<'a> Gatherer<'a> {
             to,
             pending: vec![0; parts * PENDING * to.plan.width()],
             filled: vec![0; parts],
-            codes: HashMap::new(),
-            uppers: HashSet::new(),
+            codes: FxHashMap::default(),
+            uppers: FxHashSet::default(),
             contexts: 0,
             occurrences: 0,
         }

@@ -13,6 +13,9 @@ use super::{Histogram, IndexError, Resident, WindowIndex};
 use crate::base::{Budget, Observer};
 use crate::window::{ContextKey, Frame, UpperKey};
 
+/// Lots of ranges for each thread.
+const LOTS: usize = 16;
+
 impl Resident {
     /// Reads all contexts of a window, in parallel. Takes at most [`Resident::bytes_needed`].
     ///
@@ -73,13 +76,20 @@ fn load<R: Sync>(
     plan.check_memory(budget)?;
     observer.stage(&format!("{}: load", plan.window), plan.distinct, "contexts");
     let gathered = Gathered::new(plan, observer);
-    ranges.par_iter().with_max_len(1).try_for_each(|range| {
-        let mut gatherer = Gatherer::new(&gathered);
-        read(range, &mut |key, histogram| {
-            gatherer.add(key, histogram, upper_of(key))
+    // Several at a time, since what a thread gathers begins anew with each lot; enough lots that no thread waits.
+    let lot = ranges.len().div_ceil(LOTS * rayon::current_num_threads());
+    ranges
+        .par_chunks(lot.max(1))
+        .with_max_len(1)
+        .try_for_each(|lot| {
+            let mut gatherer = Gatherer::new(&gathered);
+            for range in lot {
+                read(range, &mut |key, histogram| {
+                    gatherer.add(key, histogram, upper_of(key))
+                })?;
+            }
+            gatherer.finish()
         })?;
-        gatherer.finish()
-    })?;
     let (parts, histograms) = gathered.finish()?;
     let code_bytes = code_bytes(histograms.len());
     let blocks = parts.into_par_iter().map(|part| {
@@ -114,31 +124,52 @@ fn code_bytes(histograms: usize) -> usize {
 fn in_order(plan: &TablePlan, gathered: &[u8], code_bytes: usize) -> Result<Vec<u8>, IndexError> {
     let is_upper = |entry: &[u8]| entry[plan.width() - CODE_BYTES..] == [0; CODE_BYTES];
     let stored = BUCKET_BYTES + plan.layout.stored_bytes();
-    let mut entries: Vec<&[u8]> = gathered.chunks_exact(plan.width()).collect();
     let bucket = |entry: &[u8]| usize::from(u16::from_le_bytes([entry[0], entry[1]]));
-    entries.sort_by_key(|entry| (bucket(entry), &entry[..stored], is_upper(entry)));
-    entries.dedup_by(|own, before| is_upper(own) && own[..stored] == before[..stored]);
-    entries.sort_by_key(|entry| (bucket(entry), is_upper(entry)));
-    if u16::try_from(entries.len()).is_err() {
+    let unordered = || gathered.chunks_exact(plan.width());
+    let mut places = vec![0usize; PART_BUCKETS + 1];
+    unordered().for_each(|entry| places[bucket(entry) + 1] += 1);
+    for bucket in 1..places.len() {
+        places[bucket] += places[bucket - 1];
+    }
+    let mut entries: Vec<&[u8]> = vec![&[]; unordered().len()];
+    let mut next = places.clone();
+    for entry in unordered() {
+        let place = &mut next[bucket(entry)];
+        entries[*place] = entry;
+        *place += 1;
+    }
+    let mut starts = vec![0usize; PART_BUCKETS + 1];
+    let mut kept: Vec<&[u8]> = Vec::with_capacity(entries.len());
+    for bucket in 0..PART_BUCKETS {
+        let own = &mut entries[places[bucket]..places[bucket + 1]];
+        own.sort_unstable_by_key(|entry| (&entry[..stored], is_upper(entry)));
+        let is_new = |at: &usize| {
+            let before = at.checked_sub(1).map(|before| &own[before][..stored]);
+            !is_upper(own[*at]) || before != Some(&own[*at][..stored])
+        };
+        let new: Vec<&[u8]> = (0..own.len()).filter(is_new).map(|at| own[at]).collect();
+        kept.extend(new.iter().copied().filter(|entry| !is_upper(entry)));
+        kept.extend(new.iter().copied().filter(|entry| is_upper(entry)));
+        starts[bucket + 1] = kept.len();
+    }
+    if u16::try_from(kept.len()).is_err() {
         return Err(IndexError::Input(format!(
             "the contexts of window {} do not spread over a table in memory: {} fall where {} \
              were meant to",
             plan.window,
-            entries.len(),
+            kept.len(),
             BUCKET as usize * PART_BUCKETS,
         )));
     }
-    let mut starts = vec![0u16; PART_BUCKETS + 1];
-    for entry in &entries {
-        starts[bucket(entry) + 1] += 1;
-    }
-    for bucket in 1..starts.len() {
-        starts[bucket] += starts[bucket - 1];
-    }
     let width = plan.layout.stored_bytes() + code_bytes;
-    let mut block = Vec::with_capacity(STARTS_BYTES + entries.len() * width + size_of::<u64>());
-    block.extend(starts.iter().flat_map(|start| start.to_le_bytes()));
-    for entry in &entries {
+    let mut block = Vec::with_capacity(STARTS_BYTES + kept.len() * width + size_of::<u64>());
+    // All of them fit, as the last one does.
+    block.extend(
+        starts
+            .iter()
+            .flat_map(|start| (*start as u16).to_le_bytes()),
+    );
+    for entry in &kept {
         // The number's lowest bytes come first, so the bytes that are kept are in one piece.
         block.extend_from_slice(&entry[BUCKET_BYTES..][..width]);
     }

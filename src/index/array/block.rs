@@ -11,6 +11,7 @@ use std::sync::OnceLock;
 use super::codes::{BitReader, BitWriter};
 use super::within::Sketch;
 use crate::base::bits::read;
+use crate::index::Histogram;
 
 /// Occurrences of every block but the last of a part (`docs/notes/index.md`).
 pub(super) const BLOCK: usize = 512;
@@ -200,6 +201,16 @@ impl Block {
         match self.marks.get(group) {
             Some((start, ones)) => (u64::from(*start), u64::from(*ones)),
             None => (group as u64, self.ones_before(group)),
+        }
+    }
+
+    /// Returns how often each bit follows the occurrences of some groups.
+    pub(in crate::index) fn histogram(&self, groups: std::ops::Range<usize>) -> Histogram {
+        let (start, end) = (self.before(groups.start), self.before(groups.end));
+        let n1 = end.1 - start.1;
+        Histogram {
+            n0: end.0 - start.0 - n1,
+            n1,
         }
     }
 

@@ -17,9 +17,6 @@ pub(in crate::index) trait Blocks {
     fn block(&self, number: usize) -> Result<Arc<Block>, Self::Error>;
 }
 
-/// Groups that are looked at one by one before the end of a context is looked for by doubling steps.
-const NEAR: usize = 4;
-
 /// Entries of an array that follow one another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::index) struct Range {
@@ -223,55 +220,73 @@ impl<B: Blocks> Questions<'_, B> {
         asked: &mut Asked,
         bits: usize,
     ) -> Result<Point, B::Error> {
-        let groups = self
+        let group = self
             .contexts()
             .end(&from.block, &asked.words, bits, from.group);
-        if groups == from.block.groups() && from.number + 1 < self.directory.blocks() {
-            return self.point(asked, bits, true);
+        if group == from.block.groups() {
+            return self.behind(from, asked, bits);
         }
         Ok(Point {
             number: from.number,
             block: from.block.clone(),
-            group: groups,
-            rank: self.rank(from.number, &from.block, groups),
+            group,
+            rank: self.rank(from.number, &from.block, group),
         })
     }
 
-    /// Reads the first `bits` bits of the context at a place into words; nothing behind the last group of a block.
-    pub(in crate::index) fn read_at(&self, at: &Point, bits: usize, words: &mut Vec<u64>) {
-        if let Some(first) = at.block.get_first(at.group) {
-            self.beginning(first, bits, words);
+    /// Finds the groups of a block, from a place on, at which another context of `bits` bits begins; the place's own is the
+    /// first one.
+    pub(in crate::index) fn contexts_of(&self, from: &Point, bits: usize, starts: &mut Vec<usize>) {
+        starts.clear();
+        if from.group == from.block.groups() {
+            return;
         }
+        starts.push(from.group);
+        if self.contexts().shared(&from.block) >= bits {
+            return;
+        }
+        // One word of every group in a loop of its own: the latents that it is read from come from memory side by side.
+        let groups = from.group..from.block.groups();
+        let occurrences: Vec<u64> = groups.map(|group| from.block.first(group)).collect();
+        let words: Vec<u64> = occurrences
+            .iter()
+            .map(|occurrence| self.latents.read(&self.readers[0], *occurrence))
+            .collect();
+        let rest = &self.readers[1..bits.div_ceil(64).clamp(1, self.readers.len())];
+        let mask = mask_of(bits, 0);
+        starts.extend((1..words.len()).filter_map(|at| {
+            let begins = (words[at] ^ words[at - 1]) & mask != 0 || {
+                let common = self
+                    .latents
+                    .common(rest, occurrences[at - 1], occurrences[at]);
+                !rest.is_empty() && 64 + common < bits
+            };
+            begins.then_some(from.group + at)
+        }));
     }
 
-    /// Returns the place behind the entries, from a group on, that have the first `bits` bits of that group, which are asked; and
-    /// reads those of the group there. Every group is read once, unless many have the same.
-    pub(in crate::index) fn next_context(
+    /// Returns the place behind all entries that have the first `bits` bits of what is asked: the last context of the block of
+    /// `from`.
+    pub(in crate::index) fn behind(
         &self,
         from: &Point,
         asked: &mut Asked,
         bits: usize,
-        next: &mut Vec<u64>,
     ) -> Result<Point, B::Error> {
-        let block = &from.block;
-        for group in from.group + 1..(from.group + 1 + NEAR).min(block.groups()) {
-            self.beginning(block.first(group), bits, next);
-            if *next != asked.words {
-                return Ok(Point {
-                    number: from.number,
-                    block: block.clone(),
-                    group,
-                    rank: self.rank(from.number, block, group),
-                });
-            }
+        if from.number + 1 < self.directory.blocks() {
+            return self.point(asked, bits, true);
         }
-        let end = self.end_of(from, asked, bits)?;
-        self.read_at(&end, bits, next);
-        Ok(end)
+        let group = from.block.groups();
+        Ok(Point {
+            number: from.number,
+            block: from.block.clone(),
+            group,
+            rank: self.rank(from.number, &from.block, group),
+        })
     }
 
     /// Returns where the array stands before a group of a block.
-    fn rank(&self, number: usize, block: &Block, group: usize) -> Rank {
+    pub(in crate::index) fn rank(&self, number: usize, block: &Block, group: usize) -> Rank {
         let (entries, ones) = block.before(group);
         let before = self.directory.before(number);
         Rank {

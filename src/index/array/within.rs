@@ -47,6 +47,11 @@ pub(super) struct Contexts<'a> {
 }
 
 impl Contexts<'_> {
+    /// Returns how many bits all contexts of a block begin with alike.
+    pub(super) fn shared(&self, block: &Block) -> usize {
+        block.sketch.get_or_init(|| self.sketch(block)).shared_bits
+    }
+
     /// Returns the groups of a block that have the first `bits` bits of the asked context: those before are below it.
     pub(super) fn groups(&self, block: &Block, asked: &[u64], bits: usize) -> Range<usize> {
         let sketch = block.sketch.get_or_init(|| self.sketch(block));
