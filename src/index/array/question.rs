@@ -1,5 +1,6 @@
 //! Questions to an array: where the entries of a context are, how many of them each bit follows, which match furthest.
 
+use std::hint::black_box;
 use std::sync::Arc;
 
 use super::block::Block;
@@ -248,6 +249,9 @@ impl<B: Blocks> Questions<'_, B> {
         // One word of every group in a loop of its own: the latents that it is read from come from memory side by side.
         let groups = from.group..from.block.groups();
         let occurrences: Vec<u64> = groups.map(|group| from.block.first(group)).collect();
+        black_box(occurrences.iter().fold(0, |bits, occurrence| {
+            bits ^ u8::from(self.latents.bit(*occurrence))
+        }));
         let words: Vec<u64> = occurrences
             .iter()
             .map(|occurrence| self.latents.read(&self.readers[0], *occurrence))
