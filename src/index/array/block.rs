@@ -6,6 +6,7 @@
 //! numbers of each group as a set between its first one and the largest. Where every context is unique that is one pointer
 //! and one bit for each occurrence. The byte-level page is `schemas/context-array.md`.
 
+use std::ops::Range;
 use std::sync::OnceLock;
 
 use super::codes::{BitReader, BitWriter};
@@ -205,7 +206,7 @@ impl Block {
     }
 
     /// Returns how often each bit follows the occurrences of some groups.
-    pub(in crate::index) fn histogram(&self, groups: std::ops::Range<usize>) -> Histogram {
+    pub(in crate::index) fn histogram(&self, groups: Range<usize>) -> Histogram {
         let (start, end) = (self.before(groups.start), self.before(groups.end));
         let n1 = end.1 - start.1;
         Histogram {
@@ -231,16 +232,32 @@ impl Block {
 
     /// Returns all occurrences, group after group.
     pub(in crate::index) fn occurrences(&self) -> Vec<u64> {
+        let mut all = Vec::with_capacity(self.len());
+        self.each_group(0..self.groups(), |_, own| all.extend_from_slice(own));
+        all
+    }
+
+    /// Hands the occurrences of some groups to `take`, group after group. Those of groups before them are read too, unless
+    /// they have one each.
+    pub(super) fn each_group(&self, groups: Range<usize>, mut take: impl FnMut(usize, &[u64])) {
         let mut reader = BitReader::new(&self.words, self.rest_at);
-        let mut all = vec![0; self.len()];
-        for group in 0..self.groups() {
-            let (first, start, end) = (self.first(group), self.start(group), self.start(group + 1));
-            all[start] = first;
-            if end - start > 1 {
-                reader.read_set(&mut all[start + 1..end], first + 1, self.total - 1);
+        let mut own = Vec::new();
+        let unread = if self.marks.is_empty() {
+            groups.start
+        } else {
+            0
+        };
+        for group in unread..groups.end {
+            let (first, count) = (self.first(group), self.start(group + 1) - self.start(group));
+            own.clear();
+            own.resize(count, first);
+            if count > 1 {
+                reader.read_set(&mut own[1..], first + 1, self.total - 1);
+            }
+            if group >= groups.start {
+                take(group, &own);
             }
         }
-        all
     }
 
     /// Returns the bytes that it takes in memory.

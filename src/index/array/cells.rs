@@ -2,20 +2,26 @@
 //!
 //! A cell is all contexts that begin with the same 16 bits; one that holds too many is split by the next 16, and so on. To count
 //! them every latent is read once for each level, and to fetch the occurrences of some cells once more: nothing is written
-//! out and merged. What cannot be split, because all of its contexts are equal, needs no sorting.
+//! out and merged. Far down, where blank contexts agree for thousands of bits, what a cell's contexts share is measured first,
+//! so that it is split where they differ. What cannot be split, because all of its contexts are equal, needs no sorting.
 
 use std::ops::Range;
 
 use rayon::prelude::*;
+use rustc_hash::FxHashMap;
 
-use super::latents::{Latents, digit_readers};
+use super::latents::Latents;
 use super::number::Number;
 use super::write::{PartWriter, Sink};
 use crate::base::{Observer, Stopped};
 use crate::window::{Direction, Order, Reader};
 
-const DIGIT_BITS: u32 = 16;
+const DIGIT_BITS: usize = 16;
 const DIGITS: usize = 1 << DIGIT_BITS;
+
+/// Tables above one whose cells are measured before they are split. That is one more reading of the latents, and saves as many
+/// as the contexts agree in digits: few, until there.
+const DEEP: usize = 8;
 
 /// Latents between two looks at whether to go on.
 const LOOK: usize = 256;
@@ -23,26 +29,74 @@ const LOOK: usize = 256;
 /// Latents of which the occurrences of a cell are held at a time.
 const STREAMED: usize = 1 << 10;
 
-/// No further table.
+/// No further table, or no cell.
 const NONE: u32 = u32::MAX;
 
-/// Cells that begin with the same bits, by their next 16.
+/// Cells whose contexts begin alike, told apart by one digit: only those that hold something.
 struct Table {
-    /// How many digits come before these, and what they are.
-    level: usize,
+    /// The first bit of the digit, a multiple of 8, and what reads it.
+    at: usize,
+    reader: Reader,
+    /// The bytes before it.
     path: Vec<u8>,
-    /// The table that splits a cell.
-    split: Vec<u32>,
+    /// How many tables are above.
+    depth: usize,
+    /// The digits that there are, ascending.
+    digits: Vec<u32>,
+    /// The number of each digit among these, where there is a list of all.
+    dense: Vec<u32>,
     /// Occurrences of each cell in each chunk of latents.
     counts: Vec<Vec<u64>>,
+    /// The table that splits each cell.
+    split: Vec<u32>,
 }
 
 impl Table {
     /// The bytes that the contexts of a cell begin with.
-    fn path(&self, digit: u32) -> Vec<u8> {
+    fn path(&self, cell: usize) -> Vec<u8> {
         // A digit is below 2¹⁶.
-        let digit = (digit as u16).to_be_bytes();
+        let digit = (self.digits[cell] as u16).to_be_bytes();
         self.path.iter().copied().chain(digit).collect()
+    }
+
+    /// The first bit behind the digit.
+    fn end(&self) -> usize {
+        self.at + DIGIT_BITS
+    }
+
+    fn count(&self, cell: usize) -> u64 {
+        self.counts.iter().map(|counts| counts[cell]).sum()
+    }
+
+    /// The number of a digit's cell.
+    #[inline]
+    fn cell(&self, digit: u32) -> Option<usize> {
+        match self.dense.get(digit as usize) {
+            Some(&NONE) => None,
+            Some(cell) => Some(*cell as usize),
+            None => self.digits.binary_search(&digit).ok(),
+        }
+    }
+
+    /// Takes what was counted in each chunk.
+    fn take(&mut self, counted: &[FxHashMap<u32, u64>]) {
+        let digits = counted.iter().flat_map(|counts| counts.keys().copied());
+        self.digits = digits.collect();
+        self.digits.sort_unstable();
+        self.digits.dedup();
+        let of = |counts: &FxHashMap<u32, u64>| {
+            let counts = self.digits.iter().map(|digit| counts.get(digit).copied());
+            counts.map(Option::unwrap_or_default).collect()
+        };
+        self.counts = counted.iter().map(of).collect();
+        self.split = vec![NONE; self.digits.len()];
+        // The first table is asked for every occurrence.
+        if self.depth == 0 {
+            self.dense = vec![NONE; DIGITS];
+            for (number, digit) in self.digits.iter().enumerate() {
+                self.dense[*digit as usize] = number as u32;
+            }
+        }
     }
 }
 
@@ -50,7 +104,7 @@ impl Table {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Cell {
     table: u32,
-    digit: u32,
+    number: u32,
     pub(super) count: u64,
     /// Bits in which all of its contexts agree: all bits, where there is nothing to sort.
     pub(super) bits: usize,
@@ -59,20 +113,26 @@ pub(super) struct Cell {
 /// All cells, in ascending order of their contexts.
 pub(super) struct Cells<'a> {
     latents: &'a Latents<'a>,
+    order: &'a Order,
     chunks: Vec<&'a [u32]>,
+    /// Of whole words of contexts.
     readers: Vec<Reader>,
     direction: Direction,
-    order_bits: usize,
     tables: Vec<Table>,
+    /// Cells of equal contexts, by table and number: they are not split.
+    alike: FxHashMap<(u32, u32), usize>,
     cells: Vec<Cell>,
     observer: &'a dyn Observer,
 }
+
+/// What the contexts of a cell share, by one of them.
+type Shared = FxHashMap<(u32, u32), (u64, usize)>;
 
 impl<'a> Cells<'a> {
     /// Counts the occurrences of the latents `ids`, in cells of at most `max` where that can be.
     pub(super) fn count(
         latents: &'a Latents<'a>,
-        order: &Order,
+        order: &'a Order,
         ids: &'a [u32],
         max: u64,
         observer: &'a dyn Observer,
@@ -80,21 +140,23 @@ impl<'a> Cells<'a> {
         let chunk = ids.len().div_ceil(rayon::current_num_threads()).max(1);
         let mut cells = Self {
             latents,
+            order,
             chunks: ids.chunks(chunk).collect(),
-            readers: digit_readers(order),
+            readers: order.word_readers(),
             direction: order.direction(),
-            order_bits: order.bits(),
             tables: Vec::new(),
+            alike: FxHashMap::default(),
             cells: Vec::new(),
             observer,
         };
-        cells.add_table(0, Vec::new());
-        loop {
+        let mut new = 0;
+        cells.add_table(0, Vec::new(), 0);
+        while new < cells.tables.len() {
             observer.stage(&cells.stage("count"), ids.len() as u64, "latents");
-            cells.count_all()?;
-            if !cells.split(max) {
-                break;
-            }
+            cells.count_from(new)?;
+            let next = cells.tables.len();
+            cells.split_from(new, max)?;
+            new = next;
         }
         let mut found = Vec::new();
         cells.collect(0, &mut found);
@@ -113,8 +175,8 @@ impl<'a> Cells<'a> {
 
     /// Returns what the contexts of a cell begin with, without zeros at its end: larger than every entry of the cells before it.
     pub(super) fn separator(&self, cell: usize) -> Vec<u8> {
-        let Cell { table, digit, .. } = self.cells[cell];
-        let mut path = self.tables[table as usize].path(digit);
+        let Cell { table, number, .. } = self.cells[cell];
+        let mut path = self.tables[table as usize].path(number as usize);
         let length = path
             .iter()
             .rposition(|byte| *byte != 0)
@@ -123,31 +185,37 @@ impl<'a> Cells<'a> {
         path
     }
 
-    fn add_table(&mut self, level: usize, path: Vec<u8>) {
+    fn add_table(&mut self, at: usize, path: Vec<u8>, depth: usize) {
+        let end = (at + DIGIT_BITS).min(self.order.bits());
         self.tables.push(Table {
-            level,
+            at,
+            reader: self.order.reader(at..end.max(at)),
             path,
-            split: vec![NONE; DIGITS],
+            depth,
+            digits: Vec::new(),
+            dense: Vec::new(),
             counts: Vec::new(),
+            split: Vec::new(),
         });
     }
 
-    /// The table and the digit of the cell that a place belongs to.
+    /// The table and the digit of a place, in the last table that there is for it.
     #[inline]
-    fn cell_of(&self, latent: &[u8], place: crate::window::Place, label: u64) -> (u32, u32) {
+    fn digit_of(&self, latent: &[u8], place: crate::window::Place, label: u64) -> (u32, u32) {
         let mut number = 0;
         loop {
             let table = &self.tables[number as usize];
-            let word = self.readers[table.level].read(latent, place, label);
+            let word = table.reader.read(latent, place, label);
             let digit = (word >> (64 - DIGIT_BITS)) as u32;
-            match table.split[digit as usize] {
+            // A table whose cells are not counted yet splits none.
+            match table.cell(digit).map_or(NONE, |cell| table.split[cell]) {
                 NONE => return (number, digit),
                 next => number = next,
             }
         }
     }
 
-    /// Hands each occurrence of some latents with its cell to `take`, in ascending order.
+    /// Hands each occurrence of some latents with its table and digit to `take`, in ascending order.
     #[inline]
     fn visit(&self, ids: &[u32], mut take: impl FnMut(u64, (u32, u32))) -> Result<(), Stopped> {
         for (number, id) in ids.iter().enumerate() {
@@ -162,68 +230,131 @@ impl<'a> Cells<'a> {
             let places = self.latents.places();
             let first = u64::from(*id) * places.len() as u64;
             for (occurrence, place) in (first..).zip(places) {
-                take(occurrence, self.cell_of(latent, *place, label));
+                take(occurrence, self.digit_of(latent, *place, label));
             }
         }
         Ok(())
     }
 
-    fn count_all(&mut self) -> Result<(), Stopped> {
-        let counted: Vec<Vec<Vec<u64>>> = self
+    /// Counts the cells of the tables from `new` on.
+    fn count_from(&mut self, new: usize) -> Result<(), Stopped> {
+        let tables = new..self.tables.len();
+        let counted: Vec<Vec<FxHashMap<u32, u64>>> = self
             .chunks
             .par_iter()
             .map(|ids| {
-                let mut counts = vec![vec![0; DIGITS]; self.tables.len()];
+                let mut counts = vec![FxHashMap::default(); tables.len()];
+                // Every occurrence is in a cell of the first table: these are counted without a search.
+                let mut first = vec![0; if new == 0 { DIGITS } else { 0 }];
                 self.visit(ids, |_, (table, digit)| {
-                    counts[table as usize][digit as usize] += 1
+                    if let Some(count) = first.get_mut(digit as usize) {
+                        *count += 1;
+                    } else if let Some(table) = (table as usize).checked_sub(new) {
+                        *counts[table].entry(digit).or_default() += 1;
+                    }
                 })?;
+                let first = (0..).zip(first).filter(|(_, count)| *count > 0);
+                if let Some(counts) = counts.first_mut() {
+                    counts.extend(first);
+                }
                 Ok(counts)
             })
             .collect::<Result<_, Stopped>>()?;
-        self.tables
-            .iter_mut()
-            .for_each(|table| table.counts.clear());
-        for counts in counted {
-            for (table, counts) in self.tables.iter_mut().zip(counts) {
-                table.counts.push(counts);
-            }
+        for (number, table) in tables.enumerate() {
+            let counted: Vec<_> = counted
+                .iter()
+                .map(|counts| counts[number].clone())
+                .collect();
+            self.tables[table].take(&counted);
         }
         Ok(())
     }
 
-    /// Splits the cells that hold more than `max`; whether there were any.
-    fn split(&mut self, max: u64) -> bool {
-        let mut found = Vec::new();
-        for (number, table) in self.tables.iter().enumerate() {
-            if table.level + 1 == self.readers.len() {
-                continue;
+    /// Splits the cells of the tables from `new` on that hold more than `max`, unless all of their contexts are equal.
+    fn split_from(&mut self, new: usize, max: u64) -> Result<(), Stopped> {
+        let bits = self.order.bits();
+        let mut large = Vec::new();
+        for (number, table) in self.tables.iter().enumerate().skip(new) {
+            if table.end() < bits {
+                let cells = (0..table.digits.len()).filter(|cell| table.count(*cell) > max);
+                large.extend(cells.map(|cell| (number, cell)));
             }
-            for digit in 0..DIGITS {
-                let count: u64 = table.counts.iter().map(|counts| counts[digit]).sum();
-                if count > max {
-                    found.push((number, digit));
+        }
+        let is_deep = |(table, _): &(usize, usize)| self.tables[*table].depth >= DEEP;
+        let deep = large.iter().copied().filter(is_deep);
+        let shared = self.shared(deep.map(|(table, cell)| (table as u32, cell as u32)))?;
+        for (number, cell) in large {
+            let table = &self.tables[number];
+            let (mut at, mut path) = (table.end(), table.path(cell));
+            let key = (number as u32, cell as u32);
+            if let Some((occurrence, common)) = shared.get(&key) {
+                if *common >= bits {
+                    self.alike.insert(key, bits);
+                    continue;
                 }
+                at = common / 8 * 8;
+                path = self.latents.spell(&self.readers, *occurrence);
+                path.truncate(at / 8);
             }
+            let depth = table.depth + 1;
+            self.tables[number].split[cell] = self.tables.len() as u32;
+            self.add_table(at, path, depth);
         }
-        for (number, digit) in &found {
-            self.tables[*number].split[*digit] = self.tables.len() as u32;
-            let table = &self.tables[*number];
-            self.add_table(table.level + 1, table.path(*digit as u32));
+        Ok(())
+    }
+
+    /// Measures in how many bits the contexts of each of some cells begin alike; one of its occurrences beside it.
+    fn shared(&self, cells: impl Iterator<Item = (u32, u32)>) -> Result<Shared, Stopped> {
+        let cells: Vec<_> = cells.collect();
+        if cells.is_empty() {
+            return Ok(Shared::default());
         }
-        !found.is_empty()
+        let asked: Shared = cells.into_iter().map(|cell| (cell, (0, 0))).collect();
+        let latents = self.chunks.iter().map(|ids| ids.len()).sum::<usize>();
+        self.observer
+            .stage(&self.stage("measure"), latents as u64, "latents");
+        let bits = self.order.bits();
+        let found: Vec<Shared> = self
+            .chunks
+            .par_iter()
+            .map(|ids| {
+                let mut found = Shared::default();
+                self.visit(ids, |occurrence, (table, digit)| {
+                    let cell = self.tables[table as usize].cell(digit);
+                    let cell = (table, cell.map_or(NONE, |cell| cell as u32));
+                    if asked.contains_key(&cell) {
+                        let (first, common) = found.entry(cell).or_insert((occurrence, bits));
+                        *common = self.common(*first, occurrence, *common);
+                    }
+                })?;
+                Ok(found)
+            })
+            .collect::<Result<_, Stopped>>()?;
+        let mut shared = Shared::default();
+        for (cell, (occurrence, own)) in found.into_iter().flatten() {
+            let (first, common) = shared.entry(cell).or_insert((occurrence, own));
+            *common = self.common(*first, occurrence, (*common).min(own));
+        }
+        Ok(shared)
+    }
+
+    /// Returns in how many of the first `bits` bits two contexts begin alike.
+    fn common(&self, one: u64, other: u64, bits: usize) -> usize {
+        let readers = &self.readers[..bits.div_ceil(64).min(self.readers.len())];
+        self.latents.common(readers, one, other).min(bits)
     }
 
     fn collect(&self, number: u32, found: &mut Vec<Cell>) {
         let table = &self.tables[number as usize];
-        for digit in 0..DIGITS {
-            let count: u64 = table.counts.iter().map(|counts| counts[digit]).sum();
-            match table.split[digit] {
-                NONE if count == 0 => {}
+        for (cell, split) in table.split.iter().enumerate() {
+            let key = (number, cell as u32);
+            let alike = self.alike.get(&key).copied().unwrap_or(table.end());
+            match *split {
                 NONE => found.push(Cell {
                     table: number,
-                    digit: digit as u32,
-                    count,
-                    bits: ((table.level + 1) * DIGIT_BITS as usize).min(self.order_bits),
+                    number: key.1,
+                    count: table.count(cell),
+                    bits: alike.min(self.order.bits()),
                 }),
                 next => self.collect(next, found),
             }
@@ -244,15 +375,15 @@ impl<'a> Cells<'a> {
             .iter()
             .map(|_| Vec::with_capacity(wanted.len()))
             .collect();
-        let mut numbers: Vec<Vec<u32>> = self.tables.iter().map(|_| Vec::new()).collect();
+        let mut numbers: Vec<Vec<u32>> = vec![Vec::new(); self.tables.len()];
         let mut left = &mut occurrences[..];
         for (number, cell) in wanted.iter().enumerate() {
             let table = &self.tables[cell.table as usize];
             let own = &mut numbers[cell.table as usize];
-            own.resize(DIGITS, NONE);
-            own[cell.digit as usize] = number as u32;
+            own.resize(table.digits.len(), NONE);
+            own[cell.number as usize] = number as u32;
             for (places, counts) in places.iter_mut().zip(&table.counts) {
-                let (own, rest) = left.split_at_mut(counts[cell.digit as usize] as usize);
+                let (own, rest) = left.split_at_mut(counts[cell.number as usize] as usize);
                 places.push(own);
                 left = rest;
             }
@@ -261,7 +392,9 @@ impl<'a> Cells<'a> {
         chunks.try_for_each(|(ids, mut places)| {
             let mut filled = vec![0u32; places.len()];
             self.visit(ids, |occurrence, (table, digit)| {
-                let number = numbers[table as usize].get(digit as usize).copied();
+                let own = &numbers[table as usize];
+                let cell = self.tables[table as usize].cell(digit);
+                let number = cell.and_then(|cell| own.get(cell).copied());
                 let Some(number) = number.filter(|number| *number != NONE) else {
                     return;
                 };
@@ -279,7 +412,10 @@ impl<'a> Cells<'a> {
         cell: &Cell,
         writer: &mut PartWriter<'_, S>,
     ) -> Result<(), S::Error> {
-        let own = (cell.table, cell.digit);
+        let own = (
+            cell.table,
+            self.tables[cell.table as usize].digits[cell.number as usize],
+        );
         let ids: Vec<&[u32]> = self
             .chunks
             .iter()

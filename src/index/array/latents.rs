@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use crate::latent::Shape;
-use crate::window::{Frame, Given, Order, Place, Reader};
+use crate::window::{Frame, Given, Place, Reader};
 
 /// Packed latents by id, with what their contexts depend on beside their bits.
 pub(in crate::index) struct Latents<'a> {
@@ -143,13 +143,4 @@ impl Standing<'_> {
     pub(super) fn read(&self, reader: &Reader) -> u64 {
         reader.read(self.latent, self.place, self.label)
     }
-}
-
-/// Returns the readers of each 16 bits of an order, for counting and splitting by them.
-pub(super) fn digit_readers(order: &Order) -> Vec<Reader> {
-    let digits = (0..order.bits().max(1)).step_by(16);
-    let end = |start: usize| (start + 16).min(order.bits());
-    digits
-        .map(|start| order.reader(start..end(start)))
-        .collect()
 }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use super::block::Block;
 use super::directory::{Directory, Rank};
+use super::halving::halved;
 use super::latents::Latents;
 use super::within::{Contexts, mask as mask_of};
 use crate::index::Histogram;
@@ -367,17 +368,23 @@ impl<B: Blocks> Questions<'_, B> {
         // Blocks in which the bit follows nothing are passed over.
         let number = self.directory.block_of(walk.bit, walk.next + 1);
         let block = self.blocks.block(number)?;
-        let all = block.occurrences();
-        let mut before = self.directory.before(number).count(walk.bit);
-        for group in (0..block.groups()).filter(|group| block.bit(*group) == walk.bit) {
-            let [start, end] = [group, group + 1].map(|group| block.before(group).0 as usize);
-            for occurrence in &all[start..end] {
-                if (walk.next..walk.end).contains(&before) {
-                    found.push(*occurrence);
-                }
-                before += 1;
+        let start = self.directory.before(number).count(walk.bit);
+        let count = |group: usize| {
+            let (entries, ones) = block.before(group);
+            start + Rank { entries, ones }.count(walk.bit)
+        };
+        // Only the groups that hold some of what is left.
+        let from = halved(block.groups(), |group| count(group + 1) <= walk.next);
+        let end = halved(block.groups(), |group| count(group) < walk.end);
+        let mut before = count(from);
+        block.each_group(from..end, |group, occurrences| {
+            if block.bit(group) == walk.bit {
+                let own = (before..).zip(occurrences);
+                let own = own.filter(|(number, _)| (walk.next..walk.end).contains(number));
+                found.extend(own.map(|(_, occurrence)| *occurrence));
+                before += occurrences.len() as u64;
             }
-        }
+        });
         walk.next = before.min(walk.end).max(walk.next + 1);
         Ok(true)
     }

@@ -1,6 +1,7 @@
 //! Arrays of small sets against plain counting: every window and every prefix, however memory is short.
 
 use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicUsize, Ordering::Relaxed};
 
 use proptest::prelude::*;
 
@@ -10,7 +11,7 @@ use super::latents::Latents;
 use super::memory::MemoryArray;
 use super::question::{Asked, Blocks, Questions};
 use super::sort::Room;
-use crate::base::Unobserved;
+use crate::base::{Observer, Unobserved};
 use crate::latent::Shape;
 use crate::window::{Anchor, Order, Window};
 
@@ -243,4 +244,45 @@ fn what_was_never_seen_has_an_empty_range_in_every_block_and_between_them() {
     }
     assert!(seen > 1000, "{seen}");
     assert_eq!(Rank::default(), array.directory.before(0));
+}
+
+/// Counts how often the latents are read to share the occurrences out.
+#[derive(Default)]
+struct Readings(AtomicUsize);
+
+impl Observer for Readings {
+    fn stage(&self, name: &str, _: u64, _: &str) {
+        if name.ends_with("count") || name.ends_with("measure") {
+            self.0.fetch_add(1, Relaxed);
+        }
+    }
+
+    fn advance(&self, _: u64) {}
+
+    fn stop_requested(&self) -> bool {
+        false
+    }
+}
+
+#[test]
+fn latents_that_are_all_alike_are_shared_out_in_few_readings() {
+    // Contexts of 3,171 bits, that is 198 digits, of which four occur at each site: more than are sorted at a time.
+    let shape = Shape::new(40, 40, 1).unwrap();
+    let latents = vec![0; 4 * shape.packed_bytes()];
+    let latents = Latents::new(&latents, &[][..], shape);
+    let order = Order::new(Window::Global, Anchor::Site, 0, shape).unwrap();
+    assert!(order.bits() > 3000);
+    let room = Room {
+        fetched: 1 << 10,
+        sorted: 2,
+    };
+    let readings = Readings::default();
+    let ids = [0, 1, 2, 3];
+    let (array, _) = MemoryArray::build(&latents, &order, &ids, &[], room, &readings).unwrap();
+    assert_eq!(
+        all_occurrences(&array.questions(&latents, &order)).len(),
+        4 * 1600
+    );
+    let readings = readings.0.into_inner();
+    assert!(readings < 16, "{readings}");
 }
