@@ -212,7 +212,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         "window": window.to_string(),
         "contexts": resident.contexts(),
         "bytes_per_context": per_context(resident.bytes()),
-        "bytes_needed_per_context": per_context(Resident::bytes_needed(&held)),
+        "bytes_needed_per_context": per_context(Resident::bytes_needed(&held).unwrap_or(0)),
         "load_seconds": seconds,
         "ways": ways,
         "longest": longest,

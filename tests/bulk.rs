@@ -101,7 +101,7 @@ fn an_index_in_several_parts_is_exact() {
         assert!(tables.count() >= 5, "one part only");
         let index = open(&path);
         let held = index.windows().next().unwrap();
-        assert_eq!(held.entry().distinct, expected.len() as u64);
+        assert_eq!(held.entry().unwrap().distinct, expected.len() as u64);
         for lists in expected.values() {
             let (latent, position) = lists.iter().flatten().next().unwrap();
             let context = laid_out(&held, &sample.latents[*latent as usize], *position);

@@ -39,7 +39,60 @@ fn context_bits(grid: Grid, window: Window, latent: &[bool], position: usize) ->
         }
         Window::Sequence { length } => (selected.flatten().map(|at| latent[at]).collect(), length),
         Window::Global => (latent[..position].to_vec(), grid.bits() - 1),
+        Window::Sites { .. } => unreachable!("its keys are laid out"),
     }
+}
+
+/// The key of some nearest sites: the context as schemas/context-array.md lays it out.
+fn laid_out_key(
+    grid: Grid,
+    count: usize,
+    anchored: bool,
+    label: Option<(u64, u64)>,
+    latent: &[bool],
+    position: usize,
+) -> Vec<u8> {
+    let site = position / grid.channels;
+    let (row, col, channel) = (
+        site / grid.width,
+        site % grid.width,
+        position % grid.channels,
+    );
+    let mut bits = Vec::new();
+    let mut number = |number: u64, below: u64| {
+        let length = (0..).find(|length| 1u64 << length >= below).unwrap();
+        bits.extend((0..length).rev().map(|bit| number >> bit & 1 == 1));
+    };
+    if let Some((label, labels)) = label {
+        number(label, labels);
+    }
+    if anchored {
+        number(site as u64, (grid.height * grid.width) as u64);
+    }
+    number(channel as u64, grid.channels as u64);
+    let own = (0..grid.channels - 1).rev();
+    bits.extend(own.map(|k| k < channel && latent[site * grid.channels + k]));
+    let mut ring = 0;
+    for (up, right) in grid.nearest(count) {
+        let distance = up.max(right.abs());
+        if distance > ring {
+            ring = distance;
+            let sides = [row, col, grid.width - 1 - col];
+            bits.extend(sides.map(|side| (side as i64) < ring));
+        }
+        let (r, c) = (row as i64 - up, col as i64 + right);
+        let inside = r >= 0 && (0..grid.width as i64).contains(&c);
+        let at = |k| (r as usize * grid.width + c as usize) * grid.channels + k;
+        bits.extend((0..grid.channels).rev().map(|k| inside && latent[at(k)]));
+    }
+    let mut key = vec![0; bits.len().div_ceil(8).max(1)];
+    for (at, bit) in bits.into_iter().enumerate() {
+        key[at / 8] |= u8::from(bit) << (7 - at % 8);
+    }
+    if key.len() > 32 {
+        return xxh3_128(&key).to_be_bytes().to_vec();
+    }
+    key
 }
 
 /// A key by the page. `label` is the number of the label and how many there are.
@@ -51,6 +104,9 @@ fn key_by_the_page(
     latent: &[bool],
     position: usize,
 ) -> Vec<u8> {
+    if let Window::Sites { count } = window {
+        return laid_out_key(grid, count, anchored, label, latent, position);
+    }
     let (mut class, mut classes) = class(grid, window, anchored, position);
     if let Some((number, labels)) = label {
         class += u128::from(number) * classes;

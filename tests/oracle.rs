@@ -59,6 +59,17 @@ impl Grid {
                 .map(|back| position.checked_sub(back))
                 .collect(),
             Window::Global => (0..position).map(Some).collect(),
+            Window::Sites { count } => {
+                let own = (0..channel).map(|k| Some(position - channel + k));
+                let nearest = self.nearest(count).into_iter().flat_map(|(up, right)| {
+                    let (r, c) = (row as i64 - up, col as i64 + right);
+                    let inside = r >= 0 && (0..self.width as i64).contains(&c);
+                    let first =
+                        inside.then(|| (r as usize * self.width + c as usize) * self.channels);
+                    (0..self.channels).map(move |k| first.map(|first| first + k))
+                });
+                own.chain(nearest).collect()
+            }
             Window::Square { radius } => {
                 let (row, col, radius) = (row as i64, col as i64, radius as i64);
                 let mut selected = Vec::new();
@@ -83,17 +94,53 @@ impl Grid {
         }
     }
 
+    /// The nearest `count` sites before another, as rows up and columns to the right: by distance, rows or columns, whichever
+    /// is more; then, from below, the one to the left before the one to the right; and the row farthest up from the right.
+    pub fn nearest(self, count: usize) -> Vec<(i64, i64)> {
+        let far = self.height.max(self.width) as i64;
+        let mut sites = Vec::new();
+        for up in 0..=far {
+            for right in -far..=far {
+                if up > 0 || right < 0 {
+                    sites.push((up, right));
+                }
+            }
+        }
+        sites.sort_by_key(|(up, right)| {
+            let distance = *up.max(&right.abs());
+            let within = if *up < distance {
+                i64::from(*right > 0)
+            } else {
+                -right
+            };
+            (distance, *up, within)
+        });
+        sites.truncate(count);
+        sites
+    }
+
     /// How far the edges of the grid cut the window.
     pub fn border(self, window: Window, position: usize) -> Vec<usize> {
         let (row, col, _) = self.place(position);
         match window {
             Window::Sequence { length } => vec![position.min(length)],
             Window::Global => vec![position],
-            Window::Square { radius } => vec![
-                row.min(radius),
-                col.min(radius),
-                (self.width - 1 - col).min(radius),
-            ],
+            Window::Square { .. } | Window::Sites { .. } => {
+                let reach = match window {
+                    Window::Square { radius } => radius,
+                    Window::Sites { count } => {
+                        let sites = self.nearest(count);
+                        let far = sites.iter().map(|(up, right)| *up.max(&right.abs()));
+                        far.max().unwrap_or(0) as usize
+                    }
+                    _ => 0,
+                };
+                vec![
+                    row.min(reach),
+                    col.min(reach),
+                    (self.width - 1 - col).min(reach),
+                ]
+            }
         }
     }
 

@@ -155,8 +155,8 @@ fn check(
         let held = index.window(*window).unwrap();
         rules.insert(held.geometry().key_rule().to_string());
         let resident = Resident::load(&held, Budget::of_machine(), &Unobserved).unwrap();
-        assert_eq!(resident.contexts(), held.entry().distinct);
-        assert!(resident.bytes() <= Resident::bytes_needed(&held));
+        assert_eq!(resident.contexts(), held.entry().unwrap().distinct);
+        assert!(resident.bytes() <= Resident::bytes_needed(&held).unwrap());
 
         let everyone = [&sample.latents[..], strangers].concat();
         let known = expected(&oracle, &held, &everyone);
@@ -368,7 +368,7 @@ fn loading_reports_itself_and_stops_when_told() {
     let window = "7x7".parse().unwrap();
     let (_folder, index) = built(&sample.set(), &[window], Anchor::None);
     let held = index.window(window).unwrap();
-    let distinct = held.entry().distinct;
+    let distinct = held.entry().unwrap().distinct;
     let watch = Watch::default();
     Resident::load(&held, Budget::of_machine(), &watch).unwrap();
     assert_eq!(watch.stages.into_inner().unwrap(), ["7x7: load"]);

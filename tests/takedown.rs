@@ -139,8 +139,8 @@ proptest! {
                 let held = index.window(*window).unwrap();
                 let table = Resident::load(&held, Budget::of_machine(), &Unobserved).unwrap();
                 prop_assert_eq!(table.contexts(), oracle.occurrences.len() as u64);
-                prop_assert_eq!(held.entry().distinct, oracle.occurrences.len() as u64);
-                prop_assert_eq!(held.entry().ambiguous, oracle.ambiguous());
+                prop_assert_eq!(held.entry().unwrap().distinct, oracle.occurrences.len() as u64);
+                prop_assert_eq!(held.entry().unwrap().ambiguous, oracle.ambiguous());
                 let all = answers(&held).unwrap();
                 prop_assert_eq!(all.len(), oracle.occurrences.len());
                 for (id, latent) in training.latents.iter().enumerate() {

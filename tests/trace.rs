@@ -109,8 +109,8 @@ fn size(window: Window, grid: Grid) -> usize {
     match window {
         Window::Sequence { length } => length,
         Window::Global => grid.bits() - 1,
-        Window::Square { radius } => {
-            ((2 * radius + 1) * radius + radius) * grid.channels + grid.channels - 1
+        Window::Square { .. } | Window::Sites { .. } => {
+            window.sites().unwrap() * grid.channels + grid.channels - 1
         }
     }
 }

@@ -59,8 +59,7 @@ pub(super) fn run(args: &InfoArgs) -> anyhow::Result<ExitCode> {
         "\n{:>8}  {:>14}  {:>12}  {:>12}",
         "window", "contexts", "distinct", "ambiguous"
     ))?;
-    for window in index.all_windows() {
-        let entry = window.entry();
+    for entry in index.all_windows().filter_map(|window| window.entry()) {
         print(format!(
             "{:>8}  {:>14}  {:>12}  {:>12}",
             entry.window,

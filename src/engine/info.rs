@@ -75,15 +75,15 @@ impl Session {
     /// Returns what the index holds, without the latents that are left out.
     pub fn info(&self) -> InfoReport {
         let manifest = self.index.manifest();
-        let windows = self.index.all_windows().map(|window| {
-            let entry = window.entry();
-            WindowInfo {
+        let windows = self.index.all_windows().filter_map(|window| {
+            let entry = window.entry()?;
+            Some(WindowInfo {
                 window: entry.window.to_string(),
                 contexts: entry.contexts,
                 distinct: entry.distinct,
                 ambiguous: entry.ambiguous,
                 bytes: window.array().bytes,
-            }
+            })
         });
         let arrays = manifest.arrays.iter().map(|array| ArrayInfo {
             direction: array.direction.to_string(),

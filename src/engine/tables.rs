@@ -64,12 +64,19 @@ impl Tables {
             return Ok(table);
         }
         let left = room.tables.saturating_sub(self.bytes());
-        let needed = Resident::bytes_needed(held);
+        let counted = held.entry().zip(Resident::bytes_needed(held));
+        let Some((entry, needed)) = counted else {
+            // Loading says why it cannot be.
+            return match preload {
+                Preload::All => Ok(Some(Arc::new(Resident::load(held, room.memory, observer)?))),
+                _ => Ok(None),
+            };
+        };
         if preload == Preload::All {
             Budget::bytes(left).check(needed, format!("the contexts of window {window}"))?;
         }
         // A context is loaded in about a third of the time that looking it up in the index takes.
-        let worth = preload == Preload::All || held.entry().distinct / 3 <= lookups;
+        let worth = preload == Preload::All || entry.distinct / 3 <= lookups;
         if needed > left || !worth {
             return Ok(None);
         }

@@ -196,11 +196,13 @@ fn wanted(options: &BuildOptions, shape: Shape, latents: u64) -> Wanted {
     let asked = options.windows.iter().chain(&options.depth);
     let mut depths: Vec<Window> = Vec::new();
     for window in asked {
+        // An array ends with a whole ring.
+        let whole = window.whole();
         let kind = window.direction();
         match depths.iter_mut().find(|depth| depth.direction() == kind) {
-            Some(depth) if depth.nests_in(*window) => *depth = *window,
+            Some(depth) if depth.nests_in(whole) => *depth = whole,
             Some(_) => {}
-            None => depths.push(*window),
+            None => depths.push(whole),
         }
     }
     if depths.is_empty() {

@@ -20,7 +20,7 @@ impl Resident {
     /// Reads all contexts of a window, in parallel. Takes at most [`Resident::bytes_needed`].
     ///
     /// # Errors
-    /// [`IndexError::Memory`] when that is more than the budget; [`IndexError::Stopped`];
+    /// [`IndexError::Input`] for a window that is not counted; [`IndexError::Memory`] when that is more than the budget; [`IndexError::Stopped`];
     /// [`IndexError::Damaged`] when the contexts are not those that the manifest counts, and as
     /// [`WindowIndex::lookup`].
     pub fn load(
@@ -29,7 +29,13 @@ impl Resident {
         observer: &dyn Observer,
     ) -> Result<Self, IndexError> {
         let geometry = window.geometry();
-        let plan = TablePlan::new(window.entry(), geometry, window.index().path());
+        let entry = window.entry().ok_or_else(|| {
+            IndexError::Input(format!(
+                "the contexts of window {} are not counted: build the index with that window to hold them in memory",
+                geometry.window()
+            ))
+        })?;
+        let plan = TablePlan::new(entry, geometry, window.index().path());
         let latents = window.index().packed()?;
         load(
             &plan,
@@ -53,10 +59,11 @@ impl Resident {
         )
     }
 
-    /// Returns the most memory, in bytes, that a window can take while it is loaded and after. Reads the manifest
-    /// alone.
-    pub fn bytes_needed(window: &WindowIndex<'_>) -> u64 {
-        TablePlan::new(window.entry(), window.geometry(), "".as_ref()).bytes_needed()
+    /// Returns the most memory, in bytes, that a window can take while it is loaded and after; `None` where its contexts are
+    /// not counted. Reads the manifest alone.
+    pub fn bytes_needed(window: &WindowIndex<'_>) -> Option<u64> {
+        let plan = TablePlan::new(window.entry()?, window.geometry(), "".as_ref());
+        Some(plan.bytes_needed())
     }
 }
 

@@ -15,13 +15,16 @@ use super::without::LeftOut;
 use super::{IndexError, WindowIndex};
 use crate::base::Budget;
 use crate::latent::{Bits, Shape};
-use crate::window::{Geometry, Window};
+use crate::window::{Direction, Geometry, Window};
 
 /// Memory of the database's own for the latents that are read one by one.
 const STORE_CACHE_BYTES: usize = 8 << 20;
 
 /// Memory for recently read blocks, unless asked otherwise.
 pub const DEFAULT_CACHE_BYTES: usize = 256 << 20;
+
+/// Nearest sites that a window may have without being named: a grid of 180 by 180.
+const MAX_SITES: usize = 1 << 16;
 
 /// An opened index.
 ///
@@ -60,8 +63,10 @@ pub struct Index {
     shape: Shape,
     pub(super) labels: Labels,
     pub(super) arrays: Vec<Array>,
-    /// Every window of every array.
+    /// Every window of every array that is counted.
     pub(super) held: Vec<HeldWindow>,
+    /// Of each array, the window of each number of nearest sites, made when it is first asked for.
+    by_sites: Vec<Box<[OnceLock<Box<HeldWindow>>]>>,
     /// Read when the first question is asked.
     packed: OnceLock<Latents<'static>>,
     store: Store,
@@ -74,7 +79,8 @@ pub struct Index {
 /// A window that an index answers.
 pub(super) struct HeldWindow {
     pub(super) geometry: Geometry,
-    pub(super) entry: WindowEntry,
+    /// Nothing for nearest sites that were not named when the index was built.
+    pub(super) entry: Option<WindowEntry>,
     /// The number of its array.
     pub(super) array: usize,
     /// Bits of its contexts there.
@@ -146,7 +152,7 @@ impl Index {
             &directions,
             STORE_CACHE_BYTES,
         )?;
-        let (mut arrays, mut held) = (Vec::new(), Vec::new());
+        let (mut arrays, mut held, mut by_sites) = (Vec::new(), Vec::new(), Vec::new());
         for (number, entry) in manifest.arrays.iter().enumerate() {
             let order = manifest.order(entry)?;
             for window in &entry.windows {
@@ -155,11 +161,16 @@ impl Index {
                 let bits = order.prefix(window.window).unwrap_or(0);
                 held.push(HeldWindow {
                     geometry: geometry.with_labels(labels.count())?,
-                    entry: window.clone(),
+                    entry: Some(window.clone()),
                     array: number,
                     bits,
                 });
             }
+            let sites = match order.direction() {
+                Direction::Rings => order.sites().min(MAX_SITES) + 1,
+                Direction::Line => 0,
+            };
+            by_sites.push((0..sites).map(|_| OnceLock::new()).collect());
             let occurrences = manifest.latents * shape.bits() as u64;
             arrays.push(Array::open(&store, order, occurrences, cache_bytes as u64)?);
         }
@@ -170,6 +181,7 @@ impl Index {
             labels,
             arrays,
             held,
+            by_sites,
             packed: OnceLock::new(),
             store,
             memory: Budget::of_machine(),
@@ -219,6 +231,30 @@ impl Index {
     fn find_window(&self, window: Window) -> Option<WindowIndex<'_>> {
         self.all_windows()
             .find(|held| held.geometry().window() == window)
+            .or_else(|| self.nearest_sites(window))
+    }
+
+    /// Returns the window of some nearest sites that were not named when the index was built.
+    fn nearest_sites(&self, window: Window) -> Option<WindowIndex<'_>> {
+        let Window::Sites { count } = window else {
+            return None;
+        };
+        let of_array = |array: usize| {
+            let place = self.by_sites[array].get(count)?;
+            let bits = self.arrays[array].order.prefix(window)?;
+            let geometry = Geometry::new(window, self.manifest.anchor, self.shape).ok()?;
+            let geometry = geometry.with_labels(self.labels.count()).ok()?;
+            let held = place.get_or_init(|| {
+                Box::new(HeldWindow {
+                    geometry,
+                    entry: None,
+                    array,
+                    bits,
+                })
+            });
+            Some(WindowIndex::new(self, held))
+        };
+        (0..self.arrays.len()).find_map(of_array)
     }
 
     /// Returns one window of the index.
@@ -233,7 +269,7 @@ impl Index {
                 held: self
                     .held
                     .iter()
-                    .map(|held| held.entry.window.to_string())
+                    .map(|held| held.geometry.window().to_string())
                     .collect::<Vec<_>>()
                     .join(", "),
             })

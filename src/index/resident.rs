@@ -60,7 +60,7 @@ impl<'a> Part<'a> {
 /// # let index = Index::open(&path)?;
 /// # let window = index.window("seq:3".parse()?)?;
 /// let table = Resident::load(&window, Budget::of_machine(), &Unobserved)?;
-/// assert_eq!(table.contexts(), window.entry().distinct);
+/// assert_eq!(Some(table.contexts()), window.entry().map(|entry| entry.distinct));
 /// let mut frame = Frame::new(index.shape(), &[window.geometry()]);
 /// frame.load(set.packed_latent(0), Given::NOTHING);
 /// // Both are asked in their own way, and answer the same.

@@ -127,7 +127,9 @@ impl Index {
             return Err(self.damaged(&format!("{expected} entries of array {direction}"), entries));
         }
         for (window, found) in windows.iter().zip(totals) {
-            let entry = window.entry();
+            let Some(entry) = window.entry() else {
+                continue;
+            };
             let held = (entry.distinct, entry.ambiguous);
             if found != held {
                 return Err(self.damaged(
@@ -258,7 +260,10 @@ impl WindowIndex<'_> {
         Stored { set, ids }: &Stored,
         observer: &dyn Observer,
     ) -> Result<(), IndexError> {
-        let passes = self.entry().distinct.div_ceil(RECOUNT).max(1);
+        let Some(entry) = self.entry() else {
+            return Ok(());
+        };
+        let passes = entry.distinct.div_ceil(RECOUNT).max(1);
         let name = format!("{}: recount", self.geometry().window());
         observer.stage(&name, passes * ids.len() as u64, "latents");
         let in_pass = |context: &Context, pass| {
@@ -303,12 +308,8 @@ impl WindowIndex<'_> {
                 ))
             })?;
         }
-        if distinct != self.entry().distinct {
-            let found = format!(
-                "{} at window {}",
-                self.entry().distinct,
-                self.geometry().window()
-            );
+        if distinct != entry.distinct {
+            let found = format!("{} at window {}", entry.distinct, entry.window);
             return Err(self.index().damaged(&format!("{distinct} contexts"), found));
         }
         Ok(())

@@ -71,9 +71,9 @@ impl<'a> WindowIndex<'a> {
         held.last().map(|held| held.geometry().window())
     }
 
-    /// Returns its counts.
-    pub fn entry(&self) -> &'a WindowEntry {
-        &self.held.entry
+    /// Returns its counts; nothing for nearest sites that were not named when the index was built.
+    pub fn entry(&self) -> Option<&'a WindowEntry> {
+        self.held.entry.as_ref()
     }
 
     /// Returns the array that answers it.

@@ -89,7 +89,7 @@ impl Index {
         let entries = entries.collect::<Result<Vec<_>, IndexError>>()?;
         drop(windows);
         for (held, entry) in self.held.iter_mut().zip(entries) {
-            held.entry = entry;
+            held.entry = Some(entry);
         }
         self.manifest.latents -= left_out.ids.len() - before.len();
         self.left_out = Some(left_out);

@@ -38,6 +38,11 @@ enum Sight {
         /// For each channel, the supported bits, laid out as the grid.
         wanted: Vec<Board>,
     },
+    Sites {
+        window: Window,
+        /// As a square's.
+        wanted: Vec<Board>,
+    },
     Sequence {
         length: usize,
         /// For each channel, the supported bits, one row of all sites.
@@ -73,7 +78,6 @@ impl<'a> Footprints<'a> {
         supported_at: &[Option<u8>],
     ) -> Self {
         let channels = shape.channels();
-        let radius = |window: &Window| window.radius().unwrap_or(0);
         // The bits that a sequence reaches back to lie in so many sites before.
         let reach = |window: &Window| {
             window
@@ -84,7 +88,12 @@ impl<'a> Footprints<'a> {
             height: shape.height(),
             width: shape.width(),
             // At least 1: pieces of different rows must not touch.
-            margin: windows.iter().map(radius).max().unwrap_or(0).max(1),
+            margin: windows
+                .iter()
+                .map(|window| window.reach())
+                .max()
+                .unwrap_or(0)
+                .max(1),
         };
         let line = BoardLayout {
             height: 1,
@@ -115,17 +124,20 @@ impl<'a> Footprints<'a> {
                 };
                 push(&mut wanted[channel], at, 1);
             }
-            match on_line {
-                Some(length) => Sight::Sequence { length, wanted },
-                None => Sight::Square {
-                    radius: radius(window),
+            match (on_line, window.radius()) {
+                (Some(length), _) => Sight::Sequence { length, wanted },
+                (None, Some(radius)) => Sight::Square { radius, wanted },
+                (None, None) => Sight::Sites {
+                    window: *window,
                     wanted,
                 },
             }
         });
         // A window that supports nothing leaves no footprint.
         let sights = sights.filter(|sight| {
-            let (Sight::Square { wanted, .. } | Sight::Sequence { wanted, .. }) = sight;
+            let (Sight::Square { wanted, .. }
+            | Sight::Sites { wanted, .. }
+            | Sight::Sequence { wanted, .. }) = sight;
             wanted.iter().flatten().any(|word| *word != 0)
         });
         Self {
@@ -170,13 +182,12 @@ impl<'a> Footprints<'a> {
         let mut laid = false;
         for sight in &sights {
             match sight {
-                Sight::Square { radius, wanted } => {
-                    if !laid {
-                        self.lay(source, overlay);
-                        laid = true;
-                    }
-                    self.add_square(*radius, wanted, footprint);
+                Sight::Square { .. } | Sight::Sites { .. } if !laid => {
+                    self.lay(source, overlay);
+                    laid = true;
+                    self.add(sight, overlay, footprint);
                 }
+                Sight::Square { .. } | Sight::Sites { .. } => self.add(sight, overlay, footprint),
                 Sight::Sequence { length, wanted } => {
                     self.lay_line(source, overlay);
                     laid = false;
@@ -228,6 +239,85 @@ impl<'a> Footprints<'a> {
                 set_run(whole, start + layout.margin + columns.start, columns.len());
             }
         }
+    }
+
+    /// Adds what a sight on the grid vouches for.
+    fn add(&mut self, sight: &Sight, overlay: Overlay, footprint: &mut Board) {
+        match sight {
+            Sight::Square { radius, wanted } => self.add_square(*radius, wanted, footprint),
+            Sight::Sites { window, wanted } => self.add_sites(*window, wanted, overlay, footprint),
+            Sight::Sequence { .. } => {}
+        }
+    }
+
+    /// As a square, row by row.
+    fn add_sites(
+        &mut self,
+        window: Window,
+        wanted: &[Board],
+        overlay: Overlay,
+        footprint: &mut Board,
+    ) {
+        let stride = self.layout.stride();
+        let rows = (0..=window.reach()).map(|up| (up, window.columns(up)));
+        // Of each row how many sites, and how far behind its last one the window's own is.
+        let rows: Vec<(usize, usize)> = rows
+            .filter(|(_, columns)| !columns.is_empty())
+            .map(|(up, columns)| {
+                (
+                    columns.len(),
+                    (up * stride).strict_add_signed(1 - columns.end),
+                )
+            })
+            .collect();
+        let mut context = self.same_border(window.reach(), overlay);
+        let [row, left, evidence] = &mut self.scratch;
+        for (sites, back) in &rows {
+            row.clone_from(&self.agreeing[self.shape.channels() - 1]);
+            and_run(row, *sites, 1);
+            move_up(row, *back);
+            and(&mut context, row);
+        }
+        evidence.clear();
+        evidence.resize(context.len(), 0);
+        for (channel, wanted) in wanted.iter().enumerate() {
+            left.clone_from(&context);
+            and(left, &self.agreeing[channel]);
+            and(left, wanted);
+            or(evidence, left);
+        }
+        // The last channel comes last, as in a square.
+        or(footprint, left);
+        for (sites, back) in &rows {
+            row.clone_from(evidence);
+            move_down(row, *back);
+            or_run(row, *sites, 1);
+            or(footprint, row);
+        }
+    }
+
+    /// Returns the sites from which the edges of both grids, up to `reach` sites away, are equally far: part of every context.
+    fn same_border(&self, reach: usize, overlay: Overlay) -> Board {
+        let (own, other) = (self.shape, self.training.shape());
+        let near = |side: i64| side < reach as i64;
+        let right = |col: i64, width: usize| near(width as i64 - 1 - col);
+        let columns = overlap(own.width(), other.width(), overlay.right);
+        let columns: Vec<usize> = columns
+            .filter(|col| {
+                let (col, under) = (*col as i64, *col as i64 + i64::from(overlay.right));
+                near(col) == near(under) && right(col, own.width()) == right(under, other.width())
+            })
+            .collect();
+        let mut board = vec![0; self.layout.words()];
+        for row in overlap(own.height(), other.height(), overlay.down) {
+            if near(row as i64) == near(row as i64 + i64::from(overlay.down)) {
+                let first = self.layout.at(row, 0);
+                columns
+                    .iter()
+                    .for_each(|col| set_run(&mut board, first + col, 1));
+            }
+        }
+        board
     }
 
     fn add_square(&mut self, radius: usize, wanted: &[Board], footprint: &mut Board) {

@@ -376,6 +376,36 @@ fn plain_context(
             })
             .collect(),
         Window::Global => (0..position).map(|p| u8::from(latent[p])).collect(),
+        // Ring by ring, as schemas/context-array.md has it.
+        Window::Sites { count } => {
+            let mut nearest = Vec::new();
+            for ring in (1..).take_while(|ring| 2 * ring * (ring - 1) < count as isize) {
+                nearest.push((0, -ring));
+                nearest.extend((1..ring).flat_map(|up| [(-up, -ring), (-up, ring)]));
+                nearest.extend((-ring..=ring).rev().map(|right| (-ring, right)));
+            }
+            nearest.truncate(count);
+            let reach = nearest.last().map_or(0, |(down, right)| {
+                usize::max(isize::unsigned_abs(*down), isize::unsigned_abs(*right))
+            });
+            let cut = [row, col, shape.width() - 1 - col];
+            place.extend(cut.map(|sites| sites.min(reach)));
+            let of_site = |(down, right): &(isize, isize)| {
+                let site = (
+                    row.checked_add_signed(*down),
+                    col.checked_add_signed(*right),
+                );
+                let bit = |k| match site {
+                    (Some(r), Some(c)) if c < shape.width() => {
+                        u8::from(latent[shape.position(r, c, k)])
+                    }
+                    _ => 2,
+                };
+                (0..shape.channels()).map(bit).collect::<Vec<_>>()
+            };
+            let own = (0..channel).map(|k| u8::from(latent[shape.position(row, col, k)]));
+            own.chain(nearest.iter().flat_map(of_site)).collect()
+        }
         Window::Square { radius } => {
             let cut = [row, col, shape.width() - 1 - col];
             place.extend(cut.map(|sites| sites.min(radius)));

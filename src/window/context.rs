@@ -17,8 +17,8 @@ impl Context {
     /// Takes the first `bits` bits of a longer one.
     pub(crate) fn cut(mut words: Vec<u64>, bits: usize) -> Self {
         words.truncate(bits.div_ceil(64).max(1));
-        if let (Some(last), within @ 1..) = (words.last_mut(), bits % 64) {
-            *last &= !(!0 >> within);
+        if let (Some(last), true) = (words.last_mut(), bits == 0 || bits % 64 > 0) {
+            *last &= !(!0 >> (bits % 64));
         }
         Self { words, bits }
     }

@@ -101,16 +101,15 @@ impl Geometry {
                 (length, (length + 1) as u64 * channels as u64)
             }
             Window::Square { radius } => {
-                let max = shape.height().max(shape.width()) - 1;
-                if radius > max {
-                    return Err(larger(match max {
-                        0 => Window::Global,
-                        radius => Window::Square { radius },
-                    }));
-                }
+                within_grid(window, shape).map_err(larger)?;
                 let sites = (2 * radius + 1) * radius + radius;
                 let borders = (radius as u64 + 1).pow(3);
                 (sites * channels + channels - 1, borders * channels as u64)
+            }
+            // The border is among the bits of its keys.
+            Window::Sites { count } => {
+                within_grid(window, shape).map_err(larger)?;
+                (count * channels + channels - 1, channels as u64)
             }
             Window::Global => (shape.bits() - 1, shape.bits() as u64),
         };
@@ -220,7 +219,15 @@ impl Geometry {
     }
 
     fn exact_bytes(&self) -> usize {
-        self.class_bytes + self.context_bits.div_ceil(8)
+        match self.is_laid_out() {
+            true => self.layout().bits.div_ceil(8).max(1),
+            false => self.class_bytes + self.context_bits.div_ceil(8),
+        }
+    }
+
+    /// Returns whether a key is the context as its order lays it out: then no class is part of it.
+    fn is_laid_out(&self) -> bool {
+        matches!(self.window, Window::Sites { .. })
     }
 
     /// Returns the border class of a position: how far the grid's edge cuts the window. `[up, left, right]` in
@@ -229,11 +236,11 @@ impl Geometry {
         let (row, col, _) = self.shape.place(position);
         match self.window {
             Window::Sequence { length } => vec![position.min(length)],
-            Window::Square { radius } => vec![
-                row.min(radius),
-                col.min(radius),
-                (self.shape.width() - 1 - col).min(radius),
-            ],
+            Window::Square { .. } | Window::Sites { .. } => {
+                let reach = self.window.reach();
+                let right = self.shape.width() - 1 - col;
+                [row, col, right].map(|side| side.min(reach)).to_vec()
+            }
             Window::Global => vec![position],
         }
     }
@@ -242,6 +249,7 @@ impl Geometry {
     fn border_number(&self, position: usize) -> u64 {
         let base = match self.window {
             Window::Square { radius } => radius as u64 + 1,
+            Window::Sites { .. } => return 0,
             Window::Sequence { .. } | Window::Global => 0,
         };
         let parts = self.border(position);
@@ -253,23 +261,24 @@ impl Geometry {
     /// Returns the positions that the context of `position` selects, in ascending runs. The last run ends
     /// at `position` or is absent; positions outside the grid are not listed.
     pub fn context(&self, position: usize) -> impl Iterator<Item = Range<usize>> + use<> {
-        let shape = self.shape;
+        let (shape, window, reach) = (self.shape, self.window, self.window.reach());
         let (row, col, _) = shape.place(position);
-        let (above, own) = match self.window {
+        let (above, own) = match window {
             Window::Sequence { length } => (0..0, position.saturating_sub(length)),
             Window::Global => (0..0, 0),
-            Window::Square { radius } => (
-                row.saturating_sub(radius)..row,
-                shape.position(row, col.saturating_sub(radius), 0),
-            ),
+            Window::Square { .. } | Window::Sites { .. } => {
+                let left = window.columns(0).start.unsigned_abs();
+                let own = shape.position(row, col.saturating_sub(left), 0);
+                (row.saturating_sub(reach)..row, own)
+            }
         };
-        let radius = self.reach() / shape.channels();
-        let left = col.saturating_sub(radius);
-        let right = (col + radius + 1).min(shape.width());
         above
-            .map(move |row| {
-                let start = shape.position(row, left, 0);
-                start..start + (right - left) * shape.channels()
+            .map(move |above| {
+                let columns = window.columns(row - above);
+                let on_grid = |offset: isize| col.saturating_add_signed(offset).min(shape.width());
+                let (first, end) = (on_grid(columns.start), on_grid(columns.end));
+                let start = shape.position(above, first, 0);
+                start..start + end.saturating_sub(first) * shape.channels()
             })
             .chain(std::iter::once(own..position))
             .filter(|run| !run.is_empty())
@@ -283,6 +292,9 @@ impl Geometry {
         debug_assert!(
             self.labels == 0 || frame.given().label.is_some_and(|label| label < self.labels)
         );
+        if self.is_laid_out() {
+            return self.key_of_context(&self.lay_out(frame, position));
+        }
         let class = self.class(frame, position);
         match self.key_rule() {
             KeyRule::Exact => {
@@ -307,11 +319,21 @@ impl Geometry {
         }
     }
 
+    /// Returns the key that is the context as it is laid out.
+    fn key_of_context(&self, context: &Context) -> ContextKey {
+        let bytes = context.words().iter().flat_map(|word| word.to_be_bytes());
+        let bytes: Vec<u8> = bytes.take(self.exact_bytes()).collect();
+        ContextKey::new(&bytes).unwrap_or_else(|| ContextKey::digest(&bytes))
+    }
+
     /// Returns the key of the context at `position` of a packed latent, without a frame; `label` is the number of its label, 0
     /// where keys tell none apart. `latent` begins with its packed bytes and may go on.
     pub(crate) fn key_of(&self, latent: &[u8], position: usize, label: u64) -> Option<ContextKey> {
         let Window::Square { radius } = self.window else {
-            return None;
+            let context = self
+                .is_laid_out()
+                .then(|| self.laid_out(latent, position, label));
+            return context.map(|context| self.key_of_context(&context));
         };
         if self.key_rule() != KeyRule::Exact {
             return None;
@@ -352,12 +374,15 @@ impl Geometry {
     ///
     /// `frame` must be as for [`Geometry::key`].
     pub fn lay_out(&self, frame: &Frame, position: usize) -> Context {
+        self.laid_out(frame.bytes(), position, self.label_of(frame))
+    }
+
+    /// Returns the context at `position` of a packed latent, laid out; `label` is as [`Geometry::key_of`] has it.
+    fn laid_out(&self, latent: &[u8], position: usize, label: u64) -> Context {
         let layout = self.layout();
         let place = self.shape.place(position);
-        let words = layout
-            .readers
-            .iter()
-            .map(|reader| reader.read(frame.bytes(), place.into(), self.label_of(frame)));
+        let readers = layout.readers.iter();
+        let words = readers.map(|reader| reader.read(latent, place.into(), label));
         Context::new(words.collect(), layout.bits)
     }
 
@@ -378,10 +403,16 @@ impl Geometry {
         self.layout.get_or_init(|| {
             let order = Order::new(self.window, self.anchor, self.labels, self.shape);
             // A window that is longer than orders go is in no array either.
-            let layout = order.map(|order| Layout {
-                readers: order.word_readers(),
-                bits: order.bits(),
-                upper: order.above(),
+            let layout = order.map(|order| {
+                let bits = order.prefix(self.window).unwrap_or(order.bits());
+                let readers = order.prefix_readers(bits);
+                let mut upper = order.above();
+                upper.truncate(readers.len());
+                Layout {
+                    readers,
+                    bits,
+                    upper,
+                }
             });
             Arc::new(layout.unwrap_or_default())
         })
@@ -432,6 +463,8 @@ impl Geometry {
                 pack_run(words, 0, n, |at, n| frame.scan(at, n), position - n);
             }
             Window::Global => pack_run(words, 0, position, |at, n| frame.scan(at, n), 0),
+            // Its keys are laid out.
+            Window::Sites { .. } => {}
             Window::Square { radius } => {
                 let (row, col, channel) = self.shape.place(position);
                 let channels = self.shape.channels();
@@ -480,13 +513,26 @@ impl Geometry {
     pub(super) fn reach(&self) -> usize {
         match self.window {
             Window::Square { radius } => radius * self.shape.channels(),
-            Window::Sequence { .. } | Window::Global => 0,
+            Window::Sequence { .. } | Window::Sites { .. } | Window::Global => 0,
         }
     }
 
     /// Returns how many words a frame must keep for packing a context that is too long to be a key.
     pub(super) fn scratch_words(&self) -> usize {
         self.context_bits.div_ceil(64) + 1
+    }
+}
+
+/// Refuses a square, or some nearest sites, beyond the largest that the grid tells apart from smaller ones; that is the error.
+fn within_grid(window: Window, shape: Shape) -> Result<(), Window> {
+    let max = shape.height().max(shape.width()) - 1;
+    let largest = match max {
+        0 => Window::Global,
+        radius => Window::Square { radius },
+    };
+    match window.sites() {
+        Some(sites) if sites > 2 * max * (max + 1) => Err(largest),
+        _ => Ok(()),
     }
 }
 

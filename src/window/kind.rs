@@ -1,15 +1,29 @@
-//! The kinds of window and how they are written: `seq:C`, `CxC`, `global`.
+//! The kinds of window and how they are written: `seq:C`, `CxC`, `sites:N`, `global`.
 
 use std::fmt;
+use std::ops::Range;
 use std::str::FromStr;
 
 use serde::de::Error;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::WindowError;
-use super::order::Direction;
 use crate::base::choice;
 use crate::latent::Shape;
+
+choice! {
+    "lowercase",
+    /// Which way an order ([`Order`](super::Order)) goes from a site.
+    #[derive(PartialOrd, Ord)]
+    pub enum Direction {
+        /// Ring by ring: `CxC` windows are its prefixes, and `global` is its end.
+        #[strum(message = "Ring by ring around the site")]
+        Rings,
+        /// Back in scan order: `seq:C` windows are its prefixes.
+        #[strum(message = "Back in scan order")]
+        Line,
+    }
+}
 
 /// The geometry of a context: which earlier bits it selects.
 ///
@@ -31,6 +45,13 @@ pub enum Window {
         /// R = (C−1)/2, at least 1.
         radius: usize,
     },
+    /// `sites:N`: the N sites that are nearest, in the order of squares ([`Order`](super::Order)), plus the earlier channels of
+    /// the site itself: something between two squares. It has the border of the square that holds it. As many sites as a
+    /// square has are that square.
+    Sites {
+        /// N.
+        count: usize,
+    },
     /// `global`: every earlier bit (Eqn 12).
     Global,
 }
@@ -40,7 +61,70 @@ impl Window {
     pub fn radius(self) -> Option<usize> {
         match self {
             Self::Square { radius } => Some(radius),
+            Self::Sequence { .. } | Self::Sites { .. } | Self::Global => None,
+        }
+    }
+
+    /// Returns the window of the `count` nearest sites: a square where they fill one.
+    pub fn of_sites(count: usize) -> Self {
+        match rings_of(count) {
+            (radius @ 1.., 0) => Self::Square { radius },
+            _ => Self::Sites { count },
+        }
+    }
+
+    /// Returns how many sites a square, or some nearest sites, have beside their own; `None` for a window of no such number.
+    pub fn sites(self) -> Option<usize> {
+        match self {
+            Self::Square { radius } => Some(
+                radius
+                    .saturating_add(1)
+                    .saturating_mul(radius)
+                    .saturating_mul(2),
+            ),
+            Self::Sites { count } => Some(count),
             Self::Sequence { .. } | Self::Global => None,
+        }
+    }
+
+    /// Returns the columns, from its own one, that a square or some nearest sites have in the row `up` rows above; of its own row
+    /// those to the left.
+    pub(crate) fn columns(self, up: usize) -> Range<isize> {
+        let (rings, more) = rings_of(self.sites().unwrap_or(0));
+        let inner = rings as isize;
+        // Of the next ring the left of the own row comes first, then left and right row by row, then the row above from the right.
+        let sides = 2 * rings + 1;
+        match up {
+            0 => -(inner + isize::from(more > 0))..0,
+            up if up <= rings => {
+                let left = inner + isize::from(more >= 2 * up);
+                -left..inner + 1 + isize::from(more > 2 * up)
+            }
+            up if up == rings + 1 => {
+                let above = more.saturating_sub(sides) as isize;
+                inner + 2 - above..inner + 2
+            }
+            _ => 0..0,
+        }
+    }
+
+    /// Returns how many sites a square, or some nearest sites, reach up and to each side; 0 for others.
+    pub(crate) fn reach(self) -> usize {
+        match self {
+            Self::Sites { count: 0 } => 0,
+            window => window.whole().radius().unwrap_or(0),
+        }
+    }
+
+    /// Returns the smallest window of whole rings that holds it: itself unless it is `sites:N`.
+    pub fn whole(self) -> Self {
+        match self {
+            Self::Sites { count } => {
+                let (rings, more) = rings_of(count);
+                let radius = (rings + usize::from(more > 0)).max(1);
+                Self::Square { radius }
+            }
+            other => other,
         }
     }
 
@@ -48,7 +132,7 @@ impl Window {
     /// `shape`; `None` for a window that is laid on the grid.
     pub fn line_length(self, shape: Shape) -> Option<usize> {
         match self {
-            Self::Square { .. } => None,
+            Self::Square { .. } | Self::Sites { .. } => None,
             Self::Sequence { length } => Some(length),
             Self::Global => Some(shape.bits() - 1),
         }
@@ -57,7 +141,7 @@ impl Window {
     /// Returns the direction of the order that it is a prefix of.
     pub fn direction(self) -> Direction {
         match self {
-            Self::Square { .. } | Self::Global => Direction::Rings,
+            Self::Square { .. } | Self::Sites { .. } | Self::Global => Direction::Rings,
             Self::Sequence { .. } => Direction::Line,
         }
     }
@@ -71,9 +155,11 @@ impl Window {
     pub fn nests_in(self, other: Self) -> bool {
         match (self, other) {
             (_, Self::Global) => true,
-            (Self::Square { radius: own }, Self::Square { radius }) => own <= radius,
             (Self::Sequence { length: own }, Self::Sequence { length }) => own <= length,
-            _ => false,
+            _ => {
+                let both = self.sites().zip(other.sites());
+                both.is_some_and(|(own, sites)| own <= sites)
+            }
         }
     }
 }
@@ -83,6 +169,7 @@ impl fmt::Display for Window {
         match self {
             Self::Sequence { length } => f.pad(&format!("seq:{length}")),
             Self::Square { radius } => f.pad(&format!("{0}x{0}", 2 * radius + 1)),
+            Self::Sites { count } => f.pad(&format!("sites:{count}")),
             Self::Global => f.pad("global"),
         }
     }
@@ -104,6 +191,9 @@ impl FromStr for Window {
                 _ => Err(wrong()),
             };
         }
+        if let Some(count) = text.strip_prefix("sites:") {
+            return count.parse().map(Self::of_sites).map_err(|_| wrong());
+        }
         let (height, width) = text.split_once('x').ok_or_else(wrong)?;
         match (height.parse::<usize>(), width.parse::<usize>()) {
             (Ok(height), Ok(width)) if height == width && height % 2 == 1 && height > 1 => {
@@ -114,6 +204,15 @@ impl FromStr for Window {
             _ => Err(wrong()),
         }
     }
+}
+
+/// Returns how many whole rings some nearest sites fill, and how many sites of the next one are left: d rings have 2d(d + 1).
+pub(super) fn rings_of(sites: usize) -> (usize, usize) {
+    let mut rings = (sites / 2).isqrt();
+    if 2 * rings * (rings + 1) > sites {
+        rings -= 1;
+    }
+    (rings, sites - 2 * rings * (rings + 1))
 }
 
 /// As written on the command line.
@@ -170,7 +269,10 @@ mod tests {
     #[test]
     fn a_window_nests_in_those_that_select_all_of_its_bits() {
         let shape = Shape::new(5, 5, 1).unwrap();
-        let windows = ["3x3", "5x5", "7x7", "seq:1", "seq:4", "seq:19", "global"];
+        let windows = [
+            "3x3", "5x5", "7x7", "sites:0", "sites:3", "sites:11", "sites:12", "sites:20", "seq:1",
+            "seq:4", "seq:19", "global",
+        ];
         let selected = |window: Window, position| -> Vec<usize> {
             let geometry = Geometry::new(window, Anchor::None, shape).unwrap();
             geometry.context(position).flatten().collect()
@@ -184,7 +286,7 @@ mod tests {
                         .all(|bit| other.contains(bit))
                 });
                 // A square and a sequence do not, though the bits of a small grid may.
-                let kinds = own.radius().is_some() == other.radius().is_some();
+                let kinds = own.sites().is_some() == other.sites().is_some();
                 let comparable = kinds || other.sees_everything();
                 assert_eq!(own.nests_in(other), within && comparable, "{own} {other}");
             }
@@ -193,13 +295,31 @@ mod tests {
 
     #[test]
     fn every_window_is_read_as_it_is_written() {
-        for text in ["seq:1", "seq:40", "3x3", "101x101", "global"] {
+        for text in [
+            "seq:1", "seq:40", "3x3", "101x101", "sites:0", "sites:13", "global",
+        ] {
             assert_eq!(text.parse::<Window>().unwrap().to_string(), text);
         }
         for text in [
-            "", "seq:0", "seq:", "seq:-1", "4x4", "1x1", "3x5", "3", "x", "0x0", "Global",
+            "",
+            "sites:",
+            "sites:-1",
+            "sites:99999999999999999999",
+            "seq:0",
+            "seq:",
+            "seq:-1",
+            "4x4",
+            "1x1",
+            "3x5",
+            "3",
+            "x",
+            "0x0",
+            "Global",
         ] {
             assert!(text.parse::<Window>().is_err(), "{text}");
+        }
+        for (text, square) in [("sites:4", "3x3"), ("sites:12", "5x5"), ("sites:24", "7x7")] {
+            assert_eq!(text.parse::<Window>().unwrap(), square.parse().unwrap());
         }
     }
 }

@@ -12,27 +12,13 @@
 //! What is absent reads 0, and border digits say what is absent, so two contexts are equal exactly when their strings are.
 //! As strings have one length, they sort as bytes do.
 
+use super::kind::{Direction, rings_of};
 use super::read::{Field, Reader, ReaderBuilder};
 use super::{Anchor, Window, WindowError};
-use crate::base::choice;
 use crate::latent::Shape;
 
 /// Longest context that an order lays out: 2 MiB for each that is held.
 const MAX_ORDER_BITS: usize = 1 << 24;
-
-choice! {
-    "lowercase",
-    /// Which way an order goes from a site.
-    #[derive(PartialOrd, Ord)]
-    pub enum Direction {
-        /// Ring by ring: `CxC` windows are its prefixes, and `global` is its end.
-        #[strum(message = "Ring by ring around the site")]
-        Rings,
-        /// Back in scan order: `seq:C` windows are its prefixes.
-        #[strum(message = "Back in scan order")]
-        Line,
-    }
-}
 
 /// A run of bits of a laid-out context, at most 2³² of them.
 #[derive(Clone, Copy, Debug)]
@@ -71,10 +57,12 @@ impl Order {
     ) -> Result<Self, WindowError> {
         // Refuses what is larger than the grid.
         super::Geometry::new(deepest, anchor, shape)?;
-        let (direction, depth) = match deepest {
+        let (direction, depth) = match deepest.whole() {
             Window::Square { radius } => (Direction::Rings, radius),
             Window::Sequence { length } => (Direction::Line, length),
-            Window::Global => (Direction::Rings, shape.height().max(shape.width()) - 1),
+            Window::Global | Window::Sites { .. } => {
+                (Direction::Rings, shape.height().max(shape.width()) - 1)
+            }
         };
         let mut order = Self {
             direction,
@@ -224,6 +212,7 @@ impl Order {
             (Direction::Rings, Window::Square { radius }) => radius,
             (Direction::Line, Window::Sequence { length }) => length,
             (Direction::Rings, Window::Global) => whole,
+            (Direction::Rings, Window::Sites { count }) => return self.prefix_of_sites(count),
             _ => return None,
         };
         (depth <= self.depth).then(|| self.head_bits() + self.length(depth))
@@ -235,12 +224,7 @@ impl Order {
         if self.direction == Direction::Line {
             return (sites <= self.depth).then(|| self.head_bits() + 2 * sites);
         }
-        // The largest depth with 2d(d + 1) sites at most.
-        let mut depth = (sites / 2).isqrt();
-        if 2 * depth * (depth + 1) > sites {
-            depth -= 1;
-        }
-        let more = sites - 2 * depth * (depth + 1);
+        let (depth, more) = rings_of(sites);
         let digits = if more > 0 { 3 } else { 0 };
         let bits = self.head_bits() + self.length(depth) + digits + more * self.shape.channels();
         (depth + usize::from(more > 0) <= self.depth).then_some(bits)
@@ -319,9 +303,14 @@ impl Order {
 
     /// Returns what reads each word of contexts in turn.
     pub fn word_readers(&self) -> Vec<Reader> {
-        let words = 0..self.words();
+        self.prefix_readers(self.bits)
+    }
+
+    /// Returns what reads each word of the first `bits` bits of contexts, at least one word.
+    pub fn prefix_readers(&self, bits: usize) -> Vec<Reader> {
+        let words = 0..bits.div_ceil(64).max(1);
         words
-            .map(|word| self.reader(64 * word..(64 * word + 64).min(self.bits)))
+            .map(|word| self.reader(64 * word..(64 * word + 64).min(bits)))
             .collect()
     }
 }

@@ -7,7 +7,7 @@ use super::{Anchor, Frame, Geometry, Window};
 /// Each has a number for every bit that the window can select, by its displacement whatever the position: what a
 /// network learns of a bit two sites up holds at every site, under `global` too, whose place is told apart. Bits
 /// outside the grid, and later channels of the site itself, are 0. A square's have one number more for each column to
-/// the right, 1 where it is on the grid: in the first row no bit tells. So the numbers, the place and the label say
+/// the right, 1 where it is on the grid: in the first row no bit tells; nearest sites have another for their farthest row. So the numbers, the place and the label say
 /// exactly what a [`ContextKey`](super::ContextKey) says, and nothing more.
 ///
 /// ```
@@ -70,6 +70,23 @@ impl Contexts {
                     symbols[length - back] = symbol(position - back);
                 }
             }
+            Window::Sites { .. } => {
+                let channels = shape.channels();
+                let (up_reach, reach) = geometry.extent();
+                let across = (2 * reach + 1) * channels;
+                for run in geometry.context(position) {
+                    let (above, first, _) = shape.place(run.start);
+                    let at = (up_reach + above - row) * across + (reach + first - col) * channels;
+                    for bit in 0..run.len() {
+                        symbols[at + bit] = symbol(run.start + bit);
+                    }
+                }
+                let right = (col + reach + 1).min(shape.width());
+                symbols[geometry.symbol_bits()..][..right - col - 1].fill(1.0);
+                // No bit tells of the farthest row where none of it is selected.
+                let far = symbols.len() - 1;
+                symbols[far] = f32::from(u8::from(row >= up_reach));
+            }
             Window::Global | Window::Square { .. } => {
                 let channels = shape.channels();
                 let (up_reach, reach) = geometry.extent();
@@ -111,16 +128,13 @@ impl Geometry {
 
     /// Returns how many numbers a context has in [`Contexts`]: first those of its bits.
     pub fn symbols(&self) -> usize {
-        let right = match self.window() {
-            Window::Square { radius } => radius,
-            Window::Sequence { .. } | Window::Global => 0,
-        };
-        self.symbol_bits() + right
+        let up = matches!(self.window(), Window::Sites { .. });
+        self.symbol_bits() + self.window().reach() + usize::from(up)
     }
 
     /// Returns how many numbers of a context stand for bits, absent ones included.
     pub fn symbol_bits(&self) -> usize {
-        if self.window() != Window::Global {
+        if !matches!(self.window(), Window::Global | Window::Sites { .. }) {
             return self.context_bits();
         }
         let (up, side) = self.extent();
@@ -131,7 +145,9 @@ impl Geometry {
     /// Returns how many rows up and columns to each side a square or `global` reaches.
     fn extent(&self) -> (usize, usize) {
         match self.window() {
-            Window::Square { radius } => (radius, radius),
+            Window::Square { .. } | Window::Sites { .. } => {
+                (self.window().reach(), self.window().reach())
+            }
             Window::Sequence { .. } | Window::Global => {
                 (self.shape().height() - 1, self.shape().width() - 1)
             }
@@ -161,8 +177,14 @@ mod tests {
     #[test]
     fn contexts_as_numbers_say_what_keys_say() {
         for (shape, windows) in [
-            ((3, 3, 1), vec!["3x3", "5x5", "seq:2", "global"]),
-            ((2, 3, 2), vec!["3x3", "seq:3", "global"]),
+            (
+                (3, 3, 1),
+                vec!["3x3", "5x5", "sites:3", "sites:9", "seq:2", "global"],
+            ),
+            (
+                (2, 3, 2),
+                vec!["3x3", "sites:1", "sites:7", "seq:3", "global"],
+            ),
         ] {
             let shape = Shape::new(shape.0, shape.1, shape.2).unwrap();
             for window in windows {

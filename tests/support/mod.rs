@@ -159,7 +159,17 @@ pub fn windows_that_fit(grid: Grid) -> Vec<Window> {
         .into_iter()
         .map(|length| Window::Sequence { length });
     let squares = (1..grid.height.max(grid.width)).map(|radius| Window::Square { radius });
-    sequences.chain(squares).chain([Window::Global]).collect()
+    let max = grid.height.max(grid.width) - 1;
+    // Parts of rings; whole ones are squares.
+    let sites = (0..2 * max * (max + 1)).map(Window::of_sites);
+    let mut sites: Vec<_> = sites.filter(|window| window.radius().is_none()).collect();
+    // Of many those that end at the sides and above, and in each of three rings.
+    if sites.len() > 12 {
+        let kept = [0, 1, 2, 3, 5, 6, 8, 9, 11, 13, 14, 16, 17, 19, 20, 22, 23];
+        sites.retain(|window| window.sites().is_some_and(|sites| kept.contains(&sites)));
+    }
+    let all = sequences.chain(squares).chain(sites);
+    all.chain([Window::Global]).collect()
 }
 
 /// One to three different windows.
