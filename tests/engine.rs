@@ -11,8 +11,8 @@ use bitquilt::provenance::ProvenanceError;
 use bitquilt::samples::Status;
 use bitquilt::search::FixedBits;
 use bitquilt::{
-    Anchor, Attempt, Backoff, Budget, Contexts, Ids, Interpolator, LatentSet, Method, Observer,
-    OutOfMemory, SampleSet, Unobserved, Window,
+    Anchor, Attempt, Backoff, Budget, Condition, Contexts, Ids, Interpolator, LatentSet, Method,
+    Observer, OutOfMemory, SampleSet, Unobserved, Window, verify_from_index, verify_from_latents,
 };
 use tempfile::TempDir;
 
@@ -74,6 +74,65 @@ fn a_range_of_samples_is_the_same_as_within_one_run() {
     };
     let error = session.generate(&distinct, None, &Unobserved).unwrap_err();
     assert!(error.to_string().contains("begin with sample 0"), "{error}");
+}
+
+#[test]
+fn longest_is_every_window_of_nearest_sites_and_its_samples_are_proved_and_traced() {
+    let (_folder, session) = session(&SessionOptions::default());
+    // 12 sites of a 5x5, down to none.
+    let parts: Vec<String> = (0..=12)
+        .rev()
+        .map(|count| Window::of_sites(count).to_string())
+        .collect();
+    assert_eq!((&*parts[0], &*parts[8]), ("5x5", "3x3"));
+    let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
+    for min_count in [1, 4] {
+        let of = |windows: &[&str]| GenerateRequest {
+            min_count,
+            ..request(windows)
+        };
+        let longest = session
+            .generate(&of(&["longest"]), None, &Unobserved)
+            .unwrap();
+        let named = session.generate(&of(&parts), None, &Unobserved).unwrap();
+        assert_eq!(longest.windows, named.windows);
+        assert_eq!(essence(&longest.attempts), essence(&named.attempts));
+        assert!(longest.attempts.iter().all(|a| a.status == Status::Sample));
+        let numbers = longest
+            .attempts
+            .iter()
+            .flat_map(|a| a.answered.iter().flatten());
+        let used: std::collections::BTreeSet<u8> = numbers.copied().collect();
+        assert!(used.len() > 1, "{used:?}");
+
+        let folder = small_folder();
+        let path = folder.path().join("samples.safetensors");
+        longest.write(&path).unwrap();
+        let samples = SampleSet::read(&path).unwrap();
+        let index = session.index();
+        let otherwise = longest.windows[0];
+        let proof = verify_from_index(index, &samples, otherwise, &Unobserved).unwrap();
+        let set = repetitive(EIGHT, 20, 5).set();
+        let (anchor, condition) = (Anchor::None, Condition::None);
+        let by_latents =
+            verify_from_latents(&set, anchor, condition, &samples, otherwise, &Unobserved).unwrap();
+        assert_eq!(proof, by_latents);
+        assert!(proof.unsupported.is_empty() && proof.checked == 40 * set.shape().bits() as u64);
+
+        // By default in the whole windows that answered.
+        for windows in [vec![], vec!["longest".parse().unwrap()]] {
+            let request = TraceRequest {
+                windows,
+                ..TraceRequest::default()
+            };
+            let tracing = session.tracing(&samples, &request, &Unobserved).unwrap();
+            let quilt = tracing.tracer().unwrap().quilt_windows().to_vec();
+            assert_eq!(quilt, ["5x5", "3x3"].map(|text| text.parse().unwrap()));
+        }
+    }
+    let mixed = request(&["longest", "3x3"]);
+    let error = session.generate(&mixed, None, &Unobserved).unwrap_err();
+    assert!(error.to_string().contains("expected it alone"), "{error}");
 }
 
 #[test]

@@ -45,6 +45,32 @@ fn answered_by(attempts: &[Attempt], windows: &[Window]) -> Vec<(String, usize)>
         .collect()
 }
 
+/// Windows that are told one by one.
+const MAX_TOLD: usize = 8;
+
+/// Returns the same of few windows: of many, those between two squares together, and none that answered nothing.
+fn told(by: Vec<(String, usize)>, windows: &[Window]) -> Vec<(String, usize)> {
+    if windows.len() <= MAX_TOLD {
+        return by;
+    }
+    let mut told: Vec<(String, usize)> = Vec::new();
+    for (number, (name, bits)) in by.into_iter().enumerate() {
+        let name = match windows.get(number) {
+            Some(Window::Sites { .. }) => match windows[number].inner() {
+                Some(inner) => format!("{inner} and more"),
+                None => "less than 3x3".to_owned(),
+            },
+            _ => name,
+        };
+        match told.iter_mut().find(|(own, _)| *own == name) {
+            Some((_, sum)) => *sum += bits,
+            None => told.push((name, bits)),
+        }
+    }
+    told.retain(|(_, bits)| *bits > 0);
+    told
+}
+
 /// Prints how a run went. With `all`, it was to find every sample there is.
 pub(super) fn summarize(
     output: Option<&Path>,
@@ -75,6 +101,7 @@ pub(super) fn summarize(
     by.pop();
     if by.len() > 1 && found > 0 {
         let free: usize = by.iter().map(|(_, bits)| bits).sum();
+        let by = told(by, windows);
         let shares = by.iter().map(|(name, bits)| {
             format!(
                 "{:.1} % by {name}",

@@ -34,13 +34,14 @@ pub(super) struct BuildArgs {
     #[arg(short, long, value_name = "INDEX")]
     output: PathBuf,
 
-    /// The largest window to answer: CxC (C odd), seq:C or global. Every smaller one of its kind is answered as well
+    /// The largest window to answer: CxC (C odd), seq:C or global. Every smaller one of its kind is answered as well, and
+    /// sites:N between them
     /// [default: where contexts have four times the bits that number all occurrences, or the largest --window]
     #[arg(long = "depth", id = "deepest", value_name = "WINDOW")]
     depth: Option<Window>,
 
-    /// A window that is meant where later commands name none: seq:C, CxC (C odd) or global; may be given several
-    /// times [default: all that are answered]
+    /// A window that is meant where later commands name none: CxC (C odd), sites:N, seq:C or global; may be given
+    /// several times [default: all that are answered]
     #[arg(short, long = "window", value_name = "WINDOW")]
     windows: Vec<Window>,
 

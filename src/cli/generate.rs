@@ -21,12 +21,11 @@ use super::preload::PreloadArgs;
 use super::ui::{Ui, check_output};
 use super::{NO, STOPPED, grouped, print, print_json};
 use bitquilt::Observer;
-use bitquilt::engine::{GenerateRequest, Generated, Session};
+use bitquilt::engine::{GenerateRequest, Generated, Session, WindowChoice};
 use bitquilt::latent::{Codec, Shape};
 use bitquilt::picture::GridOptions;
 use bitquilt::samples::Status;
 use bitquilt::search::{Backoff, Method};
-use bitquilt::window::Window;
 
 /// Generate latents in which every local window was seen in training
 #[derive(Args)]
@@ -48,10 +47,11 @@ pub(super) struct GenerateArgs {
     #[arg(short, long, value_name = "SAMPLES", required_unless_present = "count")]
     output: Option<PathBuf>,
 
-    /// The window at which every bit must be supported; may be left out when the index holds one. Several,
-    /// largest first, back off
+    /// The window at which every bit must be supported: CxC (C odd), sites:N, seq:C or global; may be left out when the
+    /// index names one. Several, largest first, back off. longest: as much of each context, nearest sites first, as
+    /// occurred
     #[arg(short, long)]
-    window: Vec<Window>,
+    window: Vec<WindowChoice>,
 
     /// With several windows, when a smaller one answers
     #[arg(long, default_value_t, value_parser = one_of::<Backoff>())]

@@ -15,11 +15,10 @@ use super::ui::{Ui, check_output};
 use super::{grouped, print};
 use bitquilt::Observer;
 use bitquilt::base::{Stopped, files};
-use bitquilt::engine::{TraceRequest, TracedSample, Tracing};
+use bitquilt::engine::{TraceRequest, TracedSample, Tracing, WindowChoice};
 use bitquilt::latent::Shape;
 use bitquilt::samples::SampleSet;
 use bitquilt::trace::{Header, SetSummary, Spread, TraceOptions, TraceWriter, Traced, Tracer};
-use bitquilt::window::Window;
 
 /// Tell which training patches samples reuse
 #[derive(Args)]
@@ -57,10 +56,11 @@ pub(super) struct TraceArgs {
     #[arg(long, value_name = "N", default_value_t = 5, requires = "png", value_parser = at_least_1)]
     png_sources: usize,
 
-    /// A window of the quilt; again for each smaller one to turn to where no larger one supports a bit
+    /// A window of the quilt; again for each smaller one to turn to where no larger one supports a bit. longest: every whole
+    /// window of the index
     /// [default: those that answered for the samples; else all of the index but the smallest]
     #[arg(short, long = "window", value_name = "WINDOW")]
-    windows: Vec<Window>,
+    windows: Vec<WindowChoice>,
 
     /// Trace the first N samples
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]

@@ -7,14 +7,15 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_with::{DisplayFromStr, serde_as};
 
-use super::{EngineError, Preload, Session};
+use super::{EngineError, Preload, Session, WindowChoice};
 use crate::base::Observer;
 use crate::latent::{Codec, Ids, LatentSet, Shape};
 use crate::samples::{Attempt, Run, Status};
 use crate::search::{
-    self, Backoff, Constraint, Fallback, FixedBits, Method, Policy, Rung, SearchOptions, Task,
+    self, Backoff, Constraint, Fallback, FixedBits, MAX_WINDOWS, Method, Policy, Rung,
+    SearchOptions, Task,
 };
-use crate::window::{Geometry, Interpolator, Window};
+use crate::window::{Anchor, Geometry, Interpolator, Window};
 
 /// What to generate. The same index, request and sample number give the same sample.
 ///
@@ -34,9 +35,9 @@ use crate::window::{Geometry, Interpolator, Window};
 #[serde(default, deny_unknown_fields)]
 pub struct GenerateRequest {
     /// The windows at which bits must be supported, largest first: a later one answers where those before it have no match.
-    /// With none, the only window of the index.
+    /// With none, the only window of the index. `longest`, alone, stands for every part of the deepest.
     #[serde_as(as = "Vec<DisplayFromStr>")]
-    pub windows: Vec<Window>,
+    pub windows: Vec<WindowChoice>,
     /// Numbers of the samples to search for. A range gives the same samples as it does within a longer one.
     pub samples: Range<u64>,
     /// Height and width of the samples, where they are not those of the index.
@@ -192,11 +193,25 @@ impl GenerateRequest {
         })
     }
 
-    fn windows(&self, session: &Session) -> Result<Vec<Window>, EngineError> {
-        if self.windows.is_empty() {
-            return Ok(vec![session.window(None)?]);
-        }
-        for pair in self.windows.windows(2) {
+    fn windows(&self, session: &Session, shape: Shape) -> Result<Vec<Window>, EngineError> {
+        let windows = match &self.windows[..] {
+            [] => return Ok(vec![session.window(None)?]),
+            [WindowChoice::Longest] => {
+                let deepest = session.deepest()?;
+                let mut parts = deepest.parts(MAX_WINDOWS);
+                parts.retain(|window| Geometry::new(*window, Anchor::None, shape).is_ok());
+                return Ok(parts);
+            }
+            choices => choices.iter().map(|choice| match choice {
+                WindowChoice::Named(window) => Ok(*window),
+                WindowChoice::Longest => Err(EngineError::Request {
+                    part: "the windows",
+                    why: "longest stands for every window: expected it alone".to_owned(),
+                }),
+            }),
+        };
+        let windows = windows.collect::<Result<Vec<Window>, _>>()?;
+        for pair in windows.windows(2) {
             if pair[0].nests_in(pair[1]) {
                 return Err(EngineError::WindowOrder {
                     first: pair[0],
@@ -204,7 +219,7 @@ impl GenerateRequest {
                 });
             }
         }
-        Ok(self.windows.clone())
+        Ok(windows)
     }
 
     fn options(&self) -> Result<SearchOptions, EngineError> {
@@ -454,7 +469,7 @@ impl Session {
         work: impl FnOnce(&Task<'_>) -> Result<T, EngineError>,
     ) -> Result<(Generated, T), EngineError> {
         let shape = request.shape(self)?;
-        let windows = request.windows(self)?;
+        let windows = request.windows(self, shape)?;
         let held = windows.iter().map(|window| self.index.window(*window));
         let held = held.collect::<Result<Vec<_>, _>>()?;
         let geometries = held.iter().map(|held| held.geometry_on(shape));
@@ -467,7 +482,12 @@ impl Session {
             .transpose()?;
         // Some ten for each bit, without dead ends.
         let lookups = searches.saturating_mul(10 * shape.bits() as u64);
-        let tables = self.tables(&held, request.preload, lookups, kept, observer)?;
+        // The longest part is found in the array.
+        let preload = match request.windows[..] {
+            [WindowChoice::Longest] if request.preload == Preload::Auto => Preload::None,
+            _ => request.preload,
+        };
+        let tables = self.tables(&held, preload, lookups, kept, observer)?;
         let rungs = geometries.iter().zip(held.iter().zip(&tables));
         let mut constraints: Vec<&dyn Constraint> = vec![&request.fixed];
         if let Some(taken) = &taken {

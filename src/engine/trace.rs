@@ -6,7 +6,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use serde_with::{DisplayFromStr, serde_as};
 
-use super::{EngineError, Preload, Session};
+use super::{EngineError, Preload, Session, WindowChoice};
 use crate::base::Observer;
 use crate::index::{Index, Resident};
 use crate::latent::Shape;
@@ -16,7 +16,7 @@ use crate::trace::{
     Background, Header, SampleSummary, SetSummaries, SetSummary, Trace, TraceOptions, Tracer,
     summarize,
 };
-use crate::window::Window;
+use crate::window::{Anchor, Geometry, Window};
 
 /// Training latents whose distances to their own nearest are the background, at most.
 const MAX_BACKGROUND: usize = 1000;
@@ -26,9 +26,10 @@ const MAX_BACKGROUND: usize = 1000;
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct TraceRequest {
-    /// Windows of the quilt. With none, those that answered for the samples; else all of the index but the smallest.
+    /// Windows of the quilt. With none, those that answered for the samples (whole squares alone, if some are); else all of the
+    /// index but the smallest. `longest`, alone, stands for every whole window of the deepest array.
     #[serde_as(as = "Vec<DisplayFromStr>")]
-    pub windows: Vec<Window>,
+    pub windows: Vec<WindowChoice>,
     /// Numbers of the samples to trace; numbers that no sample has are left out.
     pub samples: Range<usize>,
     /// Postings to list for each bit.
@@ -177,16 +178,42 @@ impl Session {
         request: &TraceRequest,
         samples: &SampleSet,
     ) -> Result<Vec<Window>, EngineError> {
-        for (number, window) in request.windows.iter().enumerate() {
-            if request.windows[..number].contains(window) {
-                return Err(EngineError::Request {
-                    part: "the windows",
-                    why: format!("window {window} is named twice: expected each once"),
-                });
+        let wrong = |why: String| EngineError::Request {
+            part: "the windows",
+            why,
+        };
+        let mut windows = Vec::new();
+        for choice in &request.windows {
+            match choice {
+                WindowChoice::Named(window) if windows.contains(window) => {
+                    let why = format!("window {window} is named twice: expected each once");
+                    return Err(wrong(why));
+                }
+                WindowChoice::Named(window) => windows.push(*window),
+                WindowChoice::Longest if request.windows.len() == 1 => {
+                    let shape = samples.latents.shape();
+                    let fits =
+                        |window: &Window| Geometry::new(*window, Anchor::None, shape).is_ok();
+                    windows = self.deepest()?.whole_parts();
+                    windows.retain(fits);
+                }
+                WindowChoice::Longest => {
+                    return Err(wrong(
+                        "longest stands for every window: expected it alone".to_owned(),
+                    ));
+                }
             }
         }
-        if !request.windows.is_empty() {
-            return Ok(request.windows.clone());
+        if !windows.is_empty() {
+            return Ok(windows);
+        }
+        let whole = |window: &&Window| window.whole() == **window;
+        if samples.windows.iter().any(|window| whole(&window)) {
+            let whole: Vec<Window> = samples.windows.iter().filter(whole).copied().collect();
+            let held = whole
+                .iter()
+                .all(|window| self.index.window(*window).is_ok());
+            return Ok(if held { whole } else { Vec::new() });
         }
         let mut own = samples.windows.iter();
         let held = own.all(|window| self.index.window(*window).is_ok());

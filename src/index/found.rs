@@ -3,7 +3,7 @@
 
 use super::array::{Asked, Range, longest_of};
 use super::{Histogram, Index, IndexError, Postings, WindowIndex};
-use crate::window::{Context, Window};
+use crate::window::{Context, Direction, Window};
 
 /// A context that occurred.
 #[derive(Clone, Copy)]
@@ -91,6 +91,62 @@ impl<'a> WindowIndex<'a> {
             window: window.next().map(|(_, window)| window),
             found,
         }))
+    }
+}
+
+impl WindowIndex<'_> {
+    /// Returns the bits of the longest part of a context, in whole sites, that one bit followed at least `min_count` times, and
+    /// what followed it.
+    pub(super) fn longest_followed(
+        &self,
+        context: &Context,
+        min_count: u64,
+    ) -> Result<Option<(usize, Histogram)>, IndexError> {
+        let (index, (array, bits)) = (self.index(), self.place());
+        let mut asked = Asked::new(context.words().to_vec());
+        if min_count <= 1 && index.left_out.is_none() {
+            let found = index.questions(array)?.longest(&mut asked, bits, 1)?;
+            return Ok(found.map(|(bits, range)| (bits, range.histogram())));
+        }
+        longest_of(&index.arrays[array].order, bits, |bits| {
+            let (_, histogram) = index.range_of(array, &mut asked, bits)?;
+            let often = histogram.n0.max(histogram.n1) >= min_count.max(1);
+            Ok(often.then_some(histogram))
+        })
+    }
+
+    /// Returns the windows within this one, itself first: one for each number of nearest sites, or bits on a line; where those are
+    /// more than `max_windows`, the whole ones.
+    pub fn parts(&self, max_windows: usize) -> Vec<Window> {
+        let (array, bits) = self.place();
+        let order = &self.index().arrays[array].order;
+        let (sites, smallest) = match order.direction() {
+            Direction::Rings => (order.sites_within(bits), 0),
+            Direction::Line => (order.sites_within(bits), 1),
+        };
+        if sites + 1 - smallest > max_windows {
+            return self.whole_parts();
+        }
+        let of = |sites: usize| match order.direction() {
+            Direction::Rings => Window::of_sites(sites),
+            Direction::Line => Window::Sequence { length: sites },
+        };
+        let smaller = (smallest..sites).rev().map(of);
+        std::iter::once(self.geometry().window())
+            .chain(smaller)
+            .collect()
+    }
+
+    /// Returns the whole windows within this one that are counted, itself first.
+    pub fn whole_parts(&self) -> Vec<Window> {
+        let (array, bits) = self.place();
+        let held = self.index().all_windows();
+        let within = held.filter(|held| held.place().0 == array && held.place().1 < bits);
+        let whole = within.map(|held| held.geometry().window());
+        let mut whole: Vec<Window> = whole.filter(|window| window.whole() == *window).collect();
+        whole.push(self.geometry().window());
+        whole.reverse();
+        whole
     }
 }
 

@@ -89,6 +89,26 @@ pub trait Counts: Sync {
         Ok(())
     }
 
+    /// Returns what tells one array of contexts from another, where [`Counts::longest_part`] answers from one: windows of the
+    /// same array are parts of each other.
+    fn array(&self) -> Option<usize> {
+        None
+    }
+
+    /// Returns how many bits of a context, laid out, make up its longest part of whole sites that one of the bits followed at least
+    /// `min_count` times, and what followed that; `None` where none did, or there is no [`Counts::array`].
+    ///
+    /// # Errors
+    /// As [`Counts::histogram`].
+    fn longest_part(
+        &self,
+        question: &Question,
+        min_count: u64,
+    ) -> Result<Option<(usize, Histogram)>, IndexError> {
+        let _ = (question, min_count);
+        Ok(None)
+    }
+
     /// Returns whether any context with these rows above occurred.
     ///
     /// # Errors

@@ -153,6 +153,24 @@ impl Counts for WindowIndex<'_> {
         }
     }
 
+    fn array(&self) -> Option<usize> {
+        let (array, _) = self.place();
+        Some(std::ptr::from_ref(&self.index.arrays[array]).addr())
+    }
+
+    fn longest_part(
+        &self,
+        question: &Question,
+        min_count: u64,
+    ) -> Result<Option<(usize, Histogram)>, IndexError> {
+        match question {
+            Question::Context(context) if context.bits() == self.held.bits => {
+                self.longest_followed(context, min_count)
+            }
+            _ => Ok(None),
+        }
+    }
+
     fn has_upper(&self, question: &UpperQuestion) -> Result<bool, IndexError> {
         let UpperQuestion::Context(context, mask) = question else {
             return Ok(false);

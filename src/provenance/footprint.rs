@@ -266,7 +266,7 @@ impl<'a> Footprints<'a> {
             .map(|(up, columns)| {
                 (
                     columns.len(),
-                    (up * stride).strict_add_signed(1 - columns.end),
+                    (up * stride).saturating_add_signed(1 - columns.end),
                 )
             })
             .collect();

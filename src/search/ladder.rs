@@ -48,14 +48,21 @@ pub(super) const FORCED: u8 = u8::MAX;
 /// The least chance of a supported value next to the other: temperature makes it rare, never impossible.
 const MIN_CHANCE: f64 = f64::EPSILON;
 
+/// Windows of one array from which on one question for the longest part beats asking them in turn: few are asked before one
+/// has a match.
+const MIN_PARTS: usize = 8;
+
 /// The windows with the rules by which a bit is answered.
 pub(super) struct Ladder<'a> {
     rungs: &'a [Rung<'a>],
     min_count: u64,
     temperature: f64,
     backoff: Backoff,
-    /// Whether a match of a window is one of every later window too: squares, largest first.
+    /// Whether a match of a window is one of every later window too: each is part of the one before.
     nested: bool,
+    /// The bits of each window's contexts where all are of one array, so that one question finds the window that answers;
+    /// else nothing.
+    parts: Vec<usize>,
     /// Of one batch: questions, the states that they belong to, and the answers.
     questions: Vec<Question>,
     asked: Vec<u32>,
@@ -75,18 +82,24 @@ impl<'a> Ladder<'a> {
         options: &SearchOptions,
         fallback: Option<Fallback<'a>>,
     ) -> Self {
+        let nested = options.backoff == Backoff::OnNoMatch
+            && rungs.is_sorted_by(|a, b| b.geometry.window().nests_in(a.geometry.window()));
+        let arrays = || rungs.iter().map(|rung| rung.counts.array());
+        let array = arrays().next().flatten();
+        let parts = match nested && rungs.len() >= MIN_PARTS && arrays().all(|own| own == array) {
+            true if array.is_some() => rungs
+                .iter()
+                .map(|rung| rung.geometry.laid_out_bits())
+                .collect(),
+            _ => Vec::new(),
+        };
         Self {
             rungs,
             min_count: options.min_count.max(1),
             temperature: options.temperature,
             backoff: options.backoff,
-            nested: rungs
-                .iter()
-                .map(|rung| rung.geometry.window().radius())
-                .is_sorted_by(|a, b| {
-                    let nested = a.zip(*b).is_some_and(|(a, b)| a >= b);
-                    nested && options.backoff == Backoff::OnNoMatch
-                }),
+            nested,
+            parts,
             questions: Vec::new(),
             asked: Vec::new(),
             found: Vec::new(),
@@ -125,7 +138,9 @@ impl<'a> Ladder<'a> {
         position: usize,
         rung: u8,
     ) -> impl Iterator<Item = Range<usize>> + '_ {
-        let rungs = &self.rungs[..=usize::from(rung)];
+        // Of nested windows the largest selects what all do.
+        let last = if self.nested { 0 } else { usize::from(rung) };
+        let rungs = &self.rungs[..=last];
         rungs
             .iter()
             .flat_map(move |rung| rung.geometry.context(position))
@@ -142,6 +157,11 @@ impl<'a> Ladder<'a> {
         if self.always() {
             let key = self.rungs[0].geometry.key(frame, position);
             return Ok((Answer::default(), key));
+        }
+        if !self.parts.is_empty() {
+            let answer = self.longest(frame, position, 0)?;
+            let rung = self.rungs[usize::from(answer.rung)];
+            return Ok((answer, rung.geometry.key(frame, position)));
         }
         loop {
             let rung = self.rungs[usize::from(number)];
@@ -179,6 +199,13 @@ impl<'a> Ladder<'a> {
         if from == INTERPOLATED {
             return self.interpolated(frame, position, write, answers);
         }
+        if !self.parts.is_empty() {
+            for (state, answer) in answers.iter_mut().enumerate() {
+                write(frame, state);
+                *answer = self.longest(frame, position, from)?;
+            }
+            return Ok(());
+        }
         self.asked.clear();
         self.asked.extend(0..states as u32);
         let mut number = from;
@@ -206,6 +233,42 @@ impl<'a> Ladder<'a> {
             number += 1;
         }
         Ok(())
+    }
+
+    /// Returns the answer of the first window from number `from` on that has a match, by one question to their array, and one
+    /// more where it finds a part between two of them.
+    fn longest(
+        &mut self,
+        frame: &mut Frame,
+        position: usize,
+        from: u8,
+    ) -> Result<Answer, SearchError> {
+        let rung = self.rungs[usize::from(from)];
+        let question = rung.counts.question(rung.geometry, frame, position);
+        self.lookups += 1;
+        let found = rung.counts.longest_part(&question, self.min_count)?;
+        let bits = found.map_or(0, |(bits, _)| bits);
+        let number = self.parts.iter().position(|part| *part <= bits);
+        let (Some((_, histogram)), Some(number)) = (found, number) else {
+            return Ok(Answer {
+                chance: [0.0; 2],
+                rung: self.last(),
+            });
+        };
+        let histogram = match self.parts[number] == bits {
+            true => histogram,
+            false => {
+                let rung = self.rungs[number];
+                let question = rung.counts.question(rung.geometry, frame, position);
+                self.lookups += 1;
+                rung.counts.histogram(&question)?.unwrap_or_default()
+            }
+        };
+        Ok(Answer {
+            chance: self.chances(histogram),
+            // No more than `MAX_WINDOWS`.
+            rung: number as u8,
+        })
     }
 
     /// Returns what the network says of `position` for many states of the bits before, in one batch.

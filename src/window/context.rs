@@ -17,7 +17,7 @@ impl Context {
     /// Takes the first `bits` bits of a longer one.
     pub(crate) fn cut(mut words: Vec<u64>, bits: usize) -> Self {
         words.truncate(bits.div_ceil(64).max(1));
-        if let (Some(last), true) = (words.last_mut(), bits == 0 || bits % 64 > 0) {
+        if let (Some(last), true) = (words.last_mut(), bits == 0 || !bits.is_multiple_of(64)) {
             *last &= !(!0 >> (bits % 64));
         }
         Self { words, bits }

@@ -9,8 +9,8 @@ use crate::latent::Shape;
 pub enum WindowError {
     /// A text that names no window.
     #[error(
-        "'{found}' is not a window: expected seq:C (the C bits before), CxC with C odd and at \
-         least 3 (as 7x7), or global (every earlier bit)"
+        "'{found}' is not a window: expected CxC with C odd and at least 3 (as 7x7), \
+         sites:N (the N nearest sites), seq:C (the C bits before), or global (every earlier bit)"
     )]
     Parse {
         /// The text.

@@ -370,6 +370,11 @@ impl Geometry {
         Some(ContextKey::from_padded(bytes, self.exact_bytes()))
     }
 
+    /// Returns how many bits its contexts have as their order lays them out.
+    pub fn laid_out_bits(&self) -> usize {
+        self.layout().bits
+    }
+
     /// Returns the context at `position`, laid out by its order. Reads only bits before `position`.
     ///
     /// `frame` must be as for [`Geometry::key`].
@@ -531,7 +536,8 @@ fn within_grid(window: Window, shape: Shape) -> Result<(), Window> {
         radius => Window::Square { radius },
     };
     match window.sites() {
-        Some(sites) if sites > 2 * max * (max + 1) => Err(largest),
+        // One site has no nearest ones.
+        Some(sites) if max == 0 || sites > 2 * max * (max + 1) => Err(largest),
         _ => Ok(()),
     }
 }

@@ -87,6 +87,12 @@ impl Window {
         }
     }
 
+    /// Returns the largest square within it; `None` where it holds none.
+    pub fn inner(self) -> Option<Self> {
+        let (radius, _) = rings_of(self.sites()?);
+        (radius > 0).then_some(Self::Square { radius })
+    }
+
     /// Returns the columns, from its own one, that a square or some nearest sites have in the row `up` rows above; of its own row
     /// those to the left.
     pub(crate) fn columns(self, up: usize) -> Range<isize> {
