@@ -23,8 +23,8 @@ impl Context {
         Self { words, bits }
     }
 
-    /// Returns its words, the first bit highest.
-    pub(crate) fn words(&self) -> &[u64] {
+    /// Returns its words, the first bit highest, zeros behind the last one.
+    pub fn words(&self) -> &[u64] {
         &self.words
     }
 
