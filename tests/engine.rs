@@ -181,16 +181,22 @@ fn what_was_found_before_a_stop_is_kept() {
     };
     let observer = StopAfter(0.into());
     let kept = session.generate(&long, None, &observer).unwrap();
-    let found = kept.attempts.iter().filter(|a| a.status == Status::Sample);
-    let count = found.count();
-    assert!((40..2_000).contains(&count), "{count}");
+    // Those that a slow thread was at work on are told as stopped, whatever their number.
+    let mut found = kept.attempts;
+    found.retain(|a| a.status == Status::Sample);
+    assert!((40..2_000).contains(&found.len()), "{}", found.len());
     // And is what a whole run finds.
-    let few = GenerateRequest {
-        samples: 0..10,
-        ..long
-    };
-    let few = session.generate(&few, None, &Unobserved).unwrap();
-    assert_eq!(essence(&few.attempts), essence(&kept.attempts[..10]));
+    for attempt in found.iter().step_by(found.len() / 10) {
+        let one = GenerateRequest {
+            samples: attempt.index..attempt.index + 1,
+            ..long.clone()
+        };
+        let one = session.generate(&one, None, &Unobserved).unwrap();
+        assert_eq!(
+            essence(&one.attempts),
+            essence(std::slice::from_ref(attempt))
+        );
+    }
 }
 
 #[test]
