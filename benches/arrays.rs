@@ -4,6 +4,8 @@
 //! Not timed by a harness: `tools/figures-array` runs it as a process of its own.
 //! usage: arrays INDEX WINDOW
 
+mod asked;
+
 use std::hint::black_box;
 use std::path::Path;
 use std::time::Instant;
@@ -11,6 +13,8 @@ use std::time::Instant;
 use bitquilt::{Context, Frame, Given, Index, IndexError, Window};
 use rayon::prelude::*;
 use serde_json::{Map, Value, json};
+
+use asked::{Random, clock, flip_some};
 
 /// Contexts of each kind.
 const ASKED: usize = 1 << 17;
@@ -22,17 +26,6 @@ const CACHE_BYTES: usize = 8 << 30;
 const WORDS: usize = 4;
 
 type Plain = [u64; WORDS];
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        // Knuth's MMIX generator: the same contexts every time.
-        self.0 = self.0.wrapping_mul(6364136223846793005);
-        self.0 = self.0.wrapping_add(1442695040888963407);
-        (self.0 >> 33) as usize % end
-    }
-}
 
 fn plain(context: &Context) -> Plain {
     let mut words = [0; WORDS];
@@ -84,11 +77,7 @@ fn measure<T>(
     asked: &[T],
     mut ask: impl FnMut(&T) -> Result<(), IndexError>,
 ) -> Result<Value, IndexError> {
-    let clock = {
-        let mut times: Vec<_> = (0..ASKED).map(|_| Instant::now().elapsed()).collect();
-        times.sort_unstable();
-        times[ASKED / 2].as_nanos() as f64
-    };
+    let clock = clock();
     let mut times = Vec::with_capacity(asked.len());
     for one in asked {
         let started = Instant::now();
@@ -121,12 +110,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
             frame.load(latent.packed(), Given::NOTHING);
             let position = random.below(index.shape().bits());
             hits.push(geometry.lay_out(&frame, position));
-            let seen: Vec<usize> = geometry.context(position).flatten().collect();
-            for _ in 0..1 + random.below(3) {
-                if let Some(at) = seen.get(random.below(seen.len().max(1))) {
-                    frame.set(*at, !frame.get(*at));
-                }
-            }
+            flip_some(&mut frame, geometry, position, &mut random);
             let near = geometry.lay_out(&frame, position);
             if held.lookup(&near)?.is_none() {
                 misses.push(near);

@@ -4,6 +4,8 @@
 //! Not timed by a harness: `tools/figures` runs it as a process of its own.
 //! usage: lookups INDEX WINDOW
 
+mod asked;
+
 use std::hint::black_box;
 use std::path::Path;
 use std::time::Instant;
@@ -14,6 +16,8 @@ use bitquilt::{
 };
 use serde_json::{Value, json};
 
+use asked::{Random, clock, flip_some};
+
 /// Contexts of a batch.
 const BATCH: usize = 32;
 
@@ -22,29 +26,6 @@ const ASKED: usize = 1 << 18;
 
 /// A cache that holds every block of the indexes measured here.
 const LARGE_CACHE_BYTES: usize = 4 << 30;
-
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, end: usize) -> usize {
-        // Knuth's MMIX generator: the same keys every time.
-        self.0 = self.0.wrapping_mul(6364136223846793005);
-        self.0 = self.0.wrapping_add(1442695040888963407);
-        (self.0 >> 33) as usize % end
-    }
-}
-
-/// Nanoseconds between two looks at the clock: part of every time measured here.
-fn clock() -> f64 {
-    let mut times: Vec<_> = (0..100_000)
-        .map(|_| {
-            let started = Instant::now();
-            started.elapsed().as_nanos()
-        })
-        .collect();
-    times.sort_unstable();
-    times[times.len() / 2] as f64
-}
 
 /// Nanoseconds a lookup: each batch timed for itself, and all in one loop.
 fn measure(
@@ -107,14 +88,8 @@ fn draw(
         for _ in 0..16 {
             frame.load(latent.packed(), Given::NOTHING);
             let position = random.below(index.shape().bits());
-            let seen: Vec<usize> = geometry.context(position).flatten().collect();
             if flipped {
-                for _ in 0..1 + random.below(3) {
-                    let Some(at) = seen.get(random.below(seen.len().max(1))) else {
-                        break;
-                    };
-                    frame.set(*at, !frame.get(*at));
-                }
+                flip_some(&mut frame, geometry, position, random);
             }
             let table = resident.question(geometry, &mut frame, position);
             if !flipped || resident.histogram(&table)?.is_none() {

@@ -47,6 +47,13 @@ def processor_time(*command):
     return usage.ru_utime + usage.ru_stime
 
 
+def bench(name):
+    """The path of a benchmark of the library, compiled."""
+    messages = subprocess.run(["cargo", "bench", "--bench", name, "--no-run"], cwd=ROOT, check=True,
+                              stderr=subprocess.PIPE, text=True).stderr
+    return os.path.join(ROOT, re.search(rf"\((\S*{name}-\w+)\)", messages).group(1))
+
+
 def mnist_folder():
     """The folder with MNIST's IDX files."""
     return subprocess.run([os.path.join(ROOT, "tools", "fetch-mnist")], check=True,

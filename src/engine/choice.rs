@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use super::EngineError;
 use crate::window::{Window, WindowError};
 
 /// A window by its name, or the longest that matches.
@@ -43,6 +44,26 @@ impl FromStr for WindowChoice {
             LONGEST => Ok(Self::Longest),
             name => name.parse().map(Self::Named),
         }
+    }
+}
+
+impl WindowChoice {
+    /// Returns the windows that are chosen: those that are named, or what `longest`, alone, stands for.
+    pub(super) fn windows(
+        choices: &[Self],
+        longest: impl FnOnce() -> Result<Vec<Window>, EngineError>,
+    ) -> Result<Vec<Window>, EngineError> {
+        if let [Self::Longest] = choices {
+            return longest();
+        }
+        let named = choices.iter().map(|choice| match choice {
+            Self::Named(window) => Ok(*window),
+            Self::Longest => Err(EngineError::Request {
+                part: "the windows",
+                why: "longest stands for every window: expected it alone".to_owned(),
+            }),
+        });
+        named.collect()
     }
 }
 

@@ -15,7 +15,7 @@ use crate::search::{
     self, Backoff, Constraint, Fallback, FixedBits, MAX_WINDOWS, Method, Policy, Rung,
     SearchOptions, Task,
 };
-use crate::window::{Anchor, Geometry, Interpolator, Window};
+use crate::window::{Geometry, Interpolator, Window};
 
 /// What to generate. The same index, request and sample number give the same sample.
 ///
@@ -194,23 +194,12 @@ impl GenerateRequest {
     }
 
     fn windows(&self, session: &Session, shape: Shape) -> Result<Vec<Window>, EngineError> {
-        let windows = match &self.windows[..] {
-            [] => return Ok(vec![session.window(None)?]),
-            [WindowChoice::Longest] => {
-                let deepest = session.deepest()?;
-                let mut parts = deepest.parts(MAX_WINDOWS);
-                parts.retain(|window| Geometry::new(*window, Anchor::None, shape).is_ok());
-                return Ok(parts);
-            }
-            choices => choices.iter().map(|choice| match choice {
-                WindowChoice::Named(window) => Ok(*window),
-                WindowChoice::Longest => Err(EngineError::Request {
-                    part: "the windows",
-                    why: "longest stands for every window: expected it alone".to_owned(),
-                }),
-            }),
-        };
-        let windows = windows.collect::<Result<Vec<Window>, _>>()?;
+        if self.windows.is_empty() {
+            return Ok(vec![session.window(None)?]);
+        }
+        let windows = WindowChoice::windows(&self.windows, || {
+            Ok(session.fitting(session.deepest()?.parts(MAX_WINDOWS), shape))
+        })?;
         for pair in windows.windows(2) {
             if pair[0].nests_in(pair[1]) {
                 return Err(EngineError::WindowOrder {

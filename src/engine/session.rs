@@ -7,11 +7,11 @@ use super::tables::{Room, Tables};
 use super::{EngineError, Preload};
 use crate::base::{Budget, Observer};
 use crate::index::{DEFAULT_CACHE_BYTES, Index, Resident, WindowIndex};
-use crate::latent::{Ids, LatentSet};
+use crate::latent::{Ids, LatentSet, Shape};
 use crate::provenance::Corpus;
 use crate::samples::SampleSet;
 use crate::search::Taken;
-use crate::window::{Condition, Direction, Given, Window};
+use crate::window::{Anchor, Condition, Direction, Geometry, Given, Window};
 
 /// How an index is opened.
 #[derive(Clone, Debug)]
@@ -200,6 +200,14 @@ impl Session {
             )
         });
         largest.ok_or_else(|| self.no_window())
+    }
+
+    /// Returns those of some windows of the index that fit another grid, too.
+    pub(super) fn fitting(&self, mut windows: Vec<Window>, shape: Shape) -> Vec<Window> {
+        if shape != self.index.shape() {
+            windows.retain(|window| Geometry::new(*window, Anchor::None, shape).is_ok());
+        }
+        windows
     }
 
     fn no_window(&self) -> EngineError {

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 
 use super::EngineError;
 use crate::base::{Budget, Observer};
-use crate::index::{Resident, WindowIndex};
+use crate::index::{Resident, WindowEntry, WindowIndex};
 use crate::window::Window;
 
 /// Which windows to hold in memory. The answers are the same either way.
@@ -64,19 +64,17 @@ impl Tables {
             return Ok(table);
         }
         let left = room.tables.saturating_sub(self.bytes());
-        let counted = held.entry().zip(Resident::bytes_needed(held));
-        let Some((entry, needed)) = counted else {
-            // Loading says why it cannot be.
-            return match preload {
-                Preload::All => Ok(Some(Arc::new(Resident::load(held, room.memory, observer)?))),
-                _ => Ok(None),
-            };
+        let needed = match Resident::bytes_needed(held) {
+            Err(error) if preload == Preload::All => return Err(error.into()),
+            Err(_) => return Ok(None),
+            Ok(needed) => needed,
         };
         if preload == Preload::All {
             Budget::bytes(left).check(needed, format!("the contexts of window {window}"))?;
         }
         // A context is loaded in about a third of the time that looking it up in the index takes.
-        let worth = preload == Preload::All || entry.distinct / 3 <= lookups;
+        let few = |entry: &WindowEntry| entry.distinct / 3 <= lookups;
+        let worth = preload == Preload::All || held.entry().is_some_and(few);
         if needed > left || !worth {
             return Ok(None);
         }

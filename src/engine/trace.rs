@@ -16,7 +16,7 @@ use crate::trace::{
     Background, Header, SampleSummary, SetSummaries, SetSummary, Trace, TraceOptions, Tracer,
     summarize,
 };
-use crate::window::{Anchor, Geometry, Window};
+use crate::window::Window;
 
 /// Training latents whose distances to their own nearest are the background, at most.
 const MAX_BACKGROUND: usize = 1000;
@@ -178,50 +178,28 @@ impl Session {
         request: &TraceRequest,
         samples: &SampleSet,
     ) -> Result<Vec<Window>, EngineError> {
-        let wrong = |why: String| EngineError::Request {
-            part: "the windows",
-            why,
-        };
-        let mut windows = Vec::new();
-        for choice in &request.windows {
-            match choice {
-                WindowChoice::Named(window) if windows.contains(window) => {
-                    let why = format!("window {window} is named twice: expected each once");
-                    return Err(wrong(why));
-                }
-                WindowChoice::Named(window) => windows.push(*window),
-                WindowChoice::Longest if request.windows.len() == 1 => {
-                    let shape = samples.latents.shape();
-                    let fits =
-                        |window: &Window| Geometry::new(*window, Anchor::None, shape).is_ok();
-                    windows = self.deepest()?.whole_parts();
-                    windows.retain(fits);
-                }
-                WindowChoice::Longest => {
-                    return Err(wrong(
-                        "longest stands for every window: expected it alone".to_owned(),
-                    ));
-                }
+        let windows = WindowChoice::windows(&request.windows, || {
+            let shape = samples.latents.shape();
+            Ok(self.fitting(self.deepest()?.whole_parts(), shape))
+        })?;
+        for (number, window) in windows.iter().enumerate() {
+            if windows[..number].contains(window) {
+                return Err(EngineError::Request {
+                    part: "the windows",
+                    why: format!("window {window} is named twice: expected each once"),
+                });
             }
         }
         if !windows.is_empty() {
             return Ok(windows);
         }
-        let whole = |window: &&Window| window.whole() == **window;
-        if samples.windows.iter().any(|window| whole(&window)) {
-            let whole: Vec<Window> = samples.windows.iter().filter(whole).copied().collect();
-            let held = whole
-                .iter()
-                .all(|window| self.index.window(*window).is_ok());
-            return Ok(if held { whole } else { Vec::new() });
+        let mut own = samples.windows.clone();
+        let is_whole = |window: &Window| window.whole() == *window;
+        if own.iter().any(is_whole) {
+            own.retain(is_whole);
         }
-        let mut own = samples.windows.iter();
-        let held = own.all(|window| self.index.window(*window).is_ok());
-        Ok(if held {
-            samples.windows.clone()
-        } else {
-            Vec::new()
-        })
+        let held = own.iter().all(|window| self.index.window(*window).is_ok());
+        Ok(if held { own } else { Vec::new() })
     }
 }
 

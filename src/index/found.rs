@@ -55,27 +55,11 @@ impl<'a> WindowIndex<'a> {
         context: &Context,
         min_count: u64,
     ) -> Result<Option<Longest<'a>>, IndexError> {
-        let (array, bits) = self.place();
-        if context.bits() != bits {
-            return Ok(None);
-        }
-        let index = self.index();
-        let order = &index.arrays[array].order;
-        let mut asked = Asked::new(context.words().to_vec());
-        let min_count = min_count.max(1);
-        let found = match index.left_out {
-            None => index
-                .questions(array)?
-                .longest(&mut asked, bits, min_count)?,
-            Some(_) => longest_of(order, bits, |bits| {
-                let (range, histogram) = index.range_of(array, &mut asked, bits)?;
-                Ok::<_, IndexError>((histogram.total() >= min_count).then_some(range))
-            })?,
-        };
-        let Some((length, range)) = found else {
+        let found = self.longest_of(context, min_count, |histogram| histogram.total())?;
+        let Some((length, range, histogram)) = found else {
             return Ok(None);
         };
-        let (_, histogram) = index.range_of(array, &mut asked, length)?;
+        let (index, (array, _)) = (self.index(), self.place());
         let window = index
             .all_windows()
             .map(|held| (held.place(), held.geometry().window()));
@@ -87,7 +71,7 @@ impl<'a> WindowIndex<'a> {
             histogram,
         };
         Ok(Some(Longest {
-            sites: order.sites_within(length),
+            sites: index.arrays[array].order.sites_within(length),
             window: window.next().map(|(_, window)| window),
             found,
         }))
@@ -95,24 +79,30 @@ impl<'a> WindowIndex<'a> {
 }
 
 impl WindowIndex<'_> {
-    /// Returns the bits of the longest part of a context, in whole sites, that one bit followed at least `min_count` times, and
-    /// what followed it.
-    pub(super) fn longest_followed(
+    /// Returns the bits of the longest part of a context, in whole sites, of which `often` says `min_count` or more (1 for 0), its
+    /// entries, and what followed it. What `often` says of a part must be no more than it says of a shorter one, and 0 only
+    /// of one that never occurred.
+    pub(super) fn longest_of(
         &self,
         context: &Context,
         min_count: u64,
-    ) -> Result<Option<(usize, Histogram)>, IndexError> {
+        often: impl Fn(Histogram) -> u64,
+    ) -> Result<Option<(usize, Range, Histogram)>, IndexError> {
         let (index, (array, bits)) = (self.index(), self.place());
+        if context.bits() != bits {
+            return Ok(None);
+        }
         let mut asked = Asked::new(context.words().to_vec());
         if min_count <= 1 && index.left_out.is_none() {
-            let found = index.questions(array)?.longest(&mut asked, bits, 1)?;
-            return Ok(found.map(|(bits, range)| (bits, range.histogram())));
+            let found = index.questions(array)?.longest(&mut asked, bits)?;
+            return Ok(found.map(|(bits, range)| (bits, range, range.histogram())));
         }
-        longest_of(&index.arrays[array].order, bits, |bits| {
-            let (_, histogram) = index.range_of(array, &mut asked, bits)?;
-            let often = histogram.n0.max(histogram.n1) >= min_count.max(1);
-            Ok(often.then_some(histogram))
-        })
+        let found = longest_of(&index.arrays[array].order, bits, |bits| {
+            let (range, histogram) = index.range_of(array, &mut asked, bits)?;
+            let holds = often(histogram) >= min_count.max(1);
+            Ok::<_, IndexError>(holds.then_some((range, histogram)))
+        })?;
+        Ok(found.map(|(bits, (range, histogram))| (bits, range, histogram)))
     }
 
     /// Returns the windows within this one, itself first: one for each number of nearest sites, or bits on a line; where those are
@@ -120,10 +110,9 @@ impl WindowIndex<'_> {
     pub fn parts(&self, max_windows: usize) -> Vec<Window> {
         let (array, bits) = self.place();
         let order = &self.index().arrays[array].order;
-        let (sites, smallest) = match order.direction() {
-            Direction::Rings => (order.sites_within(bits), 0),
-            Direction::Line => (order.sites_within(bits), 1),
-        };
+        let sites = order.sites_within(bits);
+        // No bit before a bit is no window.
+        let smallest = usize::from(order.direction() == Direction::Line);
         if sites + 1 - smallest > max_windows {
             return self.whole_parts();
         }

@@ -20,7 +20,8 @@ impl Resident {
     /// Reads all contexts of a window, in parallel. Takes at most [`Resident::bytes_needed`].
     ///
     /// # Errors
-    /// [`IndexError::Input`] for a window that is not counted; [`IndexError::Memory`] when that is more than the budget; [`IndexError::Stopped`];
+    /// [`IndexError::Input`] for a window that is not counted; [`IndexError::Memory`] when that is more than the budget;
+    /// [`IndexError::Stopped`];
     /// [`IndexError::Damaged`] when the contexts are not those that the manifest counts, and as
     /// [`WindowIndex::lookup`].
     pub fn load(
@@ -29,13 +30,7 @@ impl Resident {
         observer: &dyn Observer,
     ) -> Result<Self, IndexError> {
         let geometry = window.geometry();
-        let entry = window.entry().ok_or_else(|| {
-            IndexError::Input(format!(
-                "the contexts of window {} are not counted: build the index with that window to hold them in memory",
-                geometry.window()
-            ))
-        })?;
-        let plan = TablePlan::new(entry, geometry, window.index().path());
+        let plan = TablePlan::new(window)?;
         let latents = window.index().packed()?;
         load(
             &plan,
@@ -59,11 +54,12 @@ impl Resident {
         )
     }
 
-    /// Returns the most memory, in bytes, that a window can take while it is loaded and after; `None` where its contexts are
-    /// not counted. Reads the manifest alone.
-    pub fn bytes_needed(window: &WindowIndex<'_>) -> Option<u64> {
-        let plan = TablePlan::new(window.entry()?, window.geometry(), "".as_ref());
-        Some(plan.bytes_needed())
+    /// Returns the most memory, in bytes, that a window can take while it is loaded and after. Reads the manifest alone.
+    ///
+    /// # Errors
+    /// [`IndexError::Input`] for a window that is not counted.
+    pub fn bytes_needed(window: &WindowIndex<'_>) -> Result<u64, IndexError> {
+        Ok(TablePlan::new(window)?.bytes_needed())
     }
 }
 
@@ -146,17 +142,19 @@ fn in_order(plan: &TablePlan, gathered: &[u8], code_bytes: usize) -> Result<Vec<
         *place += 1;
     }
     let mut starts = vec![0usize; PART_BUCKETS + 1];
-    let mut kept: Vec<&[u8]> = Vec::with_capacity(entries.len());
+    let (mut kept, mut uppers) = (Vec::with_capacity(entries.len()), Vec::new());
     for bucket in 0..PART_BUCKETS {
         let own = &mut entries[places[bucket]..places[bucket + 1]];
         own.sort_unstable_by_key(|entry| (&entry[..stored], is_upper(entry)));
-        let is_new = |at: &usize| {
+        for (at, entry) in own.iter().enumerate() {
             let before = at.checked_sub(1).map(|before| &own[before][..stored]);
-            !is_upper(own[*at]) || before != Some(&own[*at][..stored])
-        };
-        let new: Vec<&[u8]> = (0..own.len()).filter(is_new).map(|at| own[at]).collect();
-        kept.extend(new.iter().copied().filter(|entry| !is_upper(entry)));
-        kept.extend(new.iter().copied().filter(|entry| is_upper(entry)));
+            if !is_upper(entry) {
+                kept.push(*entry);
+            } else if before != Some(&entry[..stored]) {
+                uppers.push(*entry);
+            }
+        }
+        kept.append(&mut uppers);
         starts[bucket + 1] = kept.len();
     }
     if u16::try_from(kept.len()).is_err() {

@@ -5,9 +5,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Mutex;
 
 use super::layout::{STARTS_BYTES, TableLayout};
-use super::{Histogram, IndexError, WindowEntry};
+use super::{Histogram, IndexError, WindowEntry, WindowIndex};
 use crate::base::{Budget, OutOfMemory, memory};
-use crate::window::{Geometry, KeyRule, Window};
+use crate::window::{KeyRule, Window};
 
 /// Contexts that a thread gathers for one part before it locks it.
 pub(super) const PENDING: usize = 32;
@@ -32,10 +32,20 @@ pub(super) struct TablePlan {
 }
 
 impl TablePlan {
-    /// Plans the table of a window of the index at `path`.
-    pub(super) fn new(entry: &WindowEntry, geometry: &Geometry, path: &Path) -> Self {
+    /// Plans the table of a window.
+    ///
+    /// # Errors
+    /// [`IndexError::Input`] for one that is not counted.
+    pub(super) fn new(window: &WindowIndex<'_>) -> Result<Self, IndexError> {
+        let (geometry, path) = (window.geometry(), window.index().path());
+        let entry = window.entry().ok_or_else(|| {
+            IndexError::Input(format!(
+                "the contexts of window {} are not counted: build the index with that window to hold them in memory",
+                geometry.window()
+            ))
+        })?;
         let upper = entry.window.radius().is_some() && geometry.key_rule() == KeyRule::Exact;
-        Self::of_keys(geometry.key_bytes(), upper, entry, path)
+        Ok(Self::of_keys(geometry.key_bytes(), upper, entry, path))
     }
 
     /// Plans a table of keys of so many bytes.

@@ -241,18 +241,17 @@ impl Index {
         };
         let of_array = |array: usize| {
             let place = self.by_sites[array].get(count)?;
-            let bits = self.arrays[array].order.prefix(window)?;
+            if let Some(held) = place.get() {
+                return Some(WindowIndex::new(self, held));
+            }
             let geometry = Geometry::new(window, self.manifest.anchor, self.shape).ok()?;
-            let geometry = geometry.with_labels(self.labels.count()).ok()?;
-            let held = place.get_or_init(|| {
-                Box::new(HeldWindow {
-                    geometry,
-                    entry: None,
-                    array,
-                    bits,
-                })
-            });
-            Some(WindowIndex::new(self, held))
+            let held = HeldWindow {
+                geometry: geometry.with_labels(self.labels.count()).ok()?,
+                entry: None,
+                array,
+                bits: self.arrays[array].order.prefix(window)?,
+            };
+            Some(WindowIndex::new(self, place.get_or_init(|| held.into())))
         };
         (0..self.arrays.len()).find_map(of_array)
     }

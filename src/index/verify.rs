@@ -127,14 +127,15 @@ impl Index {
             return Err(self.damaged(&format!("{expected} entries of array {direction}"), entries));
         }
         for (window, found) in windows.iter().zip(totals) {
-            let Some(entry) = window.entry() else {
-                continue;
-            };
-            let held = (entry.distinct, entry.ambiguous);
-            if found != held {
+            let held = window.entry();
+            let held = held.map(|entry| (entry.distinct, entry.ambiguous));
+            if held != Some(found) {
                 return Err(self.damaged(
-                    &format!("{held:?} contexts, distinct and ambiguous"),
-                    format!("{found:?} at window {}", entry.window),
+                    &format!(
+                        "{:?} contexts, distinct and ambiguous",
+                        held.unwrap_or_default()
+                    ),
+                    format!("{found:?} at window {}", window.geometry().window()),
                 ));
             }
         }
@@ -260,10 +261,8 @@ impl WindowIndex<'_> {
         Stored { set, ids }: &Stored,
         observer: &dyn Observer,
     ) -> Result<(), IndexError> {
-        let Some(entry) = self.entry() else {
-            return Ok(());
-        };
-        let passes = entry.distinct.div_ceil(RECOUNT).max(1);
+        let expected = self.entry().map_or(0, |entry| entry.distinct);
+        let passes = expected.div_ceil(RECOUNT).max(1);
         let name = format!("{}: recount", self.geometry().window());
         observer.stage(&name, passes * ids.len() as u64, "latents");
         let in_pass = |context: &Context, pass| {
@@ -308,8 +307,8 @@ impl WindowIndex<'_> {
                 ))
             })?;
         }
-        if distinct != entry.distinct {
-            let found = format!("{} at window {}", entry.distinct, entry.window);
+        if distinct != expected {
+            let found = format!("{expected} at window {}", self.geometry().window());
             return Err(self.index().damaged(&format!("{distinct} contexts"), found));
         }
         Ok(())

@@ -164,10 +164,12 @@ impl Counts for WindowIndex<'_> {
         min_count: u64,
     ) -> Result<Option<(usize, Histogram)>, IndexError> {
         match question {
-            Question::Context(context) if context.bits() == self.held.bits => {
-                self.longest_followed(context, min_count)
+            Question::Context(context) => {
+                let often = |histogram: Histogram| histogram.n0.max(histogram.n1);
+                let found = self.longest_of(context, min_count, often)?;
+                Ok(found.map(|(bits, _, histogram)| (bits, histogram)))
             }
-            _ => Ok(None),
+            Question::Key(_) => Ok(None),
         }
     }
 

@@ -181,16 +181,18 @@ impl<'a> Footprints<'a> {
         let sights = std::mem::take(&mut self.sights);
         let mut laid = false;
         for sight in &sights {
+            let on_grid = !matches!(sight, Sight::Sequence { .. });
+            if on_grid && !laid {
+                self.lay(source, overlay);
+            }
+            laid = on_grid;
             match sight {
-                Sight::Square { .. } | Sight::Sites { .. } if !laid => {
-                    self.lay(source, overlay);
-                    laid = true;
-                    self.add(sight, overlay, footprint);
+                Sight::Square { radius, wanted } => self.add_square(*radius, wanted, footprint),
+                Sight::Sites { window, wanted } => {
+                    self.add_sites(*window, wanted, overlay, footprint);
                 }
-                Sight::Square { .. } | Sight::Sites { .. } => self.add(sight, overlay, footprint),
                 Sight::Sequence { length, wanted } => {
                     self.lay_line(source, overlay);
-                    laid = false;
                     self.add_sequence(*length, wanted, overlay, footprint);
                 }
             }
@@ -241,15 +243,6 @@ impl<'a> Footprints<'a> {
         }
     }
 
-    /// Adds what a sight on the grid vouches for.
-    fn add(&mut self, sight: &Sight, overlay: Overlay, footprint: &mut Board) {
-        match sight {
-            Sight::Square { radius, wanted } => self.add_square(*radius, wanted, footprint),
-            Sight::Sites { window, wanted } => self.add_sites(*window, wanted, overlay, footprint),
-            Sight::Sequence { .. } => {}
-        }
-    }
-
     /// As a square, row by row.
     fn add_sites(
         &mut self,
@@ -278,15 +271,9 @@ impl<'a> Footprints<'a> {
             move_up(row, *back);
             and(&mut context, row);
         }
-        evidence.clear();
-        evidence.resize(context.len(), 0);
-        for (channel, wanted) in wanted.iter().enumerate() {
-            left.clone_from(&context);
-            and(left, &self.agreeing[channel]);
-            and(left, wanted);
-            or(evidence, left);
+        if !find_evidence(&context, &self.agreeing, wanted, left, evidence) {
+            return;
         }
-        // The last channel comes last, as in a square.
         or(footprint, left);
         for (sites, back) in &rows {
             row.clone_from(evidence);
@@ -335,17 +322,7 @@ impl<'a> Footprints<'a> {
         and_run(left, radius, 1);
         move_up(left, 1);
         and(context, left);
-        evidence.clear();
-        evidence.resize(context.len(), 0);
-        for (channel, wanted) in wanted.iter().enumerate() {
-            // The last channel comes last: what is left in `left` is evidence that vouches for its own
-            // site as a whole.
-            left.clone_from(context);
-            and(left, &self.agreeing[channel]);
-            and(left, wanted);
-            or(evidence, left);
-        }
-        if evidence.iter().all(|word| *word == 0) {
+        if !find_evidence(context, &self.agreeing, wanted, left, evidence) {
             return;
         }
         or(footprint, left);
@@ -450,6 +427,26 @@ impl<'a> Footprints<'a> {
             }
         }
     }
+}
+
+/// Finds the sites where the sample's bits have their whole context, which `context` says, and agree themselves; whether there
+/// are any. `last` is left with those of the last channel, which comes last: they vouch for their own site as a whole.
+fn find_evidence(
+    context: &Board,
+    agreeing: &[Board],
+    wanted: &[Board],
+    last: &mut Board,
+    evidence: &mut Board,
+) -> bool {
+    evidence.clear();
+    evidence.resize(context.len(), 0);
+    for (wanted, agreeing) in wanted.iter().zip(agreeing) {
+        last.clone_from(context);
+        and(last, agreeing);
+        and(last, wanted);
+        or(evidence, last);
+    }
+    evidence.iter().any(|word| *word != 0)
 }
 
 /// Sets the bits of `board` from `at` on where `n` bits of `a` from `from_a` and of `b` from `from_b` agree.

@@ -249,6 +249,7 @@ impl Geometry {
     fn border_number(&self, position: usize) -> u64 {
         let base = match self.window {
             Window::Square { radius } => radius as u64 + 1,
+            // The border is among the bits of its keys.
             Window::Sites { .. } => return 0,
             Window::Sequence { .. } | Window::Global => 0,
         };

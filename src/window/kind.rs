@@ -87,16 +87,25 @@ impl Window {
         }
     }
 
+    /// Returns how many whole rings it has, and how many sites of the next one; none for a window of no rings.
+    fn rings(self) -> (usize, usize) {
+        match self {
+            Self::Square { radius } => (radius, 0),
+            Self::Sites { count } => rings_of(count),
+            Self::Sequence { .. } | Self::Global => (0, 0),
+        }
+    }
+
     /// Returns the largest square within it; `None` where it holds none.
     pub fn inner(self) -> Option<Self> {
-        let (radius, _) = rings_of(self.sites()?);
+        let (radius, _) = self.rings();
         (radius > 0).then_some(Self::Square { radius })
     }
 
     /// Returns the columns, from its own one, that a square or some nearest sites have in the row `up` rows above; of its own row
     /// those to the left.
     pub(crate) fn columns(self, up: usize) -> Range<isize> {
-        let (rings, more) = rings_of(self.sites().unwrap_or(0));
+        let (rings, more) = self.rings();
         let inner = rings as isize;
         // Of the next ring the left of the own row comes first, then left and right row by row, then the row above from the right.
         let sides = 2 * rings + 1;
@@ -116,20 +125,16 @@ impl Window {
 
     /// Returns how many sites a square, or some nearest sites, reach up and to each side; 0 for others.
     pub(crate) fn reach(self) -> usize {
-        match self {
-            Self::Sites { count: 0 } => 0,
-            window => window.whole().radius().unwrap_or(0),
-        }
+        let (rings, more) = self.rings();
+        rings + usize::from(more > 0)
     }
 
     /// Returns the smallest window of whole rings that holds it: itself unless it is `sites:N`.
     pub fn whole(self) -> Self {
         match self {
-            Self::Sites { count } => {
-                let (rings, more) = rings_of(count);
-                let radius = (rings + usize::from(more > 0)).max(1);
-                Self::Square { radius }
-            }
+            Self::Sites { .. } => Self::Square {
+                radius: self.reach().max(1),
+            },
             other => other,
         }
     }

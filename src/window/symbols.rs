@@ -7,8 +7,8 @@ use super::{Anchor, Frame, Geometry, Window};
 /// Each has a number for every bit that the window can select, by its displacement whatever the position: what a
 /// network learns of a bit two sites up holds at every site, under `global` too, whose place is told apart. Bits
 /// outside the grid, and later channels of the site itself, are 0. A square's have one number more for each column to
-/// the right, 1 where it is on the grid: in the first row no bit tells; nearest sites have another for their farthest row. So the numbers, the place and the label say
-/// exactly what a [`ContextKey`](super::ContextKey) says, and nothing more.
+/// the right, 1 where it is on the grid: in the first row no bit tells; nearest sites have another for their farthest
+/// row. So the numbers, the place and the label say exactly what a [`ContextKey`](super::ContextKey) says, and nothing more.
 ///
 /// ```
 /// use bitquilt::{Anchor, Contexts, Frame, Geometry, Given, Shape};
@@ -134,8 +134,8 @@ impl Geometry {
 
     /// Returns how many numbers of a context stand for bits, absent ones included.
     pub fn symbol_bits(&self) -> usize {
-        if !matches!(self.window(), Window::Global | Window::Sites { .. }) {
-            return self.context_bits();
+        if let Window::Sequence { length } = self.window() {
+            return length;
         }
         let (up, side) = self.extent();
         let sites = up * (2 * side + 1) + side;
@@ -146,7 +146,8 @@ impl Geometry {
     fn extent(&self) -> (usize, usize) {
         match self.window() {
             Window::Square { .. } | Window::Sites { .. } => {
-                (self.window().reach(), self.window().reach())
+                let reach = self.window().reach();
+                (reach, reach)
             }
             Window::Sequence { .. } | Window::Global => {
                 (self.shape().height() - 1, self.shape().width() - 1)

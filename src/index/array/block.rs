@@ -90,7 +90,7 @@ fn number_bits(total: u64) -> usize {
     (64 - total.saturating_sub(1).leading_zeros()).max(1) as usize
 }
 
-/// A block that was read. Its bits stay as they are, which takes a fifth of what they say: the more blocks the memory holds.
+/// A block that was read. Its bits stay as they are, which takes less memory than what they say: the more blocks it holds.
 #[derive(Debug)]
 pub(in crate::index) struct Block {
     words: Box<[u64]>,

@@ -8,7 +8,7 @@
 use std::ops::Range;
 
 use rayon::prelude::*;
-use rustc_hash::FxHashMap;
+use rustc_hash::{FxHashMap, FxHashSet};
 
 use super::latents::Latents;
 use super::number::Number;
@@ -79,12 +79,12 @@ impl Table {
     }
 
     /// Takes what was counted in each chunk.
-    fn take(&mut self, counted: &[FxHashMap<u32, u64>]) {
+    fn take(&mut self, counted: &[&FxHashMap<u32, u64>]) {
         let digits = counted.iter().flat_map(|counts| counts.keys().copied());
         self.digits = digits.collect();
         self.digits.sort_unstable();
         self.digits.dedup();
-        let of = |counts: &FxHashMap<u32, u64>| {
+        let of = |counts: &&FxHashMap<u32, u64>| {
             let counts = self.digits.iter().map(|digit| counts.get(digit).copied());
             counts.map(Option::unwrap_or_default).collect()
         };
@@ -120,7 +120,7 @@ pub(super) struct Cells<'a> {
     direction: Direction,
     tables: Vec<Table>,
     /// Cells of equal contexts, by table and number: they are not split.
-    alike: FxHashMap<(u32, u32), usize>,
+    alike: FxHashSet<(u32, u32)>,
     cells: Vec<Cell>,
     observer: &'a dyn Observer,
 }
@@ -145,14 +145,14 @@ impl<'a> Cells<'a> {
             readers: order.word_readers(),
             direction: order.direction(),
             tables: Vec::new(),
-            alike: FxHashMap::default(),
+            alike: FxHashSet::default(),
             cells: Vec::new(),
             observer,
         };
         let mut new = 0;
         cells.add_table(0, Vec::new(), 0);
         while new < cells.tables.len() {
-            observer.stage(&cells.stage("count"), ids.len() as u64, "latents");
+            cells.begin("count");
             cells.count_from(new)?;
             let next = cells.tables.len();
             cells.split_from(new, max)?;
@@ -164,9 +164,11 @@ impl<'a> Cells<'a> {
         Ok(cells)
     }
 
-    /// Returns the name of a stage of the work on the array.
-    fn stage(&self, what: &str) -> String {
-        format!("{}: {what}", self.direction)
+    /// Begins a reading of all latents.
+    fn begin(&self, what: &str) {
+        let latents = self.chunks.iter().map(|ids| ids.len()).sum::<usize>();
+        let name = format!("{}: {what}", self.direction);
+        self.observer.stage(&name, latents as u64, "latents");
     }
 
     pub(super) fn cells(&self) -> &[Cell] {
@@ -189,7 +191,7 @@ impl<'a> Cells<'a> {
         let end = (at + DIGIT_BITS).min(self.order.bits());
         self.tables.push(Table {
             at,
-            reader: self.order.reader(at..end.max(at)),
+            reader: self.order.reader(at..end),
             path,
             depth,
             digits: Vec::new(),
@@ -261,10 +263,7 @@ impl<'a> Cells<'a> {
             })
             .collect::<Result<_, Stopped>>()?;
         for (number, table) in tables.enumerate() {
-            let counted: Vec<_> = counted
-                .iter()
-                .map(|counts| counts[number].clone())
-                .collect();
+            let counted: Vec<_> = counted.iter().map(|counts| &counts[number]).collect();
             self.tables[table].take(&counted);
         }
         Ok(())
@@ -289,7 +288,7 @@ impl<'a> Cells<'a> {
             let key = (number as u32, cell as u32);
             if let Some((occurrence, common)) = shared.get(&key) {
                 if *common >= bits {
-                    self.alike.insert(key, bits);
+                    self.alike.insert(key);
                     continue;
                 }
                 at = common / 8 * 8;
@@ -310,9 +309,7 @@ impl<'a> Cells<'a> {
             return Ok(Shared::default());
         }
         let asked: Shared = cells.into_iter().map(|cell| (cell, (0, 0))).collect();
-        let latents = self.chunks.iter().map(|ids| ids.len()).sum::<usize>();
-        self.observer
-            .stage(&self.stage("measure"), latents as u64, "latents");
+        self.begin("measure");
         let bits = self.order.bits();
         let found: Vec<Shared> = self
             .chunks
@@ -348,13 +345,16 @@ impl<'a> Cells<'a> {
         let table = &self.tables[number as usize];
         for (cell, split) in table.split.iter().enumerate() {
             let key = (number, cell as u32);
-            let alike = self.alike.get(&key).copied().unwrap_or(table.end());
+            let bits = match self.alike.contains(&key) {
+                true => self.order.bits(),
+                false => table.end().min(self.order.bits()),
+            };
             match *split {
                 NONE => found.push(Cell {
                     table: number,
                     number: key.1,
                     count: table.count(cell),
-                    bits: alike.min(self.order.bits()),
+                    bits,
                 }),
                 next => self.collect(next, found),
             }
@@ -363,9 +363,7 @@ impl<'a> Cells<'a> {
 
     /// Fetches the occurrences of some cells: one cell after the other, ascending within each. Every latent is read once.
     pub(super) fn fetch<N: Number>(&self, cells: Range<usize>) -> Result<Vec<N>, Stopped> {
-        let latents = self.chunks.iter().map(|ids| ids.len()).sum::<usize>();
-        self.observer
-            .stage(&self.stage("fetch"), latents as u64, "latents");
+        self.begin("fetch");
         let wanted = &self.cells[cells];
         let total: u64 = wanted.iter().map(|cell| cell.count).sum();
         let mut occurrences = vec![N::default(); total as usize];
@@ -425,9 +423,7 @@ impl<'a> Cells<'a> {
         let mut holds = [false; 2];
         for bit in [false, true] {
             writer.begin_run(bit);
-            let latents = ids.iter().map(|ids| ids.len()).sum::<usize>();
-            self.observer
-                .stage(&self.stage("fetch"), latents as u64, "latents");
+            self.begin("fetch");
             for ids in ids.chunks(rayon::current_num_threads()) {
                 let found = ids
                     .par_iter()

@@ -261,10 +261,8 @@ impl<B: Blocks> Questions<'_, B> {
         let mask = mask_of(bits, 0);
         starts.extend((1..words.len()).filter_map(|at| {
             let begins = (words[at] ^ words[at - 1]) & mask != 0 || {
-                let common = self
-                    .latents
-                    .common(rest, occurrences[at - 1], occurrences[at]);
-                !rest.is_empty() && 64 + common < bits
+                let (before, own) = (occurrences[at - 1], occurrences[at]);
+                !rest.is_empty() && 64 + self.latents.common(rest, before, own) < bits
             };
             begins.then_some(from.group + at)
         }));
@@ -300,17 +298,13 @@ impl<B: Blocks> Questions<'_, B> {
         }
     }
 
-    /// Returns the longest prefix of the first `bits` bits of the asked context, in whole sites, that at least `min_count` entries
-    /// have, and their range; `None` where not even the site's own channels are known so often.
+    /// Returns the longest prefix of the first `bits` bits of the asked context, in whole sites, that occurred, and its range; `None`
+    /// where not even the site's own channels did.
     pub(in crate::index) fn longest(
         &self,
         asked: &mut Asked,
         bits: usize,
-        min_count: u64,
     ) -> Result<Option<(usize, Range)>, B::Error> {
-        if min_count > 1 {
-            return self.longest_frequent(asked, bits, min_count);
-        }
         // What the two neighbours share with it: no other entry shares more.
         let point = self.point(asked, bits, false)?;
         let after = match point.block.get_first(point.group) {
@@ -341,19 +335,6 @@ impl<B: Blocks> Questions<'_, B> {
             false => self.range(asked, found)?,
         };
         Ok(Some((found, range)))
-    }
-
-    /// The same by halving the number of sites.
-    fn longest_frequent(
-        &self,
-        asked: &mut Asked,
-        bits: usize,
-        min_count: u64,
-    ) -> Result<Option<(usize, Range)>, B::Error> {
-        longest_of(self.order, bits, |bits| {
-            let range = self.range(asked, bits)?;
-            Ok((range.histogram().total() >= min_count).then_some(range))
-        })
     }
 
     /// Appends the occurrences of the next block of a walk to `found`, in the array's order; whether there were any.
