@@ -20,6 +20,7 @@ mod question;
 mod records;
 mod refine;
 mod sort;
+mod tables;
 #[cfg(test)]
 mod tests;
 mod within;
