@@ -111,7 +111,7 @@ pub use index::{
     BuildOptions, BuildReport, Counts, Histogram, Index, IndexError, Manifest, Posting, Postings,
     Question, Resident, Source, UpperQuestion, WindowIndex, build,
 };
-pub use latent::{Bits, Codec, Ids, LatentError, LatentSet, Shape};
+pub use latent::{Bits, Codec, Ids, LatentError, LatentSet, Level, Shape};
 pub use samples::{
     Attempt, Counters, SampleSet, SamplesError, Status, verify_from_index, verify_from_latents,
 };

@@ -97,7 +97,7 @@ fn a_truncated_latents_file_is_refused() {
 fn a_latents_file_of_a_newer_version_is_refused() {
     let folder = house();
     let whole = fs_err::read(folder.path().join("latents.safetensors")).unwrap();
-    let (old, new) = (br#""version":"1""#, br#""version":"2""#);
+    let (old, new) = (br#""version":"1""#, br#""version":"3""#);
     let at = whole
         .windows(old.len())
         .position(|part| part == old)
@@ -109,7 +109,7 @@ fn a_latents_file_of_a_newer_version_is_refused() {
             folder.path(),
             &arguments,
             2,
-            &["newer.safetensors", "version 2", "newer bitquilt"],
+            &["newer.safetensors", "version 3", "newer bitquilt"],
         );
     }
 }

@@ -215,15 +215,17 @@ fn a_part_that_the_grid_does_not_have_is_refused_and_fixes_nothing() {
     ];
     for (rows, cols, words) in wrong {
         let mut fixed = FixedBits::none();
-        let error = fixed.fix_part(latent, shape, rows.clone(), cols.clone());
+        let error = fixed.fix_part(latent, shape, shape.finest(), rows.clone(), cols.clone());
         let error = error.unwrap_err().to_string();
         assert!(error.contains(words), "{rows:?} {cols:?}: {error}");
         assert_eq!(fixed, FixedBits::none());
     }
-    let error = FixedBits::none().fix_part(&latent[..23], shape, 0..1, 0..1);
+    let error = FixedBits::none().fix_part(&latent[..23], shape, shape.finest(), 0..1, 0..1);
     assert!(error.unwrap_err().to_string().contains("23 bits"));
     let mut fixed = FixedBits::none();
-    fixed.fix_part(latent, shape, 1..3, 2..4).unwrap();
+    fixed
+        .fix_part(latent, shape, shape.finest(), 1..3, 2..4)
+        .unwrap();
     let expected = [12, 13, 14, 15, 20, 21, 22, 23].map(|at| (at, at % 3 == 0));
     assert_eq!(fixed.iter().collect::<Vec<_>>(), expected);
 }

@@ -270,7 +270,7 @@ fn sound_files(folder: &Path) -> [Vec<u8>; 2] {
     let attempts = generate(&task, 3, false, &Unobserved).unwrap();
     let run = Run {
         shape: index.shape(),
-        codec: bitquilt::Codec::Codes,
+        codecs: vec![bitquilt::Codec::Codes],
         source: String::new(),
         windows: &[window],
         label: None,

@@ -134,7 +134,7 @@ fn as_file(
     let path = folder.path().join("samples.safetensors");
     let run = Run {
         shape: board.index.shape(),
-        codec: Codec::Codes,
+        codecs: vec![Codec::Codes],
         source: String::new(),
         windows,
         label,

@@ -738,8 +738,8 @@ fn the_json_report_has_the_documented_fields() {
     let (_, outcome) = desk.import("i --json");
     let report: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
     let expected = serde_json::json!({
-        "latents": 2, "height": 1, "width": 4, "channels": 1, "labels": false, "ones": 0.5,
-        "source": "i, threshold 0.5", "output": "out",
+        "latents": 2, "height": 1, "width": 4, "channels": 1, "shape": "1x4x1", "labels": false,
+        "ones": 0.5, "source": "i, threshold 0.5", "output": "out",
     });
     assert_eq!(report, expected);
 }

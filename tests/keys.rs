@@ -39,7 +39,7 @@ fn context_bits(grid: Grid, window: Window, latent: &[bool], position: usize) ->
         }
         Window::Sequence { length } => (selected.flatten().map(|at| latent[at]).collect(), length),
         Window::Global => (latent[..position].to_vec(), grid.bits() - 1),
-        Window::Sites { .. } => unreachable!("its keys are laid out"),
+        Window::Sites { .. } | Window::Level { .. } => unreachable!("its keys are laid out"),
     }
 }
 

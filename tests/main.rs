@@ -85,6 +85,10 @@ mod oracle;
 mod proof;
 /// Tasks small enough to try every latent.
 mod puzzles;
+/// P1 to P5 over pyramids: several levels, windows that see the coarser one.
+mod pyramids;
+/// Pyramids through the real binary.
+mod pyramids_cli;
 /// The right quilts, by exhaustive search.
 mod quilts;
 /// P1 again: what is held in memory answers as the index does.

@@ -56,7 +56,8 @@ proptest! {
         let (rows, cols) = (range(grid.height), range(grid.width));
         let mut fixed = FixedBits::none();
         let set = training.set();
-        fixed.fix_part(set.latent(0), shape_of(grid), rows.clone(), cols.clone()).unwrap();
+        let shape = shape_of(grid);
+        fixed.fix_part(set.latent(0), shape, shape.finest(), rows.clone(), cols.clone()).unwrap();
         for (position, bit) in training.latents[0].iter().enumerate() {
             let site = position / grid.channels;
             let kept = rows.contains(&(site / grid.width)) && cols.contains(&(site % grid.width));

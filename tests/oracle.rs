@@ -91,6 +91,7 @@ impl Grid {
                 }
                 selected
             }
+            Window::Level { .. } => unreachable!("tests/pyramids.rs has those of finer levels"),
         }
     }
 
@@ -125,7 +126,7 @@ impl Grid {
         match window {
             Window::Sequence { length } => vec![position.min(length)],
             Window::Global => vec![position],
-            Window::Square { .. } | Window::Sites { .. } => {
+            Window::Square { .. } | Window::Sites { .. } | Window::Level { .. } => {
                 let reach = match window {
                     Window::Square { radius } => radius,
                     Window::Sites { count } => {

@@ -133,7 +133,7 @@ proptest! {
         let attempts = attempts(&index, window, &fixed, options);
         let run = Run {
             shape: shape_of(training.grid),
-            codec: bitquilt::Codec::Codes,
+            codecs: vec![bitquilt::Codec::Codes],
             source: "a test".to_owned(),
             windows: &[window],
             label: None,

@@ -112,6 +112,7 @@ fn size(window: Window, grid: Grid) -> usize {
         Window::Square { .. } | Window::Sites { .. } => {
             window.sites().unwrap() * grid.channels + grid.channels - 1
         }
+        Window::Level { .. } => unreachable!("the grids have one level"),
     }
 }
 

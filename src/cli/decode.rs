@@ -57,6 +57,10 @@ pub(crate) struct DecodeArgs {
     #[arg(long, value_name = "N", value_parser = at_least_1)]
     limit: Option<usize>,
 
+    /// Pyramids: the level to draw, 0 the coarsest [default: the finest]
+    #[arg(long, value_name = "LEVEL")]
+    level: Option<usize>,
+
     /// Replace the output if it exists; in a folder, pictures of the same names
     #[arg(long)]
     force: bool,
@@ -80,7 +84,7 @@ pub(crate) fn run(args: DecodeArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
             bail!("--columns arranges a grid: name an output that ends in .png, or leave it out");
         }
     }
-    let set = LatentSet::read(&args.input)?;
+    let set = level_of(LatentSet::read(&args.input)?, args.level, &args.input)?;
     let count = args.limit.unwrap_or(set.len()).min(set.len());
     if count == 0 {
         bail!(
@@ -134,6 +138,22 @@ pub(crate) fn run(args: DecodeArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
         ))?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Returns the latents of one level of pyramids, the finest where none is asked for.
+fn level_of(set: LatentSet, level: Option<usize>, path: &Path) -> anyhow::Result<LatentSet> {
+    let last = set.shape().levels().len() - 1;
+    if last == 0 && level.is_none() {
+        return Ok(set);
+    }
+    let number = level.unwrap_or(last);
+    set.level(number).with_context(|| {
+        format!(
+            "--level {number}: {} holds latents {}, of levels 0 to {last}",
+            path.display(),
+            set.shape()
+        )
+    })
 }
 
 /// Refuses a folder that holds something already, unless `force`.

@@ -64,7 +64,7 @@ impl ModelArgs {
     ) -> anyhow::Result<Drawer> {
         #[cfg(feature = "neural")]
         if let Some(model) = &self.model {
-            if *codec == Codec::Threshold {
+            if matches!(codec, Codec::Threshold | Codec::Thermometer { .. }) {
                 anyhow::bail!(
                     "--model {}: the latents of {} are pixels, not codes: leave --model out",
                     model.display(),
@@ -87,7 +87,7 @@ impl ModelArgs {
         }
         let _ = path;
         Ok(match (codec, shape.channels()) {
-            (Codec::Threshold, 1 | 3) => Drawer::Pixels,
+            (Codec::Threshold, 1 | 3) | (Codec::Thermometer { .. }, _) => Drawer::Pixels,
             _ => Drawer::Codes,
         })
     }

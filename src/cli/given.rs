@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
 
-use bitquilt::latent::{LatentSet, Shape};
+use bitquilt::latent::{LatentSet, Level, Shape};
 use bitquilt::search::{FixedBits, SearchError};
 
 /// Bits that a sample must have
@@ -21,18 +21,20 @@ pub(super) struct GivenArgs {
     #[arg(long, value_name = "LATENTS:ID", requires = "keep")]
     fix_from: Option<String>,
 
-    /// What of the latent stays: rows as 0..14, or rows and columns as 0..14,7..21
-    #[arg(long, value_name = "ROWS[,COLS]", requires = "fix_from")]
-    keep: Option<String>,
+    /// What of the latent stays: rows as 0..14, or rows and columns as 0..14,7..21; of a pyramid before it the level (the
+    /// finest where none is said), as 1:0..7, or a whole level as 0:all; may be given several times
+    #[arg(long, value_name = "[LEVEL:]ROWS[,COLS]", requires = "fix_from")]
+    keep: Vec<String>,
 }
 
 impl GivenArgs {
     /// Returns what was asked for, in words.
     pub(super) fn words(&self) -> Vec<String> {
         let fixed = self.fix.iter().map(|text| format!("fix {text}"));
-        let from = self.fix_from.iter().zip(&self.keep);
+        let keep = self.keep.join(" ");
+        let from = self.fix_from.iter();
         fixed
-            .chain(from.map(|(from, keep)| format!("fix-from {from} keep {keep}")))
+            .chain(from.map(|from| format!("fix-from {from} keep {keep}")))
             .collect()
     }
 
@@ -50,9 +52,10 @@ impl GivenArgs {
                 .fix_pattern(&pattern, shape)
                 .with_context(|| path.display().to_string())?;
         }
-        if let (Some(from), Some(keep)) = (&self.fix_from, &self.keep) {
+        if let Some(from) = &self.fix_from {
             let (path, id) = parse_from(from)?;
-            let (rows, cols) = parse_keep(keep, shape)?;
+            let parts = self.keep.iter().map(|keep| parse_keep(keep, shape));
+            let parts = parts.collect::<anyhow::Result<Vec<_>>>()?;
             let set = LatentSet::read(&path)?;
             if set.shape() != shape {
                 bail!(
@@ -67,7 +70,9 @@ impl GivenArgs {
                     set.len()
                 );
             }
-            fixed.fix_part(set.latent(id), shape, rows, cols)?;
+            for (level, rows, cols) in parts {
+                fixed.fix_part(set.latent(id), shape, &level, rows, cols)?;
+            }
         }
         Ok(fixed)
     }
@@ -87,23 +92,40 @@ fn parse_from(text: &str) -> anyhow::Result<(PathBuf, usize)> {
     read.with_context(|| format!("--fix-from {text}: expected LATENTS:ID, as digits.safetensors:7"))
 }
 
-fn parse_keep(text: &str, shape: Shape) -> anyhow::Result<(Range<usize>, Range<usize>)> {
+/// Rows and columns of a level.
+type Part = (Level, Range<usize>, Range<usize>);
+
+fn parse_keep(text: &str, shape: Shape) -> anyhow::Result<Part> {
+    let (level, part) = match text.split_once(':') {
+        None => (*shape.finest(), text),
+        Some((level, part)) => {
+            let number = level.trim().parse().ok();
+            let level = number.and_then(|number| shape.level(number).copied());
+            let last = shape.levels().len() - 1;
+            let level = level.with_context(|| {
+                format!("--keep {text}: {shape} latents have levels 0 to {last}")
+            })?;
+            (level, part)
+        }
+    };
     let range = |part: &str, side: usize| {
         let (from, to) = part.split_once("..")?;
         let range = from.trim().parse().ok()?..to.trim().parse().ok()?;
         (range.start < range.end && range.end <= side).then_some(range)
     };
-    let (rows, cols) = match text.split_once(',') {
-        None => (range(text, shape.height()), Some(0..shape.width())),
-        Some((rows, cols)) => (range(rows, shape.height()), range(cols, shape.width())),
+    let (height, width) = (level.height(), level.width());
+    let (rows, cols) = match part.split_once(',') {
+        None if part == "all" => (Some(0..height), Some(0..width)),
+        None => (range(part, height), Some(0..width)),
+        Some((rows, cols)) => (range(rows, height), range(cols, width)),
     };
-    rows.zip(cols).with_context(|| {
+    let part = rows.zip(cols).map(|(rows, cols)| (level, rows, cols));
+    part.with_context(|| {
         format!(
-            "--keep {text}: expected rows as 0..{}, or rows and columns as 0..{},0..{}: from the first to \
-             before the last, on a {shape} grid",
-            shape.height().div_ceil(2),
-            shape.height(),
-            shape.width().div_ceil(2)
+            "--keep {text}: expected rows as 0..{}, or rows and columns as 0..{height},0..{}, or all: from the first \
+             to before the last, on a {level} grid",
+            height.div_ceil(2),
+            width.div_ceil(2)
         )
     })
 }

@@ -11,7 +11,7 @@ use super::one_of::one_of_some;
 use super::ui::{Ui, check_output};
 use super::{print, print_json};
 use bitquilt::base::Budget;
-use bitquilt::images::import::{Colour, ImportOptions, import_spooled};
+use bitquilt::images::import::{Colour, ImportOptions, LevelOptions, import_spooled};
 use bitquilt::latent::LatentError;
 
 const EXAMPLES: &str = "\
@@ -22,6 +22,7 @@ Examples:
   bitquilt import emnist-letters-train-images-idx3-ubyte.gz --transpose -o emnist.safetensors
   bitquilt import photos/ --resize 64x64 --threshold 0.4 -o photos.safetensors
   bitquilt import icons/ --background white --gray -o icons.safetensors
+  bitquilt import train-images-idx3-ubyte.gz --level 7x7:0.2,0.6 --level 14x14 --level 28x28 -o pyramids.safetensors
   bitquilt import codes.npz --array codes --layout nhwc -o codes.safetensors
   bitquilt import codes.npy --grid 16x16 -o codes.safetensors
   bitquilt import tokens.safetensors --index-bits 18 --lsb-first --grid 16x16 -o codes.safetensors
@@ -66,6 +67,16 @@ pub(crate) struct ImportArgs {
     /// Images: scale each to height x width pixels before it is thresholded
     #[arg(long, value_name = "HxW", value_parser = size)]
     resize: Option<(u32, u32)>,
+
+    /// Images: a level of pyramids, coarse to fine, the means of its blocks: HxW, HxWxK for K thresholds spaced evenly, or
+    /// HxW:T,T,... to say them; give it once for each level
+    #[arg(
+        long = "level",
+        value_name = "LEVEL",
+        value_parser = level,
+        conflicts_with_all = ["threshold", "resize"]
+    )]
+    levels: Vec<LevelOptions>,
 
     /// Colour images: one bit a pixel, from its luma, in place of three (red, green, blue)
     #[arg(long, conflicts_with = "channel")]
@@ -140,6 +151,7 @@ pub(crate) fn run(args: ImportArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
             "height": set.shape().height(),
             "width": set.shape().width(),
             "channels": set.shape().channels(),
+            "shape": set.shape().to_string(),
             "labels": set.labels().is_some(),
             "ones": ones as f64 / all as f64,
             "source": set.source(),
@@ -170,6 +182,7 @@ impl ImportArgs {
         ImportOptions {
             threshold: self.threshold,
             resize: self.resize,
+            levels: self.levels.clone(),
             colour: if self.gray {
                 Some(Colour::Gray)
             } else {
@@ -190,6 +203,10 @@ impl ImportArgs {
 /// One of the three colours of a pixel.
 fn channel() -> impl TypedValueParser<Value = Colour> {
     one_of_some(|colour| matches!(colour, Colour::Red | Colour::Green | Colour::Blue))
+}
+
+fn level(text: &str) -> Result<LevelOptions, String> {
+    text.parse()
 }
 
 fn threshold(text: &str) -> Result<f32, String> {

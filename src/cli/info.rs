@@ -7,6 +7,7 @@ use clap::Args;
 
 use super::{grouped, print, print_json};
 use bitquilt::engine::{Session, SessionOptions};
+use bitquilt::latent::Codec;
 use bitquilt::window::Condition;
 
 /// Show what an index holds
@@ -29,6 +30,7 @@ pub(super) fn run(args: &InfoArgs) -> anyhow::Result<ExitCode> {
     }
     let index = session.index();
     let manifest = index.manifest();
+    let codecs: Vec<String> = manifest.codecs().iter().map(Codec::to_string).collect();
     let labels = if manifest.labels {
         "with labels"
     } else {
@@ -38,7 +40,7 @@ pub(super) fn run(args: &InfoArgs) -> anyhow::Result<ExitCode> {
         "{} latents {}, {labels}, codec {}, anchor {}, condition {}",
         grouped(manifest.latents),
         index.shape(),
-        manifest.codec,
+        codecs.join(" + "),
         manifest.anchor,
         manifest.condition
     ))?;
@@ -56,12 +58,12 @@ pub(super) fn run(args: &InfoArgs) -> anyhow::Result<ExitCode> {
         print(format!("  from {}", source.name))?;
     }
     print(format!(
-        "\n{:>8}  {:>14}  {:>12}  {:>12}",
+        "\n{:>12}  {:>14}  {:>12}  {:>12}",
         "window", "contexts", "distinct", "ambiguous"
     ))?;
     for entry in index.all_windows().filter_map(|window| window.entry()) {
         print(format!(
-            "{:>8}  {:>14}  {:>12}  {:>12}",
+            "{:>12}  {:>14}  {:>12}  {:>12}",
             entry.window,
             grouped(entry.contexts),
             grouped(entry.distinct),

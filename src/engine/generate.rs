@@ -142,7 +142,7 @@ pub struct Generated {
     /// One attempt for each sample searched for, in order.
     pub attempts: Vec<Attempt>,
     shape: Shape,
-    codec: Codec,
+    codecs: Vec<Codec>,
     source: String,
     label: Option<i64>,
     without: Ids,
@@ -169,7 +169,7 @@ impl Generated {
     fn run(&self) -> Run<'_> {
         Run {
             shape: self.shape,
-            codec: self.codec.clone(),
+            codecs: self.codecs.clone(),
             source: self.source.clone(),
             windows: &self.windows,
             label: self.label,
@@ -188,26 +188,71 @@ impl GenerateRequest {
     pub fn shape(&self, session: &Session) -> Result<Shape, EngineError> {
         let held = session.index.shape();
         Ok(match self.size {
+            Some(_) if held.is_pyramid() => {
+                return Err(EngineError::Request {
+                    part: "the size",
+                    why: format!(
+                        "latents {held} are generated in the sizes of their levels: leave it out"
+                    ),
+                });
+            }
             Some((height, width)) => Shape::new(height, width, held.channels())?,
             None => held,
         })
     }
 
     fn windows(&self, session: &Session, shape: Shape) -> Result<Vec<Window>, EngineError> {
+        if shape.is_pyramid() {
+            return self.windows_of_levels(session, shape);
+        }
         if self.windows.is_empty() {
             return Ok(vec![session.window(None)?]);
         }
         let windows = WindowChoice::windows(&self.windows, || {
             Ok(session.fitting(session.deepest()?.parts(MAX_WINDOWS), shape))
         })?;
-        for pair in windows.windows(2) {
-            if pair[0].nests_in(pair[1]) {
-                return Err(EngineError::WindowOrder {
-                    first: pair[0],
-                    second: pair[1],
-                });
-            }
+        check_order(&windows)?;
+        Ok(windows)
+    }
+
+    /// Returns the windows of a pyramid, coarse to fine: those that are asked for, and of levels that none is asked for those
+    /// that are meant.
+    fn windows_of_levels(
+        &self,
+        session: &Session,
+        shape: Shape,
+    ) -> Result<Vec<Window>, EngineError> {
+        let asked = WindowChoice::windows(&self.windows, || {
+            Err(EngineError::Request {
+                part: "the windows",
+                why: format!(
+                    "the longest part is one of a single level, latents {shape} have {}: name a window of each",
+                    shape.levels().len()
+                ),
+            })
+        })?;
+        for window in &asked {
+            // Refuses those of other levels too.
+            session.index.window(*window)?;
         }
+        let mut windows = Vec::new();
+        for level in shape.levels() {
+            let of_level = |window: &Window| window.level() == level.number();
+            let own: Vec<Window> = asked.iter().copied().filter(of_level).collect();
+            if !own.is_empty() {
+                windows.extend(own);
+                continue;
+            }
+            let meant = session.index.windows().map(|held| held.geometry().window());
+            let mut meant: Vec<Window> = meant.filter(of_level).collect();
+            // The largest first, as back-off goes.
+            meant.sort_by(|a, b| {
+                let within = a.nests_in(*b);
+                within.cmp(&b.nests_in(*a))
+            });
+            windows.extend(meant);
+        }
+        check_order(&windows)?;
         Ok(windows)
     }
 
@@ -244,6 +289,19 @@ impl GenerateRequest {
         }
         words.join("; ")
     }
+}
+
+/// Refuses a window that is asked after one that it holds.
+fn check_order(windows: &[Window]) -> Result<(), EngineError> {
+    for pair in windows.windows(2) {
+        if pair[0].level() == pair[1].level() && pair[0].nests_in(pair[1]) {
+            return Err(EngineError::WindowOrder {
+                first: pair[0],
+                second: pair[1],
+            });
+        }
+    }
+    Ok(())
 }
 
 /// Returns how many bytes of memory a sample takes until it is written: packed bits twice, in the attempt and in the
@@ -511,7 +569,7 @@ impl Session {
             settings: task.settings(&request.constraints(), network.map_or("", |n| n.name)),
             attempts: Vec::new(),
             shape,
-            codec: manifest.codec.clone(),
+            codecs: manifest.codecs(),
             source: format!("generated from {}", name.to_string_lossy()),
             label: request.label,
             without: self.index.left_out(),

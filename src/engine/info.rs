@@ -11,7 +11,9 @@ use crate::index::Source;
 pub struct InfoReport {
     /// Latents that are indexed.
     pub latents: u64,
-    /// Rows of a latent.
+    /// The grids of a latent: `HxWxK`, levels joined by `+`, coarse to fine.
+    pub shape: String,
+    /// Rows of a latent; of a pyramid, of its finest level, as are the two that follow.
     pub height: usize,
     /// Columns of a latent.
     pub width: usize,
@@ -93,6 +95,7 @@ impl Session {
         });
         InfoReport {
             latents: manifest.latents,
+            shape: self.index.shape().to_string(),
             height: manifest.height,
             width: manifest.width,
             channels: manifest.channels,

@@ -84,6 +84,7 @@ impl Session {
         held_out: Option<&LatentSet>,
         observer: &dyn Observer,
     ) -> Result<CountsReport, EngineError> {
+        self.check_one_level("the model of counts")?;
         let windows = self.model_windows(&request.windows)?;
         let shape = self.index.shape();
         let training = first(&self.training(observer)?, request.limit)?;

@@ -106,11 +106,6 @@ impl Session {
         of: Option<&LatentSet>,
     ) -> Result<QueryReport, EngineError> {
         let index = &*self.index;
-        let window = match request.window {
-            Some(WindowChoice::Longest) => self.deepest()?,
-            Some(WindowChoice::Named(window)) => index.window(window)?,
-            None => index.window(self.window(None)?)?,
-        };
         let shape = index.shape();
         let position = request.position;
         if position >= shape.bits() {
@@ -119,6 +114,21 @@ impl Session {
                 why: format!(
                     "expected one of 0 to {}, found {position}",
                     shape.bits() - 1
+                ),
+            });
+        }
+        let level = shape.level_of(position).number();
+        let window = match request.window {
+            Some(WindowChoice::Longest) => self.deepest_of(level)?,
+            Some(WindowChoice::Named(window)) => index.window(window)?,
+            None => index.window(self.window_of(None, Some(level))?)?,
+        };
+        let own = window.geometry().window();
+        if own.level() != level {
+            return Err(EngineError::Request {
+                part: "the window",
+                why: format!(
+                    "expected a window of level {level}, where position {position} is, found {own}"
                 ),
             });
         }

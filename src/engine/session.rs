@@ -191,7 +191,13 @@ impl Session {
     /// # Errors
     /// [`EngineError::Request`] for an index of no window.
     pub fn deepest(&self) -> Result<WindowIndex<'_>, EngineError> {
+        self.deepest_of(0)
+    }
+
+    /// Returns the largest window of a level, as [`Session::deepest`] does.
+    pub(super) fn deepest_of(&self, level: usize) -> Result<WindowIndex<'_>, EngineError> {
         let windows = self.index.all_windows();
+        let windows = windows.filter(|held| held.geometry().window().level() == level);
         let largest = windows.max_by_key(|held| {
             let window = held.geometry().window();
             (
@@ -210,6 +216,18 @@ impl Session {
         windows
     }
 
+    /// Refuses an index of pyramids where only latents of one level are taken.
+    pub(super) fn check_one_level(&self, part: &'static str) -> Result<(), EngineError> {
+        let shape = self.index.shape();
+        if !shape.is_pyramid() {
+            return Ok(());
+        }
+        Err(EngineError::Request {
+            part,
+            why: format!("takes latents of one level, the index holds pyramids {shape}"),
+        })
+    }
+
     fn no_window(&self) -> EngineError {
         EngineError::Request {
             part: "the index",
@@ -225,6 +243,15 @@ impl Session {
     /// # Errors
     /// [`EngineError::WindowNeeded`] where there are several.
     pub fn window(&self, asked: Option<Window>) -> Result<Window, EngineError> {
+        self.window_of(asked, None)
+    }
+
+    /// Returns the window that was asked for, or the only one that is meant of a level.
+    pub(super) fn window_of(
+        &self,
+        asked: Option<Window>,
+        level: Option<usize>,
+    ) -> Result<Window, EngineError> {
         if let Some(window) = asked {
             return Ok(window);
         }
@@ -232,6 +259,7 @@ impl Session {
             .index
             .windows()
             .map(|w| w.geometry().window())
+            .filter(|window| level.is_none_or(|level| window.level() == level))
             .collect();
         match windows[..] {
             [only] => Ok(only),

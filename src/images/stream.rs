@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use super::ImageSet;
 use crate::base::{Budget, Observer};
 use crate::images::import::{
-    Colour, Form, ImportOptions, Labels, Pixels, Purpose, Reader, recognise,
+    Colour, Form, ImportOptions, Labels, Pixels, Purpose, Reader, Size, recognise,
     refuse_what_does_not_fit,
 };
 use crate::latent::LatentError;
@@ -66,7 +66,7 @@ impl ImageStream {
             ));
         }
         let form = Form {
-            resize: options.resize,
+            size: Size::of(options.resize),
             colour: options.colour,
             background: options.background,
             transpose: options.transpose,

@@ -9,16 +9,20 @@ use std::time::{Duration, Instant};
 
 use super::IndexError;
 use super::array::{Latents, PartFile, Room, Sort, prefixes_of, write_directory};
+use super::array_id::ArrayId;
 use super::labels::Labels;
 use super::manifest::{ArrayEntry, MANIFEST, Manifest, Source, WindowEntry, database_number};
 use super::stage::{BUILDING, BuildPlan, FinishedArray, LATENTS, Stage, Wanted};
 use super::store::{Family, SstOptions, SstWriter};
 use crate::base::{Observer, memory};
-use crate::latent::{Ids, LatentSet, Shape};
-use crate::window::{Anchor, Condition, Direction, Order, Window};
+use crate::latent::{Ids, LatentSet, Level, Shape};
+use crate::window::{Anchor, Condition, Order, Window};
 
 /// Memory that does not grow with the input: code, RocksDB, buffers.
 const FIXED_BYTES: u64 = 24 << 20;
+
+/// Bits of the coarsest level of a pyramid that are seen whole where no window is asked for: a layout.
+const MAX_LAYOUT_BITS: usize = 256;
 
 /// Occurrences that a thread must be able to sort at a time, at least.
 const MIN_SORTED: u64 = 1 << 16;
@@ -181,10 +185,11 @@ struct Input {
 /// Returns the window to which contexts are sorted where none is asked for: the smallest square whose contexts have four times
 /// as many bits as it takes to tell all occurrences apart, so that nearly all of those of larger ones would be unique; at most the whole grid.
 pub fn default_depth(shape: Shape, latents: u64) -> Window {
-    let occurrences = latents.saturating_mul(shape.bits() as u64).max(2);
+    let level = shape.levels()[0];
+    let occurrences = latents.saturating_mul(level.bits() as u64).max(2);
     let wanted = 4 * occurrences.ilog2() as usize;
-    let whole = shape.height().max(shape.width()) - 1;
-    let bits = |radius: &usize| 2 * radius * (radius + 1) * shape.channels();
+    let whole = level.height().max(level.width()) - 1;
+    let bits = |radius: &usize| 2 * radius * (radius + 1) * level.channels();
     match (1..=whole).find(|radius| bits(radius) >= wanted) {
         Some(radius) if radius < whole => Window::Square { radius },
         _ => Window::Global,
@@ -193,24 +198,66 @@ pub fn default_depth(shape: Shape, latents: u64) -> Window {
 
 /// Returns what an index of `latents` latents is to answer.
 fn wanted(options: &BuildOptions, shape: Shape, latents: u64) -> Wanted {
-    let asked = options.windows.iter().chain(&options.depth);
-    let mut depths: Vec<Window> = Vec::new();
+    let mut windows = options.windows.clone();
+    let mut asked: Vec<Window> = windows.iter().chain(&options.depth).copied().collect();
+    let levels = shape.levels().iter().skip(1);
+    for level in levels {
+        // A level that nothing is said of has one window that is meant.
+        if !asked.iter().any(|window| window.level() == level.number()) {
+            let window = default_of_level(shape, level);
+            windows.push(window);
+            asked.push(window);
+        }
+    }
+    // Of finer levels the wider ones last, so that each finds what it holds.
+    asked.sort_by_key(|window| window.of_level());
+    let mut paths: Vec<Vec<Window>> = Vec::new();
     for window in asked {
         // An array ends with a whole ring.
         let whole = window.whole();
-        let kind = window.direction();
-        match depths.iter_mut().find(|depth| depth.direction() == kind) {
-            Some(depth) if depth.nests_in(whole) => *depth = whole,
-            Some(_) => {}
-            None => depths.push(whole),
+        let kind = (window.direction(), window.level());
+        let fits = |path: &&mut Vec<Window>| {
+            let last = path
+                .last()
+                .filter(|last| (last.direction(), last.level()) == kind);
+            last.is_some_and(|last| window.level() == 0 || last.nests_in(whole))
+        };
+        match paths.iter_mut().find(fits) {
+            // At the coarsest level smaller windows are prefixes anyway.
+            Some(path) if window.level() == 0 => {
+                if path.iter().all(|last| last.nests_in(whole)) {
+                    *path = vec![whole];
+                }
+            }
+            Some(path) if path.contains(&whole) => {}
+            Some(path) => path.push(whole),
+            None => paths.push(vec![whole]),
         }
     }
-    if depths.is_empty() {
-        depths.push(default_depth(shape, latents));
+    if !paths.iter().flatten().any(|window| window.level() == 0) {
+        let small = shape.is_pyramid() && shape.levels()[0].bits() <= MAX_LAYOUT_BITS;
+        let depth = match small {
+            true => Window::Global,
+            false => default_depth(shape, latents),
+        };
+        paths.insert(0, vec![depth]);
+        // Where other levels have windows that are meant, the coarsest has too.
+        if !windows.is_empty() {
+            windows.insert(0, paths[0][0]);
+        }
     }
-    Wanted {
-        windows: options.windows.clone(),
-        depths,
+    Wanted { windows, paths }
+}
+
+/// Returns the window of a finer level where none is asked for: the layout two sites around the parent, and strokes.
+fn default_of_level(shape: Shape, level: &Level) -> Window {
+    let max = |level: &Level| level.height().max(level.width()) - 1;
+    let coarser = level.number().checked_sub(1);
+    let coarser = coarser.and_then(|number| shape.level(number).map(max));
+    Window::Level {
+        level: level.number(),
+        radius: 2.min(max(level)),
+        parent: coarser.map(|max| 1.min(max)),
     }
 }
 
@@ -267,9 +314,9 @@ fn check_input(set: &LatentSet, options: &BuildOptions) -> Result<Input, IndexEr
         }
     };
     let mut wanted = wanted(options, set.shape(), ids.len() as u64);
-    let orders = wanted.depths.iter().map(|depth| {
-        Ok(Order::new(
-            *depth,
+    let orders = wanted.paths.iter().map(|path| {
+        Ok(Order::through(
+            path,
             options.anchor,
             labels.count(),
             set.shape(),
@@ -292,7 +339,7 @@ fn check_input(set: &LatentSet, options: &BuildOptions) -> Result<Input, IndexEr
 fn room(set: &LatentSet, limit: u64) -> Result<Room, IndexError> {
     let occurrences = set.len() as u64 * set.shape().bits() as u64;
     // The latents, and the place of each position.
-    let fixed = FIXED_BYTES + set.packed().len() as u64 + 12 * set.shape().bits() as u64;
+    let fixed = FIXED_BYTES + set.packed().len() as u64 + 24 * set.shape().bits() as u64;
     let room = Room::within(limit.saturating_sub(fixed), occurrences);
     let min = occurrences.min(MIN_SORTED);
     if room.sorted < min {
@@ -381,20 +428,23 @@ impl Build<'_> {
         manifest.windows.clone_from(&self.wanted.windows);
         let mut reports = Vec::new();
         let mut families = vec![(Family::Latents, self.write_latents()?)];
-        for (order, depth) in orders.iter().zip(&self.wanted.depths) {
+        let ids = ArrayId::of(
+            self.wanted
+                .paths
+                .iter()
+                .filter_map(|path| path.last().copied()),
+        );
+        for ((order, path), id) in orders.iter().zip(&self.wanted.paths).zip(ids) {
             let started = Instant::now();
             let (finished, parts, resumed) =
-                match self
-                    .stage
-                    .finished(order.direction(), *depth, &self.windows_of(order))
-                {
+                match self.stage.finished(id, path, &self.windows_of(order)) {
                     Some(finished) => (finished, 0, true),
                     None => {
-                        let (finished, parts) = self.array(order, *depth)?;
+                        let (finished, parts) = self.array(order, path, id)?;
                         (finished, parts, false)
                     }
                 };
-            families.extend(self.stage.families(&finished));
+            families.extend(self.stage.families(id, &finished));
             manifest.arrays.push(finished.entry);
             reports.push(ArrayReport {
                 elapsed: started.elapsed(),
@@ -439,11 +489,15 @@ impl Build<'_> {
     }
 
     /// Sorts and writes the array of an order. Returns what was written and the number of its parts.
-    fn array(&self, order: &Order, depth: Window) -> Result<(FinishedArray, u64), IndexError> {
-        let direction = order.direction();
-        let folder = self.stage.start(direction)?;
+    fn array(
+        &self,
+        order: &Order,
+        path: &[Window],
+        id: ArrayId,
+    ) -> Result<(FinishedArray, u64), IndexError> {
+        let folder = self.stage.start(id)?;
         let numbers = self.labels.numbers(self.set);
-        let latents = Latents::new(self.set.packed(), numbers, self.set.shape());
+        let latents = Latents::new(self.set.packed(), numbers, self.set.shape(), order.level());
         let windows = self.windows_of(order);
         let prefixes = prefixes_of(order, &windows);
         let sort = Sort {
@@ -454,7 +508,7 @@ impl Build<'_> {
             room: room(self.set, self.options.memory)?,
             observer: self.observer,
         };
-        let options = SstOptions::new(Family::Array(direction));
+        let options = SstOptions::new(Family::Array(id));
         let file = |part: usize| {
             let path = folder.join(format!("part-{part:06}.sst"));
             PartFile::create(&options, path, part as u32)
@@ -471,11 +525,15 @@ impl Build<'_> {
                 listed.push(blocks);
             }
         }
-        let occurrences = self.ids.len() as u64 * self.set.shape().bits() as u64;
+        let occurrences = self.ids.len() as u64 * order.level().bits() as u64;
         let windows = windows.into_iter().zip(distinct.totals());
+        let Some((&depth, through)) = path.split_last() else {
+            return Err(IndexError::Input("an array of no window".to_owned()));
+        };
         let entry = ArrayEntry {
-            direction,
+            direction: order.direction(),
             depth,
+            through: through.to_vec(),
             blocks: listed.iter().map(|blocks| blocks.len() as u64).sum(),
             bytes: 0,
             windows: windows
@@ -483,17 +541,17 @@ impl Build<'_> {
                 .collect(),
         };
         let parts = files.len() as u64;
-        let directory = self.directory(direction, &folder, &listed)?;
-        Ok((self.stage.finish(entry, files, directory)?, parts))
+        let directory = self.directory(id, &folder, &listed)?;
+        Ok((self.stage.finish(id, entry, files, directory)?, parts))
     }
 
     fn directory<B: AsRef<[super::array::Listed]>>(
         &self,
-        direction: Direction,
+        id: ArrayId,
         folder: &Path,
         listed: &[B],
     ) -> Result<Vec<PathBuf>, IndexError> {
-        let options = SstOptions::new(Family::Directory(direction));
+        let options = SstOptions::new(Family::Directory(id));
         let mut writer = SstWriter::create(&options, folder.join("directory.sst"));
         write_directory(&mut writer, listed)?;
         Ok(writer.finish()?.into_iter().collect())

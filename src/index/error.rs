@@ -65,9 +65,9 @@ pub enum IndexError {
         /// The index.
         path: PathBuf,
         /// The grid that was asked for.
-        asked: crate::latent::Shape,
+        asked: Box<crate::latent::Shape>,
         /// The grid of the index.
-        held: crate::latent::Shape,
+        held: Box<crate::latent::Shape>,
         /// Why not.
         why: &'static str,
     },

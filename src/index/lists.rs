@@ -39,12 +39,13 @@ impl<'a> Postings<'a> {
     /// Returns the next posting of a latent that is not left out.
     fn read_kept(&mut self) -> Result<Posting, IndexError> {
         let index = self.index;
-        let bits = index.shape().bits() as u64;
+        let level = *index.arrays[self.array].order.level();
+        let bits = level.bits() as u64;
         loop {
             while let Some(occurrence) = self.read.pop() {
                 let latent = occurrence / bits;
                 if !index.is_left_out(latent) {
-                    let position = (occurrence % bits) as usize;
+                    let position = level.start() + (occurrence % bits) as usize;
                     return Ok(Posting { latent, position });
                 }
             }

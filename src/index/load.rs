@@ -31,7 +31,7 @@ impl Resident {
     ) -> Result<Self, IndexError> {
         let geometry = window.geometry();
         let plan = TablePlan::new(window)?;
-        let latents = window.index().packed()?;
+        let latents = window.index().packed(window.place().0)?;
         load(
             &plan,
             &window.ranges(),

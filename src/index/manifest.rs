@@ -36,7 +36,10 @@ pub struct Manifest {
     pub version: u32,
     /// The program that wrote it.
     pub tool: String,
-    /// Rows of a latent.
+    /// The levels of a pyramid before the finest one, coarse to fine.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub coarser: Vec<LevelEntry>,
+    /// Rows of a latent; of a pyramid, of its finest level, as are the two that follow.
     pub height: usize,
     /// Columns of a latent.
     pub width: usize,
@@ -46,7 +49,7 @@ pub struct Manifest {
     pub latents: u64,
     /// Whether every latent has a label.
     pub labels: bool,
-    /// How the bits become an image.
+    /// How the bits become an image; of a pyramid, those of its finest level.
     pub codec: Codec,
     /// Whether the site is part of every context.
     pub anchor: Anchor,
@@ -61,7 +64,8 @@ pub struct Manifest {
     pub excluded: Vec<[u64; 2]>,
     /// The windows that are meant where none is named, in the order in which they were asked for.
     pub windows: Vec<Window>,
-    /// What answers: one array for each direction.
+    /// What answers: one array for each direction, at each level of a pyramid; more where windows of one level are not within
+    /// each other.
     pub arrays: Vec<ArrayEntry>,
     /// The latents files it was built from, in id order.
     pub sources: Vec<Source>,
@@ -69,6 +73,20 @@ pub struct Manifest {
     pub files: Vec<FileEntry>,
     /// Folder of the database below the index folder.
     pub database: String,
+}
+
+/// One level of a pyramid.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[non_exhaustive]
+pub struct LevelEntry {
+    /// Rows.
+    pub height: usize,
+    /// Columns.
+    pub width: usize,
+    /// Bits per site.
+    pub channels: usize,
+    /// How the bits become an image.
+    pub codec: Codec,
 }
 
 /// One array of an index: the contexts of every window of an order, sorted.
@@ -79,12 +97,22 @@ pub struct ArrayEntry {
     pub direction: Direction,
     /// Its largest window.
     pub depth: Window,
+    /// Smaller windows that its order goes through, smallest first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub through: Vec<Window>,
     /// Records of the database that hold its occurrences.
     pub blocks: u64,
     /// Bytes of its files, the directory included.
     pub bytes: u64,
     /// Its windows, smallest first.
     pub windows: Vec<WindowEntry>,
+}
+
+impl ArrayEntry {
+    /// Returns the windows that its order goes through, smallest first.
+    pub(super) fn path(&self) -> Vec<Window> {
+        self.through.iter().copied().chain([self.depth]).collect()
+    }
 }
 
 /// One window of an index.
@@ -234,10 +262,19 @@ impl Manifest {
         options: &BuildOptions,
     ) -> Self {
         let shape = set.shape();
+        let levels = shape.levels().iter().zip(set.codecs());
+        let coarser = levels.take(shape.levels().len() - 1);
+        let coarser = coarser.map(|(level, codec)| LevelEntry {
+            height: level.height(),
+            width: level.width(),
+            channels: level.channels(),
+            codec: codec.clone(),
+        });
         Self {
             format: FORMAT.to_owned(),
             version: FORMAT_VERSION,
             tool: concat!("bitquilt ", env!("CARGO_PKG_VERSION")).to_owned(),
+            coarser: coarser.collect(),
             height: shape.height(),
             width: shape.width(),
             channels: shape.channels(),
@@ -266,7 +303,19 @@ impl Manifest {
     /// # Errors
     /// [`IndexError::Latent`] when the manifest was written with one that is not.
     pub fn shape(&self) -> Result<Shape, IndexError> {
-        Ok(Shape::new(self.height, self.width, self.channels)?)
+        let finest = Shape::new(self.height, self.width, self.channels);
+        let levels = self
+            .coarser
+            .iter()
+            .map(|level| Shape::new(level.height, level.width, level.channels));
+        let levels = levels.chain([finest]).collect::<Result<Vec<_>, _>>()?;
+        Ok(Shape::pyramid(&levels)?)
+    }
+
+    /// Returns how the bits of each level become an image, coarse to fine.
+    pub fn codecs(&self) -> Vec<Codec> {
+        let coarser = self.coarser.iter().map(|level| level.codec.clone());
+        coarser.chain([self.codec.clone()]).collect()
     }
 
     /// Returns the latents of the sources that are not indexed.
@@ -285,7 +334,12 @@ impl Manifest {
     /// [`IndexError::Window`] for one that cannot be laid on the latents.
     pub(super) fn order(&self, array: &ArrayEntry) -> Result<Order, IndexError> {
         let labels = self.label_values.len() as u64;
-        Ok(Order::new(array.depth, self.anchor, labels, self.shape()?)?)
+        Ok(Order::through(
+            &array.path(),
+            self.anchor,
+            labels,
+            self.shape()?,
+        )?)
     }
 
     /// Writes `folder/manifest.json`, whole or not at all.
@@ -352,7 +406,7 @@ impl Manifest {
     /// Refuses numbers that no build writes, before memory is taken or folders are removed by them: what was expected and
     /// what was found.
     fn check(&self) -> Result<(), (&'static str, String)> {
-        let shape = self.shape().map_err(|error| {
+        self.shape().map_err(|error| {
             let expected = "a height, a width and channels that a latent can have";
             (expected, error.to_string())
         })?;
@@ -377,12 +431,16 @@ impl Manifest {
                 format!("{sources} and {end}"),
             ));
         }
-        let contexts = self.latents * shape.bits() as u64;
-        let mut directions = BTreeSet::new();
+        let mut coarsest = BTreeSet::new();
         for array in &self.arrays {
-            if !directions.insert(array.direction) {
+            if array.depth.level() == 0 && !coarsest.insert(array.direction) {
                 let found = format!("{} more than once", array.direction);
                 return Err(("arrays of different directions", found));
+            }
+            let path = array.path();
+            if !path.is_sorted_by(|a, b| a != b && a.nests_in(*b)) {
+                let found = format!("{path:?}");
+                return Err(("windows of an array that are within each other", found));
             }
             let order = self.order(array).map_err(|error| {
                 let expected = "arrays of windows that can be laid on its latents";
@@ -399,6 +457,7 @@ impl Manifest {
                 let found = format!("{} to {} with {windows:?}", array.direction, array.depth);
                 return Err(("every window of an array", found));
             }
+            let contexts = self.latents * order.level().bits() as u64;
             for entry in &array.windows {
                 entry.check(contexts)?;
             }

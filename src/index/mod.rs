@@ -5,6 +5,7 @@
 //! exactly how often a context was seen and where for every window up to the depth to which it was built.
 
 mod array;
+mod array_id;
 mod build;
 mod contexts;
 mod error;

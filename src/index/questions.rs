@@ -7,7 +7,7 @@ use crate::window::Context;
 impl Index {
     /// Returns what answers from an array.
     pub(super) fn questions(&self, array: usize) -> Result<Questions<'_, Stored<'_>>, IndexError> {
-        Ok(self.arrays[array].questions(self.packed()?, self.store()))
+        Ok(self.arrays[array].questions(self.packed(array)?, self.store()))
     }
 
     /// Returns the entries of contexts with the first `bits` bits of what is asked, and their histogram without latents that
@@ -24,7 +24,7 @@ impl Index {
             let gone = left_out
                 .range(
                     array,
-                    self.packed()?,
+                    self.packed(array)?,
                     &self.arrays[array].order,
                     asked,
                     bits,

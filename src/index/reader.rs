@@ -1,12 +1,13 @@
 //! An index opened for questions. Immutable and read-only: any number of threads and processes.
 
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
 
 use bitvec::order::Lsb0;
 use bitvec::view::BitView;
 
 use super::array::{Array, Latents};
+use super::array_id::ArrayId;
 use super::labels::Labels;
 use super::manifest::{MANIFEST, Manifest, WindowEntry};
 use super::stage::BUILDING;
@@ -68,7 +69,7 @@ pub struct Index {
     /// Of each array, the window of each number of nearest sites, made when it is first asked for.
     by_sites: Vec<Box<[OnceLock<Box<HeldWindow>>]>>,
     /// Read when the first question is asked.
-    packed: OnceLock<Latents<'static>>,
+    packed: OnceLock<Vec<Latents<'static>>>,
     store: Store,
     /// Memory for the latents, whose contexts are read there.
     memory: Budget,
@@ -142,16 +143,8 @@ impl Index {
         }
         let shape = manifest.shape()?;
         let labels = Labels::written(&manifest, path)?;
-        let directions: Vec<_> = manifest
-            .arrays
-            .iter()
-            .map(|array| array.direction)
-            .collect();
-        let store = Store::open(
-            &path.join(&manifest.database),
-            &directions,
-            STORE_CACHE_BYTES,
-        )?;
+        let ids = ArrayId::of(manifest.arrays.iter().map(|array| array.depth));
+        let store = Store::open(&path.join(&manifest.database), &ids, STORE_CACHE_BYTES)?;
         let (mut arrays, mut held, mut by_sites) = (Vec::new(), Vec::new(), Vec::new());
         for (number, entry) in manifest.arrays.iter().enumerate() {
             let order = manifest.order(entry)?;
@@ -160,19 +153,26 @@ impl Index {
                 // Every window that is listed is one of the order's, as the manifest was checked for.
                 let bits = order.prefix(window.window).unwrap_or(0);
                 held.push(HeldWindow {
-                    geometry: geometry.with_labels(labels.count())?,
+                    geometry: geometry.with_labels(labels.count())?.along(&entry.path()),
                     entry: Some(window.clone()),
                     array: number,
                     bits,
                 });
             }
             let sites = match order.direction() {
-                Direction::Rings => order.sites().min(MAX_SITES) + 1,
-                Direction::Line => 0,
+                Direction::Rings if order.level().number() == 0 => order.sites().min(MAX_SITES) + 1,
+                _ => 0,
             };
             by_sites.push((0..sites).map(|_| OnceLock::new()).collect());
-            let occurrences = manifest.latents * shape.bits() as u64;
-            arrays.push(Array::open(&store, order, occurrences, cache_bytes as u64)?);
+            let occurrences = manifest.latents * order.level().bits() as u64;
+            let cache_bytes = cache_bytes as u64 / manifest.arrays.len() as u64;
+            arrays.push(Array::open(
+                &store,
+                ids[number],
+                order,
+                occurrences,
+                cache_bytes,
+            )?);
         }
         Ok(Self {
             path: path.to_owned(),
@@ -274,10 +274,11 @@ impl Index {
             })
     }
 
-    /// Returns the latents in memory, where contexts of occurrences are read; reads them at the first call.
-    pub(super) fn packed(&self) -> Result<&Latents<'static>, IndexError> {
+    /// Returns the latents in memory, where contexts of the occurrences of an array are read; reads them at the first call.
+    pub(super) fn packed(&self, array: usize) -> Result<&Latents<'static>, IndexError> {
+        let level = self.arrays[array].order.level().number();
         if let Some(held) = self.packed.get() {
-            return Ok(held);
+            return Ok(&held[level]);
         }
         let end = self.ids_end();
         let row = self.shape.packed_bytes();
@@ -306,9 +307,11 @@ impl Index {
                     .unwrap_or(0);
             }
         }
-        Ok(self
-            .packed
-            .get_or_init(|| Latents::new(packed, numbers, self.shape)))
+        let (packed, numbers): (Arc<[u8]>, Arc<[u64]>) = (packed.into(), numbers.into());
+        let levels = self.shape.levels().iter();
+        let of = |level| Latents::new(packed.clone(), numbers.clone(), self.shape, level);
+        let held = self.packed.get_or_init(|| levels.map(of).collect());
+        Ok(&held[level])
     }
 
     /// Returns a latent of the training set; `None` when there is none of that id.

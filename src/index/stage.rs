@@ -9,6 +9,7 @@ use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::xxh3_128;
 
+use super::array_id::ArrayId;
 use super::manifest::{
     ArrayEntry, FORMAT_VERSION, FileEntry, MANIFEST, Manifest, Source, database_name,
     database_number,
@@ -16,8 +17,8 @@ use super::manifest::{
 use super::store::{self, Family};
 use super::{BuildOptions, IndexError};
 use crate::base::{Observer, files};
-use crate::latent::LatentSet;
-use crate::window::{Direction, Window};
+use crate::latent::{Codec, LatentSet};
+use crate::window::Window;
 
 /// The stage below an index folder.
 pub(super) const BUILDING: &str = "building";
@@ -53,7 +54,10 @@ impl BuildPlan {
             tool: env!("CARGO_PKG_VERSION").to_owned(),
             content: Source::of(set, ""),
             sources: options.sources.clone(),
-            codec: set.codec().to_string(),
+            codec: {
+                let codecs: Vec<_> = set.codecs().iter().map(Codec::to_string).collect();
+                codecs.join(" ")
+            },
             anchor: options.anchor.to_string(),
             condition: options.condition.to_string(),
             excluded: options.excluded.to_string(),
@@ -73,8 +77,8 @@ impl BuildPlan {
 pub(super) struct Wanted {
     /// The windows that are meant where none is named.
     pub(super) windows: Vec<Window>,
-    /// The largest window of each array.
-    pub(super) depths: Vec<Window>,
+    /// The windows that the order of each array goes through, smallest first.
+    pub(super) paths: Vec<Vec<Window>>,
 }
 
 /// A finished array of an unfinished build: what it holds, and its files with their lengths.
@@ -161,8 +165,8 @@ impl Stage {
         };
         let mut files = manifest.files.iter();
         let whole = files.all(|file| file.check_length(made).is_ok());
-        let depths = manifest.arrays.iter().map(|array| array.depth);
-        let same = manifest.windows == wanted.windows && depths.eq(wanted.depths.iter().copied());
+        let paths = manifest.arrays.iter().map(ArrayEntry::path);
+        let same = manifest.windows == wanted.windows && paths.eq(wanted.paths.iter().cloned());
         (whole && same).then_some(manifest)
     }
 
@@ -209,13 +213,13 @@ impl Stage {
         let _ = std::fs::remove_dir_all(&self.folder);
     }
 
-    fn array_folder(&self, direction: Direction) -> PathBuf {
-        self.path(&direction.to_string())
+    fn array_folder(&self, id: ArrayId) -> PathBuf {
+        self.path(&id.to_string())
     }
 
     /// Returns an empty folder for the files of an array.
-    pub(super) fn start(&self, direction: Direction) -> Result<PathBuf, IndexError> {
-        let folder = self.array_folder(direction);
+    pub(super) fn start(&self, id: ArrayId) -> Result<PathBuf, IndexError> {
+        let folder = self.array_folder(id);
         if folder.exists() {
             fs_err::remove_dir_all(&folder)?;
         }
@@ -226,6 +230,7 @@ impl Stage {
     /// Notes that every file of an array is written and synced.
     pub(super) fn finish(
         &self,
+        id: ArrayId,
         mut entry: ArrayEntry,
         parts: Vec<PathBuf>,
         directory: Vec<PathBuf>,
@@ -240,7 +245,7 @@ impl Stage {
         };
         let (parts, directory) = (sized(parts)?, sized(directory)?);
         entry.bytes = parts.iter().chain(&directory).map(|(_, bytes)| bytes).sum();
-        let folder = self.array_folder(entry.direction);
+        let folder = self.array_folder(id);
         let finished = FinishedArray {
             entry,
             parts,
@@ -250,14 +255,15 @@ impl Stage {
         Ok(finished)
     }
 
-    /// Returns what an earlier build left of an array of that depth and these windows, if all of it is there.
+    /// Returns what an earlier build left of an array whose order goes through `path` and has these windows, if all of it is
+    /// there.
     pub(super) fn finished(
         &self,
-        direction: Direction,
-        depth: Window,
+        id: ArrayId,
+        path: &[Window],
         windows: &[Window],
     ) -> Option<FinishedArray> {
-        let folder = self.array_folder(direction);
+        let folder = self.array_folder(id);
         let finished: FinishedArray = read_json(&folder.join(FINISHED))?;
         let mut files = finished.parts.iter().chain(&finished.directory);
         let whole = files.all(|(name, bytes)| {
@@ -265,23 +271,24 @@ impl Stage {
         });
         let entry = &finished.entry;
         let counted = entry.windows.iter().map(|window| window.window);
-        let same = entry.direction == direction
-            && entry.depth == depth
-            && counted.eq(windows.iter().copied());
+        let same = entry.path() == path && counted.eq(windows.iter().copied());
         (whole && same).then_some(finished)
     }
 
     /// Returns the files of a finished array by column family.
-    pub(super) fn families(&self, finished: &FinishedArray) -> [(Family, Vec<PathBuf>); 2] {
-        let direction = finished.entry.direction;
-        let folder = self.array_folder(direction);
+    pub(super) fn families(
+        &self,
+        id: ArrayId,
+        finished: &FinishedArray,
+    ) -> [(Family, Vec<PathBuf>); 2] {
+        let folder = self.array_folder(id);
         let paths = |files: &[(PathBuf, u64)]| {
             let paths = files.iter().map(|(name, _)| folder.join(name));
             paths.collect()
         };
         [
-            (Family::Array(direction), paths(&finished.parts)),
-            (Family::Directory(direction), paths(&finished.directory)),
+            (Family::Array(id), paths(&finished.parts)),
+            (Family::Directory(id), paths(&finished.directory)),
         ]
     }
 
@@ -353,7 +360,7 @@ fn is_ours(name: &str) -> bool {
     [LOCK, PLAN, LATENTS, MANIFEST].contains(&name)
         || database_number(name).is_some()
         || name.starts_with(files::TEMPORARY_PREFIX)
-        || Direction::from_str(name).is_ok()
+        || ArrayId::from_str(name).is_ok()
 }
 
 fn read_json<T: for<'de> Deserialize<'de>>(path: &Path) -> Option<T> {

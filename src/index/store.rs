@@ -10,7 +10,7 @@ use rocksdb::{
 };
 
 use super::IndexError;
-use crate::window::Direction;
+use super::array_id::ArrayId;
 
 /// A value, in the block cache where it lies there.
 pub(super) type Value<'a> = DBPinnableSlice<'a>;
@@ -20,24 +20,24 @@ pub(super) type Value<'a> = DBPinnableSlice<'a>;
 pub(super) enum Family {
     /// `latents`: id → packed bits, label.
     Latents,
-    /// `array:<direction>`: part and number of a block → block.
-    Array(Direction),
-    /// `directory:<direction>`: part and number of the first block → where each of some blocks begins.
-    Directory(Direction),
+    /// `array:<id>`: part and number of a block → block.
+    Array(ArrayId),
+    /// `directory:<id>`: part and number of the first block → where each of some blocks begins.
+    Directory(ArrayId),
 }
 
 impl Family {
     pub(super) fn name(self) -> String {
         match self {
             Self::Latents => "latents".to_owned(),
-            Self::Array(direction) => format!("array:{direction}"),
-            Self::Directory(direction) => format!("directory:{direction}"),
+            Self::Array(id) => format!("array:{id}"),
+            Self::Directory(id) => format!("directory:{id}"),
         }
     }
 
     /// Returns all families of an index of these arrays.
-    pub(super) fn all(directions: impl IntoIterator<Item = Direction>) -> Vec<Self> {
-        let pairs = directions.into_iter();
+    pub(super) fn all(arrays: impl IntoIterator<Item = ArrayId>) -> Vec<Self> {
+        let pairs = arrays.into_iter();
         std::iter::once(Self::Latents)
             .chain(pairs.flat_map(|own| [Self::Array(own), Self::Directory(own)]))
             .collect()
@@ -207,12 +207,12 @@ impl Store {
     /// Opens the database; any number of processes may.
     pub(super) fn open(
         path: &Path,
-        directions: &[Direction],
+        arrays: &[ArrayId],
         cache_bytes: usize,
     ) -> Result<Self, IndexError> {
         // 16 shards of a power of two would be LRU; the clock cache needs no lock to read.
         let cache = Cache::new_hyper_clock_cache(cache_bytes, 0);
-        let families = Family::all(directions.iter().copied());
+        let families = Family::all(arrays.iter().copied());
         let descriptors = families
             .into_iter()
             // `default` must be named when a database is opened; it stays empty.

@@ -68,7 +68,7 @@ impl Index {
 
     fn verify_array(&self, number: usize, observer: &dyn Observer) -> Result<(), IndexError> {
         let array = &self.arrays[number];
-        let direction = array.order.direction();
+        let direction = array.id;
         let indexed = self.manifest().arrays[number]
             .windows
             .first()
@@ -87,7 +87,9 @@ impl Index {
             .iter()
             .map(|window| window.geometry().window())
             .collect();
-        let (bits, end) = (self.shape().bits() as u64, self.ids_end());
+        let level = array.order.level();
+        let (bits, end) = (level.bits() as u64, self.ids_end());
+        let start = level.start() as u64;
         let excluded = self.manifest().excluded();
         let proved = prove(
             &self.questions(number)?,
@@ -102,7 +104,7 @@ impl Index {
                 let place = format!(
                     "latent {} position {}",
                     occurrence / bits,
-                    occurrence % bits
+                    start + occurrence % bits
                 );
                 self.damaged(&format!("entries of array {direction} that ascend"), place)
             }
@@ -114,7 +116,7 @@ impl Index {
                 let place = format!(
                     "latent {} position {}",
                     occurrence / bits,
-                    occurrence % bits
+                    start + occurrence % bits
                 );
                 self.damaged(
                     &format!("an occurrence of the bit that array {direction} says"),
@@ -282,7 +284,7 @@ impl WindowIndex<'_> {
                 self.index()
                     .held_labels()
                     .load(&mut frame, set, *id as usize);
-                for position in 0..set.shape().bits() {
+                for position in self.geometry().positions() {
                     let context = self.geometry().lay_out(&frame, position);
                     if in_pass(&context, pass) {
                         let histogram = counts.entry(context).or_default();

@@ -49,8 +49,8 @@ impl<'a> WindowIndex<'a> {
         if let Some(why) = placed {
             return Err(IndexError::Grid {
                 path: self.index.path().to_owned(),
-                asked: shape,
-                held: own,
+                asked: shape.into(),
+                held: own.into(),
                 why,
             });
         }

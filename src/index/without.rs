@@ -69,11 +69,11 @@ impl Index {
         let all = before.union(ids);
         // Ids are below 2³².
         let numbers: Vec<u32> = all.iter().map(|id| id as u32).collect();
-        let latents = self.packed()?;
         let room = Room::within(u64::MAX, numbers.len() as u64 * self.shape().bits() as u64);
-        let arrays = self.arrays.iter().map(|array| {
+        let arrays = self.arrays.iter().enumerate().map(|(number, array)| {
+            let latents = self.packed(number)?;
             let built = MemoryArray::build(latents, &array.order, &numbers, &[], room, &Unobserved);
-            built.map(|(array, _)| array)
+            Ok::<_, IndexError>(built.map(|(array, _)| array)?)
         });
         let left_out = LeftOut {
             arrays: arrays.collect::<Result<_, _>>()?,
@@ -169,7 +169,7 @@ impl WindowIndex<'_> {
     fn less(&self, entry: &WindowEntry, left_out: &LeftOut) -> Result<WindowEntry, IndexError> {
         let index = self.index();
         let (array, bits) = self.place();
-        let (latents, order) = (index.packed()?, &index.arrays[array].order);
+        let (latents, order) = (index.packed(array)?, &index.arrays[array].order);
         let small = &left_out.arrays[array];
         let mut entry = entry.clone();
         let mut last = None;

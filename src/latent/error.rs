@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use super::shape::{MAX_BITS, Shape};
+use super::shape::{MAX_BITS, MAX_LEVELS, Shape};
 use crate::base::{OutOfMemory, Stopped};
 
 /// An error of the `latent` module. Every variant about a file names it, what was expected and
@@ -13,8 +13,8 @@ use crate::base::{OutOfMemory, Stopped};
 pub enum LatentError {
     /// A grid with a side of 0, or with more than [`MAX_BITS`] bits, or a text that is no shape.
     #[error(
-        "'{found}' is not a latent shape: expected HEIGHTxWIDTHxCHANNELS, each at least 1, \
-         with a product of at most {MAX_BITS} bits"
+        "'{found}' is not a latent shape: expected HEIGHTxWIDTHxCHANNELS, each at least 1, for each level, joined by '+', \
+         none smaller than the one before, at most {MAX_LEVELS} of them and {MAX_BITS} bits together"
     )]
     Shape {
         /// The shape or the text that was given.
@@ -34,9 +34,9 @@ pub enum LatentError {
     #[error("expected {expected} latents, found {found}")]
     Shapes {
         /// The shape of the first set.
-        expected: Shape,
+        expected: Box<Shape>,
         /// The shape of the second.
-        found: Shape,
+        found: Box<Shape>,
     },
 
     /// Labels that are not one for each latent.
@@ -46,6 +46,13 @@ pub enum LatentError {
         latents: usize,
         /// Labels that were given.
         labels: usize,
+    },
+
+    /// Sets that are no levels of the same latents.
+    #[error("the levels do not belong together: {why}")]
+    Levels {
+        /// What does not fit.
+        why: String,
     },
 
     /// Values that are no whole number of images, or sides that no image has.

@@ -3,6 +3,7 @@
 mod error;
 mod file;
 mod ids;
+mod levels;
 mod set;
 mod shape;
 pub(crate) mod tensors;
@@ -10,4 +11,4 @@ pub(crate) mod tensors;
 pub use error::LatentError;
 pub use ids::{Ids, IdsError};
 pub use set::{Bits, Codec, LatentSet};
-pub use shape::{MAX_BITS, Shape};
+pub use shape::{Level, MAX_BITS, MAX_LEVELS, Shape};

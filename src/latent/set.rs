@@ -8,7 +8,7 @@ use bitvec::slice::BitSlice;
 use bitvec::view::BitView;
 use serde::{Deserialize, Serialize};
 
-use super::{LatentError, Shape};
+use super::{LatentError, MAX_BITS, Shape};
 
 /// The bits of one latent: bit `i` at byte `i/8`, bit position `i%8`, as numpy's
 /// `packbits(bitorder="little")` lays them.
@@ -22,6 +22,12 @@ pub enum Codec {
     /// Each bit is a pixel of an image that was thresholded: 1 channel is black and white, 3 are
     /// red, green and blue.
     Threshold,
+    /// Each value of an image is some bits, each by a threshold of its own: K of them a colour, colour by colour. So many are 1
+    /// as thresholds are reached.
+    Thermometer {
+        /// K, at least 2.
+        thresholds: usize,
+    },
     /// Codes of an unknown encoder: nothing here can show them as the image they stand for.
     Codes,
     /// Anything else, kept word for word: a file of a newer version, or of another program.
@@ -30,11 +36,12 @@ pub enum Codec {
 
 impl fmt::Display for Codec {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(match self {
-            Self::Threshold => "threshold",
-            Self::Codes => "codes",
-            Self::Other(text) => text,
-        })
+        match self {
+            Self::Threshold => f.pad("threshold"),
+            Self::Thermometer { thresholds } => f.pad(&format!("thermometer:{thresholds}")),
+            Self::Codes => f.pad("codes"),
+            Self::Other(text) => f.pad(text),
+        }
     }
 }
 
@@ -43,7 +50,10 @@ impl From<&str> for Codec {
         match text {
             "threshold" => Self::Threshold,
             "codes" => Self::Codes,
-            other => Self::Other(other.to_owned()),
+            other => match other.strip_prefix("thermometer:").map(str::parse) {
+                Some(Ok(thresholds @ 2..=MAX_BITS)) => Self::Thermometer { thresholds },
+                _ => Self::Other(other.to_owned()),
+            },
         }
     }
 }
@@ -85,7 +95,8 @@ pub struct LatentSet {
     /// N rows of `shape.packed_bytes()` bytes; padding bits are 0, so equal latents are equal bytes.
     packed: Vec<u8>,
     labels: Option<Vec<i64>>,
-    codec: Codec,
+    /// One for each level.
+    codecs: Vec<Codec>,
     source: String,
 }
 
@@ -96,7 +107,7 @@ impl LatentSet {
             shape,
             packed: Vec::new(),
             labels: None,
-            codec: Codec::Codes,
+            codecs: vec![Codec::Codes; shape.levels().len()],
             source: String::new(),
         }
     }
@@ -124,9 +135,19 @@ impl LatentSet {
         })
     }
 
-    /// Returns the same set with the codec that its bits are shown by.
+    /// Returns the same set with the codec that its bits are shown by; of a pyramid, those of the finest level.
     pub fn with_codec(mut self, codec: Codec) -> Self {
-        self.codec = codec;
+        if let Some(last) = self.codecs.last_mut() {
+            *last = codec;
+        }
+        self
+    }
+
+    /// Returns the same set with the codec of each level, coarse to fine; levels that none is given for keep theirs.
+    pub fn with_codecs(mut self, codecs: Vec<Codec>) -> Self {
+        for (own, codec) in self.codecs.iter_mut().zip(codecs) {
+            *own = codec;
+        }
         self
     }
 
@@ -159,8 +180,8 @@ impl LatentSet {
     pub fn append(&mut self, other: &Self) -> Result<(), LatentError> {
         if self.shape != other.shape {
             return Err(LatentError::Shapes {
-                expected: self.shape,
-                found: other.shape,
+                expected: self.shape.into(),
+                found: other.shape.into(),
             });
         }
         self.packed.extend_from_slice(&other.packed);
@@ -171,8 +192,10 @@ impl LatentSet {
             }
             _ => None,
         };
-        if self.codec != other.codec {
-            self.codec = Codec::Codes;
+        for (own, other) in self.codecs.iter_mut().zip(&other.codecs) {
+            if own != other {
+                *own = Codec::Codes;
+            }
         }
         Ok(())
     }
@@ -238,9 +261,15 @@ impl LatentSet {
         self.labels.as_deref()
     }
 
-    /// Returns how the bits become an image.
+    /// Returns how the bits of the finest level become an image.
     pub fn codec(&self) -> &Codec {
-        &self.codec
+        // There is one for each level, and a shape has at least one.
+        &self.codecs[self.codecs.len() - 1]
+    }
+
+    /// Returns how the bits of each level become an image, coarse to fine.
+    pub fn codecs(&self) -> &[Codec] {
+        &self.codecs
     }
 
     /// Returns where the set came from, in words.

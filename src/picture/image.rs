@@ -106,10 +106,17 @@ impl Tile {
         let channels = match (codec, shape.channels()) {
             _ if options.planes => 1,
             (Codec::Threshold, channels @ (1 | 3)) => channels,
-            (Codec::Threshold, channels) => {
+            (Codec::Thermometer { thresholds }, channels)
+                if [1, 3]
+                    .map(|colours| colours * thresholds)
+                    .contains(&channels) =>
+            {
+                channels / thresholds
+            }
+            (Codec::Threshold | Codec::Thermometer { .. }, channels) => {
                 return Err(Refusal::new(
-                    "1 or 3 channels, or planes=true to see each channel in black and white",
-                    format!("{channels} channels"),
+                    "1 or 3 colours, or planes=true to see each channel in black and white",
+                    format!("{channels} channels, codec {codec}"),
                 ));
             }
             (codec, _) => {
@@ -265,14 +272,17 @@ impl Picture {
         let shape = set.shape();
         let bits = set.latent(id);
         let plane_width = shape.width() * options.scale + PLANE_GAP;
+        // Bits of one value.
+        let each = match set.codec() {
+            Codec::Thermometer { thresholds } if !options.planes => *thresholds,
+            _ => 1,
+        };
         for row in 0..shape.height() {
             for col in 0..shape.width() {
-                for channel in 0..shape.channels() {
-                    let value = if bits[shape.position(row, col, channel)] {
-                        255
-                    } else {
-                        0
-                    };
+                for channel in 0..shape.channels() / each {
+                    let first = shape.position(row, col, channel * each);
+                    // At most 255.
+                    let value = (255 * bits[first..first + each].count_ones() / each) as u8;
                     let (byte, shift) = if options.planes {
                         (0, channel * plane_width)
                     } else {

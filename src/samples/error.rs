@@ -13,9 +13,20 @@ pub enum SamplesError {
     #[error("expected {expected} samples, as the index holds, found {found}")]
     Shape {
         /// Shape of the training latents.
-        expected: crate::latent::Shape,
+        expected: Box<crate::latent::Shape>,
         /// Shape of the samples.
-        found: crate::latent::Shape,
+        found: Box<crate::latent::Shape>,
+    },
+
+    /// A bit for which no window of its level is named.
+    #[error(
+        "bits of level {level} are to be supported at a window of that level, and {window} is named"
+    )]
+    Level {
+        /// The level.
+        level: usize,
+        /// A window that is named.
+        window: crate::window::Window,
     },
 
     /// Latents without labels where contexts are bound to labels.

@@ -68,7 +68,7 @@ pub struct Run<'a> {
     /// Shape of every sample.
     pub shape: Shape,
     /// How the index's bits become an image.
-    pub codec: Codec,
+    pub codecs: Vec<Codec>,
     /// Name of the index.
     pub source: String,
     /// The windows of the search, in the order in which they were asked.
@@ -99,7 +99,7 @@ impl Run<'_> {
             set = set.with_labels(labels)?;
         }
         Ok(set
-            .with_codec(self.codec.clone())
+            .with_codecs(self.codecs.clone())
             .with_source(self.source.clone()))
     }
 
@@ -216,14 +216,21 @@ impl SampleSet {
             read.map_err(|error| wrong("windows in samples.windows".to_owned(), error.to_string()))
         });
         let windows = windows.collect::<Result<Vec<_>, _>>()?;
-        let bits = latents.shape().bits();
+        let shape = latents.shape();
+        let bits = shape.bits();
         let answered_by = answered_by.map(|tensor| {
             let whole =
                 tensor.shape == [latents.len(), bits] && tensor.bytes.len() == latents.len() * bits;
             let windows_only = tensor.bytes.iter().filter(|by| **by != ANSWERED_INTERPOLATED);
             let worst = windows_only.max().copied().unwrap_or_default();
             if whole && usize::from(worst) <= windows.len() {
-                return Ok(tensor.bytes);
+                return match of_other_level(&tensor.bytes, &shape, &windows) {
+                    None => Ok(tensor.bytes),
+                    Some((position, window)) => Err(wrong(
+                        "bits answered by windows of their level".to_owned(),
+                        format!("position {position} answered by {window}"),
+                    )),
+                };
             }
             Err(wrong(
                 format!(
@@ -246,4 +253,23 @@ impl SampleSet {
             without,
         })
     }
+}
+
+/// Returns a bit that a window of another level is said to have answered, if there is one.
+fn of_other_level(answered: &[u8], shape: &Shape, windows: &[Window]) -> Option<(usize, Window)> {
+    if !shape.is_pyramid() && windows.iter().all(|window| window.level() == 0) {
+        return None;
+    }
+    let levels = shape.levels().iter();
+    let levels: Vec<usize> = levels
+        .flat_map(|level| level.positions().map(|_| level.number()))
+        .collect();
+    answered.chunks_exact(levels.len()).find_map(|row| {
+        let bits = row.iter().zip(&levels).enumerate();
+        let mut wrong = bits.filter_map(|(position, (by, level))| {
+            let window = windows.get(usize::from(*by).checked_sub(1)?)?;
+            (window.level() != *level).then_some((position, *window))
+        });
+        wrong.next()
+    })
 }

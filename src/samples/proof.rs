@@ -9,7 +9,7 @@ use rayon::prelude::*;
 use super::{ANSWERED_FIXED, ANSWERED_INTERPOLATED, SampleSet, SamplesError};
 use crate::base::Observer;
 use crate::index::{Histogram, Index, WindowIndex};
-use crate::latent::{Bits, LatentSet, Shape};
+use crate::latent::{Bits, LatentSet, Level, Shape};
 use crate::window::{Anchor, Condition, Frame, Geometry, Window};
 
 /// A bit that nothing in the training set supports.
@@ -68,6 +68,19 @@ fn windows_of(samples: &SampleSet, sample: usize, otherwise: Window) -> Vec<By> 
     }
 }
 
+/// Refuses samples some of whose bits no window of their level is named for.
+fn check_levels(samples: &SampleSet, otherwise: Window) -> Result<(), SamplesError> {
+    let shape = samples.latents.shape();
+    let mut levels = shape.levels().iter();
+    match levels.find(|level| level.number() != otherwise.level()) {
+        Some(level) if samples.answered_by.is_none() => Err(SamplesError::Level {
+            level: level.number(),
+            window: otherwise,
+        }),
+        _ => Ok(()),
+    }
+}
+
 /// The samples, in an error.
 const SAMPLES: &str = "the samples";
 
@@ -123,10 +136,14 @@ pub fn verify_from_index(
     observer: &dyn Observer,
 ) -> Result<SupportReport, SamplesError> {
     let shape = samples.latents.shape();
+    check_levels(samples, otherwise)?;
     let labels = labels_of(&samples.latents, index.condition(), SAMPLES)?;
     let mut windows: Vec<(WindowIndex<'_>, Geometry)> = Vec::new();
     for window in samples.windows.iter().copied().chain([otherwise]) {
-        let used = window == otherwise || samples.answered_by.is_some();
+        let used = match samples.answered_by {
+            Some(_) => samples.windows.contains(&window),
+            None => window == otherwise,
+        };
         if used && windows.iter().all(|(_, held)| held.window() != window) {
             let held = index.window(window)?;
             windows.push((held, held.geometry_on(shape)?));
@@ -209,6 +226,7 @@ pub fn verify_from_latents(
     observer: &dyn Observer,
 ) -> Result<SupportReport, SamplesError> {
     let (shape, on) = (training.shape(), samples.latents.shape());
+    check_levels(samples, otherwise)?;
     let labels = labels_of(training, condition, "the training latents")?;
     let sample_labels = labels_of(&samples.latents, condition, SAMPLES)?;
     let mut reports = Vec::new();
@@ -225,10 +243,11 @@ pub fn verify_from_latents(
             Geometry::new(window, anchor, shape).map_err(crate::index::IndexError::from)?;
         }
         let placed = anchor == Anchor::Site || window.sees_everything();
-        if on != shape && (placed || on.channels() != shape.channels()) {
+        let several = on.is_pyramid() || shape.is_pyramid();
+        if on != shape && (several || placed || on.channels() != shape.channels()) {
             return Err(SamplesError::Shape {
-                expected: shape,
-                found: on,
+                expected: shape.into(),
+                found: on.into(),
             });
         }
         let (bits, mut report) = bits_at((window, anchor), samples, sample_labels, otherwise);
@@ -299,7 +318,8 @@ fn count_wanted(
         |mut counted: HashMap<Wanted, Histogram>, id| {
             let latent = training.latent(id);
             let label = labels.map(|labels| labels[id]);
-            for position in 0..shape.bits() {
+            let level = shape.level(window.level());
+            for position in level.map_or(0..0, Level::positions) {
                 let plain = plain_context(shape, latent, window, anchor, position);
                 let context = (label, plain);
                 if wanted.contains(&context) {
@@ -362,7 +382,8 @@ fn plain_context(
     anchor: Anchor,
     position: usize,
 ) -> PlainContext {
-    let (row, col, channel) = shape.place(position);
+    let level = shape.level_of(position);
+    let (row, col, channel) = level.place(position);
     let mut place = vec![channel];
     if anchor == Anchor::Site {
         place.extend([row, col]);
@@ -388,7 +409,7 @@ fn plain_context(
             let reach = nearest.last().map_or(0, |(down, right)| {
                 usize::max(isize::unsigned_abs(*down), isize::unsigned_abs(*right))
             });
-            let cut = [row, col, shape.width() - 1 - col];
+            let cut = [row, col, level.width() - 1 - col];
             place.extend(cut.map(|sites| sites.min(reach)));
             let of_site = |(down, right): &(isize, isize)| {
                 let site = (
@@ -396,18 +417,18 @@ fn plain_context(
                     col.checked_add_signed(*right),
                 );
                 let bit = |k| match site {
-                    (Some(r), Some(c)) if c < shape.width() => {
-                        u8::from(latent[shape.position(r, c, k)])
+                    (Some(r), Some(c)) if c < level.width() => {
+                        u8::from(latent[level.position(r, c, k)])
                     }
                     _ => 2,
                 };
-                (0..shape.channels()).map(bit).collect::<Vec<_>>()
+                (0..level.channels()).map(bit).collect::<Vec<_>>()
             };
-            let own = (0..channel).map(|k| u8::from(latent[shape.position(row, col, k)]));
+            let own = (0..channel).map(|k| u8::from(latent[level.position(row, col, k)]));
             own.chain(nearest.iter().flat_map(of_site)).collect()
         }
-        Window::Square { radius } => {
-            let cut = [row, col, shape.width() - 1 - col];
+        Window::Square { radius } | Window::Level { radius, .. } => {
+            let cut = [row, col, level.width() - 1 - col];
             place.extend(cut.map(|sites| sites.min(radius)));
             let radius = radius as isize;
             let mut symbols = Vec::new();
@@ -415,16 +436,42 @@ fn plain_context(
                 for right in -radius..=radius {
                     let site = (row.checked_add_signed(down), col.checked_add_signed(right));
                     let earlier = down < 0 || right < 0;
-                    for k in 0..shape.channels() {
+                    for k in 0..level.channels() {
                         if !earlier && (right > 0 || k >= channel) {
                             continue;
                         }
                         symbols.push(match site {
-                            (Some(r), Some(c)) if c < shape.width() => {
-                                u8::from(latent[shape.position(r, c, k)])
+                            (Some(r), Some(c)) if c < level.width() => {
+                                u8::from(latent[level.position(r, c, k)])
                             }
                             _ => 2,
                         });
+                    }
+                }
+            }
+            if let Window::Level {
+                parent: Some(square),
+                ..
+            } = window
+            {
+                let coarse = shape.levels()[level.number() - 1];
+                let (down, right) = (row * coarse.height(), col * coarse.width());
+                // Where in its parent the site lies.
+                place.extend([down % level.height(), right % level.width()]);
+                let (parent_row, parent_col) = (down / level.height(), right / level.width());
+                let square = square as isize;
+                for down in -square..=square {
+                    for right in -square..=square {
+                        let row = parent_row.checked_add_signed(down);
+                        let col = parent_col.checked_add_signed(right);
+                        let row = row.filter(|row| *row < coarse.height());
+                        let site = row.zip(col.filter(|col| *col < coarse.width()));
+                        for k in 0..coarse.channels() {
+                            symbols.push(match site {
+                                Some((row, col)) => u8::from(latent[coarse.position(row, col, k)]),
+                                None => 2,
+                            });
+                        }
                     }
                 }
             }

@@ -12,7 +12,6 @@ use num_bigint::BigUint;
 
 use super::chain::Chain;
 use super::constraint::Constraints;
-use super::ladder::Ladder;
 use super::links::{Links, Segment};
 use super::options::Backoff;
 use super::{SearchError, Task};
@@ -88,7 +87,7 @@ pub fn count(
             why: "cannot leave out single samples",
         });
     }
-    let ladder = Ladder::new(&task.rungs, &task.options, None);
+    let ladder = task.ladder(None)?;
     let frame = task.prepare(|| ladder.frame())?;
     let shape = ladder.shape();
     let bits = shape.bits();
@@ -207,7 +206,7 @@ impl Counter<'_> {
             return Ok(Known::Nothing);
         }
         let row = self.shape.rest_of_row(start);
-        let from = vec![0; row.len()];
+        let from = vec![self.links.ladder.first(start); row.len()];
         let stop = || observer.stop_requested().then_some(Status::Stopped);
         let segment = self.links.follow(&mut self.frame, row, &from, &stop)?;
         let number = match segment {

@@ -20,7 +20,7 @@ pub enum SearchError {
         /// The position.
         position: usize,
         /// The latent's shape.
-        shape: crate::latent::Shape,
+        shape: Box<crate::latent::Shape>,
     },
 
     /// More free bits than backjumping can keep the blame of.

@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::SearchError;
 use super::constraint::Constraint;
-use crate::latent::{Bits, Shape};
+use crate::latent::{Bits, Level, Shape};
 
 /// Bits that a sample must have, whatever the index says of them.
 ///
@@ -71,12 +71,12 @@ impl FixedBits {
     }
 
     /// Fixes what a pattern says: one line for each row of the grid, with 0, 1 or ? (left free) for each of its
-    /// bits, channels of a site side by side; blanks and empty lines do not count.
+    /// bits, channels of a site side by side; blanks and empty lines do not count. Of a pyramid, the finest level.
     ///
     /// # Errors
     /// [`SearchError::Pattern`] for a text of another form, [`SearchError::Contradiction`].
     pub fn fix_pattern(&mut self, text: &str, shape: Shape) -> Result<(), SearchError> {
-        let row_bits = shape.width() * shape.channels();
+        let (row_bits, start) = (shape.finest().row_bits(), shape.finest().start());
         let wrong = |found: String| SearchError::Pattern {
             expected: format!(
                 "{} lines of {row_bits} characters 0, 1 or ? (free), as a {shape} latent has rows and bits",
@@ -100,7 +100,7 @@ impl FixedBits {
                     other => return Err(wrong(format!("{other:?} in line {number}"))),
                 };
                 if let Some(value) = value.filter(|_| bits < row_bits) {
-                    self.fix(row * row_bits + bits, value)?;
+                    self.fix(start + row * row_bits + bits, value)?;
                 }
                 bits += 1;
             }
@@ -111,7 +111,7 @@ impl FixedBits {
         Ok(())
     }
 
-    /// Fixes the sites in `rows` and `cols` to what they are in a latent of this shape.
+    /// Fixes the sites in `rows` and `cols` of one level to what they are in a latent of this shape.
     ///
     /// # Errors
     /// [`SearchError::Part`] for rows or columns that the grid does not have, or a latent of another length;
@@ -120,6 +120,7 @@ impl FixedBits {
         &mut self,
         latent: &Bits,
         shape: Shape,
+        level: &Level,
         rows: Range<usize>,
         cols: Range<usize>,
     ) -> Result<(), SearchError> {
@@ -131,18 +132,18 @@ impl FixedBits {
             );
         }
         for (name, part, side) in [
-            ("rows", &rows, shape.height()),
-            ("columns", &cols, shape.width()),
+            ("rows", &rows, level.height()),
+            ("columns", &cols, level.width()),
         ] {
             if part.start > part.end || part.end > side {
                 return wrong(
-                    format!("{name} within 0..{side}, as a {shape} latent has them"),
+                    format!("{name} within 0..{side}, as a {level} grid has them"),
                     format!("{}..{}", part.start, part.end),
                 );
             }
         }
         for row in rows {
-            let sites = shape.position(row, cols.start, 0)..shape.position(row, cols.end, 0);
+            let sites = level.position(row, cols.start, 0)..level.position(row, cols.end, 0);
             for position in sites {
                 self.fix(position, latent[position])?;
             }
@@ -160,7 +161,8 @@ impl FixedBits {
         self.0.iter().map(|(position, bit)| (*position, *bit))
     }
 
-    /// Fixes the bits that a text names: `prefix=BITS` or `ROW,COL[,CHANNEL]=BIT`.
+    /// Fixes the bits that a text names: `prefix=BITS` or `[LEVEL:]ROW,COL[,CHANNEL]=BIT`, of the finest level where none is
+    /// said.
     ///
     /// # Errors
     /// [`SearchError::Fix`] for a text of another form or a place off the grid,
@@ -172,7 +174,8 @@ impl FixedBits {
         };
         let form = || {
             wrong(
-                "expected prefix=BITS or ROW,COL=BIT or ROW,COL,CHANNEL=BIT, or a file with a pattern"
+                "expected prefix=BITS or ROW,COL=BIT or ROW,COL,CHANNEL=BIT, before it LEVEL: for a coarser level of a \
+                 pyramid, or a file with a pattern"
                     .to_owned(),
             )
         };
@@ -196,28 +199,38 @@ impl FixedBits {
             }
             return Ok(());
         }
+        let (level, place) = match place.split_once(':') {
+            None => (*shape.finest(), place),
+            Some((level, place)) => {
+                let level = usize::from_str(level.trim()).map_err(|_| form())?;
+                let level = shape.level(level).copied();
+                let last = shape.levels().len() - 1;
+                let why = || wrong(format!("a {shape} latent has levels 0 to {last}"));
+                (level.ok_or_else(why)?, place)
+            }
+        };
         let numbers = place.split(',').map(|part| usize::from_str(part.trim()));
         let numbers = numbers.collect::<Result<Vec<_>, _>>().map_err(|_| form())?;
         let (row, col, channel) = match numbers[..] {
-            [row, col] if shape.channels() == 1 => (row, col, 0),
+            [row, col] if level.channels() == 1 => (row, col, 0),
             [row, col, channel] => (row, col, channel),
             [_, _] => {
-                let channels = shape.channels();
+                let channels = level.channels();
                 return Err(wrong(format!(
                     "a site has {channels} channels: say which, as ROW,COL,CHANNEL=BIT"
                 )));
             }
             _ => return Err(form()),
         };
-        if row >= shape.height() || col >= shape.width() || channel >= shape.channels() {
+        if row >= level.height() || col >= level.width() || channel >= level.channels() {
             return Err(wrong(format!(
-                "it is not on a {shape} grid (counted from 0)"
+                "it is not on a {level} grid (counted from 0)"
             )));
         }
         let [bit] = bits[..] else {
             return Err(wrong("expected one bit after the =".to_owned()));
         };
-        self.fix(shape.position(row, col, channel), bit)
+        self.fix(level.position(row, col, channel), bit)
     }
 }
 
@@ -234,7 +247,7 @@ impl Constraint for FixedBits {
         match self.0.last_key_value() {
             Some((position, _)) if *position >= shape.bits() => Err(SearchError::OffGrid {
                 position: *position,
-                shape,
+                shape: shape.into(),
             }),
             _ => Ok(()),
         }

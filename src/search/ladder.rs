@@ -55,6 +55,9 @@ const MIN_PARTS: usize = 8;
 /// The windows with the rules by which a bit is answered.
 pub(super) struct Ladder<'a> {
     rungs: &'a [Rung<'a>],
+    shape: Shape,
+    /// The numbers of the windows of each level of a pyramid: first and last.
+    levels: Vec<(u8, u8)>,
     min_count: u64,
     temperature: f64,
     backoff: Backoff,
@@ -76,17 +79,33 @@ pub(super) struct Ladder<'a> {
 }
 
 impl<'a> Ladder<'a> {
-    /// Makes a ladder of at least one rung, all on one grid; `Task::prepare` sees to both before any is asked.
+    /// Makes a ladder of at least one rung for each level, those of one level side by side; `Task::ladder` sees to that.
     pub(super) fn new(
         rungs: &'a [Rung<'a>],
         options: &SearchOptions,
         fallback: Option<Fallback<'a>>,
     ) -> Self {
+        let shape = rungs[0].geometry.shape();
+        let levels = shape.levels().iter().map(|level| {
+            let own = |rung: &Rung<'_>| rung.geometry.level() == level;
+            let first = rungs.iter().position(own).unwrap_or(0);
+            let last = rungs.iter().rposition(own).unwrap_or(0);
+            // No more than `MAX_WINDOWS`.
+            (first as u8, last as u8)
+        });
         let nested = options.backoff == Backoff::OnNoMatch
-            && rungs.is_sorted_by(|a, b| b.geometry.window().nests_in(a.geometry.window()));
+            && rungs.is_sorted_by(|a, b| {
+                let (a, b) = (a.geometry.window(), b.geometry.window());
+                a.level() != b.level() || b.nests_in(a)
+            });
         let arrays = || rungs.iter().map(|rung| rung.counts.array());
         let array = arrays().next().flatten();
-        let parts = match nested && rungs.len() >= MIN_PARTS && arrays().all(|own| own == array) {
+        let one_level = !shape.is_pyramid();
+        let parts = match one_level
+            && nested
+            && rungs.len() >= MIN_PARTS
+            && arrays().all(|own| own == array)
+        {
             true if array.is_some() => rungs
                 .iter()
                 .map(|rung| rung.geometry.laid_out_bits())
@@ -95,6 +114,8 @@ impl<'a> Ladder<'a> {
         };
         Self {
             rungs,
+            shape,
+            levels: levels.collect(),
             min_count: options.min_count.max(1),
             temperature: options.temperature,
             backoff: options.backoff,
@@ -111,7 +132,7 @@ impl<'a> Ladder<'a> {
     }
 
     pub(super) fn shape(&self) -> Shape {
-        self.rungs[0].geometry.shape()
+        self.shape
     }
 
     /// Makes a frame that serves every window.
@@ -122,14 +143,19 @@ impl<'a> Ladder<'a> {
         Frame::new(self.shape(), &geometries)
     }
 
-    /// Returns the number of the smallest window.
-    pub(super) fn last(&self) -> u8 {
-        (self.rungs.len() - 1) as u8
+    /// Returns the number of the largest window that is asked about a position.
+    pub(super) fn first(&self, position: usize) -> u8 {
+        self.levels[self.shape.level_of(position).number()].0
+    }
+
+    /// Returns the number of the smallest one.
+    pub(super) fn last(&self, position: usize) -> u8 {
+        self.levels[self.shape.level_of(position).number()].1
     }
 
     /// Returns the positions that decide what is said of `position`, in ascending runs for each window in turn.
     pub(super) fn context(&self, position: usize) -> impl Iterator<Item = Range<usize>> + '_ {
-        self.context_of(position, self.last())
+        self.context_of(position, self.last(position))
     }
 
     /// Returns [`Ladder::context`] of the windows up to number `rung`.
@@ -139,8 +165,13 @@ impl<'a> Ladder<'a> {
         rung: u8,
     ) -> impl Iterator<Item = Range<usize>> + '_ {
         // Of nested windows the largest selects what all do.
-        let last = if self.nested { 0 } else { usize::from(rung) };
-        let rungs = &self.rungs[..=last];
+        let first = usize::from(self.first(position));
+        let last = if self.nested {
+            first
+        } else {
+            usize::from(rung)
+        };
+        let rungs = &self.rungs[first..=last];
         rungs
             .iter()
             .flat_map(move |rung| rung.geometry.context(position))
@@ -153,9 +184,11 @@ impl<'a> Ladder<'a> {
         frame: &mut Frame,
         position: usize,
     ) -> Result<(Answer, ContextKey), SearchError> {
-        let mut number = 0;
+        let mut number = self.first(position);
         if self.always() {
-            let key = self.rungs[0].geometry.key(frame, position);
+            let key = self.rungs[usize::from(number)]
+                .geometry
+                .key(frame, position);
             return Ok((Answer::default(), key));
         }
         if !self.parts.is_empty() {
@@ -172,7 +205,7 @@ impl<'a> Ladder<'a> {
                 chance: self.chances(histogram),
                 rung: number,
             };
-            if !answer.is_dead() || !self.goes_on(number) {
+            if !answer.is_dead() || !self.goes_on(number, position) {
                 let key = match question {
                     Question::Key(key) => key,
                     _ => rung.geometry.key(frame, position),
@@ -225,7 +258,7 @@ impl<'a> Ladder<'a> {
                     rung: number,
                 };
             }
-            if !self.goes_on(number) {
+            if !self.goes_on(number, position) {
                 break;
             }
             self.asked
@@ -252,7 +285,7 @@ impl<'a> Ladder<'a> {
         let (Some((_, histogram)), Some(number)) = (found, number) else {
             return Ok(Answer {
                 chance: [0.0; 2],
-                rung: self.last(),
+                rung: self.last(position),
             });
         };
         let histogram = match self.parts[number] == bits {
@@ -320,7 +353,7 @@ impl<'a> Ladder<'a> {
         if !self.nested {
             return Ok(false);
         }
-        let rung = self.rungs[usize::from(self.last())];
+        let rung = self.rungs[usize::from(self.last(position))];
         let question = rung.counts.upper_question(rung.geometry, frame, position);
         let Some(question) = question else {
             return Ok(false);
@@ -330,8 +363,8 @@ impl<'a> Ladder<'a> {
     }
 
     /// Returns whether the next window is asked where this one has no match.
-    fn goes_on(&self, number: u8) -> bool {
-        self.backoff == Backoff::OnNoMatch && number < self.last()
+    fn goes_on(&self, number: u8, position: usize) -> bool {
+        self.backoff == Backoff::OnNoMatch && number < self.last(position)
     }
 
     /// Returns the probabilities of both values by their counts.

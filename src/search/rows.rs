@@ -120,7 +120,7 @@ impl<'a> RowSearch<'a> {
             answered: vec![0; shape.bits()],
             levels: Vec::new(),
             nogoods: Nogoods::default(),
-            died: vec![false; shape.height()],
+            died: vec![false; shape.rows()],
             restarts: options.restart.map(|limit| Restarts { limit, spent: 0 }),
             counters: Counters::default(),
             handed_out: false,
@@ -214,7 +214,7 @@ impl<'a> RowSearch<'a> {
         start: usize,
         interrupted: &dyn Fn() -> Option<Status>,
     ) -> Result<Next, SearchError> {
-        let (row, ..) = self.shape.place(start);
+        let row = self.shape.row_of(start);
         // With a network let in, a site that no context has from above is one that it answers.
         let with_network = self.links.ladder.fallback.is_some();
         if self.died[row] && !with_network {
@@ -224,7 +224,7 @@ impl<'a> RowSearch<'a> {
             }
         }
         let row_bits = self.shape.rest_of_row(start);
-        let mut from = vec![0u8; row_bits.len()];
+        let mut from = vec![self.links.ladder.first(start); row_bits.len()];
         let mut backed_off = false;
         let chain = loop {
             let segment =
@@ -234,7 +234,7 @@ impl<'a> RowSearch<'a> {
                 Segment::Alive(chain) => break chain,
                 Segment::Interrupted(status) => return Ok(Next::Interrupted(status)),
                 Segment::Dead { positions } => {
-                    let last = self.links.ladder.last();
+                    let last = self.links.ladder.last(start);
                     let dead = &mut from[positions.start - start..positions.end - start];
                     if self.backoff == Backoff::OnDeadEnd && dead.iter().any(|from| *from < last) {
                         for from in dead.iter_mut().filter(|from| **from < last) {

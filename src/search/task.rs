@@ -2,10 +2,10 @@
 
 use super::constraint::Constraint;
 use super::fallback::{Fallback, Policy};
-use super::ladder::Rung;
+use super::ladder::{Ladder, Rung};
 use super::options::{Backoff, Method, SearchOptions};
 use super::{SearchError, constraint::Constraints};
-use crate::latent::Shape;
+use crate::latent::{Level, Shape};
 use crate::window::{Frame, Given};
 
 /// Most windows of one search: their numbers fit a byte, beside the mark of a fixed bit.
@@ -14,8 +14,8 @@ pub const MAX_WINDOWS: usize = 254;
 /// One search = windows + constraints + options. The same task serves every sample of a run.
 #[derive(Clone)]
 pub struct Task<'a> {
-    /// The windows, in the order in which they are asked: largest first. All on one grid, that of the
-    /// samples.
+    /// The windows, in the order in which they are asked: largest first, of a pyramid level by level, coarse to fine. All on
+    /// the grids of the samples.
     pub rungs: Vec<Rung<'a>>,
     /// What a sample must satisfy beyond support.
     pub constraints: Vec<&'a dyn Constraint>,
@@ -91,8 +91,14 @@ impl<'a> Task<'a> {
         self.rungs.first().map(|rung| rung.geometry.shape())
     }
 
-    /// Refuses what cannot be searched for, and sets the bits that the constraints force.
-    pub(super) fn prepare(&self, frame: impl FnOnce() -> Frame) -> Result<Frame, SearchError> {
+    /// Returns the windows with the rules by which bits are answered.
+    pub(super) fn ladder(&self, fallback: Option<Fallback<'a>>) -> Result<Ladder<'_>, SearchError> {
+        self.check_windows()?;
+        Ok(Ladder::new(&self.rungs, &self.options, fallback))
+    }
+
+    /// Refuses windows that do not answer every bit of samples of one shape, which is returned.
+    fn check_windows(&self) -> Result<Shape, SearchError> {
         let wrong = |why: &str| {
             Err(SearchError::Task {
                 why: why.to_owned(),
@@ -107,6 +113,29 @@ impl<'a> Task<'a> {
         if self.rungs.iter().any(|rung| rung.geometry.shape() != shape) {
             return wrong("the windows lie on different grids");
         }
+        if !self
+            .rungs
+            .is_sorted_by_key(|rung| rung.geometry.level().number())
+        {
+            return wrong("the windows are not in the order of their levels, coarse to fine");
+        }
+        let held = |level: &Level| self.rungs.iter().any(|rung| rung.geometry.level() == level);
+        if let Some(level) = shape.levels().iter().find(|level| !held(level)) {
+            return Err(SearchError::Task {
+                why: format!("no window of level {} is given", level.number()),
+            });
+        }
+        Ok(shape)
+    }
+
+    /// Refuses what cannot be searched for, and sets the bits that the constraints force.
+    pub(super) fn prepare(&self, frame: impl FnOnce() -> Frame) -> Result<Frame, SearchError> {
+        let shape = self.check_windows()?;
+        let wrong = |why: &str| {
+            Err(SearchError::Task {
+                why: why.to_owned(),
+            })
+        };
         if let Some(fallback) = &self.fallback {
             if fallback.geometry.shape() != shape {
                 return wrong("the network's window lies on another grid");

@@ -8,7 +8,7 @@ use super::constraint::Constraints;
 use super::fallback::Fallback;
 #[cfg(doc)]
 use super::fallback::Policy;
-use super::ladder::{FORCED, Ladder};
+use super::ladder::FORCED;
 use super::options::{Method, SearchOptions};
 use super::rows::RowSearch;
 use super::tree::{BitSearch, Walked};
@@ -53,7 +53,7 @@ pub struct Search<'a> {
 
 enum Walk<'a> {
     Bits(BitSearch<'a>),
-    Rows(RowSearch<'a>),
+    Rows(Box<RowSearch<'a>>),
 }
 
 impl<'a> Search<'a> {
@@ -92,11 +92,12 @@ impl<'a> Search<'a> {
         let options = &task.options;
         let seed = xxh3_64_with_seed(&sample.to_le_bytes(), options.seed);
         let constraints = Constraints(&task.constraints);
-        let ladder = Ladder::new(&task.rungs, options, fallback);
+        let ladder = task.ladder(fallback)?;
         let frame = task.prepare(|| ladder.frame())?;
         let walk = match options.method {
             method if at_dead_ends || method == Method::Row && fallback.is_none() => {
-                Walk::Rows(RowSearch::new(ladder, constraints, options, seed, frame))
+                let rows = RowSearch::new(ladder, constraints, options, seed, frame);
+                Walk::Rows(rows.into())
             }
             // A row that the network may answer anywhere has as many states as there are values: bit by bit
             // then, where nothing but a constraint can be a dead end.

@@ -19,9 +19,9 @@ pub enum TraceError {
         /// The window.
         window: Window,
         /// Shape of the training latents.
-        held: Shape,
+        held: Box<Shape>,
         /// Shape of the samples.
-        found: Shape,
+        found: Box<Shape>,
     },
 
     /// Samples without labels where contexts are bound to labels.

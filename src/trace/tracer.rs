@@ -162,8 +162,8 @@ impl<'a> Tracer<'a> {
         {
             return Err(TraceError::Grid {
                 window: *window,
-                held: index.shape(),
-                found: shape,
+                held: index.shape().into(),
+                found: shape.into(),
             });
         }
         Ok(Self {

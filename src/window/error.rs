@@ -10,11 +10,21 @@ pub enum WindowError {
     /// A text that names no window.
     #[error(
         "'{found}' is not a window: expected CxC with C odd and at least 3 (as 7x7), \
-         sites:N (the N nearest sites), seq:C (the C bits before), or global (every earlier bit)"
+         sites:N (the N nearest sites), seq:C (the C bits before), or global (every earlier bit); at finer levels of a \
+         pyramid L:CxC^PxP (as 1:5x5^3x3)"
     )]
     Parse {
         /// The text.
         found: String,
+    },
+
+    /// A window of a level that latents do not have.
+    #[error("window {window} is one of level {level}, latents {shape} have levels 0 to {last}", level = window.level(), last = shape.levels().len() - 1)]
+    NoSuchLevel {
+        /// The window.
+        window: Window,
+        /// The grids.
+        shape: Box<Shape>,
     },
 
     /// More labels than contexts can be bound to.
@@ -38,7 +48,7 @@ pub enum WindowError {
         /// The window.
         window: Window,
         /// The grid.
-        shape: Shape,
+        shape: Box<Shape>,
         /// The largest window of that kind that still selects something more than a smaller one.
         largest: Window,
     },

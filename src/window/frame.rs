@@ -27,6 +27,10 @@ pub struct Frame {
     pad: usize,
     /// Words of one padded row, with one spare so that a two-word read never leaves the row.
     row_words: usize,
+    /// Bits of a row of the coarsest level, and of all of its rows.
+    row_bits: usize,
+    level_bits: usize,
+    /// The rows of the coarsest level: contexts of finer ones are read in scan order.
     rows: Vec<u64>,
     /// The same bits in scan order, one spare word at the end.
     scan: Vec<u64>,
@@ -42,12 +46,15 @@ impl Frame {
     pub fn new(shape: Shape, geometries: &[&Geometry]) -> Self {
         let pad = geometries.iter().map(|g| g.reach()).max().unwrap_or(0);
         let scratch = geometries.iter().map(|g| g.scratch_words()).max();
-        let row_words = (2 * pad + shape.width() * shape.channels()).div_ceil(64) + 1;
+        let coarsest = &shape.levels()[0];
+        let row_words = (2 * pad + coarsest.row_bits()).div_ceil(64) + 1;
         Self {
             shape,
             pad,
             row_words,
-            rows: vec![0; row_words * shape.height()],
+            row_bits: coarsest.row_bits(),
+            level_bits: coarsest.bits(),
+            rows: vec![0; row_words * coarsest.height()],
             scan: vec![0; shape.bits().div_ceil(64) + 1],
             given: Given::NOTHING,
             scratch: vec![0; scratch.unwrap_or(0)],
@@ -82,8 +89,8 @@ impl Frame {
             *word = packed;
         }
         self.rows.fill(0);
-        let row_bits = self.shape.width() * self.shape.channels();
-        for row in 0..self.shape.height() {
+        let row_bits = self.row_bits;
+        for row in 0..self.level_bits / row_bits {
             let words = &mut self.rows[row * self.row_words..(row + 1) * self.row_words];
             for from in (0..row_bits).step_by(64) {
                 let n = (row_bits - from).min(64);
@@ -98,24 +105,36 @@ impl Frame {
 
     /// Sets one bit.
     pub fn set(&mut self, position: usize, bit: bool) {
-        let row_bits = self.shape.width() * self.shape.channels();
-        let (row, at) = (position / row_bits, self.pad + position % row_bits);
-        let word = &mut self.rows[row * self.row_words + at / 64];
-        *word = *word & !(1 << (at % 64)) | u64::from(bit) << (at % 64);
+        if position < self.level_bits {
+            let (row, at) = (
+                position / self.row_bits,
+                self.pad + position % self.row_bits,
+            );
+            let word = &mut self.rows[row * self.row_words + at / 64];
+            *word = *word & !(1 << (at % 64)) | u64::from(bit) << (at % 64);
+        }
         let word = &mut self.scan[position / 64];
         *word = *word & !(1 << (position % 64)) | u64::from(bit) << (position % 64);
     }
 
     /// Sets `n ≤ 128` bits of one row from `position` on, lowest first.
     pub(crate) fn write(&mut self, position: usize, n: usize, bits: u128) {
-        let row_bits = self.shape.width() * self.shape.channels();
-        let (row, at) = (position / row_bits, self.pad + position % row_bits);
-        let row = &mut self.rows[row * self.row_words..(row + 1) * self.row_words];
         let low = n.min(64);
-        for (words, at) in [(row, at), (&mut self.scan[..], position)] {
+        let put = |words: &mut [u64], at| {
             replace(words, at, low, bits as u64);
             replace(words, at + low, n - low, (bits >> 64) as u64);
+        };
+        if position < self.level_bits {
+            let (row, at) = (
+                position / self.row_bits,
+                self.pad + position % self.row_bits,
+            );
+            put(
+                &mut self.rows[row * self.row_words..(row + 1) * self.row_words],
+                at,
+            );
         }
+        put(&mut self.scan, position);
     }
 
     /// Returns one bit.

@@ -15,11 +15,11 @@ use super::frame::Frame;
 use super::given::Given;
 use super::key::{ContextKey, DIGEST_BYTES, KeyRule, MAX_KEY_BYTES};
 use super::order::Order;
-use super::read::{Reader, read};
+use super::read::{Place, Reader, coarser, phases, read};
 use super::upper::UpperKey;
 use super::{Anchor, Window, WindowError};
 use crate::base::bits::push;
-use crate::latent::Shape;
+use crate::latent::{Level, Shape};
 
 /// Longest context, absent sites included: 1 MiB of scratch. A 1024×1024 grid's largest square
 /// selects 2,095,103 bits; only grids of extreme proportions come near.
@@ -51,7 +51,9 @@ pub struct Geometry {
     window: Window,
     anchor: Anchor,
     shape: Shape,
-    /// Class number of each position, label aside: channel and border class, or the position itself
+    /// The level that the window is laid on.
+    level: Level,
+    /// Class number of each position of the level, label aside: channel and border class, or the position itself
     /// where the site is part of the key.
     classes: Vec<u64>,
     /// How many class numbers the window has. Grids of other heights and widths have the same unless
@@ -62,6 +64,8 @@ pub struct Geometry {
     class_bytes: usize,
     /// Bits of the longest context, absent ones included.
     context_bits: usize,
+    /// The windows that the order goes through by which its contexts are laid out.
+    path: Vec<Window>,
     /// What lays its contexts out, once it was asked for.
     layout: OnceLock<Arc<Layout>>,
 }
@@ -81,17 +85,23 @@ impl Geometry {
     /// # Errors
     /// [`WindowError::LargerThanGrid`] when a smaller window of the same kind selects the same bits
     /// everywhere: then `global` is meant, and says so. A 1-bit latent takes `global` only.
-    /// [`WindowError::TooLong`] for a context of more than 2²³ bits.
+    /// [`WindowError::TooLong`] for a context of more than 2²³ bits. [`WindowError::NoSuchLevel`].
     pub fn new(window: Window, anchor: Anchor, shape: Shape) -> Result<Self, WindowError> {
         let larger = |largest| WindowError::LargerThanGrid {
             window,
-            shape,
+            shape: shape.into(),
             largest,
         };
-        let channels = shape.channels();
+        let Some(level) = shape.level(window.level()).copied() else {
+            return Err(WindowError::NoSuchLevel {
+                window,
+                shape: shape.into(),
+            });
+        };
+        let channels = level.channels();
         let (context_bits, free_classes) = match window {
             Window::Sequence { length } => {
-                let max = shape.bits() - 1;
+                let max = level.bits() - 1;
                 if length > max {
                     return Err(larger(match max {
                         0 => Window::Global,
@@ -101,17 +111,21 @@ impl Geometry {
                 (length, (length + 1) as u64 * channels as u64)
             }
             Window::Square { radius } => {
-                within_grid(window, shape).map_err(larger)?;
+                within_grid(window, &level).map_err(larger)?;
                 let sites = (2 * radius + 1) * radius + radius;
                 let borders = (radius as u64 + 1).pow(3);
                 (sites * channels + channels - 1, borders * channels as u64)
             }
             // The border is among the bits of its keys.
             Window::Sites { count } => {
-                within_grid(window, shape).map_err(larger)?;
+                within_grid(window, &level).map_err(larger)?;
                 (count * channels + channels - 1, channels as u64)
             }
-            Window::Global => (shape.bits() - 1, shape.bits() as u64),
+            Window::Global => (level.bits() - 1, level.bits() as u64),
+            Window::Level { .. } => {
+                let bits = bits_of_level(window, &shape, &level).map_err(larger)?;
+                (bits, channels as u64)
+            }
         };
         let by_position = anchor == Anchor::Site || window == Window::Global;
         if context_bits > MAX_CONTEXT_BITS {
@@ -121,7 +135,7 @@ impl Geometry {
             });
         }
         let class_count = if by_position {
-            shape.bits() as u64
+            level.bits() as u64
         } else {
             free_classes
         };
@@ -129,20 +143,23 @@ impl Geometry {
             window,
             anchor,
             shape,
+            level,
             classes: Vec::new(),
             class_count,
             labels: 0,
             class_bytes: class_bytes(class_count),
             context_bits,
+            path: vec![window],
             layout: OnceLock::new(),
         };
-        geometry.classes = (0..shape.bits())
+        geometry.classes = level
+            .positions()
             .map(|position| {
                 if by_position {
-                    position as u64
+                    (position - level.start()) as u64
                 } else {
-                    let channel = (position % channels) as u64;
-                    geometry.border_number(position) * channels as u64 + channel
+                    let (_, _, channel) = level.place(position);
+                    geometry.border_number(position) * channels as u64 + channel as u64
                 }
             })
             .collect();
@@ -165,6 +182,14 @@ impl Geometry {
         self.layout = OnceLock::new();
         self.class_bytes = class_bytes(self.class_count * labels.max(1));
         Ok(self)
+    }
+
+    /// Returns the same window, its contexts laid out by an order that goes through `path` and has it among its prefixes: that
+    /// of an array which answers it.
+    pub(crate) fn along(mut self, path: &[Window]) -> Self {
+        self.path = path.to_vec();
+        self.layout = OnceLock::new();
+        self
     }
 
     /// Returns whether keys can be made of what is given: a label that they tell apart where they tell labels apart, and
@@ -194,6 +219,16 @@ impl Geometry {
     /// Returns the grid.
     pub fn shape(&self) -> Shape {
         self.shape
+    }
+
+    /// Returns the level that the window is laid on.
+    pub fn level(&self) -> &Level {
+        &self.level
+    }
+
+    /// Returns the positions that it has contexts of: those of its level.
+    pub fn positions(&self) -> Range<usize> {
+        self.level.positions()
     }
 
     /// Returns the number of bits of the longest context, absent ones included. Windows are ordered by this size.
@@ -227,18 +262,18 @@ impl Geometry {
 
     /// Returns whether a key is the context as its order lays it out: then no class is part of it.
     fn is_laid_out(&self) -> bool {
-        matches!(self.window, Window::Sites { .. })
+        matches!(self.window, Window::Sites { .. } | Window::Level { .. })
     }
 
     /// Returns the border class of a position: how far the grid's edge cuts the window. `[up, left, right]` in
     /// sites for a square, `[bits before]` (at most C for `seq:C`) for the others.
     pub fn border(&self, position: usize) -> Vec<usize> {
-        let (row, col, _) = self.shape.place(position);
+        let (row, col, _) = self.level.place(position);
         match self.window {
             Window::Sequence { length } => vec![position.min(length)],
-            Window::Square { .. } | Window::Sites { .. } => {
+            Window::Square { .. } | Window::Sites { .. } | Window::Level { .. } => {
                 let reach = self.window.reach();
-                let right = self.shape.width() - 1 - col;
+                let right = self.level.width() - 1 - col;
                 [row, col, right].map(|side| side.min(reach)).to_vec()
             }
             Window::Global => vec![position],
@@ -250,7 +285,7 @@ impl Geometry {
         let base = match self.window {
             Window::Square { radius } => radius as u64 + 1,
             // The border is among the bits of its keys.
-            Window::Sites { .. } => return 0,
+            Window::Sites { .. } | Window::Level { .. } => return 0,
             Window::Sequence { .. } | Window::Global => 0,
         };
         let parts = self.border(position);
@@ -262,27 +297,79 @@ impl Geometry {
     /// Returns the positions that the context of `position` selects, in ascending runs. The last run ends
     /// at `position` or is absent; positions outside the grid are not listed.
     pub fn context(&self, position: usize) -> impl Iterator<Item = Range<usize>> + use<> {
-        let (shape, window, reach) = (self.shape, self.window, self.window.reach());
-        let (row, col, _) = shape.place(position);
+        let (level, window, reach) = (self.level, self.window, self.window.reach());
+        let (row, col, _) = level.place(position);
         let (above, own) = match window {
             Window::Sequence { length } => (0..0, position.saturating_sub(length)),
-            Window::Global => (0..0, 0),
-            Window::Square { .. } | Window::Sites { .. } => {
+            Window::Global => (0..0, level.start()),
+            Window::Square { .. } | Window::Sites { .. } | Window::Level { .. } => {
                 let left = window.columns(0).start.unsigned_abs();
-                let own = shape.position(row, col.saturating_sub(left), 0);
+                let own = level.position(row, col.saturating_sub(left), 0);
                 (row.saturating_sub(reach)..row, own)
             }
         };
-        above
-            .map(move |above| {
-                let columns = window.columns(row - above);
-                let on_grid = |offset: isize| col.saturating_add_signed(offset).min(shape.width());
-                let (first, end) = (on_grid(columns.start), on_grid(columns.end));
-                let start = shape.position(above, first, 0);
-                start..start + end.saturating_sub(first) * shape.channels()
-            })
+        let above = above.map(move |above| {
+            let columns = window.columns(row - above);
+            let on_grid = |offset: isize| col.saturating_add_signed(offset).min(level.width());
+            let (first, end) = (on_grid(columns.start), on_grid(columns.end));
+            let start = level.position(above, first, 0);
+            start..start + end.saturating_sub(first) * level.channels()
+        });
+        self.parents(row, col)
+            .chain(above)
             .chain(std::iter::once(own..position))
             .filter(|run| !run.is_empty())
+    }
+
+    /// Returns the positions of the coarser level that the contexts of a site select, in ascending runs.
+    fn parents(&self, row: usize, col: usize) -> impl Iterator<Item = Range<usize>> + use<> {
+        let square = self.square().map(|(coarser, radius)| {
+            let (row, col) = coarser.parent_of(&self.level, row, col);
+            let rows = row.saturating_sub(radius)..(row + radius + 1).min(coarser.height());
+            let columns = col.saturating_sub(radius)..(col + radius + 1).min(coarser.width());
+            (*coarser, rows, columns)
+        });
+        square.into_iter().flat_map(|(coarser, rows, columns)| {
+            rows.map(move |row| {
+                let start = coarser.position(row, columns.start, 0);
+                start..start + columns.len() * coarser.channels()
+            })
+        })
+    }
+
+    /// Returns the coarser level of which it sees something, and the radius of the square.
+    fn square(&self) -> Option<(&Level, usize)> {
+        let (_, parent) = self.window.of_level()?;
+        coarser(&self.shape, &self.level).zip(parent)
+    }
+
+    /// Returns in how many ways the site of a context can lie in its parent, 1 where that is no part of it.
+    pub(super) fn phases(&self) -> usize {
+        self.square()
+            .map_or(1, |(coarser, _)| phases(&self.level, coarser))
+    }
+
+    /// Returns how many bits of the coarser level a context sees, absent ones included.
+    pub(super) fn parent_bits(&self) -> usize {
+        self.square().map_or(0, |(coarser, radius)| {
+            (2 * radius + 1) * (2 * radius + 1) * coarser.channels()
+        })
+    }
+
+    /// Returns the positions of the coarser level that the contexts of a site see, each with its place among them and the
+    /// absent ones.
+    pub(super) fn parent_places(&self, row: usize, col: usize) -> Vec<(usize, usize)> {
+        let Some((coarser, radius)) = self.square() else {
+            return Vec::new();
+        };
+        let (parent_row, parent_col) = coarser.parent_of(&self.level, row, col);
+        let bits = self.parents(row, col).flatten().map(|bit| {
+            let (row, col, channel) = coarser.place(bit);
+            let (down, right) = (row + radius - parent_row, col + radius - parent_col);
+            let at = (down * (2 * radius + 1) + right) * coarser.channels() + channel;
+            (at, bit)
+        });
+        bits.collect()
     }
 
     /// Returns the key of the context at `position`. Reads only bits before `position`.
@@ -339,9 +426,9 @@ impl Geometry {
         if self.key_rule() != KeyRule::Exact {
             return None;
         }
-        let (row, col, channel) = self.shape.place(position);
-        let channels = self.shape.channels();
-        let row_bits = self.shape.width() * channels;
+        let (row, col, channel) = self.level.place(position);
+        let channels = self.level.channels();
+        let row_bits = self.level.row_bits();
         let across = (2 * radius + 1) * channels;
         let mut words = [0; MAX_KEY_BYTES / 8 + 1];
         // What of each row lies on the grid: the same bits of every row above, and of its own those before the position.
@@ -365,7 +452,7 @@ impl Geometry {
                 );
             }
         }
-        let class = label * self.class_count + self.classes[position];
+        let class = label * self.class_count + self.classes[position - self.level.start()];
         let mut bytes = [0; MAX_KEY_BYTES];
         self.write_exact(class, &words, &mut bytes);
         Some(ContextKey::from_padded(bytes, self.exact_bytes()))
@@ -386,9 +473,9 @@ impl Geometry {
     /// Returns the context at `position` of a packed latent, laid out; `label` is as [`Geometry::key_of`] has it.
     fn laid_out(&self, latent: &[u8], position: usize, label: u64) -> Context {
         let layout = self.layout();
-        let place = self.shape.place(position);
+        let place = Place::of(&self.shape, position);
         let readers = layout.readers.iter();
-        let words = readers.map(|reader| reader.read(latent, place.into(), label));
+        let words = readers.map(|reader| reader.read(latent, place, label));
         Context::new(words.collect(), layout.bits)
     }
 
@@ -407,7 +494,7 @@ impl Geometry {
 
     fn layout(&self) -> &Layout {
         self.layout.get_or_init(|| {
-            let order = Order::new(self.window, self.anchor, self.labels, self.shape);
+            let order = Order::through(&self.path, self.anchor, self.labels, self.shape);
             // A window that is longer than orders go is in no array either.
             let layout = order.map(|order| {
                 let bits = order.prefix(self.window).unwrap_or(order.bits());
@@ -428,7 +515,7 @@ impl Geometry {
     /// the site. `None` in the first row, for a later channel, for a window that is no square, and where keys are
     /// digests.
     pub fn upper_key(&self, frame: &mut Frame, position: usize) -> Option<UpperKey> {
-        let (row, _, channel) = self.shape.place(position);
+        let (row, _, channel) = self.level.place(position);
         if row == 0 || channel != 0 {
             return None;
         }
@@ -447,7 +534,7 @@ impl Geometry {
         let class = key.as_bytes().iter().take(self.class_bytes);
         let class = class.fold(0, |class, byte| class << 8 | u64::from(*byte));
         // Every numbering of the classes has the channel innermost.
-        let first_channel = class % self.shape.channels() as u64 == 0;
+        let first_channel = class % self.level.channels() as u64 == 0;
         first_channel.then(|| UpperKey::new(key, self.class_bytes, bits))
     }
 
@@ -455,7 +542,7 @@ impl Geometry {
     fn upper_bits(&self) -> Option<usize> {
         match (self.window, self.key_rule()) {
             (Window::Square { radius }, KeyRule::Exact) => {
-                Some(radius * (2 * radius + 1) * self.shape.channels())
+                Some(radius * (2 * radius + 1) * self.level.channels())
             }
             _ => None,
         }
@@ -470,10 +557,10 @@ impl Geometry {
             }
             Window::Global => pack_run(words, 0, position, |at, n| frame.scan(at, n), 0),
             // Its keys are laid out.
-            Window::Sites { .. } => {}
+            Window::Sites { .. } | Window::Level { .. } => {}
             Window::Square { radius } => {
-                let (row, col, channel) = self.shape.place(position);
-                let channels = self.shape.channels();
+                let (row, col, channel) = self.level.place(position);
+                let channels = self.level.channels();
                 let left = frame.pad() + col * channels - radius * channels;
                 let across = (2 * radius + 1) * channels;
                 for up in (1..=radius.min(row)).rev() {
@@ -494,7 +581,7 @@ impl Geometry {
 
     /// Returns the class number of a position in a latent of the frame's label.
     fn class(&self, frame: &Frame, position: usize) -> u64 {
-        self.label_of(frame) * self.class_count + self.classes[position]
+        self.label_of(frame) * self.class_count + self.classes[position - self.level.start()]
     }
 
     /// Returns the number of the label that is part of the keys of the frame's latent; 0 where none is.
@@ -518,8 +605,8 @@ impl Geometry {
     /// Returns how many absent bits a frame must keep on both sides of a row.
     pub(super) fn reach(&self) -> usize {
         match self.window {
-            Window::Square { radius } => radius * self.shape.channels(),
-            Window::Sequence { .. } | Window::Sites { .. } | Window::Global => 0,
+            Window::Square { radius } => radius * self.level.channels(),
+            _ => 0,
         }
     }
 
@@ -530,8 +617,8 @@ impl Geometry {
 }
 
 /// Refuses a square, or some nearest sites, beyond the largest that the grid tells apart from smaller ones; that is the error.
-fn within_grid(window: Window, shape: Shape) -> Result<(), Window> {
-    let max = shape.height().max(shape.width()) - 1;
+fn within_grid(window: Window, level: &Level) -> Result<(), Window> {
+    let max = level.height().max(level.width()) - 1;
     let largest = match max {
         0 => Window::Global,
         radius => Window::Square { radius },
@@ -541,6 +628,27 @@ fn within_grid(window: Window, shape: Shape) -> Result<(), Window> {
         Some(sites) if max == 0 || sites > 2 * max * (max + 1) => Err(largest),
         _ => Ok(()),
     }
+}
+
+/// Returns how many bits of both levels a window of a finer level selects at most; what is beyond the largest squares is the
+/// error, as those.
+fn bits_of_level(window: Window, shape: &Shape, level: &Level) -> Result<usize, Window> {
+    let (radius, parent) = window.of_level().unwrap_or_default();
+    let max = |level: &Level| level.height().max(level.width()) - 1;
+    let coarser = coarser(shape, level);
+    let (max_radius, max_parent) = (max(level), coarser.map(max));
+    if radius > max_radius || parent.is_some_and(|parent| Some(parent) > max_parent) {
+        return Err(Window::Level {
+            level: level.number(),
+            radius: radius.min(max_radius),
+            parent: parent.min(max_parent),
+        });
+    }
+    let own = 2 * radius * (radius + 1) * level.channels() + level.channels() - 1;
+    let square = parent.zip(coarser).map_or(0, |(parent, coarser)| {
+        (2 * parent + 1) * (2 * parent + 1) * coarser.channels()
+    });
+    Ok(own + square)
 }
 
 /// Returns the fewest bytes that hold every one of `classes` numbers.

@@ -52,16 +52,42 @@ pub enum Window {
         /// N.
         count: usize,
     },
-    /// `global`: every earlier bit (Eqn 12).
+    /// `global`: every earlier bit (Eqn 12); of a pyramid, of its coarsest level.
     Global,
+    /// `L:CxC^PxP`: a square at level L of a pyramid, with the whole P×P square of the next coarser level around the parent of
+    /// its site. Windows of the coarsest level are the others.
+    Level {
+        /// L, at least 1.
+        level: usize,
+        /// (C−1)/2. Of 1x1 nothing is left but the earlier channels of the site.
+        radius: usize,
+        /// (P−1)/2; `None` where nothing of the coarser level is seen.
+        parent: Option<usize>,
+    },
 }
 
 impl Window {
+    /// Returns the level of a pyramid that it is laid on.
+    pub fn level(self) -> usize {
+        match self {
+            Self::Level { level, .. } => level,
+            _ => 0,
+        }
+    }
+
+    /// Returns how many rings of its own level, and which square of the coarser one, a window of a finer level has.
+    pub(crate) fn of_level(self) -> Option<(usize, Option<usize>)> {
+        match self {
+            Self::Level { radius, parent, .. } => Some((radius, parent)),
+            _ => None,
+        }
+    }
+
     /// Returns how many sites a square reaches to each side, R; `None` for a window that is no square.
     pub fn radius(self) -> Option<usize> {
         match self {
             Self::Square { radius } => Some(radius),
-            Self::Sequence { .. } | Self::Sites { .. } | Self::Global => None,
+            _ => None,
         }
     }
 
@@ -83,14 +109,14 @@ impl Window {
                     .saturating_mul(2),
             ),
             Self::Sites { count } => Some(count),
-            Self::Sequence { .. } | Self::Global => None,
+            Self::Sequence { .. } | Self::Global | Self::Level { .. } => None,
         }
     }
 
     /// Returns how many whole rings it has, and how many sites of the next one; none for a window of no rings.
     fn rings(self) -> (usize, usize) {
         match self {
-            Self::Square { radius } => (radius, 0),
+            Self::Square { radius } | Self::Level { radius, .. } => (radius, 0),
             Self::Sites { count } => rings_of(count),
             Self::Sequence { .. } | Self::Global => (0, 0),
         }
@@ -99,7 +125,10 @@ impl Window {
     /// Returns the largest square within it; `None` where it holds none.
     pub fn inner(self) -> Option<Self> {
         let (radius, _) = self.rings();
-        (radius > 0).then_some(Self::Square { radius })
+        match self {
+            Self::Level { .. } => Some(self),
+            _ => (radius > 0).then_some(Self::Square { radius }),
+        }
     }
 
     /// Returns the columns, from its own one, that a square or some nearest sites have in the row `up` rows above; of its own row
@@ -143,21 +172,23 @@ impl Window {
     /// `shape`; `None` for a window that is laid on the grid.
     pub fn line_length(self, shape: Shape) -> Option<usize> {
         match self {
-            Self::Square { .. } | Self::Sites { .. } => None,
+            Self::Square { .. } | Self::Sites { .. } | Self::Level { .. } => None,
             Self::Sequence { length } => Some(length),
-            Self::Global => Some(shape.bits() - 1),
+            Self::Global => Some(shape.levels()[0].bits() - 1),
         }
     }
 
     /// Returns the direction of the order that it is a prefix of.
     pub fn direction(self) -> Direction {
         match self {
-            Self::Square { .. } | Self::Sites { .. } | Self::Global => Direction::Rings,
+            Self::Square { .. } | Self::Sites { .. } | Self::Global | Self::Level { .. } => {
+                Direction::Rings
+            }
             Self::Sequence { .. } => Direction::Line,
         }
     }
 
-    /// Returns whether every earlier bit is part of a context, so that its place is too.
+    /// Returns whether every earlier bit of its level is part of a context, so that its place is too.
     pub fn sees_everything(self) -> bool {
         self == Self::Global
     }
@@ -165,6 +196,14 @@ impl Window {
     /// Returns whether each of its contexts is a part of `other`'s: then a match of `other` is one of it too.
     pub fn nests_in(self, other: Self) -> bool {
         match (self, other) {
+            (Self::Level { level, .. }, _) | (_, Self::Level { level, .. }) => {
+                let both = self.of_level().zip(other.of_level());
+                level == self.level()
+                    && level == other.level()
+                    && both.is_some_and(|((own, parent), (radius, square))| {
+                        own <= radius && parent <= square
+                    })
+            }
             (_, Self::Global) => true,
             (Self::Sequence { length: own }, Self::Sequence { length }) => own <= length,
             _ => {
@@ -182,6 +221,15 @@ impl fmt::Display for Window {
             Self::Square { radius } => f.pad(&format!("{0}x{0}", 2 * radius + 1)),
             Self::Sites { count } => f.pad(&format!("sites:{count}")),
             Self::Global => f.pad("global"),
+            Self::Level {
+                level,
+                radius,
+                parent,
+            } => {
+                let own = format!("{level}:{0}x{0}", 2 * radius + 1);
+                let parent = parent.map(|radius| format!("^{0}x{0}", 2 * radius + 1));
+                f.pad(&(own + &parent.unwrap_or_default()))
+            }
         }
     }
 }
@@ -193,27 +241,55 @@ impl FromStr for Window {
         let wrong = || WindowError::Parse {
             found: text.to_owned(),
         };
-        if text == "global" {
-            return Ok(Self::Global);
-        }
-        if let Some(length) = text.strip_prefix("seq:") {
-            return match length.parse() {
-                Ok(length) if length > 0 => Ok(Self::Sequence { length }),
-                _ => Err(wrong()),
-            };
-        }
-        if let Some(count) = text.strip_prefix("sites:") {
-            return count.parse().map(Self::of_sites).map_err(|_| wrong());
-        }
-        let (height, width) = text.split_once('x').ok_or_else(wrong)?;
-        match (height.parse::<usize>(), width.parse::<usize>()) {
-            (Ok(height), Ok(width)) if height == width && height % 2 == 1 && height > 1 => {
-                Ok(Self::Square {
-                    radius: (height - 1) / 2,
-                })
+        match text.split_once(':') {
+            Some((level, window)) if level.bytes().all(|byte| byte.is_ascii_digit()) => {
+                match level.parse().map_err(|_| wrong())? {
+                    0 => coarsest(window),
+                    level => finer(level, window),
+                }
             }
-            _ => Err(wrong()),
+            _ => coarsest(text),
         }
+        .ok_or_else(wrong)
+    }
+}
+
+/// Reads a window of the coarsest level.
+fn coarsest(text: &str) -> Option<Window> {
+    if text == "global" {
+        return Some(Window::Global);
+    }
+    if let Some(length) = text.strip_prefix("seq:") {
+        let length = length.parse().ok().filter(|length| *length > 0)?;
+        return Some(Window::Sequence { length });
+    }
+    if let Some(count) = text.strip_prefix("sites:") {
+        return count.parse().ok().map(Window::of_sites);
+    }
+    let radius = square(text).filter(|radius| *radius > 0)?;
+    Some(Window::Square { radius })
+}
+
+/// Reads a window of a finer level.
+fn finer(level: usize, text: &str) -> Option<Window> {
+    let (own, parent) = match text.split_once('^') {
+        Some((own, parent)) => (own, Some(square(parent)?)),
+        None => (text, None),
+    };
+    let radius = square(own)?;
+    Some(Window::Level {
+        level,
+        radius,
+        parent,
+    })
+}
+
+/// Reads the radius of `CxC`, C odd.
+fn square(text: &str) -> Option<usize> {
+    let (height, width) = text.split_once('x')?;
+    match (height.parse::<usize>(), width.parse::<usize>()) {
+        (Ok(height), Ok(width)) if height == width && height % 2 == 1 => Some((height - 1) / 2),
+        _ => None,
     }
 }
 
@@ -307,7 +383,17 @@ mod tests {
     #[test]
     fn every_window_is_read_as_it_is_written() {
         for text in [
-            "seq:1", "seq:40", "3x3", "101x101", "sites:0", "sites:13", "global",
+            "seq:1",
+            "seq:40",
+            "3x3",
+            "101x101",
+            "sites:0",
+            "sites:13",
+            "global",
+            "1:1x1",
+            "2:7x7^3x3",
+            "1:1x1^1x1",
+            "15:5x5",
         ] {
             assert_eq!(text.parse::<Window>().unwrap().to_string(), text);
         }
@@ -326,8 +412,25 @@ mod tests {
             "x",
             "0x0",
             "Global",
+            "1:global",
+            "1:seq:3",
+            "1:4x4",
+            "1:3x3^",
+            "1:3x3^2x2",
+            "0:3x3^3x3",
+            "3x3^3x3",
+            "-1:3x3",
+            "1:",
+            ":3x3",
         ] {
             assert!(text.parse::<Window>().is_err(), "{text}");
+        }
+        for (text, plain) in [
+            ("0:3x3", "3x3"),
+            ("0:global", "global"),
+            ("0:seq:4", "seq:4"),
+        ] {
+            assert_eq!(text.parse::<Window>().unwrap().to_string(), plain);
         }
         for (text, square) in [("sites:4", "3x3"), ("sites:12", "5x5"), ("sites:24", "7x7")] {
             assert_eq!(text.parse::<Window>().unwrap(), square.parse().unwrap());

@@ -9,13 +9,17 @@
 //! first. A prefix that ends within a ring is a window too, with the ring's whole border. In the order of sequences each step
 //! back is two bits: whether it is absent, and its value.
 //!
+//! At a finer level of a pyramid the order also takes up the next coarser level: the parent, before it where in the parent the
+//! site lies; then ring by ring around the parent, each begun with four border digits, up, left, right and down. Rings of both
+//! levels take turns as the windows ask for that it goes through; between those, evenly.
+//!
 //! What is absent reads 0, and border digits say what is absent, so two contexts are equal exactly when their strings are.
 //! As strings have one length, they sort as bytes do.
 
-use super::kind::{Direction, rings_of};
-use super::read::{Field, Reader, ReaderBuilder};
+use super::kind::Direction;
+use super::read::{Field, Reader, ReaderBuilder, coarser, phases};
 use super::{Anchor, Window, WindowError};
-use crate::latent::Shape;
+use crate::latent::{Level, Shape};
 
 /// Longest context that an order lays out: 2 MiB for each that is held.
 const MAX_ORDER_BITS: usize = 1 << 24;
@@ -28,18 +32,52 @@ struct Piece {
     field: Field,
 }
 
+/// What an order takes up at once, of so many sites.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    /// The ring r of the site's own level.
+    Ring(usize),
+    /// The ring p of the coarser level around the parent, which is ring 0.
+    Parent(usize),
+    /// Bits back in scan order.
+    Back(usize),
+}
+
+/// How far an order has come.
+#[derive(Clone, Copy, Debug)]
+struct Stage {
+    step: Step,
+    /// Where the bits of its first site begin, behind what tells of the border.
+    sites_at: usize,
+    sites: usize,
+    /// Bits of a site.
+    width: usize,
+    /// What it has behind the step: rings of the own level, and the square of the coarser one.
+    reach: (usize, Option<usize>),
+}
+
+impl Stage {
+    fn end(&self) -> usize {
+        self.sites_at + self.sites * self.width
+    }
+}
+
 /// The bits that contexts on a grid may see, in the order in which they count.
 #[derive(Clone, Debug)]
 pub struct Order {
     direction: Direction,
     shape: Shape,
+    anchor: Anchor,
     labels: u64,
+    /// Number of the level of a pyramid that it is of.
+    level: usize,
+    /// The windows that it goes through, smallest first; the last one is its depth.
+    through: Vec<Window>,
     pieces: Vec<Piece>,
     bits: usize,
-    /// How many of the pieces come before the first ring or step.
-    head: usize,
-    /// How far it goes: rings, or steps.
-    depth: usize,
+    /// Bits before the first ring or step.
+    head_bits: usize,
+    stages: Vec<Stage>,
 }
 
 impl Order {
@@ -47,54 +85,76 @@ impl Order {
     /// 0 for none.
     ///
     /// # Errors
-    /// [`WindowError::LargerThanGrid`] as [`Geometry::new`](super::Geometry::new) has it; [`WindowError::TooLong`] for a
-    /// context of more than 2²⁴ bits.
+    /// As [`Order::through`].
     pub fn new(
         deepest: Window,
         anchor: Anchor,
         labels: u64,
         shape: Shape,
     ) -> Result<Self, WindowError> {
-        // Refuses what is larger than the grid.
-        super::Geometry::new(deepest, anchor, shape)?;
-        let (direction, depth) = match deepest.whole() {
-            Window::Square { radius } => (Direction::Rings, radius),
-            Window::Sequence { length } => (Direction::Line, length),
-            Window::Global | Window::Sites { .. } => {
-                (Direction::Rings, shape.height().max(shape.width()) - 1)
-            }
+        Self::through(&[deepest], anchor, labels, shape)
+    }
+
+    /// Lays an order on latents of `shape` that has `windows` among its prefixes: each must be within the next one. At a
+    /// finer level of a pyramid, what lies between them is taken up evenly, the parent first.
+    ///
+    /// # Errors
+    /// [`WindowError::LargerThanGrid`] and [`WindowError::NoSuchLevel`] as [`Geometry::new`](super::Geometry::new) has them;
+    /// [`WindowError::TooLong`] for a context of more than 2²⁴ bits; [`WindowError::Parse`] for no window.
+    pub fn through(
+        windows: &[Window],
+        anchor: Anchor,
+        labels: u64,
+        shape: Shape,
+    ) -> Result<Self, WindowError> {
+        for window in windows {
+            // Refuses what is larger than the grid.
+            super::Geometry::new(*window, anchor, shape)?;
+        }
+        let Some(deepest) = windows.last() else {
+            return Err(WindowError::Parse {
+                found: String::new(),
+            });
         };
+        let direction = deepest.direction();
         let mut order = Self {
             direction,
             shape,
+            anchor,
             labels,
+            level: deepest.level(),
+            through: windows.to_vec(),
             pieces: Vec::new(),
             bits: 0,
-            head: 0,
-            depth,
+            head_bits: 0,
+            stages: Vec::new(),
         };
-        let length = order.length(depth);
-        if length > MAX_ORDER_BITS {
-            return Err(WindowError::TooLong {
-                window: deepest,
-                bits: length,
+        let Some(level) = shape.level(order.level).copied() else {
+            return Err(WindowError::NoSuchLevel {
+                window: *deepest,
+                shape: shape.into(),
             });
-        }
+        };
         if labels > 0 {
             order.push(number_bits(labels), Field::Label);
         }
         if anchor == Anchor::Site {
-            let sites = shape.height() * shape.width();
+            let sites = level.height() * level.width();
             order.push(number_bits(sites as u64), Field::Site);
         }
-        order.push(number_bits(shape.channels() as u64), Field::Channel);
+        order.push(number_bits(level.channels() as u64), Field::Channel);
         if direction == Direction::Rings {
-            order.push(shape.channels() - 1, Field::Own);
+            order.push(level.channels() - 1, Field::Own);
         }
-        order.head = order.pieces.len();
-        match direction {
-            Direction::Rings => (1..=depth).for_each(|ring| order.push_ring(ring)),
-            Direction::Line => order.push(2 * depth, Field::Steps { steps: depth }),
+        order.head_bits = order.bits;
+        for step in steps(windows, &level) {
+            order.push_step(step, &level);
+            if order.bits - order.head_bits > MAX_ORDER_BITS {
+                return Err(WindowError::TooLong {
+                    window: *deepest,
+                    bits: order.bits - order.head_bits,
+                });
+            }
         }
         Ok(order)
     }
@@ -105,17 +165,19 @@ impl Order {
     /// # Errors
     /// As [`Order::new`].
     pub fn on(&self, shape: Shape) -> Result<Self, WindowError> {
-        let anchor = match self.pieces.iter().any(|piece| piece.field == Field::Site) {
-            true => Anchor::Site,
-            false => Anchor::None,
+        let (rings, parent) = self.reach();
+        let deepest = match (self.direction, self.level) {
+            (Direction::Line, _) => Window::Sequence { length: rings },
+            (Direction::Rings, 0) => Window::Square { radius: rings },
+            (Direction::Rings, level) => Window::Level {
+                level,
+                radius: rings,
+                parent,
+            },
         };
-        let deepest = match self.direction {
-            Direction::Rings => Window::Square { radius: self.depth },
-            Direction::Line => Window::Sequence { length: self.depth },
-        };
-        match Self::new(deepest, anchor, self.labels, shape) {
+        match Self::new(deepest, self.anchor, self.labels, shape) {
             Err(WindowError::LargerThanGrid { largest, .. }) => {
-                Self::new(largest, anchor, self.labels, shape)
+                Self::new(largest, self.anchor, self.labels, shape)
             }
             other => other,
         }
@@ -132,37 +194,66 @@ impl Order {
         }
     }
 
-    fn push_ring(&mut self, ring: usize) {
-        let channels = self.shape.channels();
+    fn push_step(&mut self, step: Step, level: &Level) {
+        let (rings, parent) = self.reach();
+        let coarser = coarser(&self.shape, level).copied();
+        let width = match (step, coarser) {
+            (Step::Back(_), _) => 2,
+            (Step::Ring(_), _) => level.channels(),
+            (Step::Parent(_), coarser) => coarser.map_or(0, |coarser| coarser.channels()),
+        };
+        let (sites, reach) = match step {
+            Step::Back(steps) => (steps, (steps, parent)),
+            Step::Ring(ring) => (4 * ring, (ring, parent)),
+            Step::Parent(0) => (1, (rings, Some(0))),
+            Step::Parent(ring) => (8 * ring, (rings, Some(ring))),
+        };
+        match (step, coarser) {
+            (Step::Ring(ring), _) => self.push(3, Field::Digits { ring: ring as u32 }),
+            (Step::Parent(0), Some(coarser)) => {
+                let phases = phases(level, &coarser) as u64;
+                self.push(number_bits(phases), Field::Phase);
+            }
+            (Step::Parent(ring), _) => self.push(4, Field::ParentDigits { ring: ring as u32 }),
+            (Step::Back(_), _) => {}
+        }
+        let sites_at = self.bits;
+        match step {
+            Step::Back(steps) => self.push(2 * steps, Field::Steps { steps }),
+            Step::Ring(ring) => self.push_ring(ring, width),
+            Step::Parent(ring) => self.push_parents(ring, width),
+        }
+        self.stages.push(Stage {
+            step,
+            sites_at,
+            sites,
+            width,
+            reach,
+        });
+    }
+
+    fn push_ring(&mut self, ring: usize, channels: usize) {
         let (rows, away) = (ring as u32, ring as i64);
-        self.push(3, Field::Digits { ring: rows });
-        self.push(
-            channels,
-            Field::Row {
-                up: 0,
-                first: -away,
-            },
-        );
+        let first = -away;
+        self.push(channels, Field::Row { up: 0, first });
         for up in 1..rows {
-            self.push(channels, Field::Row { up, first: -away });
+            self.push(channels, Field::Row { up, first });
             self.push(channels, Field::Row { up, first: away });
         }
         let across = (2 * ring + 1) * channels;
-        self.push(
-            across,
-            Field::Row {
-                up: rows,
-                first: -away,
-            },
-        );
+        self.push(across, Field::Row { up: rows, first });
     }
 
-    /// Returns the number of bits of rings or steps up to a depth.
-    fn length(&self, depth: usize) -> usize {
-        match self.direction {
-            // Ring r has 4r sites and three digits.
-            Direction::Rings => 2 * depth * (depth + 1) * self.shape.channels() + 3 * depth,
-            Direction::Line => 2 * depth,
+    fn push_parents(&mut self, ring: usize, channels: usize) {
+        let away = ring as i64;
+        let (first, across) = (-away, (2 * ring + 1) * channels);
+        for up in (first..=away).rev() {
+            if up.abs() == away {
+                self.push(across, Field::ParentRow { up, first });
+            } else {
+                self.push(channels, Field::ParentRow { up, first });
+                self.push(channels, Field::ParentRow { up, first: away });
+            }
         }
     }
 
@@ -176,18 +267,50 @@ impl Order {
         self.shape
     }
 
+    /// Returns the level of a pyramid that it is of.
+    pub fn level(&self) -> &Level {
+        // There is one of that number: else there would be no order.
+        self.shape
+            .level(self.level)
+            .unwrap_or_else(|| self.shape.finest())
+    }
+
+    /// Returns how many rings of its own level it has (of a line, steps), and which square of the coarser one.
+    fn reach(&self) -> (usize, Option<usize>) {
+        self.stages.last().map_or((0, None), |stage| stage.reach)
+    }
+
     /// Returns the windows that it has, smallest first: squares, or sequences, and last `global` where it goes to the end. Of
-    /// more than 32 those of a power of two and the largest.
+    /// more than 32 those of a power of two and the largest. At a finer level of a pyramid those of whole rings and those that
+    /// it was made to go through.
     pub fn windows(&self) -> Vec<Window> {
-        let window = |depth| match self.direction {
-            Direction::Rings => Window::Square { radius: depth },
-            Direction::Line => Window::Sequence { length: depth },
-        };
-        let told =
-            |depth: &usize| self.depth <= 32 || depth.is_power_of_two() || *depth == self.depth;
-        let windows = (1..=self.depth).filter(told).map(window);
-        let global = self.prefix(Window::Global).map(|_| Window::Global);
-        windows.chain(global).collect()
+        let (depth, _) = self.reach();
+        let told = |depth_of: usize| depth <= 32 || depth_of.is_power_of_two() || depth_of == depth;
+        match (self.direction, self.level) {
+            (Direction::Line, _) => {
+                let lengths = (1..=depth).filter(|length| told(*length));
+                lengths.map(|length| Window::Sequence { length }).collect()
+            }
+            (Direction::Rings, 0) => {
+                let radii = (1..=depth).filter(|radius| told(*radius));
+                let windows = radii.map(|radius| Window::Square { radius });
+                let global = self.prefix(Window::Global).map(|_| Window::Global);
+                windows.chain(global).collect()
+            }
+            (Direction::Rings, level) => {
+                let window = |stage: &Stage| Window::Level {
+                    level,
+                    radius: stage.reach.0,
+                    parent: stage.reach.1,
+                };
+                let last = self.stages.len().saturating_sub(1);
+                let told = self.stages.iter().enumerate().filter(|(number, stage)| {
+                    let ring = matches!(stage.step, Step::Ring(ring) if told(ring));
+                    ring || *number == last || self.through.contains(&window(stage))
+                });
+                told.map(|(_, stage)| window(stage)).collect()
+            }
+        }
     }
 
     /// Returns the number of bits of a laid-out context.
@@ -200,72 +323,77 @@ impl Order {
         self.bits.div_ceil(64).max(1)
     }
 
-    fn head_bits(&self) -> usize {
-        self.bits - self.length(self.depth)
-    }
-
     /// Returns how many bits from the beginning a window's contexts are; `None` for a window that is no prefix of this
     /// order, or deeper than it.
     pub fn prefix(&self, window: Window) -> Option<usize> {
-        let whole = self.shape.height().max(self.shape.width()) - 1;
-        let depth = match (self.direction, window) {
-            (Direction::Rings, Window::Square { radius }) => radius,
-            (Direction::Line, Window::Sequence { length }) => length,
-            (Direction::Rings, Window::Global) => whole,
+        let level = self.level();
+        let reach = match (self.direction, window) {
+            _ if window.level() != self.level => return None,
+            (Direction::Line, Window::Sequence { length }) => {
+                return self.prefix_of_sites(length);
+            }
             (Direction::Rings, Window::Sites { count }) => return self.prefix_of_sites(count),
+            (Direction::Rings, Window::Square { radius }) => (radius, None),
+            (Direction::Rings, Window::Global) => (level.height().max(level.width()) - 1, None),
+            (Direction::Rings, Window::Level { radius, parent, .. }) => (radius, parent),
             _ => return None,
         };
-        (depth <= self.depth).then(|| self.head_bits() + self.length(depth))
+        if reach == (0, None) {
+            return Some(self.head_bits);
+        }
+        let stage = self.stages.iter().find(|stage| stage.reach == reach)?;
+        Some(stage.end())
     }
 
     /// Returns how many bits from the beginning the contexts of the nearest `sites` sites are, the site's own not counted
     /// (of a line: the nearest `sites` bits); `None` for more than there are.
     pub fn prefix_of_sites(&self, sites: usize) -> Option<usize> {
-        if self.direction == Direction::Line {
-            return (sites <= self.depth).then(|| self.head_bits() + 2 * sites);
+        if sites == 0 {
+            return Some(self.head_bits);
         }
-        let (depth, more) = rings_of(sites);
-        let digits = if more > 0 { 3 } else { 0 };
-        let bits = self.head_bits() + self.length(depth) + digits + more * self.shape.channels();
-        (depth + usize::from(more > 0) <= self.depth).then_some(bits)
+        let mut left = sites;
+        for stage in &self.stages {
+            if left <= stage.sites {
+                return Some(stage.sites_at + left * stage.width);
+            }
+            left -= stage.sites;
+        }
+        None
     }
 
     /// Returns how many sites the order has beside the context's own; of a line, bits.
     pub fn sites(&self) -> usize {
-        match self.direction {
-            Direction::Rings => 2 * self.depth * (self.depth + 1),
-            Direction::Line => self.depth,
-        }
+        self.stages.iter().map(|stage| stage.sites).sum()
     }
 
     /// Returns the longest prefix of whole sites that has at most `bits` bits; `None` where not even that of no site has.
     pub fn whole_sites(&self, bits: usize) -> Option<usize> {
-        let sites = (bits >= self.head_bits()).then(|| self.sites_within(bits));
-        self.prefix_of_sites(sites?)
+        if bits < self.head_bits {
+            return None;
+        }
+        let stage = self.stages.partition_point(|stage| stage.end() <= bits);
+        let whole = stage
+            .checked_sub(1)
+            .map_or(self.head_bits, |stage| self.stages[stage].end());
+        let within = self
+            .stages
+            .get(stage)
+            .map_or(0, |stage| bits.saturating_sub(stage.sites_at) / stage.width);
+        match within {
+            0 => Some(whole),
+            sites => Some(self.stages[stage].sites_at + sites * self.stages[stage].width),
+        }
     }
 
     /// Returns how many sites a prefix of so many bits holds wholly, border digits included.
     pub fn sites_within(&self, bits: usize) -> usize {
-        let Some(mut left) = bits.checked_sub(self.head_bits()) else {
-            return 0;
-        };
-        if self.direction == Direction::Line {
-            return (left / 2).min(self.depth);
-        }
-        let mut sites = 0;
-        for ring in 1..=self.depth {
-            let own = 4 * ring;
-            let Some(rest) = left.checked_sub(3) else {
-                break;
-            };
-            let whole = (rest / self.shape.channels()).min(own);
-            sites += whole;
-            if whole < own {
-                break;
-            }
-            left = rest - own * self.shape.channels();
-        }
-        sites
+        let whole = self.stages.partition_point(|stage| stage.end() <= bits);
+        let before: usize = self.stages[..whole].iter().map(|stage| stage.sites).sum();
+        before
+            + self
+                .stages
+                .get(whole)
+                .map_or(0, |stage| bits.saturating_sub(stage.sites_at) / stage.width)
     }
 
     /// Returns what reads bits `range` of contexts, at most 64 of them.
@@ -275,7 +403,8 @@ impl Order {
             .pieces
             .partition_point(|piece| piece.at + piece.bits <= range.start);
         let pieces = self.pieces[first..].iter();
-        let mut reader = ReaderBuilder::new(self.shape);
+        let level = self.level();
+        let mut reader = ReaderBuilder::new(level, coarser(&self.shape, level));
         for piece in pieces.take_while(|piece| piece.at < range.end) {
             let (start, end) = (
                 piece.at.max(range.start),
@@ -313,6 +442,45 @@ impl Order {
             .map(|word| self.reader(64 * word..(64 * word + 64).min(bits)))
             .collect()
     }
+}
+
+/// Returns what an order that goes through `windows` takes up, in turn.
+fn steps(windows: &[Window], level: &Level) -> Vec<Step> {
+    if let Some(Window::Sequence { length }) = windows.last() {
+        return vec![Step::Back(*length)];
+    }
+    let whole = level.height().max(level.width()) - 1;
+    let mut steps = Vec::new();
+    let (mut rings, mut square) = (0usize, None::<usize>);
+    for window in windows {
+        let (to, parent) = match window.whole() {
+            Window::Square { radius } => (radius, None),
+            Window::Level { radius, parent, .. } => (radius, parent),
+            _ => (whole, None),
+        };
+        // The parent itself is nearest of all.
+        if parent.is_some() && square.is_none() {
+            steps.push(Step::Parent(0));
+            square = Some(0);
+        }
+        let (from, inner) = (rings, square.unwrap_or(0));
+        let outer = parent.unwrap_or(inner);
+        let mut take_square = |steps: &mut Vec<Step>, to: usize| {
+            while let Some(ring) = square.filter(|ring| *ring < to) {
+                steps.push(Step::Parent(ring + 1));
+                square = Some(ring + 1);
+            }
+        };
+        while rings < to {
+            rings += 1;
+            // So much of the way to the window.
+            let share = (outer - inner) * (rings - from) / (to - from);
+            take_square(&mut steps, inner + share);
+            steps.push(Step::Ring(rings));
+        }
+        take_square(&mut steps, outer);
+    }
+    steps
 }
 
 /// Returns the fewest bits that hold every number below `count`.
@@ -401,7 +569,7 @@ mod tests {
     }
 
     fn layout(order: &Order, packed: &[u8], position: usize, label: u64) -> Vec<u64> {
-        let place = order.shape().place(position).into();
+        let place = super::super::Place::of(&order.shape(), position);
         let readers = order.word_readers();
         readers
             .iter()

@@ -5,7 +5,7 @@
 //! window of one channel are six fetches.
 
 use crate::base::bits::words;
-use crate::latent::Shape;
+use crate::latent::{Level, Shape};
 
 /// What some bits of a laid-out context are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,32 +26,93 @@ pub(super) enum Field {
         up: u32,
         first: i64,
     },
+    /// Where in its parent a site lies.
+    Phase,
+    /// Border digits of a ring around the parent: up, left, right, down.
+    ParentDigits {
+        ring: u32,
+    },
+    /// Sites of the coarser level side by side in one row, the last one highest: from `first` columns off the parent on.
+    ParentRow {
+        up: i64,
+        first: i64,
+    },
     /// Of each of the `steps` bits before the position, the nearest first: whether it is absent, and its value.
     Steps {
         steps: usize,
     },
 }
 
-/// Where a context stands.
+/// Where a context stands. Rows, columns and channels are below 2²⁰.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Place {
     /// Row of the site.
-    pub row: u32,
+    row: u32,
     /// Column of the site.
-    pub col: u32,
+    col: u32,
     /// Channel of the bit.
-    pub channel: u32,
+    channel: u32,
+    /// Row of its parent, 0 in the coarsest level.
+    parent_row: u32,
+    /// Column of its parent.
+    parent_col: u32,
+    /// Where in its parent it lies: below [`phases`].
+    phase: u32,
 }
 
-impl From<(usize, usize, usize)> for Place {
-    /// Takes row, column and channel of a shape: each is below 2²⁰.
-    fn from((row, col, channel): (usize, usize, usize)) -> Self {
-        Self {
+impl Place {
+    /// Returns where a position of latents of `shape` is.
+    pub fn of(shape: &Shape, position: usize) -> Self {
+        let level = shape.level_of(position);
+        let (row, col, channel) = level.place(position);
+        let mut place = Self {
             row: row as u32,
             col: col as u32,
             channel: channel as u32,
+            ..Self::default()
+        };
+        if let Some(coarser) = coarser(shape, level) {
+            let (parent_row, parent_col) = coarser.parent_of(level, row, col);
+            place.parent_row = parent_row as u32;
+            place.parent_col = parent_col as u32;
+            let [rows, columns] = phase_steps(level, coarser);
+            let down = row * coarser.height() % level.height() / rows;
+            let right = col * coarser.width() % level.width() / columns;
+            place.phase = (down * (level.width() / columns) + right) as u32;
         }
+        place
     }
+
+    /// Returns where in its parent the site lies: below [`phases`].
+    pub(super) fn phase(&self) -> usize {
+        self.phase as usize
+    }
+}
+
+/// Returns the next coarser level.
+pub(super) fn coarser<'a>(shape: &'a Shape, level: &Level) -> Option<&'a Level> {
+    shape.level(level.number().checked_sub(1)?)
+}
+
+/// Returns the steps in which sites lie apart in their parents, as multiples of 1/H and 1/W of it: the greatest common
+/// divisors of the sides.
+fn phase_steps(level: &Level, coarser: &Level) -> [usize; 2] {
+    let divisor = |mut a: usize, mut b: usize| {
+        while b > 0 {
+            (a, b) = (b, a % b);
+        }
+        a
+    };
+    [
+        divisor(level.height(), coarser.height()),
+        divisor(level.width(), coarser.width()),
+    ]
+}
+
+/// Returns in how many ways a site of a level can lie in its parent: 4 where both sides of the coarser level are half.
+pub(super) fn phases(level: &Level, coarser: &Level) -> usize {
+    let [rows, columns] = phase_steps(level, coarser);
+    level.height() / rows * (level.width() / columns)
 }
 
 /// Bits of one fetch: an unaligned word holds so many from any bit on.
@@ -65,6 +126,7 @@ enum Source {
     Channel,
     Own,
     Steps,
+    Phase,
 }
 
 /// One part of a word that does not lie in a row of the grid as it is.
@@ -82,6 +144,8 @@ struct Op {
 /// Border digits of a ring.
 #[derive(Clone, Copy, Debug)]
 struct Digits {
+    /// Whether they are of a ring around the parent.
+    of_parent: bool,
     ring: i64,
     from: u32,
     bits: u32,
@@ -91,6 +155,8 @@ struct Digits {
 /// A piece of a row: `bits` of them, from so many bits off the site's first one on.
 #[derive(Clone, Copy, Debug)]
 struct Piece {
+    /// Whether it is off the parent's.
+    of_parent: bool,
     up: i64,
     from: i64,
     bits: u32,
@@ -100,6 +166,7 @@ struct Piece {
 /// Bits of one row, side by side, and how they become a part of the word.
 #[derive(Clone, Debug)]
 struct Fetch {
+    of_parent: bool,
     up: i64,
     from: i64,
     bits: u32,
@@ -113,11 +180,51 @@ pub struct Reader {
     fetches: Vec<Fetch>,
     digits: Vec<Digits>,
     ops: Vec<Op>,
-    /// The largest ring whose border is told.
+    /// The largest ring whose border is told, of the own level and around the parent.
     max_ring: i64,
+    own: Grid,
+    parent: Grid,
+}
+
+/// Where the bits of a level lie.
+#[derive(Clone, Copy, Debug, Default)]
+struct Grid {
+    start: i64,
+    height: i64,
     width: i64,
     row_bits: i64,
     channels: i64,
+}
+
+impl Grid {
+    fn of(level: &Level) -> Self {
+        Self {
+            start: level.start() as i64,
+            height: level.height() as i64,
+            width: level.width() as i64,
+            row_bits: level.row_bits() as i64,
+            channels: level.channels() as i64,
+        }
+    }
+
+    /// Bits `first` to `first + n` of a row, 0 where there are none.
+    #[inline]
+    fn row(&self, latent: &[u8], row: i64, first: i64, n: u32) -> u64 {
+        if row < 0 || row >= self.height || n == 0 {
+            return 0;
+        }
+        let end = first + i64::from(n);
+        let start = self.start + row * self.row_bits;
+        if first >= 0 && end <= self.row_bits {
+            return read(latent, (start + first) as usize, n);
+        }
+        let (inside, last) = (first.max(0), end.min(self.row_bits));
+        if inside >= last {
+            return 0;
+        }
+        let bits = read(latent, (start + inside) as usize, (last - inside) as u32);
+        bits << (inside - first)
+    }
 }
 
 /// Collects what a reader reads.
@@ -127,17 +234,15 @@ pub(super) struct ReaderBuilder {
 }
 
 impl ReaderBuilder {
-    pub(super) fn new(shape: Shape) -> Self {
-        let (width, channels) = (shape.width() as i64, shape.channels() as i64);
+    pub(super) fn new(level: &Level, coarser: Option<&Level>) -> Self {
         Self {
             reader: Reader {
                 fetches: Vec::new(),
                 digits: Vec::new(),
                 ops: Vec::new(),
                 max_ring: 0,
-                width,
-                row_bits: width * channels,
-                channels,
+                own: Grid::of(level),
+                parent: coarser.map(Grid::of).unwrap_or_default(),
             },
             pieces: Vec::new(),
         }
@@ -168,10 +273,15 @@ impl ReaderBuilder {
             Field::Own => fetches.for_each(|(done, bits, shift)| {
                 op(Source::Own, 0, from + done, bits, shift);
             }),
-            Field::Digits { ring } => {
+            Field::Phase => op(Source::Phase, 0, from, bits, shift),
+            Field::Digits { ring } | Field::ParentDigits { ring } => {
+                let of_parent = matches!(field, Field::ParentDigits { .. });
                 let ring = ring.into();
-                reader.max_ring = reader.max_ring.max(ring);
+                if !of_parent {
+                    reader.max_ring = reader.max_ring.max(ring);
+                }
                 reader.digits.push(Digits {
+                    of_parent,
                     ring,
                     from: skipped as u32,
                     bits: bits as u32,
@@ -179,28 +289,49 @@ impl ReaderBuilder {
                 });
             }
             Field::Row { up, first } => {
-                let first = first * reader.channels + from;
-                self.pieces.extend(fetches.map(|(done, bits, shift)| Piece {
-                    up: up.into(),
-                    from: first + done,
-                    bits: bits as u32,
-                    shift,
-                }));
+                let first = first * reader.own.channels + from;
+                let up = up.into();
+                self.push_row(false, up, first, fetches);
+            }
+            Field::ParentRow { up, first } => {
+                let first = first * reader.parent.channels + from;
+                self.push_row(true, up, first, fetches);
             }
         }
     }
 
+    fn push_row(
+        &mut self,
+        of_parent: bool,
+        up: i64,
+        first: i64,
+        fetches: impl Iterator<Item = (i64, usize, u32)>,
+    ) {
+        self.pieces.extend(fetches.map(|(done, bits, shift)| Piece {
+            of_parent,
+            up,
+            from: first + done,
+            bits: bits as u32,
+            shift,
+        }));
+    }
+
     /// Returns the reader: pieces of one row in as few fetches as hold them.
     pub(super) fn finish(mut self) -> Reader {
-        self.pieces.sort_by_key(|piece| (piece.up, piece.from));
+        self.pieces
+            .sort_by_key(|piece| (piece.of_parent, piece.up, piece.from));
         for piece in self.pieces {
             let end = piece.from + i64::from(piece.bits);
             let fetches = &mut self.reader.fetches;
-            let fits = |fetch: &&mut Fetch| fetch.up == piece.up && end - fetch.from <= MAX_FETCH;
+            let fits = |fetch: &&mut Fetch| {
+                (fetch.of_parent, fetch.up) == (piece.of_parent, piece.up)
+                    && end - fetch.from <= MAX_FETCH
+            };
             let fetch = match fetches.last_mut().filter(fits) {
                 Some(fetch) => fetch,
                 None => {
                     fetches.push(Fetch {
+                        of_parent: piece.of_parent,
                         up: piece.up,
                         from: piece.from,
                         bits: 0,
@@ -228,19 +359,29 @@ impl Reader {
     #[inline]
     pub fn read(&self, latent: &[u8], place: Place, label: u64) -> u64 {
         let (row, col) = (i64::from(place.row), i64::from(place.col));
-        let site = col * self.channels;
+        let site = col * self.own.channels;
         let mut word = 0;
         for fetch in &self.fetches {
-            let bits = self.row(latent, row - fetch.up, site + fetch.from, fetch.bits);
+            let bits = match fetch.of_parent {
+                false => {
+                    let (row, first) = (row - fetch.up, site + fetch.from);
+                    self.own.row(latent, row, first, fetch.bits)
+                }
+                true => {
+                    let row = i64::from(place.parent_row) - fetch.up;
+                    let first = i64::from(place.parent_col) * self.parent.channels + fetch.from;
+                    self.parent.row(latent, row, first, fetch.bits)
+                }
+            };
             for (rotate, mask) in &fetch.parts {
                 word |= bits.rotate_left(*rotate) & mask;
             }
         }
-        let right = self.width - 1 - col;
-        if row.min(col).min(right) < self.max_ring {
-            for digits in &self.digits {
-                let [up, left, right] = [row, col, right].map(|side| u64::from(side < digits.ring));
-                let all = up << 2 | left << 1 | right;
+        let right = self.own.width - 1 - col;
+        let near = row.min(col).min(right) < self.max_ring;
+        for digits in &self.digits {
+            if near || digits.of_parent {
+                let all = self.border(place, digits);
                 word |= low(all, digits.from, digits.bits) << digits.shift;
             }
         }
@@ -249,11 +390,12 @@ impl Reader {
             let bits = match op.source {
                 Source::Own => {
                     let earlier = (i64::from(place.channel) - op.from).clamp(0, i64::from(op.bits));
-                    self.row(latent, row, site + op.from, earlier as u32)
+                    self.own.row(latent, row, site + op.from, earlier as u32)
                 }
                 Source::Channel => low(place.channel.into(), from, op.bits),
-                Source::Site => low((row * self.width + col) as u64, from, op.bits),
+                Source::Site => low((row * self.own.width + col) as u64, from, op.bits),
                 Source::Label => low(label, from, op.bits),
+                Source::Phase => low(place.phase.into(), from, op.bits),
                 Source::Steps => self.steps(latent, place, op),
             };
             word |= bits << op.shift;
@@ -261,31 +403,22 @@ impl Reader {
         word
     }
 
-    /// Bits `start` to `start + n` of a row, 0 where there are none.
+    /// Border digits of a ring, the last one lowest.
     #[inline]
-    fn row(&self, latent: &[u8], row: i64, start: i64, n: u32) -> u64 {
-        if row < 0 || n == 0 {
-            return 0;
+    fn border(&self, place: Place, digits: &Digits) -> u64 {
+        let is_cut = |side: i64| u64::from(side < digits.ring);
+        if digits.of_parent {
+            let (row, col) = (i64::from(place.parent_row), i64::from(place.parent_col));
+            let (right, down) = (self.parent.width - 1 - col, self.parent.height - 1 - row);
+            return is_cut(row) << 3 | is_cut(col) << 2 | is_cut(right) << 1 | is_cut(down);
         }
-        let end = start + i64::from(n);
-        if start >= 0 && end <= self.row_bits {
-            return read(latent, (row * self.row_bits + start) as usize, n);
-        }
-        let (inside, last) = (start.max(0), end.min(self.row_bits));
-        if inside >= last {
-            return 0;
-        }
-        let bits = read(
-            latent,
-            (row * self.row_bits + inside) as usize,
-            (last - inside) as u32,
-        );
-        bits << (inside - start)
+        let (row, col) = (i64::from(place.row), i64::from(place.col));
+        is_cut(row) << 2 | is_cut(col) << 1 | is_cut(self.own.width - 1 - col)
     }
 
     fn steps(&self, latent: &[u8], place: Place, op: &Op) -> u64 {
-        let position = i64::from(place.row) * self.row_bits
-            + i64::from(place.col) * self.channels
+        let position = i64::from(place.row) * self.own.row_bits
+            + i64::from(place.col) * self.own.channels
             + i64::from(place.channel);
         // From the lowest: the value of the last step, whether it is absent, the step before that.
         (0..i64::from(op.bits)).fold(0, |word, bit| {

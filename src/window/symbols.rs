@@ -1,6 +1,6 @@
 //! Contexts as numbers, for networks: −1 for a 0, 1 for a 1, 0 for what is absent.
 
-use super::{Anchor, Frame, Geometry, Window};
+use super::{Anchor, Frame, Geometry, Place, Window};
 
 /// Contexts of one window, one after the other, as a network reads them.
 ///
@@ -8,7 +8,8 @@ use super::{Anchor, Frame, Geometry, Window};
 /// network learns of a bit two sites up holds at every site, under `global` too, whose place is told apart. Bits
 /// outside the grid, and later channels of the site itself, are 0. A square's have one number more for each column to
 /// the right, 1 where it is on the grid: in the first row no bit tells; nearest sites have another for their farthest
-/// row. So the numbers, the place and the label say exactly what a [`ContextKey`](super::ContextKey) says, and nothing more.
+/// row. At a finer level of a pyramid those of the coarser one's bits come last, and the place tells where in its parent a
+/// site lies. So the numbers, the place and the label say exactly what a [`ContextKey`](super::ContextKey) says, and nothing more.
 ///
 /// ```
 /// use bitquilt::{Anchor, Contexts, Frame, Geometry, Given, Shape};
@@ -27,8 +28,8 @@ use super::{Anchor, Frame, Geometry, Window};
 pub struct Contexts {
     /// N × [`Geometry::symbols`].
     pub symbols: Vec<f32>,
-    /// For each, its channel, or its position where that is part of the key: below
-    /// [`Geometry::places`].
+    /// For each, its channel, and where in its parent its site lies, or its position in its level where that is part of the
+    /// key: below [`Geometry::places`].
     pub places: Vec<u32>,
     /// For each, the number of its label; 0 where contexts are bound to none.
     pub labels: Vec<u32>,
@@ -56,8 +57,8 @@ impl Contexts {
     ///
     /// `frame` must be of the geometry's shape.
     pub fn push(&mut self, geometry: &Geometry, frame: &Frame, position: usize) {
-        let shape = geometry.shape();
-        let (row, col, channel) = shape.place(position);
+        let level = geometry.level();
+        let (row, col, channel) = level.place(position);
         let start = self.symbols.len();
         self.symbols.resize(start + geometry.symbols(), 0.0);
         let symbols = &mut self.symbols[start..];
@@ -71,49 +72,53 @@ impl Contexts {
                 }
             }
             Window::Sites { .. } => {
-                let channels = shape.channels();
+                let channels = level.channels();
                 let (up_reach, reach) = geometry.extent();
                 let across = (2 * reach + 1) * channels;
                 for run in geometry.context(position) {
-                    let (above, first, _) = shape.place(run.start);
+                    let (above, first, _) = level.place(run.start);
                     let at = (up_reach + above - row) * across + (reach + first - col) * channels;
                     for bit in 0..run.len() {
                         symbols[at + bit] = symbol(run.start + bit);
                     }
                 }
-                let right = (col + reach + 1).min(shape.width());
-                symbols[geometry.symbol_bits()..][..right - col - 1].fill(1.0);
+                let right = (col + reach + 1).min(level.width());
+                symbols[geometry.own_bits()..][..right - col - 1].fill(1.0);
                 // No bit tells of the farthest row where none of it is selected.
                 let far = symbols.len() - 1;
                 symbols[far] = f32::from(u8::from(row >= up_reach));
             }
-            Window::Global | Window::Square { .. } => {
-                let channels = shape.channels();
+            Window::Global | Window::Square { .. } | Window::Level { .. } => {
+                let channels = level.channels();
                 let (up_reach, reach) = geometry.extent();
                 let across = (2 * reach + 1) * channels;
                 let left = col.saturating_sub(reach);
-                let right = (col + reach + 1).min(shape.width());
+                let right = (col + reach + 1).min(level.width());
                 for up in 1..=up_reach.min(row) {
-                    let first = shape.position(row - up, left, 0);
+                    let first = level.position(row - up, left, 0);
                     let at = (up_reach - up) * across + (reach + left - col) * channels;
                     for bit in 0..(right - left) * channels {
                         symbols[at + bit] = symbol(first + bit);
                     }
                 }
-                let first = shape.position(row, left, 0);
+                let first = level.position(row, left, 0);
                 let at = up_reach * across + (reach + left - col) * channels;
                 for bit in 0..position - first {
                     symbols[at + bit] = symbol(first + bit);
                 }
                 if geometry.window() != Window::Global {
-                    symbols[geometry.symbol_bits()..][..right - col - 1].fill(1.0);
+                    symbols[geometry.own_bits()..][..right - col - 1].fill(1.0);
+                }
+                let own = geometry.own_bits() + reach;
+                for (at, bit) in geometry.parent_places(row, col) {
+                    symbols[own + at] = symbol(bit);
                 }
             }
         }
         let place = if geometry.is_placed() {
-            position
+            position - level.start()
         } else {
-            channel
+            channel * geometry.phases() + Place::of(&geometry.shape(), position).phase()
         };
         self.places.push(place as u32);
         self.labels.push(geometry.label_of(frame) as u32);
@@ -126,42 +131,47 @@ impl Geometry {
         self.anchor() == Anchor::Site || self.window() == Window::Global
     }
 
-    /// Returns how many numbers a context has in [`Contexts`]: first those of its bits.
+    /// Returns how many numbers a context has in [`Contexts`]: first those of its own level's bits.
     pub fn symbols(&self) -> usize {
         let up = matches!(self.window(), Window::Sites { .. });
-        self.symbol_bits() + self.window().reach() + usize::from(up)
+        self.own_bits() + self.window().reach() + usize::from(up) + self.parent_bits()
     }
 
     /// Returns how many numbers of a context stand for bits, absent ones included.
     pub fn symbol_bits(&self) -> usize {
+        self.own_bits() + self.parent_bits()
+    }
+
+    /// Returns how many numbers of a context stand for bits of its own level.
+    fn own_bits(&self) -> usize {
         if let Window::Sequence { length } = self.window() {
             return length;
         }
         let (up, side) = self.extent();
         let sites = up * (2 * side + 1) + side;
-        (sites + 1) * self.shape().channels() - 1
+        (sites + 1) * self.level().channels() - 1
     }
 
     /// Returns how many rows up and columns to each side a square or `global` reaches.
     fn extent(&self) -> (usize, usize) {
         match self.window() {
-            Window::Square { .. } | Window::Sites { .. } => {
+            Window::Square { .. } | Window::Sites { .. } | Window::Level { .. } => {
                 let reach = self.window().reach();
                 (reach, reach)
             }
             Window::Sequence { .. } | Window::Global => {
-                (self.shape().height() - 1, self.shape().width() - 1)
+                (self.level().height() - 1, self.level().width() - 1)
             }
         }
     }
 
-    /// Returns how many places [`Contexts`] of this window tell apart beside what they see: positions where they are
-    /// part of the key, else channels.
+    /// Returns how many places [`Contexts`] of this window tell apart beside what they see: positions of its level where they
+    /// are part of the key, else channels, and of each where its site may lie in its parent.
     pub fn places(&self) -> usize {
         if self.is_placed() {
-            self.shape().bits()
+            self.positions().len()
         } else {
-            self.shape().channels()
+            self.level().channels() * self.phases()
         }
     }
 }
@@ -179,15 +189,21 @@ mod tests {
     fn contexts_as_numbers_say_what_keys_say() {
         for (shape, windows) in [
             (
-                (3, 3, 1),
+                "3x3",
                 vec!["3x3", "5x5", "sites:3", "sites:9", "seq:2", "global"],
             ),
             (
-                (2, 3, 2),
+                "2x3x2",
                 vec!["3x3", "sites:1", "sites:7", "seq:3", "global"],
             ),
+            (
+                "1x2+2x4",
+                vec!["global", "1:3x3", "1:3x3^1x1", "1:1x1^3x3", "1:5x5^3x3"],
+            ),
+            ("1x2+2x3x1+2x3", vec!["1:3x3^1x1", "1:1x1^3x3"]),
+            ("2x2+2x3", vec!["1:3x3^1x1", "1:1x1^3x3"]),
         ] {
-            let shape = Shape::new(shape.0, shape.1, shape.2).unwrap();
+            let shape: Shape = shape.parse().unwrap();
             for window in windows {
                 for anchor in [Anchor::None, Anchor::Site] {
                     let geometry = Geometry::new(window.parse().unwrap(), anchor, shape).unwrap();
@@ -196,7 +212,7 @@ mod tests {
                     for latent in 0..1u32 << shape.bits() {
                         let packed = &latent.to_le_bytes()[..shape.packed_bytes()];
                         frame.load(packed, Given::NOTHING);
-                        for position in 0..shape.bits() {
+                        for position in geometry.positions() {
                             let key = geometry.key(&mut frame, position);
                             let mut contexts = Contexts::default();
                             contexts.push(&geometry, &frame, position);
@@ -211,7 +227,11 @@ mod tests {
                             assert_eq!(by_numbers.entry(numbers).or_insert(key), &key);
                         }
                     }
-                    assert!(by_key.len() > 4 && by_key.len() == by_numbers.len());
+                    let counts = (by_key.len(), by_numbers.len());
+                    assert!(
+                        counts.0 > 2 && counts.0 == counts.1,
+                        "{shape} {window:?} {counts:?}"
+                    );
                 }
             }
         }

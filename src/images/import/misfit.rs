@@ -25,6 +25,7 @@ pub(in crate::images) fn refuse_what_does_not_fit(
     let misfit = [
         (options.threshold.is_some() && codes, "`threshold`", images),
         (options.resize.is_some() && codes, "`resize`", images),
+        (!options.levels.is_empty() && codes, "`level`", images),
         (
             options.colour.is_some() && codes,
             "`gray` or `channel`",

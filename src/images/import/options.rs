@@ -1,6 +1,7 @@
 //! How to import: what the user can say.
 
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use crate::base::{Budget, choice};
 use crate::latent::Shape;
@@ -62,6 +63,10 @@ choice! {
 }
 
 /// What the elements of an array of codes are.
+#[expect(
+    clippy::large_enum_variant,
+    reason = "an import has one, and copies it a few times"
+)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Coding {
@@ -116,6 +121,72 @@ impl Level {
     }
 }
 
+/// One level of pyramids that are made of images: their block means.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct LevelOptions {
+    /// Rows.
+    pub height: u32,
+    /// Columns.
+    pub width: u32,
+    /// One bit of each value: whether the mean / white ≥ threshold, each in (0, 1], ascending.
+    pub thresholds: Vec<f32>,
+}
+
+impl LevelOptions {
+    /// Returns a level with these thresholds.
+    pub fn new(height: u32, width: u32, thresholds: Vec<f32>) -> Self {
+        Self {
+            height,
+            width,
+            thresholds,
+        }
+    }
+}
+
+/// `HxW` (one bit, at 0.5), `HxWxK` (K of them, spaced evenly), or `HxW:T,T,…`.
+impl FromStr for LevelOptions {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let wrong = || {
+            "expected HxW, HxWxK or HxW:T,T,… with thresholds that ascend, above 0 and at most 1, as in 7x7:0.2,0.6"
+                .to_owned()
+        };
+        let (sides, thresholds) = match text.split_once(':') {
+            Some((sides, thresholds)) => (sides, Some(thresholds)),
+            None => (text, None),
+        };
+        let sides = sides.split('x').map(str::parse);
+        let sides = sides
+            .collect::<Result<Vec<u32>, _>>()
+            .map_err(|_| wrong())?;
+        let thresholds = match (thresholds, &sides[..]) {
+            (Some(thresholds), [_, _]) => {
+                let thresholds = thresholds.split(',').map(str::parse);
+                thresholds
+                    .collect::<Result<Vec<f32>, _>>()
+                    .map_err(|_| wrong())?
+            }
+            (None, [_, _]) => vec![0.5],
+            (None, [_, _, count @ 1..=MAX_THRESHOLDS]) => {
+                let of = |number| number as f32 / (count + 1) as f32;
+                (1..=*count).map(of).collect()
+            }
+            _ => return Err(wrong()),
+        };
+        let within = thresholds.iter().all(|one| *one > 0.0 && *one <= 1.0);
+        let ascend = thresholds.is_sorted_by(|a, b| a < b);
+        if !within || !ascend || sides[0] == 0 || sides[1] == 0 {
+            return Err(wrong());
+        }
+        Ok(Self::new(sides[0], sides[1], thresholds))
+    }
+}
+
+/// Most thresholds of a level: a byte has 255.
+const MAX_THRESHOLDS: u32 = 255;
+
 /// How to import. An option that does not fit the input is refused, never ignored.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct ImportOptions {
@@ -123,6 +194,8 @@ pub struct ImportOptions {
     pub threshold: Option<f32>,
     /// Images: height and width, in pixels, to scale every image to before it is thresholded.
     pub resize: Option<(u32, u32)>,
+    /// Images: the levels of a pyramid to make of each, coarse to fine; none for the image itself.
+    pub levels: Vec<LevelOptions>,
     /// Colour images: [`Colour::Rgb`] when `None`.
     pub colour: Option<Colour>,
     /// Image files: red, green and blue of what lies behind transparent pixels; black when `None`.

@@ -30,7 +30,7 @@ pub(in crate::images) struct Sides {
 
 /// The colours and the size that images are brought to, what their values become, and the memory to do it in.
 pub(in crate::images) struct Form {
-    pub(in crate::images) resize: Option<(u32, u32)>,
+    pub(in crate::images) size: Size,
     pub(in crate::images) colour: Option<Colour>,
     /// Red, green and blue of what lies behind transparent pixels, where it was said.
     pub(in crate::images) background: Option<[u8; 3]>,
@@ -39,6 +39,31 @@ pub(in crate::images) struct Form {
     pub(in crate::images) purpose: Purpose,
     /// What decoding image files may take, on all threads together.
     pub(in crate::images) memory: Budget,
+}
+
+/// The size that images are brought to, height and width.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::images) enum Size {
+    /// Their own.
+    Own,
+    /// Scaled as pictures are.
+    Scaled((u32, u32)),
+    /// The means of blocks: what of each pixel lies in a block counts.
+    Means((u32, u32)),
+}
+
+impl Size {
+    /// Returns the size that images are scaled to, if they are.
+    pub(in crate::images) fn of(resize: Option<(u32, u32)>) -> Self {
+        resize.map_or(Self::Own, Self::Scaled)
+    }
+
+    fn sides(self) -> Option<(u32, u32)> {
+        match self {
+            Self::Own => None,
+            Self::Scaled(sides) | Self::Means(sides) => Some(sides),
+        }
+    }
 }
 
 /// What every value of an image becomes.
@@ -61,7 +86,7 @@ impl Form {
 
     /// Returns whether images are scaled, so that their own sizes do not matter.
     pub(super) fn resizes(&self) -> bool {
-        self.resize.is_some()
+        self.size.sides().is_some()
     }
 
     /// Returns what lies behind transparent pixels.
@@ -90,7 +115,7 @@ impl Form {
         } else {
             (height, width)
         };
-        let (height, width) = self.resize.unwrap_or(turned);
+        let (height, width) = self.size.sides().unwrap_or(turned);
         let channels = if self.one_value_a_pixel() {
             1
         } else {
@@ -135,9 +160,10 @@ impl Form {
         if self.transpose {
             pixels = transpose(pixels);
         }
-        match self.resize {
-            Some(size) => scale(pixels, size),
-            None => pixels,
+        match self.size {
+            Size::Own => pixels,
+            Size::Scaled(size) => scale(pixels, size),
+            Size::Means(size) => means(pixels, size),
         }
     }
 
@@ -150,9 +176,10 @@ impl Form {
             Some(Colour::Green) => ", green channel",
             Some(Colour::Blue) => ", blue channel",
         };
-        let resize = match self.resize {
-            Some((height, width)) => format!(", resized to {height}x{width}"),
-            None => String::new(),
+        let resize = match self.size {
+            Size::Own => String::new(),
+            Size::Scaled((height, width)) => format!(", resized to {height}x{width}"),
+            Size::Means((height, width)) => format!(", means of {height}x{width} blocks"),
         };
         let background = match self.background {
             Some(background) => format!(", over {}", Background(background).name()),
@@ -230,6 +257,55 @@ fn scale(pixels: Pixels, (height, width): (u32, u32)) -> Pixels {
             .map(|v| (v * 65535.0).round() / 65535.0)
             .collect(),
     }
+}
+
+/// Returns the means of height × width blocks of the same size each: a pixel that lies in several counts in each by its part.
+fn means(pixels: Pixels, (height, width): (u32, u32)) -> Pixels {
+    let (h, w, each) = (
+        pixels.height as usize,
+        pixels.width as usize,
+        pixels.channels as usize,
+    );
+    let (rows, columns) = (parts(h, height as usize), parts(w, width as usize));
+    let mut values = Vec::with_capacity(rows.len() * columns.len() * each);
+    for row in &rows {
+        for column in &columns {
+            for colour in 0..each {
+                let (mut sum, mut weight) = (0.0, 0.0);
+                for (y, of_row) in row {
+                    for (x, of_column) in column {
+                        let part = of_row * of_column;
+                        sum += part * f64::from(pixels.values[(y * w + x) * each + colour]);
+                        weight += part;
+                    }
+                }
+                // White must not fall below a threshold of 1.
+                let mean: f64 = sum / weight;
+                values.push(((mean * 65535.0).round() / 65535.0) as f32);
+            }
+        }
+    }
+    Pixels {
+        height,
+        width,
+        channels: pixels.channels,
+        values,
+    }
+}
+
+/// Returns, for each of `blocks` equal parts of a line of pixels, the pixels that lie in it and how much of each does.
+fn parts(pixels: usize, blocks: usize) -> Vec<Vec<(usize, f64)>> {
+    // In units of 1/blocks of a pixel: block b begins at b·pixels, pixel p at p·blocks.
+    let block = |number: usize| {
+        let (start, end) = (number * pixels, (number + 1) * pixels);
+        let own = start / blocks..end.div_ceil(blocks);
+        let part = |pixel: usize| {
+            let inside = end.min((pixel + 1) * blocks) - start.max(pixel * blocks);
+            (pixel, inside as f64)
+        };
+        own.map(part).collect()
+    };
+    (0..blocks).map(block).collect()
 }
 
 /// Returns the value of an 8-bit sample. Correctly rounded, so that a threshold of k/255 means "at least k".

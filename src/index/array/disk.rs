@@ -13,6 +13,7 @@ use super::question::{Blocks, Questions};
 use super::records::{LISTED, Listed, decode, encode, key, part_and_block};
 use super::write::Sink;
 use crate::index::IndexError;
+use crate::index::array_id::ArrayId;
 use crate::index::store::{Family, SstOptions, SstWriter, Store};
 use crate::window::{Order, Reader};
 
@@ -83,6 +84,7 @@ impl Weighter<u32, Arc<Block>> for ByBytes {
 
 /// An array that was opened.
 pub(in crate::index) struct Array {
+    pub(in crate::index) id: ArrayId,
     pub(in crate::index) order: Order,
     readers: Vec<Reader>,
     family: Family,
@@ -96,6 +98,7 @@ impl Array {
     /// Opens the array of an order: reads its directory. `occurrences` are those that it must hold.
     pub(in crate::index) fn open(
         store: &Store,
+        id: ArrayId,
         order: Order,
         occurrences: u64,
         cache_bytes: u64,
@@ -109,7 +112,7 @@ impl Array {
         let mut parts = Vec::new();
         let mut rank = Rank::default();
         let mut next = 0;
-        for entry in store.scan(Family::Directory(order.direction()))? {
+        for entry in store.scan(Family::Directory(id))? {
             let (at, value) = entry?;
             let listed = decode(&value);
             // The part goes on, or the next one begins.
@@ -151,8 +154,9 @@ impl Array {
         // Blocks are numbered in four bytes: 2³² of them would be 2⁴¹ occurrences.
         let blocks = directory.blocks();
         Ok(Self {
+            id,
             readers: order.word_readers(),
-            family: Family::Array(order.direction()),
+            family: Family::Array(id),
             order,
             directory,
             parts,

@@ -1,33 +1,82 @@
 //! The latents of an array in memory, and the contexts at their occurrences.
 
-use std::borrow::Cow;
+use std::ops::Deref;
+use std::sync::Arc;
 
-use crate::latent::Shape;
+use crate::latent::{Level, Shape};
 use crate::window::{Frame, Given, Place, Reader};
+
+/// What is lent, or shared by the levels of a pyramid.
+#[derive(Debug)]
+pub(in crate::index) enum Held<'a, T> {
+    Lent(&'a [T]),
+    Shared(Arc<[T]>),
+}
+
+impl<T> Deref for Held<'_, T> {
+    type Target = [T];
+
+    #[inline]
+    fn deref(&self) -> &[T] {
+        match self {
+            Self::Lent(all) => all,
+            Self::Shared(all) => all,
+        }
+    }
+}
+
+impl<'a, T> From<&'a [T]> for Held<'a, T> {
+    fn from(all: &'a [T]) -> Self {
+        Self::Lent(all)
+    }
+}
+
+impl<'a, T> From<&'a Vec<T>> for Held<'a, T> {
+    fn from(all: &'a Vec<T>) -> Self {
+        Self::Lent(all)
+    }
+}
+
+impl<T> From<Vec<T>> for Held<'_, T> {
+    fn from(all: Vec<T>) -> Self {
+        Self::Shared(all.into())
+    }
+}
+
+impl<T> From<Arc<[T]>> for Held<'_, T> {
+    fn from(all: Arc<[T]>) -> Self {
+        Self::Shared(all)
+    }
+}
 
 /// Packed latents by id, with what their contexts depend on beside their bits.
 pub(in crate::index) struct Latents<'a> {
-    packed: Cow<'a, [u8]>,
+    packed: Held<'a, u8>,
     /// The number of each latent's label; empty where contexts are bound to none.
-    labels: Cow<'a, [u64]>,
+    labels: Held<'a, u64>,
+    /// Bits of the level that the array is of, and the first of them.
     bits: u64,
+    start: usize,
     row: usize,
-    /// Where each position is.
+    /// Where each position of the level is.
     places: Vec<Place>,
 }
 
 impl<'a> Latents<'a> {
-    /// Takes latents of `shape`, one row of `packed` each.
+    /// Takes latents of `shape`, one row of `packed` each; occurrences are those of one level.
     pub(in crate::index) fn new(
-        packed: impl Into<Cow<'a, [u8]>>,
-        labels: impl Into<Cow<'a, [u64]>>,
+        packed: impl Into<Held<'a, u8>>,
+        labels: impl Into<Held<'a, u64>>,
         shape: Shape,
+        level: &Level,
     ) -> Self {
-        let places = (0..shape.bits()).map(|position| shape.place(position).into());
+        let places = level.positions();
+        let places = places.map(|position| Place::of(&shape, position));
         Self {
             packed: packed.into(),
             labels: labels.into(),
-            bits: shape.bits() as u64,
+            bits: level.bits() as u64,
+            start: level.start(),
             row: shape.packed_bytes(),
             places: places.collect(),
         }
@@ -53,7 +102,7 @@ impl<'a> Latents<'a> {
     pub(in crate::index) fn id_and_position(&self, occurrence: u64) -> (usize, usize) {
         (
             (occurrence / self.bits) as usize,
-            (occurrence % self.bits) as usize,
+            self.start + (occurrence % self.bits) as usize,
         )
     }
 
@@ -92,8 +141,8 @@ impl<'a> Latents<'a> {
     /// Returns the bit at an occurrence: what followed its context.
     #[inline]
     pub(super) fn bit(&self, occurrence: u64) -> bool {
-        let (id, position) = (occurrence / self.bits, (occurrence % self.bits) as usize);
-        let byte = self.from(id as usize).get(position / 8);
+        let (id, position) = self.id_and_position(occurrence);
+        let byte = self.from(id).get(position / 8);
         byte.is_some_and(|byte| byte >> (position % 8) & 1 == 1)
     }
 

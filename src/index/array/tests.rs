@@ -146,7 +146,7 @@ proptest! {
 
     #[test]
     fn an_array_holds_every_occurrence_once_sorted_by_context_bit_and_number(case in case()) {
-        let (order, latents) = (case.order(), Latents::new(&case.packed, &case.labels, case.shape));
+        let (order, latents) = (case.order(), Latents::new(&case.packed, &case.labels, case.shape, case.shape.finest()));
         let prefixes = prefixes_of(&order, &order.windows());
         let (array, _) = MemoryArray::build(&latents, &order, &case.ids, &prefixes, case.room, &Unobserved).unwrap();
         let mut expected = entries(&latents, &order, &case.ids);
@@ -157,7 +157,7 @@ proptest! {
 
     #[test]
     fn counts_of_every_window_and_prefix_are_exact(case in case()) {
-        let (order, latents) = (case.order(), Latents::new(&case.packed, &case.labels, case.shape));
+        let (order, latents) = (case.order(), Latents::new(&case.packed, &case.labels, case.shape, case.shape.finest()));
         let windows = prefixes_of(&order, &order.windows());
         let (array, distinct) = MemoryArray::build(&latents, &order, &case.ids, &windows, case.room, &Unobserved).unwrap();
         let questions = array.questions(&latents, &order);
@@ -186,7 +186,7 @@ proptest! {
     fn the_longest_match_is_the_one_that_counting_every_length_finds(
         case in case(), flips in prop::collection::vec((any::<u32>(), any::<u32>()), 12), min_count in 1..5u64,
     ) {
-        let (order, latents) = (case.order(), Latents::new(&case.packed, &case.labels, case.shape));
+        let (order, latents) = (case.order(), Latents::new(&case.packed, &case.labels, case.shape, case.shape.finest()));
         let (array, _) = MemoryArray::build(&latents, &order, &case.ids, &[], case.room, &Unobserved).unwrap();
         let questions = array.questions(&latents, &order);
         let entries = entries(&latents, &order, &case.ids);
@@ -224,7 +224,7 @@ fn what_was_never_seen_has_an_empty_range_in_every_block_and_between_them() {
     let packed: Vec<u8> = (0..4000u32)
         .flat_map(|id| (id * 0x0f_1237).to_le_bytes()[..3].to_vec())
         .collect();
-    let latents = Latents::new(&packed, &[][..], shape);
+    let latents = Latents::new(&packed, &[][..], shape, shape.finest());
     let order = Order::new(Window::Global, Anchor::None, 0, shape).unwrap();
     let ids: Vec<u32> = (0..4000).collect();
     let room = Room {
@@ -276,7 +276,7 @@ fn latents_that_are_all_alike_are_shared_out_in_few_readings() {
     // Contexts of 3,171 bits, that is 198 digits, of which four occur at each site: more than are sorted at a time.
     let shape = Shape::new(40, 40, 1).unwrap();
     let latents = vec![0; 4 * shape.packed_bytes()];
-    let latents = Latents::new(&latents, &[][..], shape);
+    let latents = Latents::new(&latents, &[][..], shape, shape.finest());
     let order = Order::new(Window::Global, Anchor::Site, 0, shape).unwrap();
     assert!(order.bits() > 3000);
     let room = Room {

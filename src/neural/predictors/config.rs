@@ -145,6 +145,12 @@ impl PredictorConfig {
     pub fn check_index(&self, index: &Index) -> Result<(), NeuralError> {
         let identity = index.identity();
         let shape = index.shape();
+        if shape.is_pyramid() {
+            return Err(NeuralError::setting(
+                "an index of latents of one level",
+                format!("{}, of pyramids {shape}", index.path().display()),
+            ));
+        }
         if (self.height, self.width, self.channels)
             != (shape.height(), shape.width(), shape.channels())
         {

@@ -1,0 +1,746 @@
+//! P1 to P5 over pyramids: counts and postings at windows that see the coarser level, searches that return to a coarser
+//! level, samples that are proved. Against contexts spelt out from the definitions, and every latent tried.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use bitquilt::engine::{GenerateRequest, Session, SessionOptions};
+use bitquilt::{
+    Anchor, Backoff, Budget, BuildOptions, Condition, FixedBits, Geometry, Index, LatentSet,
+    Method, Rung, SampleSet, Search, SearchOptions, Shape, Status, Task, Unobserved, Window, build,
+    count, verify_from_index, verify_from_latents,
+};
+use proptest::prelude::*;
+
+use crate::support::*;
+
+type Latent = Vec<bool>;
+
+/// Height, width and channels of each level, coarse to fine.
+type Sides = Vec<(usize, usize, usize)>;
+
+/// What a context is, told plainly.
+type Context = (Option<i64>, Vec<usize>, Vec<Option<bool>>);
+
+/// Latents of a pyramid, and the windows of an index of them.
+#[derive(Clone, Debug)]
+struct Pyramids {
+    sides: Sides,
+    latents: Vec<Latent>,
+    windows: Vec<Window>,
+    anchor: Anchor,
+    labels: Option<Vec<i64>>,
+}
+
+impl Pyramids {
+    fn shape(&self) -> Shape {
+        let levels = self.sides.iter();
+        let levels =
+            levels.map(|(height, width, channels)| Shape::new(*height, *width, *channels).unwrap());
+        Shape::pyramid(&levels.collect::<Vec<_>>()).unwrap()
+    }
+
+    fn set(&self) -> LatentSet {
+        let mut set = LatentSet::new(self.shape());
+        for latent in &self.latents {
+            set.push_bits(latent.iter().copied()).unwrap();
+        }
+        match &self.labels {
+            Some(labels) => set.with_labels(labels.clone()).unwrap(),
+            None => set,
+        }
+    }
+
+    fn options(&self) -> BuildOptions {
+        BuildOptions {
+            windows: self.windows.clone(),
+            anchor: self.anchor,
+            condition: match self.labels {
+                Some(_) => Condition::Label,
+                None => Condition::None,
+            },
+            ..BuildOptions::default()
+        }
+    }
+
+    fn built(&self) -> (tempfile::TempDir, Index) {
+        built_with(&self.set(), &self.options())
+    }
+
+    fn bits(&self) -> usize {
+        self.sides.iter().map(|(h, w, k)| h * w * k).sum()
+    }
+
+    /// The first position of a level.
+    fn start(&self, level: usize) -> usize {
+        self.sides[..level].iter().map(|(h, w, k)| h * w * k).sum()
+    }
+
+    /// The level, row, column and channel of a position.
+    fn place(&self, position: usize) -> (usize, usize, usize, usize) {
+        let level = (0..self.sides.len()).rfind(|level| self.start(*level) <= position);
+        let level = level.unwrap();
+        let (own, (_, width, channels)) = (position - self.start(level), self.sides[level]);
+        let site = own / channels;
+        (level, site / width, site % width, own % channels)
+    }
+
+    /// A bit of a level; `None` off its grid.
+    fn bit(&self, latent: &[bool], level: usize, row: i64, col: i64, k: usize) -> Option<bool> {
+        let (height, width, channels) = self.sides[level];
+        let inside = (0..height as i64).contains(&row) && (0..width as i64).contains(&col);
+        inside.then(|| {
+            let site = row as usize * width + col as usize;
+            latent[self.start(level) + site * channels + k]
+        })
+    }
+
+    /// The context at a position, which must be of the window's level.
+    fn context(
+        &self,
+        window: Window,
+        latent: &[bool],
+        label: Option<i64>,
+        position: usize,
+    ) -> Context {
+        let (level, row, col, channel) = self.place(position);
+        assert_eq!(level, window.level());
+        let (height, width, channels) = self.sides[level];
+        let (r, c) = (row as i64, col as i64);
+        let mut place = vec![channel];
+        if self.anchor == Anchor::Site {
+            place.extend([row, col]);
+        }
+        let mut seen: Vec<_> = (0..channel)
+            .map(|k| self.bit(latent, level, r, c, k))
+            .collect();
+        let (radius, parent) = match window {
+            Window::Global => {
+                let own = self.start(level)..position;
+                place.extend([row, col]);
+                seen.extend(latent[own].iter().map(|bit| Some(*bit)));
+                (0, None)
+            }
+            Window::Square { radius } => (radius, None),
+            Window::Level { radius, parent, .. } => (radius, parent),
+            _ => unreachable!("no other window is drawn"),
+        };
+        place.extend([
+            row.min(radius),
+            col.min(radius),
+            (width - 1 - col).min(radius),
+        ]);
+        let reach = radius as i64;
+        for up in (0..=reach).rev() {
+            for right in -reach..=reach {
+                if up > 0 || right < 0 {
+                    seen.extend(
+                        (0..channels).map(|k| self.bit(latent, level, r - up, c + right, k)),
+                    );
+                }
+            }
+        }
+        if let Some(square) = parent {
+            let (coarse_height, coarse_width, coarse_channels) = self.sides[level - 1];
+            // In units of 1/height of the coarser level's height: the parent, and where in it the site begins.
+            let (down, right) = (row * coarse_height, col * coarse_width);
+            place.extend([down % height, right % width]);
+            let (parent_row, parent_col) = ((down / height) as i64, (right / width) as i64);
+            let square = square as i64;
+            for row in parent_row - square..=parent_row + square {
+                for col in parent_col - square..=parent_col + square {
+                    let bits =
+                        (0..coarse_channels).map(|k| self.bit(latent, level - 1, row, col, k));
+                    seen.extend(bits);
+                }
+            }
+        }
+        (label, place, seen)
+    }
+
+    /// How often each bit followed each context of a window, and where.
+    fn occurrences(&self, window: Window) -> BTreeMap<Context, [Vec<(u64, usize)>; 2]> {
+        let mut found: BTreeMap<Context, [Vec<_>; 2]> = BTreeMap::new();
+        let level = window.level();
+        let (height, width, channels) = self.sides[level];
+        let own = self.start(level)..self.start(level) + height * width * channels;
+        for (id, latent) in self.latents.iter().enumerate() {
+            let label = self.labels.as_ref().map(|labels| labels[id]);
+            for position in own.clone() {
+                let context = self.context(window, latent, label, position);
+                let lists = found.entry(context).or_default();
+                lists[usize::from(latent[position])].push((id as u64, position));
+            }
+        }
+        found
+    }
+}
+
+/// Pyramids of two or three levels, of at most so many bits, whose sizes need not divide each other.
+fn sides(max_bits: usize) -> impl Strategy<Value = Sides> {
+    let level = (1..=3usize, 1..=4usize, 1..=2usize);
+    prop::collection::vec(level, 2..=3)
+        .prop_map(|mut levels| {
+            // Rows and columns grow.
+            let (mut height, mut width) = (1, 1);
+            for level in &mut levels {
+                height = height.max(level.0);
+                width = width.max(level.1);
+                *level = (height, width, level.2);
+            }
+            levels
+        })
+        .prop_filter("too many bits", move |levels| {
+            levels.iter().map(|(h, w, k)| h * w * k).sum::<usize>() <= max_bits
+        })
+}
+
+/// Every window of a level, whole squares of both levels.
+fn windows_of(sides: &Sides, level: usize) -> Vec<Window> {
+    let max = |(height, width, _): (usize, usize, usize)| height.max(width) - 1;
+    if level == 0 {
+        let squares = (1..=max(sides[0])).map(|radius| Window::Square { radius });
+        return squares.chain([Window::Global]).collect();
+    }
+    let parents = [None]
+        .into_iter()
+        .chain((0..=max(sides[level - 1])).map(Some));
+    let windows = parents.flat_map(|parent| {
+        (0..=max(sides[level])).map(move |radius| Window::Level {
+            level,
+            radius,
+            parent,
+        })
+    });
+    windows.collect()
+}
+
+fn pyramids(max_bits: usize, max_windows: usize) -> impl Strategy<Value = Pyramids> {
+    sides(max_bits).prop_flat_map(move |sides| {
+        let bits: usize = sides.iter().map(|(h, w, k)| h * w * k).sum();
+        let windows: Vec<_> = (0..sides.len())
+            .map(|level| {
+                let all = windows_of(&sides, level);
+                let max = max_windows.min(all.len());
+                prop::sample::subsequence(all, 1..=max)
+            })
+            .collect();
+        let few = prop::collection::vec(prop::collection::vec(any::<bool>(), bits), 1..=3);
+        let more =
+            prop::collection::vec((any::<prop::sample::Index>(), 0..bits, any::<bool>()), 0..6);
+        let labels =
+            prop_oneof![2 => Just(None), 1 => prop::collection::vec(0..2i64, 9).prop_map(Some)];
+        (Just(sides), few, more, windows, anchors(), labels).prop_map(
+            |(sides, few, more, windows, anchor, labels)| {
+                let mut latents = few.clone();
+                for (pick, at, flip) in more {
+                    let mut latent = few[pick.index(few.len())].clone();
+                    latent[at] ^= flip;
+                    latents.push(latent);
+                }
+                let labels = labels.map(|labels| labels[..latents.len()].to_vec());
+                Pyramids {
+                    sides,
+                    latents,
+                    windows: windows.into_iter().flatten().collect(),
+                    anchor,
+                    labels,
+                }
+            },
+        )
+    })
+}
+
+/// The index says of every context of every window that it answers what the definitions say, and of no other.
+fn check_answers(all: &Pyramids, index: &Index) -> Result<(), TestCaseError> {
+    for held in index.all_windows() {
+        let window = held.geometry().window();
+        let expected = all.occurrences(window);
+        let mut seen = BTreeMap::new();
+        for (id, latent) in all.latents.iter().enumerate() {
+            for position in held.geometry().positions() {
+                let label = all.labels.as_ref().map(|labels| labels[id]);
+                let context = all.context(window, latent, label, position);
+                let laid = laid_out_with_label(&held, label, latent, position);
+                let same = seen.entry(laid.clone()).or_insert_with(|| context.clone());
+                prop_assert_eq!(
+                    &*same,
+                    &context,
+                    "two contexts of {} laid out alike",
+                    window
+                );
+                let histogram = held.lookup(&laid).unwrap().unwrap_or_default();
+                let lists = &expected[&context];
+                let counts = (lists[0].len() as u64, lists[1].len() as u64);
+                prop_assert_eq!(
+                    (histogram.n0, histogram.n1),
+                    counts,
+                    "{} {:?}",
+                    window,
+                    context
+                );
+                for bit in [false, true] {
+                    let postings = held.postings(&laid, bit).unwrap();
+                    let mut found: Vec<_> = postings
+                        .map(|posting| posting.map(|p| (p.latent, p.position)).unwrap())
+                        .collect();
+                    found.sort_unstable();
+                    prop_assert_eq!(&found, &lists[usize::from(bit)]);
+                }
+            }
+        }
+        prop_assert_eq!(seen.len(), expected.len());
+        let entry = held.entry().unwrap();
+        let ambiguous = expected
+            .values()
+            .filter(|lists| lists.iter().all(|list| !list.is_empty()));
+        prop_assert_eq!(entry.distinct, expected.len() as u64);
+        prop_assert_eq!(entry.ambiguous, ambiguous.count() as u64);
+        let own = held.geometry().positions().len();
+        prop_assert_eq!(entry.contexts, (all.latents.len() * own) as u64);
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(cases(48))]
+
+    #[test]
+    fn p1_and_p5_counts_and_postings_of_every_window_of_every_level_are_exact(
+        all in pyramids(40, 3),
+    ) {
+        let (_folder, index) = all.built();
+        let named: BTreeSet<_> = index.manifest().windows.iter().copied().collect();
+        prop_assert_eq!(named, all.windows.iter().copied().collect());
+        check_answers(&all, &index)?;
+        index.verify(Budget::of_machine(), &Unobserved).unwrap();
+        index.verify_by_recount(Budget::of_machine(), &Unobserved).unwrap();
+    }
+
+    #[test]
+    fn an_index_without_some_pyramids_says_what_one_built_without_them_says(
+        all in pyramids(30, 2), left_out in any::<prop::sample::Index>(),
+    ) {
+        prop_assume!(all.latents.len() > 1);
+        // Where a label is gone, the others have other numbers.
+        let all = Pyramids { labels: None, ..all };
+        let id = left_out.index(all.latents.len());
+        let (_folder, index) = all.built();
+        let ids: bitquilt::Ids = id.to_string().parse().unwrap();
+        let index = index.without(&ids, Budget::of_machine()).unwrap();
+        let options = BuildOptions { excluded: ids, ..all.options() };
+        let (_other, built) = built_with(&all.set(), &options);
+        for (held, other) in index.all_windows().zip(built.all_windows()) {
+            prop_assert_eq!(held.geometry().window(), other.geometry().window());
+            prop_assert_eq!(held.entry(), other.entry());
+            prop_assert_eq!(answers(&held).unwrap(), answers(&other).unwrap());
+        }
+    }
+}
+
+/// A search of a small pyramid, and what it must satisfy.
+#[derive(Clone, Debug)]
+struct Puzzle {
+    all: Pyramids,
+    fixed: BTreeMap<usize, bool>,
+    min_count: u64,
+    label: Option<i64>,
+}
+
+fn puzzles() -> impl Strategy<Value = Puzzle> {
+    (pyramids(12, 2), 0..4usize, any::<u64>(), 1..=2u64).prop_map(
+        |(mut all, fix, seed, min_count)| {
+            let mut random = Random(seed);
+            // Windows of a level are asked largest first; those of one list must not hold an earlier one.
+            all.windows.sort_by_key(|window| {
+                let size = match *window {
+                    Window::Global => (usize::MAX, None),
+                    Window::Square { radius } => (radius, None),
+                    Window::Level { radius, parent, .. } => (radius, parent),
+                    _ => unreachable!(),
+                };
+                (window.level(), std::cmp::Reverse(size))
+            });
+            let donor = all.latents[0].clone();
+            let fixed = (0..all.bits()).filter(|_| random.below(4) < fix as u64);
+            let fixed: Vec<usize> = fixed.collect();
+            let fixed = fixed.into_iter().map(|at| {
+                let value = if random.below(4) == 0 {
+                    random.bit()
+                } else {
+                    donor[at]
+                };
+                (at, value)
+            });
+            Puzzle {
+                fixed: fixed.collect(),
+                min_count,
+                label: all.labels.as_ref().map(|labels| labels[0]),
+                all,
+            }
+        },
+    )
+}
+
+impl Puzzle {
+    /// Which window answers for a bit of a latent and how often it was seen there: the first one that has a match.
+    fn answer(
+        &self,
+        counts: &BTreeMap<Window, BTreeMap<Context, [u64; 2]>>,
+        latent: &[bool],
+        position: usize,
+    ) -> Option<(Window, u64)> {
+        let (level, ..) = self.all.place(position);
+        let own = self
+            .all
+            .windows
+            .iter()
+            .filter(|window| window.level() == level);
+        for window in own {
+            let context = self.all.context(*window, latent, self.label, position);
+            let found = counts[window].get(&context).copied().unwrap_or_default();
+            if found.iter().any(|count| *count >= self.min_count) {
+                let count = found[usize::from(latent[position])];
+                return Some((*window, if count >= self.min_count { count } else { 0 }));
+            }
+        }
+        None
+    }
+
+    /// Every latent whose free bits are supported, each with the windows that answer them.
+    fn solutions(&self) -> BTreeMap<Latent, Vec<Option<Window>>> {
+        let windows = self.all.windows.iter();
+        let counts: BTreeMap<Window, BTreeMap<Context, [u64; 2]>> = windows
+            .map(|window| {
+                let counts = self.all.occurrences(*window).into_iter();
+                let counts =
+                    counts.map(|(context, lists)| (context, lists.map(|list| list.len() as u64)));
+                (*window, counts.collect())
+            })
+            .collect();
+        let bits = self.all.bits();
+        let mut found = BTreeMap::new();
+        for number in 0..1u32 << bits {
+            let latent: Latent = (0..bits).map(|bit| number >> bit & 1 == 1).collect();
+            if self.fixed.iter().any(|(at, bit)| latent[*at] != *bit) {
+                continue;
+            }
+            let answers: Option<Vec<_>> = (0..bits)
+                .map(|position| match self.fixed.get(&position) {
+                    Some(_) => Some(None),
+                    None => self
+                        .answer(&counts, &latent, position)
+                        .filter(|(_, count)| *count > 0)
+                        .map(|(window, _)| Some(window)),
+                })
+                .collect();
+            if let Some(answers) = answers {
+                found.insert(latent, answers);
+            }
+        }
+        found
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(96))]
+
+    #[test]
+    fn p3_every_search_finds_exactly_the_pyramids_that_there_are(puzzle in puzzles()) {
+        let (_folder, index) = puzzle.all.built();
+        let bits = puzzle.all.bits();
+        let expected = puzzle.solutions();
+        let held: Vec<_> = puzzle.all.windows.iter().map(|window| index.window(*window).unwrap()).collect();
+        let mut fixed = FixedBits::none();
+        for (at, bit) in &puzzle.fixed {
+            fixed.fix(*at, *bit).unwrap();
+        }
+        for method in [Method::Row, Method::Backjump, Method::Chronological] {
+            let options = SearchOptions {
+                method,
+                max_backtracks: None,
+                min_count: puzzle.min_count,
+                restart: Some(2),
+                max_states: 3,
+                ..SearchOptions::default()
+            };
+            let task = Task {
+                rungs: held.iter().map(|held| Rung { geometry: held.geometry(), counts: held }).collect(),
+                constraints: vec![&fixed],
+                given: index.given(puzzle.label).unwrap(),
+                options,
+                fallback: None,
+            };
+            let mut search = Search::new(&task, 0).unwrap();
+            let mut found = BTreeMap::new();
+            while search.advance(&|| false).unwrap() == Status::Sample {
+                let answered = search.answered().into_iter().map(|rung| {
+                    rung.map(|rung| puzzle.all.windows[usize::from(rung)])
+                });
+                let latent = unpacked(&search.to_packed(), bits);
+                let before = found.insert(latent, answered.collect::<Vec<_>>());
+                prop_assert!(before.is_none(), "found twice");
+            }
+            prop_assert_eq!(&found, &expected, "{}", method);
+            let counted = count(&task, None, &Unobserved).unwrap();
+            prop_assert_eq!(counted.samples, expected.len().into());
+        }
+    }
+
+    /// By the index and by the training latents alone.
+    #[test]
+    fn p2_and_p4_samples_are_proved_and_the_same_whatever_the_threads(puzzle in puzzles()) {
+        let folder = small_folder();
+        let path = folder.path().join("index");
+        let set = puzzle.all.set();
+        build(&set, &path, &puzzle.all.options(), &Unobserved).unwrap();
+        let session = Session::open(&path, &SessionOptions::default()).unwrap();
+        let request = GenerateRequest {
+            windows: puzzle.all.windows.iter().map(|window| (*window).into()).collect(),
+            samples: 0..6,
+            min_count: puzzle.min_count,
+            label: puzzle.label,
+            ..GenerateRequest::default()
+        };
+        let generated = session.generate(&request, None, &Unobserved);
+        // A list that holds one window in an earlier one is refused.
+        let Ok(generated) = generated else {
+            let nested = puzzle.all.windows.windows(2).any(|pair| pair[0].nests_in(pair[1]));
+            prop_assert!(nested, "{:?}", generated.err());
+            return Ok(());
+        };
+        let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+        let alone = one.install(|| session.generate(&request, None, &Unobserved)).unwrap();
+        prop_assert_eq!(alone.latents().unwrap(), generated.latents().unwrap());
+        let file = folder.path().join("samples.safetensors");
+        generated.write(&file).unwrap();
+        let samples = SampleSet::read(&file).unwrap();
+        prop_assert_eq!(&samples.latents, &generated.latents().unwrap());
+        if samples.latents.is_empty() {
+            return Ok(());
+        }
+        let otherwise = puzzle.all.windows[0];
+        let condition = puzzle.all.options().condition;
+        let (index, anchor) = (session.index(), puzzle.all.anchor);
+        let by_index = verify_from_index(index, &samples, otherwise, &Unobserved).unwrap();
+        let alone = verify_from_latents(&set, anchor, condition, &samples, otherwise, &Unobserved).unwrap();
+        prop_assert_eq!(&by_index, &alone);
+        prop_assert!(by_index.unsupported.is_empty());
+        prop_assert_eq!(by_index.checked, (samples.latents.len() * puzzle.all.bits()) as u64);
+        // One bit of a sample turned over is proved or not by both alike.
+        let mut packed = samples.latents.packed().to_vec();
+        packed[0] ^= 1;
+        let mut wrong = samples.clone();
+        wrong.latents = LatentSet::from_packed(set.shape(), packed).unwrap();
+        if let Some(labels) = samples.latents.labels() {
+            wrong.latents = wrong.latents.with_labels(labels.to_vec()).unwrap();
+        }
+        let by_index = verify_from_index(index, &wrong, otherwise, &Unobserved).unwrap();
+        let alone = verify_from_latents(&set, anchor, condition, &wrong, otherwise, &Unobserved).unwrap();
+        prop_assert_eq!(by_index, alone);
+    }
+}
+
+/// Twelve pyramids of strokes: 2x2 means above 4x4 pixels.
+fn strokes() -> Pyramids {
+    let fine = (0..12u32).map(|number| -> Vec<bool> {
+        let (row, col) = (number as usize % 4, number as usize / 3 % 4);
+        (0..16).map(|at| at / 4 == row || at % 4 == col).collect()
+    });
+    let latents = fine.map(|fine| {
+        let coarse = (0..4).map(|at| {
+            let (row, col) = (at / 2 * 2, at % 2 * 2);
+            let block = [(0, 0), (0, 1), (1, 0), (1, 1)];
+            let ones = block.iter().filter(|(r, c)| fine[(row + r) * 4 + col + c]);
+            ones.count() >= 2
+        });
+        coarse.chain(fine.iter().copied()).collect()
+    });
+    Pyramids {
+        sides: vec![(2, 2, 1), (4, 4, 1)],
+        latents: latents.collect(),
+        windows: ["global", "1:3x3^1x1"]
+            .map(|text| text.parse().unwrap())
+            .to_vec(),
+        anchor: Anchor::None,
+        labels: None,
+    }
+}
+
+#[test]
+fn a_coarse_layout_that_is_given_gets_detail_and_the_search_returns_to_coarse_rows() {
+    let all = strokes();
+    let (_folder, index) = all.built();
+    let held: Vec<_> = index.windows().collect();
+    let rungs = || {
+        held.iter()
+            .map(|held| Rung {
+                geometry: held.geometry(),
+                counts: held,
+            })
+            .collect()
+    };
+    let layout = FixedBits::prefix(all.latents[5][..4].iter().copied());
+    let task = Task {
+        rungs: rungs(),
+        ..Task::new(
+            Rung {
+                geometry: held[0].geometry(),
+                counts: &held[0],
+            },
+            SearchOptions::default(),
+        )
+    };
+    let given = task.clone().with(&layout);
+    let mut search = Search::new(&given, 0).unwrap();
+    assert_eq!(search.advance(&|| false).unwrap(), Status::Sample);
+    assert_eq!(unpacked(&search.to_packed(), 20)[..4], all.latents[5][..4]);
+    assert!(search.answered()[..4].iter().all(Option::is_none));
+    assert!(search.answered()[4..].iter().all(|rung| *rung == Some(1)));
+}
+
+#[test]
+fn a_fine_row_that_no_detail_completes_sends_the_search_back_to_the_coarse_row_to_blame() {
+    // Coarse rows 001 and 100 are seen, 000 and 101 are not, though each of their windows is. The second fine row sees all
+    // three, so it is dead under those, whatever the first one is.
+    let all = Pyramids {
+        sides: vec![(3, 1, 1), (3, 1, 1)],
+        latents: ["001110", "100011"].map(bits).to_vec(),
+        windows: ["3x3", "1:1x1^3x3"]
+            .map(|text| text.parse().unwrap())
+            .to_vec(),
+        anchor: Anchor::None,
+        labels: None,
+    };
+    let (_folder, index) = all.built();
+    let held: Vec<_> = index.windows().collect();
+    let rung = |held| Rung {
+        geometry: bitquilt::WindowIndex::geometry(held),
+        counts: held,
+    };
+    let mut task = Task::new(rung(&held[0]), SearchOptions::default());
+    task.rungs.push(rung(&held[1]));
+    let mut longest = 0;
+    for sample in 0..40 {
+        let mut search = Search::new(&task, sample).unwrap();
+        assert_eq!(search.advance(&|| false).unwrap(), Status::Sample);
+        let found = unpacked(&search.to_packed(), 6);
+        assert!(
+            [bits("001"), bits("100")].contains(&found[..3].to_vec()),
+            "{found:?}"
+        );
+        longest = longest.max(search.counters().longest_jump);
+    }
+    // From position 4 over the first fine row, which is not to blame.
+    assert!(
+        longest >= 2,
+        "no search returned to a coarse row: {longest}"
+    );
+}
+
+#[test]
+fn windows_that_are_no_prefix_of_one_order_get_arrays_of_their_own() {
+    let mut all = strokes();
+    all.windows = ["global", "1:3x3^1x1", "1:7x7^1x1", "1:3x3^3x3", "1:5x5"]
+        .map(|text| text.parse().unwrap())
+        .to_vec();
+    let (_folder, index) = all.built();
+    let depths: Vec<_> = index
+        .manifest()
+        .arrays
+        .iter()
+        .map(|array| array.depth.to_string())
+        .collect();
+    // 3x3^1x1 is within 3x3^3x3, and 5x5 within 7x7^1x1.
+    assert_eq!(depths, ["global", "1:3x3^3x3", "1:7x7^1x1"]);
+    check_answers(&all, &index).unwrap();
+    let reopened = Index::open(index.path()).unwrap();
+    check_answers(&all, &reopened).unwrap();
+}
+
+#[test]
+fn what_is_no_window_of_the_pyramid_is_refused() {
+    let all = strokes();
+    let shape = all.shape();
+    for text in ["2:3x3", "1:9x9", "1:3x3^5x5", "1:1x1^7x7"] {
+        let error = Geometry::new(text.parse().unwrap(), Anchor::None, shape).unwrap_err();
+        assert!(!error.to_string().is_empty(), "{text}");
+        let options = BuildOptions {
+            windows: vec![text.parse().unwrap()],
+            ..all.options()
+        };
+        let folder = small_folder();
+        assert!(
+            build(
+                &all.set(),
+                &folder.path().join("index"),
+                &options,
+                &Unobserved
+            )
+            .is_err(),
+            "{text}"
+        );
+    }
+    let (_folder, index) = all.built();
+    let held: Vec<_> = index.windows().collect();
+    let rung = |at: usize| Rung {
+        geometry: held[at].geometry(),
+        counts: &held[at],
+    };
+    for rungs in [vec![rung(0)], vec![rung(1)], vec![rung(1), rung(0)], vec![]] {
+        let task = Task {
+            rungs,
+            ..Task::new(rung(0), SearchOptions::default())
+        };
+        assert!(Search::new(&task, 0).is_err());
+        assert!(count(&task, None, &Unobserved).is_err());
+    }
+}
+
+#[test]
+fn the_backed_off_window_of_a_level_answers_where_the_larger_one_has_no_match() {
+    let mut all = strokes();
+    all.windows = ["global", "1:5x5^3x3", "1:3x3^1x1"]
+        .map(|text| text.parse().unwrap())
+        .to_vec();
+    let (_folder, index) = all.built();
+    let held: Vec<_> = all
+        .windows
+        .iter()
+        .map(|window| index.window(*window).unwrap())
+        .collect();
+    let mut fixed = FixedBits::none();
+    // A first fine row that no latent has.
+    for (at, bit) in (4..8).zip([true, false, true, true]) {
+        fixed.fix(at, bit).unwrap();
+    }
+    for backoff in [Backoff::OnNoMatch, Backoff::OnDeadEnd] {
+        let options = SearchOptions {
+            backoff,
+            max_backtracks: None,
+            ..SearchOptions::default()
+        };
+        let task = Task {
+            rungs: held
+                .iter()
+                .map(|held| Rung {
+                    geometry: held.geometry(),
+                    counts: held,
+                })
+                .collect(),
+            ..Task::new(
+                Rung {
+                    geometry: held[0].geometry(),
+                    counts: &held[0],
+                },
+                options,
+            )
+        }
+        .with(&fixed);
+        let mut search = Search::new(&task, 0).unwrap();
+        if search.advance(&|| false).unwrap() == Status::Sample {
+            let answered = search.answered();
+            assert!(answered[..4].iter().all(|rung| *rung == Some(0)));
+            assert!(answered[8..].contains(&Some(2)), "{answered:?}");
+        }
+    }
+}

@@ -1,0 +1,266 @@
+//! Pyramids through the real binary: images become levels, levels an index, samples whole images; and what cannot be is refused.
+
+use bitquilt::{Codec, LatentSet};
+
+use crate::support::desk::{Desk, bits, shape};
+use crate::support::files::{idx, noise};
+
+/// Means of blocks, each pixel counted in sixths of itself, which 5 rows and 7 columns in blocks of 2 and 3 are not cut finer than.
+fn means(image: &[u8], rows: usize, columns: usize) -> Vec<f64> {
+    let (height, width) = (5, 7);
+    let mut means = Vec::new();
+    for row in 0..rows {
+        for col in 0..columns {
+            let (mut sum, mut count) = (0u64, 0u64);
+            // In fine rows and columns, of which each block and each pixel has a whole number.
+            for y in row * height..(row + 1) * height {
+                for x in col * width..(col + 1) * width {
+                    sum += u64::from(image[y / rows * width + x / columns]);
+                    count += 1;
+                }
+            }
+            means.push(sum as f64 / count as f64 / 255.0);
+        }
+    }
+    means
+}
+
+#[test]
+fn levels_are_block_means_at_their_thresholds() {
+    let desk = Desk::new();
+    let images = noise(20 * 5 * 7, 3);
+    desk.write("images", idx(&[20, 5, 7], &images));
+    desk.write("labels", idx(&[20], &[4; 20]));
+    let levels = "--level 2x3:0.35,0.5,0.6 --level 4x3 --level 5x7x2";
+    let (set, outcome) = desk.import(&format!("images --labels labels {levels}"));
+    assert_eq!(set.shape().to_string(), "2x3x3+4x3x1+5x7x2");
+    assert!(
+        outcome
+            .stdout
+            .starts_with("20 latents 2x3x3+4x3x1+5x7x2, labels 1 classes"),
+        "{outcome:?}"
+    );
+    let thermometer = |thresholds| Codec::Thermometer { thresholds };
+    assert_eq!(
+        set.codecs(),
+        [thermometer(3), Codec::Threshold, thermometer(2)]
+    );
+    assert_eq!(set.labels().unwrap(), [4; 20]);
+    for (id, image) in images.chunks(35).enumerate() {
+        let mut expected = Vec::new();
+        for (rows, columns, thresholds) in [
+            (2, 3, &[0.35, 0.5, 0.6][..]),
+            (4, 3, &[0.5]),
+            (5, 7, &[1.0 / 3.0, 2.0 / 3.0]),
+        ] {
+            for mean in means(image, rows, columns) {
+                expected.extend(thresholds.iter().map(|threshold| mean >= *threshold));
+            }
+        }
+        let found: Vec<bool> = set.latent(id).iter().by_vals().collect();
+        assert_eq!(found, expected, "image {id}");
+    }
+    // A level alone is latents as ever.
+    let (one, _) = desk.import("images --no-labels --level 5x7");
+    let (plain, _) = desk.import("images --no-labels");
+    assert_eq!((one.shape(), bits(&one)), (shape(5, 7, 1), bits(&plain)));
+    assert_eq!(*one.codec(), Codec::Threshold);
+}
+
+#[test]
+fn levels_that_cannot_be_are_refused() {
+    let desk = Desk::new();
+    desk.write("images", idx(&[2, 4, 4], &noise(32, 4)));
+    desk.write(
+        "codes.npy",
+        crate::support::desk::npy("'|u1'", false, "(2, 3, 3)", &[1; 18]),
+    );
+    for level in [
+        "",
+        "4",
+        "4x4x0",
+        "0x4",
+        "4x4:",
+        "4x4:0.5,0.2",
+        "4x4:2",
+        "4x4x2:0.5",
+        "4x4x256",
+        "axb",
+    ] {
+        desk.refused(
+            &format!("import images --level={level} -o out"),
+            &["--level", "expected HxW"],
+        );
+    }
+    desk.refused(
+        "import images --level 4x4 --level 2x2 -o out",
+        &["4x4x1+2x2x1", "none smaller"],
+    );
+    desk.refused(
+        "import images --level 2x2 --threshold 0.4 -o out",
+        &["--threshold", "cannot be used with"],
+    );
+    desk.refused(
+        "import codes.npy --layout nhw --level 2x2 -o out",
+        &["codes.npy", "level"],
+    );
+    let many = "--level 1x1 ".repeat(17);
+    desk.refused(&format!("import images {many} -o out"), &["at most 16"]);
+}
+
+/// An index of pyramids of twelve noisy stripes, in a folder of its own.
+fn stripes() -> Desk {
+    let desk = Desk::new();
+    let mut random = noise(12 * 64, 9).into_iter();
+    let pixels: Vec<u8> = (0..12 * 64)
+        .map(|at| {
+            let (image, row) = (at / 64, at / 8 % 8);
+            let on = (row + image) % 4 < 2;
+            // One pixel in 32 is turned over.
+            if on ^ (random.next().unwrap() < 8) {
+                255
+            } else {
+                0
+            }
+        })
+        .collect();
+    desk.write("images", idx(&[12, 8, 8], &pixels));
+    desk.import("images --level 2x2:0.3,0.6 --level 4x4 --level 8x8");
+    std::fs::rename(desk.path("out"), desk.path("latents")).unwrap();
+    let outcome = desk.run("build latents -o index");
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    desk
+}
+
+#[test]
+fn pyramids_go_from_images_to_proved_samples_and_pictures() {
+    let desk = stripes();
+    let outcome = desk.run("info index --json");
+    let info: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    assert_eq!(info["shape"], "2x2x2+4x4x1+8x8x1");
+    // What is meant where nothing is said: the layout whole, then windows that see it.
+    assert_eq!(
+        info["named"],
+        serde_json::json!(["global", "1:5x5^3x3", "2:5x5^3x3"])
+    );
+    let generated = desk.run("generate index -n 20 -o samples --json");
+    assert_eq!(generated.code, 0, "{generated:?}");
+    assert_eq!(desk.run("verify index samples").code, 0);
+    assert_eq!(desk.run("verify index samples --brute-force").code, 0);
+    assert_eq!(desk.run("verify index").code, 0);
+    let set = LatentSet::read(&desk.path("samples")).unwrap();
+    assert_eq!(set.shape().to_string(), "2x2x2+4x4x1+8x8x1");
+    // The same samples, level by level and window by window.
+    let named = "--window 2:5x5^3x3 --window 0:global --window 1:5x5^3x3";
+    assert_eq!(
+        desk.run(&format!("generate index {named} -n 20 -o again"))
+            .code,
+        0
+    );
+    assert_eq!(
+        LatentSet::read(&desk.path("again")).unwrap().packed(),
+        set.packed()
+    );
+    for (options, height) in [("", 8), ("--level 0", 2), ("--level 1", 4)] {
+        let outcome = desk.run(&format!(
+            "decode samples {options} -o folder --scale 1 --force"
+        ));
+        assert_eq!(outcome.code, 0, "{outcome:?}");
+        let picture = image::open(desk.path("folder/00000.png")).unwrap();
+        assert_eq!((picture.height(), picture.width()), (height, height));
+    }
+    // Gray of a thermometer: none, one or both of two thresholds.
+    let picture = image::open(desk.path("folder/00000.png"))
+        .unwrap()
+        .into_luma8();
+    assert!(
+        picture
+            .pixels()
+            .all(|pixel| [0, 127, 255].contains(&pixel.0[0]))
+    );
+}
+
+#[test]
+fn a_layout_that_is_given_stays_and_gets_detail() {
+    let desk = stripes();
+    let given = "--fix-from latents:3 --keep 0:all --keep 2:0..2,0..4";
+    let outcome = desk.run(&format!(
+        "generate index {given} --window 1:3x3^1x1 --window 2:3x3^1x1 -n 8 -o samples"
+    ));
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let (training, samples) = (
+        LatentSet::read(&desk.path("latents")).unwrap(),
+        LatentSet::read(&desk.path("samples")).unwrap(),
+    );
+    let fine = 8 + 16;
+    let kept: Vec<usize> = (0..8)
+        .chain(
+            [0, 1]
+                .into_iter()
+                .flat_map(|row| (0..4).map(move |col| fine + 8 * row + col)),
+        )
+        .collect();
+    for sample in 0..samples.len() {
+        for at in &kept {
+            assert_eq!(
+                samples.latent(sample)[*at],
+                training.latent(3)[*at],
+                "bit {at}"
+            );
+        }
+    }
+    assert_eq!(desk.run("verify index samples").code, 0);
+    // Row 0, column 1, channel 1 of the coarsest level is its bit 3, and the next level begins with bit 8.
+    let latent = training.latent(5);
+    let bit = |at: usize| u8::from(latent[at]);
+    let fix = format!("--fix 0:0,1,1={} --fix 1:0,0={}", bit(3), bit(8));
+    let outcome = desk.run(&format!("generate index {fix} -n 2 -o fixed"));
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let fixed = LatentSet::read(&desk.path("fixed")).unwrap();
+    assert!([3, 8].iter().all(|at| fixed.latent(0)[*at] == latent[*at]));
+    for (arguments, words) in [
+        (
+            "--fix-from latents:3 --keep 3:all",
+            ["--keep 3:all", "levels 0 to 2"],
+        ),
+        (
+            "--fix-from latents:3 --keep 0:0..3",
+            ["--keep 0:0..3", "2x2x2 grid"],
+        ),
+        ("--fix 3:0,0=1", ["--fix '3:0,0=1'", "levels 0 to 2"]),
+        ("--fix 0:0,0=1", ["2 channels", "CHANNEL"]),
+        ("--size 16x16", ["size", "levels"]),
+        ("--window longest", ["longest", "single level"]),
+        ("--window 3:3x3", ["3:3x3", "window"]),
+    ] {
+        desk.refused(&format!("generate index {arguments} -o out"), &words);
+    }
+}
+
+#[test]
+fn what_takes_latents_of_one_level_says_so() {
+    let desk = stripes();
+    assert_eq!(desk.run("generate index -n 4 -o samples").code, 0);
+    for (arguments, words) in [
+        (
+            "trace index samples -o trace",
+            ["one level", "2x2x2+4x4x1+8x8x1"],
+        ),
+        ("eval counts index", ["one level", "2x2x2+4x4x1+8x8x1"]),
+        (
+            "decode samples --level 3 -o out.png",
+            ["--level 3", "levels 0 to 2"],
+        ),
+        ("verify index latents --window global", ["level", "global"]),
+        (
+            "query index --latent 0 --position 30 --window global",
+            ["level 2", "global"],
+        ),
+    ] {
+        desk.refused(arguments, &words);
+    }
+    let outcome = desk.run("query index --latent 0 --position 30 --json");
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let report: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    assert_eq!(report["window"], "2:5x5^3x3");
+}
