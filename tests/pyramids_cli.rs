@@ -253,14 +253,15 @@ fn what_takes_latents_of_one_level_says_so() {
         ),
         ("verify index latents --window global", ["level", "global"]),
         (
-            "query index --latent 0 --position 30 --window global",
+            "query index --latent 0 --at 0,6 --window global",
             ["level 2", "global"],
         ),
     ] {
         desk.refused(arguments, &words);
     }
-    let outcome = desk.run("query index --latent 0 --position 30 --json");
+    let outcome = desk.run("query index --latent 0 --at 2:0,6 --json");
     assert_eq!(outcome.code, 0, "{outcome:?}");
     let report: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
     assert_eq!(report["window"], "2:5x5^3x3");
+    assert_eq!(report["position"], 8 + 16 + 6);
 }

@@ -100,7 +100,7 @@ struct Cli {
 
 #[derive(Subcommand)]
 enum Verb {
-    Import(import::ImportArgs),
+    Import(Box<import::ImportArgs>),
     Build(build::BuildArgs),
     Info(info::InfoArgs),
     Query(query::QueryArgs),
@@ -170,7 +170,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         _ => Verbosity::Usual,
     });
     let result = match cli.verb {
-        Verb::Import(args) => import::run(args, &ui),
+        Verb::Import(args) => import::run(*args, &ui),
         Verb::Build(args) => build::run(&args, &ui),
         Verb::Info(args) => info::run(&args),
         Verb::Query(args) => query::run(&args),

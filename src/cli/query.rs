@@ -40,8 +40,9 @@ pub(super) struct QueryArgs {
     #[arg(long, value_name = "LATENTS")]
     of: Option<PathBuf>,
 
-    /// The bit, counted from 0 [channel 0 when it is left out]
-    #[arg(long, value_name = "ROW,COL[,CH]")]
+    /// The bit, counted from 0 [channel 0 when it is left out]; of a pyramid before it the level [the finest when it is left
+    /// out]
+    #[arg(long, value_name = "[LEVEL:]ROW,COL[,CH]")]
     at: String,
 
     /// Postings to show for each next bit, or all
@@ -103,7 +104,13 @@ fn show(report: &QueryReport, shape: Shape) -> anyhow::Result<()> {
         print(format!("{bit} followed {} times", grouped(count)))?;
         for (latent, position) in found {
             let (row, col, channel) = shape.place(*position);
-            print(format!("    latent {latent}, at {row},{col},{channel}"))?;
+            let level = match shape.is_pyramid() {
+                true => format!("{}:", shape.level_of(*position).number()),
+                false => String::new(),
+            };
+            print(format!(
+                "    latent {latent}, at {level}{row},{col},{channel}"
+            ))?;
         }
         if count > found.len() as u64 {
             let more = grouped(count - found.len() as u64);
@@ -114,7 +121,19 @@ fn show(report: &QueryReport, shape: Shape) -> anyhow::Result<()> {
 }
 
 fn parse_place(text: &str, shape: Shape) -> anyhow::Result<usize> {
-    let parts = text.split(',').map(|part| part.trim().parse::<usize>());
+    let (level, place) = match text.split_once(':') {
+        None => (*shape.finest(), text),
+        Some((level, place)) => {
+            let number = level.trim().parse().ok();
+            let level = number.and_then(|number| shape.level(number).copied());
+            let last = shape.levels().len() - 1;
+            let level = level.with_context(|| {
+                format!("--at '{text}': {shape} latents have levels 0 to {last}")
+            })?;
+            (level, place)
+        }
+    };
+    let parts = place.split(',').map(|part| part.trim().parse::<usize>());
     let parts = parts
         .collect::<Result<Vec<_>, _>>()
         .with_context(|| format!("--at '{text}': expected ROW,COL or ROW,COL,CHANNEL"))?;
@@ -123,8 +142,8 @@ fn parse_place(text: &str, shape: Shape) -> anyhow::Result<usize> {
         [row, col, channel] => (row, col, channel),
         _ => bail!("--at '{text}': expected ROW,COL or ROW,COL,CHANNEL"),
     };
-    if row >= shape.height() || col >= shape.width() || channel >= shape.channels() {
-        bail!("--at '{text}': not on a {shape} grid (counted from 0)");
+    if row >= level.height() || col >= level.width() || channel >= level.channels() {
+        bail!("--at '{text}': not on a {level} grid (counted from 0)");
     }
-    Ok(shape.position(row, col, channel))
+    Ok(level.position(row, col, channel))
 }

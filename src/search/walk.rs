@@ -52,7 +52,7 @@ pub struct Search<'a> {
 }
 
 enum Walk<'a> {
-    Bits(BitSearch<'a>),
+    Bits(Box<BitSearch<'a>>),
     Rows(Box<RowSearch<'a>>),
 }
 
@@ -107,7 +107,8 @@ impl<'a> Search<'a> {
                     method => method,
                 };
                 let options = SearchOptions { method, ..*options };
-                Walk::Bits(BitSearch::new(ladder, constraints, &options, seed, frame)?)
+                let bits = BitSearch::new(ladder, constraints, &options, seed, frame)?;
+                Walk::Bits(bits.into())
             }
         };
         Ok(Self {
