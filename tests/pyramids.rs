@@ -657,6 +657,33 @@ fn windows_that_are_no_prefix_of_one_order_get_arrays_of_their_own() {
     check_answers(&all, &reopened).unwrap();
 }
 
+/// So that a search always has a window of each level.
+#[test]
+fn every_level_has_a_window_that_is_meant_whatever_is_said_of_some() {
+    let all = strokes();
+    let windows = |named: &[&str], depth: Option<&str>| {
+        let options = BuildOptions {
+            windows: named.iter().map(|text| text.parse().unwrap()).collect(),
+            depth: depth.map(|text| text.parse().unwrap()),
+            ..all.options()
+        };
+        let (_folder, index) = built_with(&all.set(), &options);
+        let meant = index
+            .windows()
+            .map(|held| held.geometry().window().to_string());
+        meant.collect::<Vec<_>>()
+    };
+    assert_eq!(windows(&[], None), ["global", "1:5x5^3x3"]);
+    assert_eq!(windows(&[], Some("1:3x3^1x1")), ["global", "1:3x3^1x1"]);
+    assert_eq!(windows(&[], Some("3x3")), ["3x3", "1:5x5^3x3"]);
+    assert_eq!(windows(&["1:3x3"], None), ["global", "1:3x3"]);
+    assert_eq!(windows(&["1:3x3"], Some("3x3")), ["3x3", "1:3x3"]);
+    assert_eq!(
+        windows(&["1:3x3", "3x3"], Some("1:5x5^3x3")),
+        ["1:3x3", "3x3"]
+    );
+}
+
 #[test]
 fn what_is_no_window_of_the_pyramid_is_refused() {
     let all = strokes();

@@ -202,12 +202,15 @@ fn wanted(options: &BuildOptions, shape: Shape, latents: u64) -> Wanted {
     let mut asked: Vec<Window> = windows.iter().chain(&options.depth).copied().collect();
     let levels = shape.levels().iter().skip(1);
     for level in levels {
-        // A level that nothing is said of has one window that is meant.
-        if !asked.iter().any(|window| window.level() == level.number()) {
-            let window = default_of_level(shape, level);
-            windows.push(window);
-            asked.push(window);
+        let own = |window: &&Window| window.level() == level.number();
+        if windows.iter().any(|window| own(&window)) {
+            continue;
         }
+        // A level of which no window is named has one that is meant: as deep as it is to go.
+        let deepest = options.depth.as_ref().filter(own).copied();
+        let window = deepest.unwrap_or_else(|| default_of_level(shape, level));
+        windows.push(window);
+        asked.push(window);
     }
     // Of finer levels the wider ones last, so that each finds what it holds.
     asked.sort_by_key(|window| window.of_level());
@@ -241,10 +244,10 @@ fn wanted(options: &BuildOptions, shape: Shape, latents: u64) -> Wanted {
             false => default_depth(shape, latents),
         };
         paths.insert(0, vec![depth]);
-        // Where other levels have windows that are meant, the coarsest has too.
-        if !windows.is_empty() {
-            windows.insert(0, paths[0][0]);
-        }
+    }
+    // Where other levels have windows that are meant, the coarsest has too.
+    if !windows.is_empty() && windows.iter().all(|window| window.level() > 0) {
+        windows.insert(0, paths[0][0]);
     }
     Wanted { windows, paths }
 }

@@ -118,7 +118,10 @@ impl Contexts {
         let place = if geometry.is_placed() {
             position - level.start()
         } else {
-            channel * geometry.phases() + Place::of(&geometry.shape(), position).phase()
+            match geometry.phases() {
+                1 => channel,
+                phases => channel * phases + Place::of(&geometry.shape(), position).phase(),
+            }
         };
         self.places.push(place as u32);
         self.labels.push(geometry.label_of(frame) as u32);
