@@ -259,6 +259,37 @@ fn what_takes_latents_of_one_level_says_so() {
     ] {
         desk.refused(arguments, &words);
     }
+    // Nor do pyramids and grids meet the other way round.
+    desk.import("images --no-labels");
+    std::fs::rename(desk.path("out"), desk.path("grids")).unwrap();
+    assert_eq!(
+        desk.run("build grids -o plain --window 5x5 --window 3x3")
+            .code,
+        0
+    );
+    assert_eq!(
+        desk.run("generate plain --window 3x3 -n 2 -o strokes").code,
+        0
+    );
+    for (arguments, words) in [
+        ("trace plain samples", ["levels", "8x8x1"]),
+        ("trace plain latents", ["levels", "8x8x1"]),
+        ("verify plain latents --window 3x3", ["level", "3x3"]),
+        ("verify index strokes", ["levels", "8x8x1"]),
+        ("verify index grids --window 3x3", ["levels", "8x8x1"]),
+        (
+            "generate plain --window 3x3 --fix-from latents:0 --keep all -o out",
+            ["latents", "8x8x1"],
+        ),
+        (
+            "query plain --of latents --latent 0 --at 0,0 --window 3x3",
+            ["latents", "8x8x1"],
+        ),
+        ("eval codes latents", ["one level", "2x2x2+4x4x1+8x8x1"]),
+        ("build latents grids -o out", ["grids", "2x2x2+4x4x1+8x8x1"]),
+    ] {
+        desk.refused(arguments, &words);
+    }
     let outcome = desk.run("query index --latent 0 --at 2:0,6 --json");
     assert_eq!(outcome.code, 0, "{outcome:?}");
     let report: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();

@@ -51,6 +51,13 @@ impl CodesArgs {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
         let set = LatentSet::read(&self.latents)?;
         let named = || self.latents.display().to_string();
+        if set.shape().is_pyramid() {
+            anyhow::bail!(
+                "{}: expected latents of one level, found pyramids {}",
+                named(),
+                set.shape()
+            );
+        }
         let mut counts: HashMap<&[u8], usize> = HashMap::new();
         for latent in 0..set.len() {
             *counts.entry(set.packed_latent(latent)).or_default() += 1;

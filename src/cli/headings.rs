@@ -14,6 +14,7 @@ const HEADINGS: [(&str, &[&str]); 10] = [
             "scale",
             "columns",
             "planes",
+            "level",
             "top",
             "brief",
             "credits",
@@ -68,6 +69,7 @@ const HEADINGS: [(&str, &[&str]); 10] = [
         &[
             "threshold",
             "resize",
+            "levels",
             "gray",
             "channel",
             "background",

@@ -224,7 +224,7 @@ impl Session {
         }
         Err(EngineError::Request {
             part,
-            why: format!("takes latents of one level, the index holds pyramids {shape}"),
+            why: format!("{part} takes latents of one level, the index holds pyramids {shape}"),
         })
     }
 

@@ -37,7 +37,9 @@ impl<'a> WindowIndex<'a> {
         if shape == own {
             return Ok(geometry.clone());
         }
-        let placed = if geometry.window().sees_everything() {
+        let placed = if own.is_pyramid() || shape.is_pyramid() {
+            Some("pyramids keep their levels")
+        } else if geometry.window().sees_everything() {
             Some("global sees all of a latent")
         } else if geometry.is_placed() {
             Some("with anchor site the place is part of every context")

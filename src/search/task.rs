@@ -136,6 +136,9 @@ impl<'a> Task<'a> {
                 why: why.to_owned(),
             })
         };
+        if self.fallback.is_some() && shape.is_pyramid() {
+            return wrong("a network answers for latents of one level");
+        }
         if let Some(fallback) = &self.fallback {
             if fallback.geometry.shape() != shape {
                 return wrong("the network's window lies on another grid");
