@@ -126,7 +126,7 @@ class Interop(unittest.TestCase):
         out = self.bitquilt("import", "codes.npy", "-o", "a.safetensors", "--json")
         report = json.loads(out)
         self.assertAlmostEqual(report.pop("ones"), codes.mean())
-        self.assertEqual(report, {"latents": 5, "height": 4, "width": 4, "channels": 1,
+        self.assertEqual(report, {"latents": 5, "height": 4, "width": 4, "channels": 1, "shape": "4x4x1",
                                   "labels": False, "source": "codes.npy",
                                   "output": "a.safetensors"})
 
