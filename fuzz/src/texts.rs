@@ -74,7 +74,8 @@ pub fn shape(bytes: &[u8]) {
     assert!((1..=MAX_BITS).contains(&shape.bits()));
     for position in [0, shape.bits() / 2, shape.bits() - 1] {
         let (row, col, channel) = shape.place(position);
-        assert_eq!(shape.position(row, col, channel), position);
+        let level = shape.level_of(position);
+        assert_eq!(level.position(row, col, channel), position);
     }
 }
 
