@@ -111,12 +111,21 @@ fn is_written(fixed: &FixedBits, shape: Shape) {
         assert!(position < shape.bits());
         let (row, col, channel) = shape.place(position);
         let bit = u8::from(bit);
-        let text = format!("{row},{col},{channel}={bit}");
+        let level = shape.level_of(position).number();
+        let text = format!("{level}:{row},{col},{channel}={bit}");
         by_lines.fix_text(&text, shape).expect("a bit of the grid");
         pattern[position] = char::from(b'0' + bit);
     }
     assert_eq!(&by_lines, fixed);
-    let rows = pattern.chunks(shape.width() * shape.channels());
+    // A pattern is one of the finest level.
+    let finest = shape.finest().positions();
+    if fixed
+        .iter()
+        .any(|(position, _)| !finest.contains(&position))
+    {
+        return;
+    }
+    let rows = pattern[finest].chunks(shape.width() * shape.channels());
     let rows: Vec<String> = rows.map(|row| row.iter().collect()).collect();
     let mut by_pattern = FixedBits::none();
     by_pattern
