@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, anyhow, bail};
 use clap::Args;
 
+use super::level::split_level;
 use bitquilt::latent::{LatentSet, Level, Shape};
 use bitquilt::search::{FixedBits, SearchError};
 
@@ -96,18 +97,8 @@ fn parse_from(text: &str) -> anyhow::Result<(PathBuf, usize)> {
 type Part = (Level, Range<usize>, Range<usize>);
 
 fn parse_keep(text: &str, shape: Shape) -> anyhow::Result<Part> {
-    let (level, part) = match text.split_once(':') {
-        None => (*shape.finest(), text),
-        Some((level, part)) => {
-            let number = level.trim().parse().ok();
-            let level = number.and_then(|number| shape.level(number).copied());
-            let last = shape.levels().len() - 1;
-            let level = level.with_context(|| {
-                format!("--keep {text}: {shape} latents have levels 0 to {last}")
-            })?;
-            (level, part)
-        }
-    };
+    let split = split_level(text, shape);
+    let (level, part) = split.map_err(|why| anyhow!("--keep {text}: {why}"))?;
     let range = |part: &str, side: usize| {
         let (from, to) = part.split_once("..")?;
         let range = from.trim().parse().ok()?..to.trim().parse().ok()?;

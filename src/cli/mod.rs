@@ -27,6 +27,7 @@ mod ids;
 mod import;
 mod import_options;
 mod info;
+mod level;
 mod limit;
 #[cfg(feature = "neural")]
 mod neural;

@@ -3,10 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::{Context, anyhow, bail};
 use clap::Args;
 
 use super::ids::WithoutArgs;
+use super::level::split_level;
 use super::limit::Top;
 use super::{NO, grouped, print, print_json};
 use bitquilt::engine::{QueryReport, QueryRequest, SessionOptions, WindowChoice};
@@ -121,18 +122,8 @@ fn show(report: &QueryReport, shape: Shape) -> anyhow::Result<()> {
 }
 
 fn parse_place(text: &str, shape: Shape) -> anyhow::Result<usize> {
-    let (level, place) = match text.split_once(':') {
-        None => (*shape.finest(), text),
-        Some((level, place)) => {
-            let number = level.trim().parse().ok();
-            let level = number.and_then(|number| shape.level(number).copied());
-            let last = shape.levels().len() - 1;
-            let level = level.with_context(|| {
-                format!("--at '{text}': {shape} latents have levels 0 to {last}")
-            })?;
-            (level, place)
-        }
-    };
+    let split = split_level(text, shape);
+    let (level, place) = split.map_err(|why| anyhow!("--at '{text}': {why}"))?;
     let parts = place.split(',').map(|part| part.trim().parse::<usize>());
     let parts = parts
         .collect::<Result<Vec<_>, _>>()

@@ -88,7 +88,7 @@ pub fn count(
         });
     }
     let ladder = task.ladder(None)?;
-    let frame = task.prepare(|| ladder.frame())?;
+    let frame = task.prepare(&ladder)?;
     let shape = ladder.shape();
     let bits = shape.bits();
     let mut seen = vec![bits; bits + 1];

@@ -128,9 +128,9 @@ impl<'a> Task<'a> {
         Ok(shape)
     }
 
-    /// Refuses what cannot be searched for, and sets the bits that the constraints force.
-    pub(super) fn prepare(&self, frame: impl FnOnce() -> Frame) -> Result<Frame, SearchError> {
-        let shape = self.check_windows()?;
+    /// Refuses what cannot be searched for, and sets the bits that the constraints force in a frame for the ladder's windows.
+    pub(super) fn prepare(&self, ladder: &Ladder<'_>) -> Result<Frame, SearchError> {
+        let shape = ladder.shape();
         let wrong = |why: &str| {
             Err(SearchError::Task {
                 why: why.to_owned(),
@@ -169,7 +169,7 @@ impl<'a> Task<'a> {
         for constraint in &self.constraints {
             constraint.check(shape)?;
         }
-        let mut frame = frame();
+        let mut frame = ladder.frame();
         frame.begin(self.given);
         let constraints = Constraints(&self.constraints);
         for position in 0..shape.bits() {

@@ -93,7 +93,7 @@ impl<'a> Search<'a> {
         let seed = xxh3_64_with_seed(&sample.to_le_bytes(), options.seed);
         let constraints = Constraints(&task.constraints);
         let ladder = task.ladder(fallback)?;
-        let frame = task.prepare(|| ladder.frame())?;
+        let frame = task.prepare(&ladder)?;
         let walk = match options.method {
             method if at_dead_ends || method == Method::Row && fallback.is_none() => {
                 let rows = RowSearch::new(ladder, constraints, options, seed, frame);

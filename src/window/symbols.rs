@@ -201,10 +201,10 @@ mod tests {
             ),
             (
                 "1x2+2x4",
-                vec!["global", "1:3x3", "1:3x3^1x1", "1:1x1^3x3", "1:5x5^3x3"],
+                vec!["1:3x3", "1:3x3^1x1", "1:1x1^3x3", "1:5x5^3x3"],
             ),
             ("1x2+2x3x1+2x3", vec!["1:3x3^1x1", "1:1x1^3x3"]),
-            ("2x2+2x3", vec!["1:3x3^1x1", "1:1x1^3x3"]),
+            ("2x2+2x3", vec!["global", "1:3x3^1x1", "1:1x1^3x3"]),
         ] {
             let shape: Shape = shape.parse().unwrap();
             for window in windows {
@@ -232,7 +232,7 @@ mod tests {
                     }
                     let counts = (by_key.len(), by_numbers.len());
                     assert!(
-                        counts.0 > 2 && counts.0 == counts.1,
+                        counts.0 > 4 && counts.0 == counts.1,
                         "{shape} {window:?} {counts:?}"
                     );
                 }

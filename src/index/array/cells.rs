@@ -2,8 +2,8 @@
 //!
 //! A cell is all contexts that begin with the same 16 bits; one that holds too many is split by the next 16, and so on. Which
 //! ones those are is foreseen from a sample of the latents, so that mostly one reading of all counts them; another one
-//! fetches the occurrences of some cells: nothing is written out and merged. Far down, where blank contexts agree for thousands of bits, what a cell's contexts share is measured first,
-//! so that it is split where they differ. What cannot be split, because all of its contexts are equal, needs no sorting.
+//! fetches the occurrences of some cells: nothing is written out and merged. Far down, where blank contexts agree for
+//! thousands of bits, what a cell's contexts share is measured first, so that it is split where they differ. What cannot be split, because all of its contexts are equal, needs no sorting.
 
 use std::ops::Range;
 

@@ -1,0 +1,19 @@
+//! The level that an option may begin with, as `1:` in `--at 1:6,6`.
+
+use bitquilt::latent::{Level, Shape};
+
+/// Returns the level that a text says before a colon, the finest where it says none, and the rest of the text; for a level that
+/// is not there, which there are.
+pub(super) fn split_level(text: &str, shape: Shape) -> Result<(Level, &str), String> {
+    let Some((level, rest)) = text.split_once(':') else {
+        return Ok((*shape.finest(), text));
+    };
+    let number = level.trim().parse().ok();
+    match number.and_then(|number| shape.level(number)) {
+        Some(level) => Ok((*level, rest)),
+        None => {
+            let last = shape.levels().len() - 1;
+            Err(format!("{shape} latents have levels 0 to {last}"))
+        }
+    }
+}
