@@ -92,7 +92,7 @@ pub(crate) fn run(args: DecodeArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
             args.input.display()
         );
     }
-    let set = first(set, count)?;
+    let set = set.first(count);
     let options = GridOptions {
         scale: args.scale,
         columns: args.columns,
@@ -212,16 +212,4 @@ fn write_folder(
 fn single(set: &LatentSet, id: usize) -> anyhow::Result<LatentSet> {
     let packed = set.packed_latent(id).to_vec();
     Ok(LatentSet::from_packed(set.shape(), packed)?.with_codec(set.codec().clone()))
-}
-
-/// Returns the first `count` latents of a set.
-fn first(set: LatentSet, count: usize) -> anyhow::Result<LatentSet> {
-    if count == set.len() {
-        return Ok(set);
-    }
-    let bytes = count * set.shape().packed_bytes();
-    Ok(
-        LatentSet::from_packed(set.shape(), set.packed()[..bytes].to_vec())?
-            .with_codec(set.codec().clone()),
-    )
 }

@@ -37,6 +37,7 @@ mod one_of;
 mod preload;
 mod query;
 mod shell;
+mod stack;
 mod trace;
 #[cfg(feature = "neural")]
 mod train;
@@ -102,6 +103,7 @@ struct Cli {
 #[derive(Subcommand)]
 enum Verb {
     Import(Box<import::ImportArgs>),
+    Stack(stack::StackArgs),
     Build(build::BuildArgs),
     Info(info::InfoArgs),
     Query(query::QueryArgs),
@@ -172,6 +174,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
     });
     let result = match cli.verb {
         Verb::Import(args) => import::run(*args, &ui),
+        Verb::Stack(args) => stack::run(&args, &ui),
         Verb::Build(args) => build::run(&args, &ui),
         Verb::Info(args) => info::run(&args),
         Verb::Query(args) => query::run(&args),

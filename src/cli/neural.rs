@@ -10,7 +10,7 @@ use super::ui::Ui;
 use bitquilt::base::Budget;
 use bitquilt::base::Observer;
 use bitquilt::engine::Session;
-use bitquilt::images::import::{Colour, Labels};
+use bitquilt::images::import::{Colour, ImportOptions, Labels, LevelOptions};
 use bitquilt::images::{ImageOptions, ImageSet};
 use bitquilt::index::Index;
 use bitquilt::latent::LatentSet;
@@ -65,6 +65,26 @@ impl ImagesArgs {
             max_images: self.limit,
             memory: Budget::of_machine(),
         }
+    }
+}
+
+impl ImagesArgs {
+    /// Returns the same options for levels of the images themselves.
+    pub(crate) fn level_options(&self, levels: Vec<LevelOptions>, labels: Labels) -> ImportOptions {
+        ImportOptions {
+            levels,
+            colour: self.gray.then_some(Colour::Gray),
+            background: self.pixels.background,
+            transpose: self.pixels.transpose,
+            labels,
+            memory: Budget::of_machine(),
+            ..ImportOptions::default()
+        }
+    }
+
+    /// Returns how many images are taken, if not all.
+    pub(crate) fn limit(&self) -> Option<usize> {
+        self.limit
     }
 }
 

@@ -85,6 +85,15 @@ impl LatentSet {
     }
 }
 
+impl Level {
+    /// Returns its bits of a packed latent, packed as those of a latent of their own.
+    pub fn bits_of(&self, packed: &[u8]) -> Vec<u8> {
+        let mut own = vec![0; self.shape().packed_bytes()];
+        take(&mut own, packed, self.start(), self.bits());
+        own
+    }
+}
+
 /// Puts packed bits into a row of zeros from bit `at` on.
 fn put(row: &mut [u8], at: usize, bits: &[u8]) {
     for (number, byte) in bits.iter().enumerate() {

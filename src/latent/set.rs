@@ -172,6 +172,17 @@ impl LatentSet {
         Ok(self)
     }
 
+    /// Returns its first `count` latents, all where it has no more.
+    #[must_use]
+    pub fn first(mut self, count: usize) -> Self {
+        self.packed
+            .truncate(count.saturating_mul(self.shape.packed_bytes()));
+        if let Some(labels) = &mut self.labels {
+            labels.truncate(count);
+        }
+        self
+    }
+
     /// Appends another set's latents; their ids go on from this one's. Labels are kept where both have
     /// them, the codec where they agree on it.
     ///
