@@ -32,9 +32,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         novel: true,
         ..GenerateRequest::default()
     };
-    session
-        .generate(&request, None, &Unobserved)?
-        .write(&file)?;
+    session.generate(&request, &[], &Unobserved)?.write(&file)?;
 
     let samples = SampleSet::read(&file)?;
     let brute_force = VerifyRequest {

@@ -42,7 +42,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         samples: 0..16,
         ..GenerateRequest::default()
     };
-    let samples = session.generate(&request, None, &Unobserved)?.latents()?;
+    let samples = session.generate(&request, &[], &Unobserved)?.latents()?;
 
     let planes = planes(&samples).map(|bit| if bit { 1.0_f32 } else { -1.0 });
     let bytes: Vec<u8> = planes.flat_map(f32::to_le_bytes).collect();

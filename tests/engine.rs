@@ -53,7 +53,7 @@ fn a_range_of_samples_is_the_same_as_within_one_run() {
                 method,
                 ..request(windows)
             };
-            let all = session.generate(&whole, None, &Unobserved).unwrap();
+            let all = session.generate(&whole, &[], &Unobserved).unwrap();
             assert_eq!(all.attempts.len(), 40);
             let mut parts = Vec::new();
             for samples in [0..1, 1..17, 17..17, 17..40] {
@@ -61,7 +61,7 @@ fn a_range_of_samples_is_the_same_as_within_one_run() {
                     samples,
                     ..whole.clone()
                 };
-                let part = session.generate(&part, None, &Unobserved).unwrap();
+                let part = session.generate(&part, &[], &Unobserved).unwrap();
                 parts.extend(part.attempts);
             }
             assert_eq!(essence(&parts), essence(&all.attempts));
@@ -72,7 +72,7 @@ fn a_range_of_samples_is_the_same_as_within_one_run() {
         samples: 3..9,
         ..request(&["5x5"])
     };
-    let error = session.generate(&distinct, None, &Unobserved).unwrap_err();
+    let error = session.generate(&distinct, &[], &Unobserved).unwrap_err();
     assert!(error.to_string().contains("begin with sample 0"), "{error}");
 }
 
@@ -92,9 +92,9 @@ fn longest_is_every_window_of_nearest_sites_and_its_samples_are_proved_and_trace
             ..request(windows)
         };
         let longest = session
-            .generate(&of(&["longest"]), None, &Unobserved)
+            .generate(&of(&["longest"]), &[], &Unobserved)
             .unwrap();
-        let named = session.generate(&of(&parts), None, &Unobserved).unwrap();
+        let named = session.generate(&of(&parts), &[], &Unobserved).unwrap();
         assert_eq!(longest.windows, named.windows);
         assert_eq!(essence(&longest.attempts), essence(&named.attempts));
         assert!(longest.attempts.iter().all(|a| a.status == Status::Sample));
@@ -131,7 +131,7 @@ fn longest_is_every_window_of_nearest_sites_and_its_samples_are_proved_and_trace
         }
     }
     let mixed = request(&["longest", "3x3"]);
-    let error = session.generate(&mixed, None, &Unobserved).unwrap_err();
+    let error = session.generate(&mixed, &[], &Unobserved).unwrap_err();
     assert!(error.to_string().contains("expected it alone"), "{error}");
 }
 
@@ -143,7 +143,7 @@ fn samples_are_handed_on_in_order_and_an_error_of_the_taker_ends_the_run() {
         ..request(&["3x3"])
     };
     let mut seen = Vec::new();
-    let result = session.generate_into(&long, None, &Unobserved, |attempt| {
+    let result = session.generate_into(&long, &[], &Unobserved, |attempt| {
         seen.push(attempt.index);
         match seen.len() {
             100 => Err(std::io::Error::other("the disk is full").into()),
@@ -180,7 +180,7 @@ fn what_was_found_before_a_stop_is_kept() {
         ..request(&["3x3"])
     };
     let observer = StopAfter(0.into());
-    let kept = session.generate(&long, None, &observer).unwrap();
+    let kept = session.generate(&long, &[], &observer).unwrap();
     // Those that a slow thread was at work on are told as stopped, whatever their number.
     let mut found = kept.attempts;
     found.retain(|a| a.status == Status::Sample);
@@ -191,7 +191,7 @@ fn what_was_found_before_a_stop_is_kept() {
             samples: attempt.index..attempt.index + 1,
             ..long.clone()
         };
-        let one = session.generate(&one, None, &Unobserved).unwrap();
+        let one = session.generate(&one, &[], &Unobserved).unwrap();
         assert_eq!(
             essence(&one.attempts),
             essence(std::slice::from_ref(attempt))
@@ -259,13 +259,13 @@ fn many_threads_share_a_session() {
         preload: Preload::All,
         ..request(&["5x5", "3x3"])
     };
-    let alone = session.generate(&all, None, &Unobserved).unwrap();
+    let alone = session.generate(&all, &[], &Unobserved).unwrap();
     let samples = alone.latents().unwrap();
     let workers: Vec<_> = (0..4)
         .map(|_| {
             let (session, all) = (session.clone(), all.clone());
             std::thread::spawn(move || {
-                let again = session.generate(&all, None, &Unobserved).unwrap();
+                let again = session.generate(&all, &[], &Unobserved).unwrap();
                 essence(&again.attempts)
             })
         })
@@ -286,7 +286,7 @@ fn tables_stay_within_the_memory_that_they_may_take() {
         preload: Preload::All,
         ..request(&["5x5"])
     };
-    let error = session.generate(&all, None, &Unobserved).unwrap_err();
+    let error = session.generate(&all, &[], &Unobserved).unwrap_err();
     assert!(
         matches!(&error, EngineError::Memory(memory) if memory.available == 1),
         "{error}"
@@ -297,7 +297,7 @@ fn tables_stay_within_the_memory_that_they_may_take() {
     };
     assert_eq!(
         session
-            .generate(&auto, None, &Unobserved)
+            .generate(&auto, &[], &Unobserved)
             .unwrap()
             .attempts
             .len(),
@@ -339,7 +339,7 @@ fn samples_of_fewer(session: &Session) -> SampleSet {
     let without: Ids = "3,7..9".parse().unwrap();
     let options = SessionOptions::default().without(without);
     let fewer = Session::open(session.index().path(), &options).unwrap();
-    let run = fewer.generate(&request(&["5x5"]), None, &Unobserved);
+    let run = fewer.generate(&request(&["5x5"]), &[], &Unobserved);
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("samples.safetensors");
     run.unwrap().write(&path).unwrap();
@@ -359,7 +359,7 @@ fn what_a_session_has_too_little_memory_for_is_refused_before_it_is_taken() {
         assert!(memory.needed > memory.available, "{memory}");
         assert!(memory.available <= 100, "{memory}");
     };
-    let generate = |request: &GenerateRequest| session.generate(request, None, &NeverBegun);
+    let generate = |request: &GenerateRequest| session.generate(request, &[], &NeverBegun);
     refused(generate(&request(&["5x5"])).unwrap_err(), "40 samples");
     // Not kept by the session, but the digests of what they must not be are.
     let novel = GenerateRequest {
@@ -367,13 +367,13 @@ fn what_a_session_has_too_little_memory_for_is_refused_before_it_is_taken() {
         ..request(&["5x5"])
     };
     let nobody = |_| unreachable!("a sample");
-    let handed_on = session.generate_into(&novel, None, &NeverBegun, nobody);
+    let handed_on = session.generate_into(&novel, &[], &NeverBegun, nobody);
     refused(handed_on.unwrap_err(), "digests of 20 latents");
     let every_table = GenerateRequest {
         preload: Preload::All,
         ..request(&["5x5"])
     };
-    let handed_on = session.generate_into(&every_table, None, &NeverBegun, nobody);
+    let handed_on = session.generate_into(&every_table, &[], &NeverBegun, nobody);
     refused(handed_on.unwrap_err(), "the contexts of window 5x5");
     let every_latent = TraceRequest {
         all_latents: true,
@@ -424,7 +424,7 @@ fn a_session_with_enough_memory_answers_as_one_with_all_of_it() {
         novel: true,
         ..request(&["5x5", "3x3"])
     };
-    let expected = whole.generate(&novel, None, &Unobserved).unwrap();
+    let expected = whole.generate(&novel, &[], &Unobserved).unwrap();
     for memory in [Budget::bytes(64 << 20), Budget::share(0.25)] {
         let options = SessionOptions::default().memory(memory);
         let session = Session::open(whole.index().path(), &options).unwrap();
@@ -433,7 +433,7 @@ fn a_session_with_enough_memory_answers_as_one_with_all_of_it() {
                 preload,
                 ..novel.clone()
             };
-            let found = session.generate(&novel, None, &Unobserved).unwrap();
+            let found = session.generate(&novel, &[], &Unobserved).unwrap();
             assert_eq!(essence(&found.attempts), essence(&expected.attempts));
         }
         assert_eq!(session.verify_index(true, &Unobserved).unwrap(), None);
@@ -466,7 +466,7 @@ fn what_a_session_holds_counts_against_its_memory() {
         novel: true,
         ..request(&["5x5"])
     };
-    let generate = || session.generate_into(&novel, None, &Unobserved, |_| Ok(()));
+    let generate = || session.generate_into(&novel, &[], &Unobserved, |_| Ok(()));
     generate().unwrap();
     // The digests are there already.
     generate().unwrap();
@@ -482,7 +482,7 @@ fn what_a_session_holds_counts_against_its_memory() {
     let trace = || session.tracing(&samples, &every_latent, &Unobserved);
     trace().unwrap();
     trace().unwrap();
-    let novel = session.generate_into(&novel, None, &Unobserved, |_| Ok(()));
+    let novel = session.generate_into(&novel, &[], &Unobserved, |_| Ok(()));
     let memory = out_of_memory(novel.unwrap_err());
     assert!(memory.what.ends_with("digests of 20 latents"), "{memory}");
     assert_eq!(memory.available, digests - 1);
@@ -516,7 +516,7 @@ fn what_was_generated_verifies_and_traces_without_a_file_between() {
         ..request(&["5x5"])
     };
     let generated = session
-        .generate(&fallback, Some(network), &Unobserved)
+        .generate(&fallback, &[network], &Unobserved)
         .unwrap();
     let path = folder.path().join("samples.safetensors");
     generated.write(&path).unwrap();
@@ -572,7 +572,7 @@ fn what_was_generated_verifies_and_traces_without_a_file_between() {
 fn a_request_that_cannot_be_is_refused_in_the_words_of_its_parts() {
     let (_folder, session) = session(&SessionOptions::default());
     let refused = |request: &GenerateRequest| {
-        let error = session.generate(request, None, &Unobserved).unwrap_err();
+        let error = session.generate(request, &[], &Unobserved).unwrap_err();
         assert!(!error.to_string().contains("--"), "{error}");
         error
     };

@@ -21,9 +21,9 @@ use crate::search::{METHODS, unlimited};
 use crate::support::*;
 
 /// Says of each context what a hash of it says, or always the same.
-struct Fake {
-    window: Window,
-    always: Option<f32>,
+pub struct Fake {
+    pub window: Window,
+    pub always: Option<f32>,
 }
 
 impl Interpolator for Fake {

@@ -61,6 +61,8 @@ mod keys;
 mod kill;
 /// Contexts bound to labels: the command, bad input, manifests, builds that go on.
 mod labels;
+/// Pyramids told plainly.
+mod levels;
 /// Lies with right checksums are found out.
 mod lies;
 /// Choices and their names.
@@ -85,6 +87,8 @@ mod oracle;
 mod proof;
 /// Tasks small enough to try every latent.
 mod puzzles;
+/// P5, P6 over pyramids: support, quilts and neighbours of each level.
+mod pyramid_traces;
 /// P1 to P5 over pyramids: several levels, windows that see the coarser one.
 mod pyramids;
 /// Pyramids through the real binary.

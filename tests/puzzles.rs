@@ -195,7 +195,7 @@ impl Board {
                 min_count: self.min_count,
                 ..options
             },
-            fallback: None,
+            fallbacks: Vec::new(),
         })
     }
 }

@@ -3,252 +3,19 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use bitquilt::engine::{GenerateRequest, Session, SessionOptions};
+use bitquilt::engine::{GenerateRequest, Network, Session, SessionOptions};
+use bitquilt::samples::{ANSWERED_INTERPOLATED, INTERPOLATED};
+use bitquilt::search::{Fallback, Policy};
 use bitquilt::{
-    Anchor, Backoff, Budget, BuildOptions, Condition, FixedBits, Geometry, Index, LatentSet,
-    Method, Rung, SampleSet, Search, SearchOptions, Shape, Status, Task, Unobserved, Window, build,
-    count, verify_from_index, verify_from_latents,
+    Anchor, Backoff, Budget, BuildOptions, FixedBits, Geometry, Index, LatentSet, Method, Rung,
+    SampleSet, Search, SearchOptions, Status, Task, Unobserved, Window, WindowIndex, build, count,
+    generate, verify_from_index, verify_from_latents,
 };
 use proptest::prelude::*;
 
+use crate::fallback::Fake;
+use crate::levels::{Context, Latent, Pyramids, pyramids};
 use crate::support::*;
-
-type Latent = Vec<bool>;
-
-/// Height, width and channels of each level, coarse to fine.
-type Sides = Vec<(usize, usize, usize)>;
-
-/// What a context is, told plainly.
-type Context = (Option<i64>, Vec<usize>, Vec<Option<bool>>);
-
-/// Latents of a pyramid, and the windows of an index of them.
-#[derive(Clone, Debug)]
-struct Pyramids {
-    sides: Sides,
-    latents: Vec<Latent>,
-    windows: Vec<Window>,
-    anchor: Anchor,
-    labels: Option<Vec<i64>>,
-}
-
-impl Pyramids {
-    fn shape(&self) -> Shape {
-        let levels = self.sides.iter();
-        let levels =
-            levels.map(|(height, width, channels)| Shape::new(*height, *width, *channels).unwrap());
-        Shape::pyramid(&levels.collect::<Vec<_>>()).unwrap()
-    }
-
-    fn set(&self) -> LatentSet {
-        let mut set = LatentSet::new(self.shape());
-        for latent in &self.latents {
-            set.push_bits(latent.iter().copied()).unwrap();
-        }
-        match &self.labels {
-            Some(labels) => set.with_labels(labels.clone()).unwrap(),
-            None => set,
-        }
-    }
-
-    fn options(&self) -> BuildOptions {
-        BuildOptions {
-            windows: self.windows.clone(),
-            anchor: self.anchor,
-            condition: match self.labels {
-                Some(_) => Condition::Label,
-                None => Condition::None,
-            },
-            ..BuildOptions::default()
-        }
-    }
-
-    fn built(&self) -> (tempfile::TempDir, Index) {
-        built_with(&self.set(), &self.options())
-    }
-
-    fn bits(&self) -> usize {
-        self.sides.iter().map(|(h, w, k)| h * w * k).sum()
-    }
-
-    /// The first position of a level.
-    fn start(&self, level: usize) -> usize {
-        self.sides[..level].iter().map(|(h, w, k)| h * w * k).sum()
-    }
-
-    /// The level, row, column and channel of a position.
-    fn place(&self, position: usize) -> (usize, usize, usize, usize) {
-        let level = (0..self.sides.len()).rfind(|level| self.start(*level) <= position);
-        let level = level.unwrap();
-        let (own, (_, width, channels)) = (position - self.start(level), self.sides[level]);
-        let site = own / channels;
-        (level, site / width, site % width, own % channels)
-    }
-
-    /// A bit of a level; `None` off its grid.
-    fn bit(&self, latent: &[bool], level: usize, row: i64, col: i64, k: usize) -> Option<bool> {
-        let (height, width, channels) = self.sides[level];
-        let inside = (0..height as i64).contains(&row) && (0..width as i64).contains(&col);
-        inside.then(|| {
-            let site = row as usize * width + col as usize;
-            latent[self.start(level) + site * channels + k]
-        })
-    }
-
-    /// The context at a position, which must be of the window's level.
-    fn context(
-        &self,
-        window: Window,
-        latent: &[bool],
-        label: Option<i64>,
-        position: usize,
-    ) -> Context {
-        let (level, row, col, channel) = self.place(position);
-        assert_eq!(level, window.level());
-        let (height, width, channels) = self.sides[level];
-        let (r, c) = (row as i64, col as i64);
-        let mut place = vec![channel];
-        if self.anchor == Anchor::Site {
-            place.extend([row, col]);
-        }
-        let mut seen: Vec<_> = (0..channel)
-            .map(|k| self.bit(latent, level, r, c, k))
-            .collect();
-        let (radius, parent) = match window {
-            Window::Global => {
-                let own = self.start(level)..position;
-                place.extend([row, col]);
-                seen.extend(latent[own].iter().map(|bit| Some(*bit)));
-                (0, None)
-            }
-            Window::Square { radius } => (radius, None),
-            Window::Level { radius, parent, .. } => (radius, parent),
-            _ => unreachable!("no other window is drawn"),
-        };
-        place.extend([
-            row.min(radius),
-            col.min(radius),
-            (width - 1 - col).min(radius),
-        ]);
-        let reach = radius as i64;
-        for up in (0..=reach).rev() {
-            for right in -reach..=reach {
-                if up > 0 || right < 0 {
-                    seen.extend(
-                        (0..channels).map(|k| self.bit(latent, level, r - up, c + right, k)),
-                    );
-                }
-            }
-        }
-        if let Some(square) = parent {
-            let (coarse_height, coarse_width, coarse_channels) = self.sides[level - 1];
-            // In units of 1/height of the coarser level's height: the parent, and where in it the site begins.
-            let (down, right) = (row * coarse_height, col * coarse_width);
-            place.extend([down % height, right % width]);
-            let (parent_row, parent_col) = ((down / height) as i64, (right / width) as i64);
-            let square = square as i64;
-            for row in parent_row - square..=parent_row + square {
-                for col in parent_col - square..=parent_col + square {
-                    let bits =
-                        (0..coarse_channels).map(|k| self.bit(latent, level - 1, row, col, k));
-                    seen.extend(bits);
-                }
-            }
-        }
-        (label, place, seen)
-    }
-
-    /// How often each bit followed each context of a window, and where.
-    fn occurrences(&self, window: Window) -> BTreeMap<Context, [Vec<(u64, usize)>; 2]> {
-        let mut found: BTreeMap<Context, [Vec<_>; 2]> = BTreeMap::new();
-        let level = window.level();
-        let (height, width, channels) = self.sides[level];
-        let own = self.start(level)..self.start(level) + height * width * channels;
-        for (id, latent) in self.latents.iter().enumerate() {
-            let label = self.labels.as_ref().map(|labels| labels[id]);
-            for position in own.clone() {
-                let context = self.context(window, latent, label, position);
-                let lists = found.entry(context).or_default();
-                lists[usize::from(latent[position])].push((id as u64, position));
-            }
-        }
-        found
-    }
-}
-
-/// Pyramids of two or three levels, of at most so many bits, whose sizes need not divide each other.
-fn sides(max_bits: usize) -> impl Strategy<Value = Sides> {
-    let level = (1..=3usize, 1..=4usize, 1..=2usize);
-    prop::collection::vec(level, 2..=3)
-        .prop_map(|mut levels| {
-            // Rows and columns grow.
-            let (mut height, mut width) = (1, 1);
-            for level in &mut levels {
-                height = height.max(level.0);
-                width = width.max(level.1);
-                *level = (height, width, level.2);
-            }
-            levels
-        })
-        .prop_filter("too many bits", move |levels| {
-            levels.iter().map(|(h, w, k)| h * w * k).sum::<usize>() <= max_bits
-        })
-}
-
-/// Every window of a level, whole squares of both levels.
-fn windows_of(sides: &Sides, level: usize) -> Vec<Window> {
-    let max = |(height, width, _): (usize, usize, usize)| height.max(width) - 1;
-    if level == 0 {
-        let squares = (1..=max(sides[0])).map(|radius| Window::Square { radius });
-        return squares.chain([Window::Global]).collect();
-    }
-    let parents = [None]
-        .into_iter()
-        .chain((0..=max(sides[level - 1])).map(Some));
-    let windows = parents.flat_map(|parent| {
-        (0..=max(sides[level])).map(move |radius| Window::Level {
-            level,
-            radius,
-            parent,
-        })
-    });
-    windows.collect()
-}
-
-fn pyramids(max_bits: usize, max_windows: usize) -> impl Strategy<Value = Pyramids> {
-    sides(max_bits).prop_flat_map(move |sides| {
-        let bits: usize = sides.iter().map(|(h, w, k)| h * w * k).sum();
-        let windows: Vec<_> = (0..sides.len())
-            .map(|level| {
-                let all = windows_of(&sides, level);
-                let max = max_windows.min(all.len());
-                prop::sample::subsequence(all, 1..=max)
-            })
-            .collect();
-        let few = prop::collection::vec(prop::collection::vec(any::<bool>(), bits), 1..=3);
-        let more =
-            prop::collection::vec((any::<prop::sample::Index>(), 0..bits, any::<bool>()), 0..6);
-        let labels =
-            prop_oneof![2 => Just(None), 1 => prop::collection::vec(0..2i64, 9).prop_map(Some)];
-        (Just(sides), few, more, windows, anchors(), labels).prop_map(
-            |(sides, few, more, windows, anchor, labels)| {
-                let mut latents = few.clone();
-                for (pick, at, flip) in more {
-                    let mut latent = few[pick.index(few.len())].clone();
-                    latent[at] ^= flip;
-                    latents.push(latent);
-                }
-                let labels = labels.map(|labels| labels[..latents.len()].to_vec());
-                Pyramids {
-                    sides,
-                    latents,
-                    windows: windows.into_iter().flatten().collect(),
-                    anchor,
-                    labels,
-                }
-            },
-        )
-    })
-}
 
 /// The index says of every context of every window that it answers what the definitions say, and of no other.
 fn check_answers(all: &Pyramids, index: &Index) -> Result<(), TestCaseError> {
@@ -346,6 +113,46 @@ struct Puzzle {
     label: Option<i64>,
 }
 
+/// Who answered a bit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum By {
+    User,
+    Window(Window),
+    Network,
+}
+
+/// Networks of the largest windows of some levels.
+fn fallbacks<'a>(
+    held: &'a [WindowIndex<'a>],
+    networks: &'a BTreeMap<usize, Fake>,
+    policy: Policy,
+) -> Vec<Fallback<'a>> {
+    let of = |(level, network): (&usize, &'a Fake)| {
+        let own = held
+            .iter()
+            .find(|held| held.geometry().window().level() == *level);
+        Fallback {
+            geometry: own.unwrap().geometry(),
+            network,
+            policy,
+            max_interpolated: None,
+        }
+    };
+    networks.iter().map(of).collect()
+}
+
+fn networks(puzzle: &Puzzle, levels: &BTreeSet<usize>) -> BTreeMap<usize, Fake> {
+    let windows = puzzle.all.windows.iter().rev();
+    let windows = windows.filter(|window| levels.contains(&window.level()));
+    let fake = |window: &Window| Fake {
+        window: *window,
+        always: None,
+    };
+    windows
+        .map(|window| (window.level(), fake(window)))
+        .collect()
+}
+
 fn puzzles() -> impl Strategy<Value = Puzzle> {
     (pyramids(12, 2), 0..4usize, any::<u64>(), 1..=2u64).prop_map(
         |(mut all, fix, seed, min_count)| {
@@ -406,8 +213,8 @@ impl Puzzle {
         None
     }
 
-    /// Every latent whose free bits are supported, each with the windows that answer them.
-    fn solutions(&self) -> BTreeMap<Latent, Vec<Option<Window>>> {
+    /// Every latent whose free bits are supported or, in levels that have a network, answered by it; each with who answered them.
+    fn solutions(&self, levels: &BTreeSet<usize>, policy: Policy) -> BTreeMap<Latent, Vec<By>> {
         let windows = self.all.windows.iter();
         let counts: BTreeMap<Window, BTreeMap<Context, [u64; 2]>> = windows
             .map(|window| {
@@ -425,12 +232,19 @@ impl Puzzle {
                 continue;
             }
             let answers: Option<Vec<_>> = (0..bits)
-                .map(|position| match self.fixed.get(&position) {
-                    Some(_) => Some(None),
-                    None => self
-                        .answer(&counts, &latent, position)
-                        .filter(|(_, count)| *count > 0)
-                        .map(|(window, _)| Some(window)),
+                .map(|position| {
+                    let has_network = levels.contains(&self.all.place(position).0);
+                    if self.fixed.contains_key(&position) {
+                        return Some(By::User);
+                    }
+                    if has_network && policy == Policy::Always {
+                        return Some(By::Network);
+                    }
+                    match self.answer(&counts, &latent, position) {
+                        Some((_, 0)) => None,
+                        Some((window, _)) => Some(By::Window(window)),
+                        None => has_network.then_some(By::Network),
+                    }
                 })
                 .collect();
             if let Some(answers) = answers {
@@ -445,10 +259,15 @@ proptest! {
     #![proptest_config(cases(96))]
 
     #[test]
-    fn p3_every_search_finds_exactly_the_pyramids_that_there_are(puzzle in puzzles()) {
+    fn p3_every_search_finds_exactly_the_pyramids_that_there_are(
+        puzzle in puzzles(),
+        levels in prop_oneof![Just(BTreeSet::new()), prop::collection::btree_set(0..2usize, 0..=2)],
+        policy in prop_oneof![Just(Policy::OnNoMatch), Just(Policy::Always)],
+    ) {
         let (_folder, index) = puzzle.all.built();
         let bits = puzzle.all.bits();
-        let expected = puzzle.solutions();
+        let expected = puzzle.solutions(&levels, policy);
+        let networks = networks(&puzzle, &levels);
         let held: Vec<_> = puzzle.all.windows.iter().map(|window| index.window(*window).unwrap()).collect();
         let mut fixed = FixedBits::none();
         for (at, bit) in &puzzle.fixed {
@@ -468,21 +287,36 @@ proptest! {
                 constraints: vec![&fixed],
                 given: index.given(puzzle.label).unwrap(),
                 options,
-                fallback: None,
+                fallbacks: fallbacks(&held, &networks, policy),
             };
             let mut search = Search::new(&task, 0).unwrap();
             let mut found = BTreeMap::new();
             while search.advance(&|| false).unwrap() == Status::Sample {
-                let answered = search.answered().into_iter().map(|rung| {
-                    rung.map(|rung| puzzle.all.windows[usize::from(rung)])
+                let answered = search.answered().into_iter().map(|rung| match rung {
+                    None => By::User,
+                    Some(INTERPOLATED) => By::Network,
+                    Some(rung) => By::Window(puzzle.all.windows[usize::from(rung)]),
                 });
                 let latent = unpacked(&search.to_packed(), bits);
                 let before = found.insert(latent, answered.collect::<Vec<_>>());
                 prop_assert!(before.is_none(), "found twice");
             }
             prop_assert_eq!(&found, &expected, "{}", method);
-            let counted = count(&task, None, &Unobserved).unwrap();
-            prop_assert_eq!(counted.samples, expected.len().into());
+            if levels.is_empty() {
+                let counted = count(&task, None, &Unobserved).unwrap();
+                prop_assert_eq!(counted.samples, expected.len().into());
+            }
+            // Many in step ask as each alone does.
+            let together = generate(&task, 5, false, &Unobserved).unwrap();
+            for attempt in together {
+                let mut search = Search::new(&task, attempt.index).unwrap();
+                let status = search.advance(&|| false).unwrap();
+                prop_assert_eq!(attempt.status, status);
+                if status == Status::Sample {
+                    prop_assert_eq!(attempt.packed.unwrap(), search.to_packed());
+                    prop_assert_eq!(attempt.answered, search.answered());
+                }
+            }
         }
     }
 
@@ -501,7 +335,7 @@ proptest! {
             label: puzzle.label,
             ..GenerateRequest::default()
         };
-        let generated = session.generate(&request, None, &Unobserved);
+        let generated = session.generate(&request, &[], &Unobserved);
         // A list that holds one window in an earlier one is refused.
         let Ok(generated) = generated else {
             let nested = puzzle.all.windows.windows(2).any(|pair| pair[0].nests_in(pair[1]));
@@ -509,7 +343,7 @@ proptest! {
             return Ok(());
         };
         let one = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
-        let alone = one.install(|| session.generate(&request, None, &Unobserved)).unwrap();
+        let alone = one.install(|| session.generate(&request, &[], &Unobserved)).unwrap();
         prop_assert_eq!(alone.latents().unwrap(), generated.latents().unwrap());
         let file = folder.path().join("samples.safetensors");
         generated.write(&file).unwrap();
@@ -537,6 +371,50 @@ proptest! {
         let by_index = verify_from_index(index, &wrong, otherwise, &Unobserved).unwrap();
         let alone = verify_from_latents(&set, anchor, condition, &wrong, otherwise, &Unobserved).unwrap();
         prop_assert_eq!(by_index, alone);
+    }
+}
+
+proptest! {
+    #![proptest_config(cases(48))]
+
+    /// P8 and P2, by the index and by the training latents alone.
+    #[test]
+    fn p8_networks_at_dead_ends_answer_in_their_levels_only_and_every_other_bit_is_proved(
+        puzzle in puzzles(),
+        levels in prop::collection::btree_set(0..2usize, 0..=2),
+    ) {
+        let folder = small_folder();
+        let path = folder.path().join("index");
+        build(&puzzle.all.set(), &path, &puzzle.all.options(), &Unobserved).unwrap();
+        let session = Session::open(&path, &SessionOptions::default()).unwrap();
+        // The largest window of each level, so that one does not hold another.
+        let mut windows = puzzle.all.windows.clone();
+        windows.dedup_by_key(|window| window.level());
+        let request = GenerateRequest {
+            windows: windows.iter().map(|window| (*window).into()).collect(),
+            samples: 0..6,
+            min_count: puzzle.min_count,
+            label: puzzle.label,
+            policy: Policy::OnDeadEnd,
+            ..GenerateRequest::default()
+        };
+        let networks = networks(&puzzle, &levels);
+        let networks: Vec<_> =
+            networks.values().map(|network| Network { name: "fake", network }).collect();
+        let generated = session.generate(&request, &networks, &Unobserved).unwrap();
+        let file = folder.path().join("samples.safetensors");
+        generated.write(&file).unwrap();
+        let samples = SampleSet::read(&file).unwrap();
+        let marks = samples.answered_by.as_ref().unwrap();
+        for (at, by) in marks.iter().enumerate() {
+            let level = puzzle.all.place(at % puzzle.all.bits()).0;
+            prop_assert!(*by != ANSWERED_INTERPOLATED || levels.contains(&level));
+        }
+        if samples.latents.is_empty() {
+            return Ok(());
+        }
+        let report = verify_from_index(session.index(), &samples, windows[0], &Unobserved).unwrap();
+        prop_assert!(report.unsupported.is_empty());
     }
 }
 

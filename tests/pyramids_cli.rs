@@ -243,10 +243,10 @@ fn what_takes_latents_of_one_level_says_so() {
     assert_eq!(desk.run("generate index -n 4 -o samples").code, 0);
     for (arguments, words) in [
         (
-            "trace index samples -o trace",
-            ["one level", "2x2x2+4x4x1+8x8x1"],
+            "trace index samples --level 3 --png map.png",
+            ["--level 3", "levels 0 to 2"],
         ),
-        ("eval counts index", ["one level", "2x2x2+4x4x1+8x8x1"]),
+        ("eval counts index --window 3:3x3", ["3:3x3", "window"]),
         (
             "decode samples --level 3 -o out.png",
             ["--level 3", "levels 0 to 2"],
@@ -290,9 +290,117 @@ fn what_takes_latents_of_one_level_says_so() {
     ] {
         desk.refused(arguments, &words);
     }
+    // What takes both takes both.
+    assert_eq!(desk.run("eval counts plain --held-out grids").code, 0);
     let outcome = desk.run("query index --latent 0 --at 2:0,6 --json");
     assert_eq!(outcome.code, 0, "{outcome:?}");
     let report: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
     assert_eq!(report["window"], "2:5x5^3x3");
     assert_eq!(report["position"], 8 + 16 + 6);
+}
+
+#[test]
+fn a_trace_tells_of_every_level_and_draws_the_one_that_is_asked_for() {
+    let desk = stripes();
+    assert_eq!(desk.run("generate index -n 6 -o samples").code, 0);
+    let outcome = desk.run("trace index samples -o trace --png map.png --level 1");
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    for words in [
+        "by level",
+        "0: 2x2x2",
+        "1: 4x4x1",
+        "2: 8x8x1",
+        "same source",
+    ] {
+        assert!(outcome.stdout.contains(words), "{words}: {outcome:?}");
+    }
+    let trace: serde_json::Value =
+        serde_json::from_slice(&std::fs::read(desk.path("trace")).unwrap()).unwrap();
+    let firsts: Vec<_> = trace["levels"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|l| &l["first"])
+        .collect();
+    assert_eq!(firsts, [0, 8, 24]);
+    assert_eq!(trace["levels"][1]["information_window"], "1:5x5^3x3");
+    let (training, samples) = (
+        LatentSet::read(&desk.path("latents")).unwrap(),
+        LatentSet::read(&desk.path("samples")).unwrap(),
+    );
+    let levels = [0..8, 8..24, 24..88];
+    for (number, sample) in trace["samples"].as_array().unwrap().iter().enumerate() {
+        assert_eq!(sample["summary"]["supported"], 88);
+        for (level, own) in levels.iter().enumerate() {
+            let bits = |set: &LatentSet, id: usize| set.latent(id)[own.clone()].to_bitvec();
+            let distances = (0..training.len()).map(|id| {
+                let (a, b) = (bits(&samples, number), bits(&training, id));
+                a.iter().zip(&b).filter(|(a, b)| **a != **b).count()
+            });
+            let told = &sample["summary"]["levels"][level]["nearness"]["nearest"][0]["distance"];
+            assert_eq!(*told, distances.min().unwrap());
+        }
+    }
+    let map = image::open(desk.path("map.png")).unwrap();
+    assert_eq!(desk.run("trace index samples --png finest.png").code, 0);
+    assert!(map != image::open(desk.path("finest.png")).unwrap());
+
+    let outcome = desk.run("eval counts index --held-out samples --json");
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let report: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let of = |entry: &serde_json::Value| entry["models"][0]["held_out"].as_f64().unwrap();
+    let levels = report["levels"].as_array().unwrap();
+    let sum: f64 = levels.iter().map(of).sum();
+    assert!((sum - of(&report)).abs() < 1e-9 && sum > 0.0);
+    assert_eq!(levels[2]["bits"], 64);
+}
+
+#[test]
+fn levels_of_several_files_are_stacked_and_pooled() {
+    let desk = stripes();
+    desk.import("images");
+    std::fs::rename(desk.path("out"), desk.path("fine")).unwrap();
+    desk.import("images --level 4x4");
+    std::fs::rename(desk.path("out"), desk.path("coarse")).unwrap();
+    assert_eq!(desk.run("stack coarse fine -o both").code, 0);
+    desk.import("images --level 4x4 --level 8x8");
+    let stacked = LatentSet::read(&desk.path("both")).unwrap();
+    assert_eq!(
+        stacked.packed(),
+        LatentSet::read(&desk.path("out")).unwrap().packed()
+    );
+    let outcome = desk.run("stack fine --pool majority:2x2 --pool any:4x4 -o pooled --json");
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let report: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    assert_eq!(report["shape"], "2x2x1+4x4x1+8x8x1");
+    let pooled = LatentSet::read(&desk.path("pooled")).unwrap();
+    for id in 0..pooled.len() {
+        let latent = pooled.latent(id);
+        for site in 0..16 {
+            let (row, col) = (site / 4 * 2, site % 4 * 2);
+            let block = [(0, 0), (0, 1), (1, 0), (1, 1)].map(|(r, c)| 20 + (row + r) * 8 + col + c);
+            assert_eq!(latent[4 + site], block.iter().any(|bit| latent[*bit]));
+        }
+    }
+    for (arguments, words) in [
+        ("stack fine -o new", ["one level", "--pool"]),
+        ("stack fine coarse -o new", ["fine", "8x8x1+4x4x1"]),
+        (
+            "stack fine --pool majority:9x9 -o new",
+            ["majority:9x9", "8x8x1"],
+        ),
+        ("stack fine --pool most:2x2 -o new", ["most", "majority"]),
+        ("stack fine --pool any:2 -o new", ["RULE:HxW", "any:2"]),
+        (
+            "stack latents --pool any:1x1 -o new",
+            ["any:1x1", "2x2x2+4x4x1+8x8x1"],
+        ),
+        ("stack coarse fine -o both", ["both", "--force"]),
+        (
+            "stack coarse index/manifest.json -o new",
+            ["manifest.json", "safetensors"],
+        ),
+    ] {
+        desk.refused(arguments, &words);
+    }
 }

@@ -15,8 +15,8 @@ pub struct PlainRegion {
     pub units: u64,
 }
 
-type Site = (i64, i64);
-type Source = (u64, i64, i64);
+pub type Site = (i64, i64);
+pub type Source = (u64, i64, i64);
 
 pub struct Quilts<'a> {
     pub training: Grid,
@@ -29,7 +29,7 @@ pub struct Quilts<'a> {
     pub label: Option<i64>,
 }
 
-fn place(grid: Grid, position: usize) -> (i64, i64, usize) {
+pub fn place(grid: Grid, position: usize) -> (i64, i64, usize) {
     let site = position / grid.channels;
     let (row, col) = (site / grid.width, site % grid.width);
     (row as i64, col as i64, position % grid.channels)
@@ -127,77 +127,102 @@ impl Quilts<'_> {
 
     pub fn quilt(&self) -> Vec<PlainRegion> {
         let (at, units) = (self.at(), self.units());
-        let footprints = self.footprints(&at);
-        let mut free: BTreeSet<Site> = (0..self.grid.bits()).map(|p| self.site(p)).collect();
-        let sum = |bits: &BTreeSet<usize>| bits.iter().map(|bit| units[*bit]).sum::<u64>();
-        let mut regions = Vec::new();
-        loop {
-            let mut best: Option<(u64, usize, Source, BTreeSet<Site>)> = None;
-            for (source, footprint) in &footprints {
-                let left = footprint.intersection(&free).copied().collect();
-                for piece in pieces(left) {
-                    let mut bits = piece.iter().flat_map(|site| self.bits_of(*site));
-                    if !bits.clone().any(|bit| at[bit].is_some()) {
-                        continue;
-                    }
-                    let told = sum(&bits.by_ref().collect());
-                    let rank = |(latent, down, right): Source| {
-                        (latent, down.abs() + right.abs(), down, right)
-                    };
-                    let better = best.as_ref().is_none_or(|(max, sites, other, _)| {
-                        (told, piece.len()) > (*max, *sites)
-                            || (told, piece.len()) == (*max, *sites) && rank(*source) < rank(*other)
-                    });
-                    if better {
-                        best = Some((told, piece.len(), *source, piece));
-                    }
-                }
-            }
-            let Some((units, _, (latent, down, right), piece)) = best else {
-                break;
-            };
-            free.retain(|site| !piece.contains(site));
-            let bits = piece.iter().flat_map(|site| self.bits_of(*site)).collect();
-            regions.push(PlainRegion {
-                latent,
-                down,
-                right,
-                bits,
-                units,
-            });
-        }
-        // What no source has as a whole site.
-        let mut open: BTreeSet<usize> = free.iter().flat_map(|site| self.bits_of(*site)).collect();
-        for position in (0..self.grid.bits()).rev() {
-            let (Some(number), true) = (at[position], open.contains(&position)) else {
-                continue;
-            };
-            let window = &self.windows[number];
+        let parts = (0..self.grid.bits()).map(|position| {
+            let window = &self.windows[at[position]?];
             let (latent, under) = self.occurrences(window, position)[0];
             let (row, col, _) = place(self.grid, position);
             let (down, right, _) = place(self.training, under);
             let seen = self.grid.selected(window.window, position);
-            let own = seen.into_iter().flatten().chain([position]);
-            let own = own.filter(|bit| self.site(*bit) == (row, col) && open.contains(bit));
-            let bits: BTreeSet<_> = own.collect();
-            open.retain(|bit| !bits.contains(bit));
-            let (down, right) = (down - row, right - col);
-            regions.push(PlainRegion {
-                latent,
-                down,
-                right,
-                units: sum(&bits),
-                bits,
-            });
-        }
-        regions.sort_by_key(|region| {
-            let size = (region.units, region.bits.len());
-            let moved = region.down.abs() + region.right.abs();
-            let rank = (region.latent, moved, region.down, region.right);
-            (std::cmp::Reverse(size), rank, region.bits.first().copied())
+            let seen = seen.into_iter().flatten().chain([position]);
+            let own = seen.filter(|bit| self.site(*bit) == (row, col)).collect();
+            Some(((latent, down - row, right - col), own))
         });
-        regions
+        let parts: Vec<Option<Part>> = parts.collect();
+        cut(self.grid, &parts, &units, &self.footprints(&at))
     }
+}
+
+/// What a supported bit has of itself where no source has its whole site: its first occurrence, and the bits of its site that its
+/// context sees, itself included.
+pub type Part = (Source, BTreeSet<usize>);
+
+/// Cuts a grid. `parts` has each supported bit, `units` what each tells, `footprints` the sites that every source has.
+pub fn cut(
+    grid: Grid,
+    parts: &[Option<Part>],
+    units: &[u64],
+    footprints: &BTreeMap<Source, BTreeSet<Site>>,
+) -> Vec<PlainRegion> {
+    let site_of = |position| {
+        let (row, col, _) = place(grid, position);
+        (row, col)
+    };
+    let bits_of = |site: &Site| {
+        let first = (site.0 as usize * grid.width + site.1 as usize) * grid.channels;
+        first..first + grid.channels
+    };
+    let mut free: BTreeSet<Site> = (0..grid.bits()).map(site_of).collect();
+    let sum = |bits: &BTreeSet<usize>| bits.iter().map(|bit| units[*bit]).sum::<u64>();
+    let mut regions = Vec::new();
+    loop {
+        let mut best: Option<(u64, usize, Source, BTreeSet<Site>)> = None;
+        for (source, footprint) in footprints {
+            let left = footprint.intersection(&free).copied().collect();
+            for piece in pieces(left) {
+                let mut bits = piece.iter().flat_map(bits_of);
+                if !bits.clone().any(|bit| parts[bit].is_some()) {
+                    continue;
+                }
+                let told = sum(&bits.by_ref().collect());
+                let rank =
+                    |(latent, down, right): Source| (latent, down.abs() + right.abs(), down, right);
+                let better = best.as_ref().is_none_or(|(max, sites, other, _)| {
+                    (told, piece.len()) > (*max, *sites)
+                        || (told, piece.len()) == (*max, *sites) && rank(*source) < rank(*other)
+                });
+                if better {
+                    best = Some((told, piece.len(), *source, piece));
+                }
+            }
+        }
+        let Some((units, _, (latent, down, right), piece)) = best else {
+            break;
+        };
+        free.retain(|site| !piece.contains(site));
+        let bits = piece.iter().flat_map(bits_of).collect();
+        regions.push(PlainRegion {
+            latent,
+            down,
+            right,
+            bits,
+            units,
+        });
+    }
+    // What no source has as a whole site.
+    let mut open: BTreeSet<usize> = free.iter().flat_map(bits_of).collect();
+    for position in (0..grid.bits()).rev() {
+        let (Some(((latent, down, right), own)), true) =
+            (&parts[position], open.contains(&position))
+        else {
+            continue;
+        };
+        let bits: BTreeSet<_> = own.intersection(&open).copied().collect();
+        open.retain(|bit| !bits.contains(bit));
+        regions.push(PlainRegion {
+            latent: *latent,
+            down: *down,
+            right: *right,
+            units: sum(&bits),
+            bits,
+        });
+    }
+    regions.sort_by_key(|region| {
+        let size = (region.units, region.bits.len());
+        let moved = region.down.abs() + region.right.abs();
+        let rank = (region.latent, moved, region.down, region.right);
+        (std::cmp::Reverse(size), rank, region.bits.first().copied())
+    });
+    regions
 }
 
 /// The connected pieces of some sites, the one with the first site first. Sites are neighbours when they

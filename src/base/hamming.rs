@@ -10,17 +10,22 @@ pub(crate) fn distance(row: &[u64], other: &[u64]) -> u32 {
     differing.sum()
 }
 
-/// Replaces `distances` by those of one row, of at least one word, to each row of `rows`, as long each, in order.
-pub(crate) fn distances(row: &[u64], rows: &[u64], distances: &mut Vec<u32>) {
+/// Replaces `distances` by those of `row`, at least one word, to the same words of each of `rows`, of `row_words` words each, in
+/// order: its first ones from `from` on.
+pub(crate) fn distances(
+    row: &[u64],
+    rows: &[u64],
+    (row_words, from): (usize, usize),
+    distances: &mut Vec<u32>,
+) {
     distances.clear();
     // POPCNT and AVX2 where the machine has them: three times as fast (docs/notes/index.md).
     Arch::new().dispatch(
         #[inline(always)]
         || {
-            distances.extend(
-                rows.chunks_exact(row.len())
-                    .map(|other| distance(row, other)),
-            );
+            let part = from..from + row.len();
+            let rows = rows.chunks_exact(row_words);
+            distances.extend(rows.map(|other| distance(row, &other[part.clone()])));
         },
     );
 }
@@ -34,9 +39,13 @@ mod tests {
         let row = [0b1011, u64::MAX];
         let rows = [0b1011, u64::MAX, 0b0001, 0, 0, u64::MAX - 1];
         let mut found = vec![7; 5];
-        distances(&row, &rows, &mut found);
+        distances(&row, &rows, (2, 0), &mut found);
         assert_eq!(found, [0, 2 + 64, 3 + 1]);
-        distances(&row, &[], &mut found);
+        distances(&row[1..], &rows, (2, 1), &mut found);
+        assert_eq!(found, [0, 64, 1]);
+        distances(&row[..1], &rows, (2, 0), &mut found);
+        assert_eq!(found, [0, 2, 3]);
+        distances(&row, &[], (2, 0), &mut found);
         assert!(found.is_empty());
     }
 }

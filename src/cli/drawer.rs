@@ -41,7 +41,7 @@ pub(super) struct ModelArgs {
 /// What draws latents of one shape and codec.
 pub(super) enum Drawer {
     /// Bits are pixels.
-    Pixels,
+    Pixels(Codec),
     /// Bits are codes that nothing here can decode.
     Codes,
     /// Bits are codes of this model.
@@ -87,7 +87,9 @@ impl ModelArgs {
         }
         let _ = path;
         Ok(match (codec, shape.channels()) {
-            (Codec::Threshold, 1 | 3) | (Codec::Thermometer { .. }, _) => Drawer::Pixels,
+            (Codec::Threshold, 1 | 3) | (Codec::Thermometer { .. }, _) => {
+                Drawer::Pixels(codec.clone())
+            }
             _ => Drawer::Codes,
         })
     }
@@ -107,7 +109,7 @@ impl Drawer {
     /// there is no model.
     pub(super) fn decoded(&self, set: &LatentSet) -> anyhow::Result<Option<ImageSet>> {
         match self {
-            Self::Pixels | Self::Codes => {
+            Self::Pixels(_) | Self::Codes => {
                 let _ = set;
                 Ok(None)
             }
@@ -145,7 +147,10 @@ impl Drawer {
             scale: 1,
             ..GridOptions::default()
         };
-        let set = set.with_codec(Codec::Threshold);
+        let set = match self {
+            Self::Pixels(codec) => set.with_codec(codec.clone()),
+            _ => set,
+        };
         Ok(Picture::of(&set, 0, &plain, path)?)
     }
 }

@@ -112,6 +112,13 @@ impl BitsArgs {
         let session = self.without.open(&self.index, SessionOptions::default())?;
         let index = session.index();
         predictor.config().check_index(index)?;
+        if index.shape().is_pyramid() && self.samples > 0 {
+            anyhow::bail!(
+                "--samples: {} holds pyramids {}, and a network answers in one level of them: leave it out",
+                self.index.display(),
+                index.shape()
+            );
+        }
         let mut windows = windows_within(index, &predictor);
         windows.sort_by_key(|held| std::cmp::Reverse(held.geometry().context_bits()));
         let tables = windows
@@ -275,7 +282,12 @@ impl Bench<'_> {
         report: &mut Report,
     ) -> anyhow::Result<()> {
         let ui = self.ui;
-        let bits = self.bits(model, |set| Ok(counts.bits(set.latents, set.labels, ui)?))?;
+        // Of the level that the network answers in.
+        let level = self.predictor.geometry().level().number();
+        let bits = self.bits(model, |set| {
+            let levels = counts.bits_of_levels(set.latents, set.labels, ui)?;
+            Ok(levels.iter().map(|levels| levels[level]).collect())
+        })?;
         report.models.push(bits);
         let Some(taken) = &self.taken else {
             return Ok(());

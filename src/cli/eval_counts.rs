@@ -11,6 +11,7 @@ use super::ui::Ui;
 use super::{grouped, print, print_json};
 use bitquilt::engine::{CountsReport, CountsRequest, SessionOptions};
 use bitquilt::latent::LatentSet;
+use bitquilt::model::BitsReport;
 use bitquilt::window::Window;
 
 /// Bits per latent of an index as a model: its counts and no network
@@ -25,7 +26,7 @@ pub(super) struct CountsArgs {
     /// The index
     index: PathBuf,
 
-    /// A window; again for each smaller one that it backs off to [default: the largest and all that nest in it]
+    /// A window; again for each smaller one that it backs off to [default: the largest of each level and all that nest in it]
     #[arg(short, long = "window", value_name = "WINDOW")]
     windows: Vec<Window>,
 
@@ -85,14 +86,27 @@ fn show(report: &CountsReport) -> anyhow::Result<()> {
         "bits per latent", "train", "held out", "gap"
     ))?;
     for model in &report.models {
-        let cell = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.2}"));
+        row(&model.model, model)?;
+    }
+    for (number, level) in report.levels.iter().enumerate() {
         print(format!(
-            "{:<16}{:>10.2}{:>12}{:>11}",
-            model.model,
-            model.train,
-            cell(model.held_out),
-            cell(model.gap)
+            "level {number}: {}, {} bits",
+            level.shape,
+            grouped(level.bits as u64)
         ))?;
+        for model in &level.models {
+            row(&format!("  {}", model.model), model)?;
+        }
     }
     Ok(())
+}
+
+fn row(name: &str, model: &BitsReport) -> anyhow::Result<()> {
+    let cell = |value: Option<f64>| value.map_or("-".to_owned(), |value| format!("{value:.2}"));
+    print(format!(
+        "{name:<16}{:>10.2}{:>12}{:>11}",
+        model.train,
+        cell(model.held_out),
+        cell(model.gap)
+    ))
 }

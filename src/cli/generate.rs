@@ -202,8 +202,8 @@ pub(super) fn run(args: &GenerateArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     let generated = if args.all {
         session.enumerate(&request, args.samples, ui)?
     } else {
-        let network = network.as_ref().map(|network| network.network());
-        session.generate(&request, network, ui)?
+        let networks = network.as_ref().map(|loaded| loaded.networks());
+        session.generate(&request, &networks.unwrap_or_default(), ui)?
     };
     ui.finish();
     let latents = generated.latents()?;

@@ -107,7 +107,7 @@ const HEADINGS: [(&str, &[&str]); 10] = [
         &[
             "model",
             "device",
-            "fallback",
+            "fallbacks",
             "policy",
             "max_interpolated",
             "quantizer",

@@ -18,7 +18,9 @@ use bitquilt::base::{Stopped, files};
 use bitquilt::engine::{TraceRequest, TracedSample, Tracing, WindowChoice};
 use bitquilt::latent::Shape;
 use bitquilt::samples::SampleSet;
-use bitquilt::trace::{Header, SetSummary, Spread, TraceOptions, TraceWriter, Traced, Tracer};
+use bitquilt::trace::{
+    Header, NamedSpread, SetSummary, Spread, TraceOptions, TraceWriter, Traced, Tracer,
+};
 
 /// Tell which training patches samples reuse
 #[derive(Args)]
@@ -51,6 +53,10 @@ pub(super) struct TraceArgs {
     /// Samples of the map
     #[arg(long, value_name = "N", default_value_t = 8, requires = "png", value_parser = at_least_1)]
     png_limit: usize,
+
+    /// The level of the map, of pyramids: 0 the coarsest [default: the finest]
+    #[arg(long, value_name = "L", requires = "png")]
+    level: Option<usize>,
 
     /// Sources of each sample in the map
     #[arg(long, value_name = "N", default_value_t = 5, requires = "png", value_parser = at_least_1)]
@@ -162,8 +168,17 @@ pub(super) fn run(args: &TraceArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     let drawer = match &args.png {
         Some(_) => {
             let index = session.index();
-            let codec = index.manifest().codec.clone();
-            Some(args.model.drawer(&args.index, index.shape(), &codec)?)
+            let shape = index.shape();
+            let last = shape.levels().len() - 1;
+            let number = args.level.unwrap_or(last);
+            let Some(level) = shape.level(number) else {
+                bail!(
+                    "--level {number}: {} holds latents {shape}, of levels 0 to {last}",
+                    args.index.display()
+                );
+            };
+            let codec = &index.manifest().codecs()[number];
+            Some(args.model.drawer(&args.index, level.shape(), codec)?)
         }
         None => None,
     };
@@ -258,7 +273,9 @@ impl<'a> Job<'a> {
         self.ui.stage("draw", samples.len() as u64, "samples");
         let image = |shape: Shape, packed: &[u8]| drawer.one(shape, packed, png);
         let sources = self.args.png_sources;
-        let map = self.tracing.draw_map(samples, sources, image);
+        let map = self
+            .tracing
+            .draw_map(samples, sources, self.args.level, image);
         map.with_context(|| format!("--png {}", png.display()))?
             .write_png(png)?;
         Ok(())
@@ -270,6 +287,7 @@ fn report(job: &Job<'_>, summary: &SetSummary) -> anyhow::Result<()> {
     let tracer = job.tracing.tracer()?;
     report_support(job, &tracer, summary)?;
     report_regions(&tracer, summary)?;
+    report_levels(&tracer, summary)?;
     report_distances(summary)?;
     report_credits(&tracer, summary)?;
     tell_notes(job, &tracer);
@@ -320,6 +338,44 @@ fn report_regions(tracer: &Tracer<'_>, summary: &SetSummary) -> anyhow::Result<(
         tracer.copy_line()
     );
     line("informative", grouped(summary.copied), &informative)
+}
+
+/// Prints a table of the levels of pyramids.
+fn report_levels(tracer: &Tracer<'_>, summary: &SetSummary) -> anyhow::Result<()> {
+    if summary.levels.is_empty() {
+        return Ok(());
+    }
+    let yardsticks = tracer.yardsticks();
+    let median = |spreads: &[NamedSpread], name: &str| {
+        let mut all = spreads.iter();
+        all.find(|named| named.name == name)
+            .map(|named| named.spread.median)
+    };
+    let told = |value: Option<f64>, digits: usize, unit: &str| {
+        value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}{unit}"))
+    };
+    print("by level, medians:")?;
+    print(format!(
+        "  {:<12} {:>10} {:>10} {:>14} {:>14} {:>12} {:>12}  measured at",
+        "level", "supported", "regions", "largest", "reuse", "same source", "distance"
+    ))?;
+    for (number, level) in summary.levels.iter().enumerate() {
+        let of = |name: &str| median(&level.spread, name);
+        let share = |name: &str| of(name).map(|share| 100.0 * share);
+        let mut own = yardsticks.iter().filter(|window| window.level() == number);
+        print(format!(
+            "  {:<12} {:>10} {:>10} {:>14} {:>14} {:>12} {:>12}  {}",
+            format!("{number}: {}", level.shape),
+            percent(level.supported),
+            told(of("regions"), 0, ""),
+            told(share("largest"), 0, " % of bits"),
+            told(of("most_informative"), 1, " bits"),
+            told(share("same_source"), 0, " %"),
+            told(of("distance"), 0, " bits"),
+            own.next().map(ToString::to_string).unwrap_or_default()
+        ))?;
+    }
+    Ok(())
 }
 
 /// Prints how near the training latents are; nothing on another grid than theirs.
@@ -381,10 +437,17 @@ fn tell_notes(job: &Job<'_>, tracer: &Tracer<'_>) {
             "note: traced without {without}, as the samples were generated (--all-latents for all)"
         ));
     }
-    if tracer.windows().count() == 1 {
+    if tracer.windows().count() == tracer.yardsticks().len() {
+        let [only, smaller] = match tracer.shape().is_pyramid() {
+            true => [
+                "the only window of each level",
+                "a smaller window of each level",
+            ],
+            false => ["its only window", "--window 3x3"],
+        };
         job.ui.note(format!(
-            "note: {}: information is measured at {}, its only window, where most bits are certain: build with \
-             --window 3x3 as well to tell background from shapes",
+            "note: {}: information is measured at {}, {only}, where most bits are certain: build with {smaller} as well \
+             to tell background from shapes",
             args.index.display(),
             yardstick(tracer)
         ));
@@ -393,8 +456,9 @@ fn tell_notes(job: &Job<'_>, tracer: &Tracer<'_>) {
 
 /// Returns the window that information is measured at.
 fn yardstick(tracer: &Tracer<'_>) -> String {
-    let window = tracer.yardstick();
-    window.map_or_else(String::new, |window| window.to_string())
+    let windows = tracer.yardsticks();
+    let windows: Vec<_> = windows.iter().map(ToString::to_string).collect();
+    windows.join(", ")
 }
 
 fn spread_of(summary: &SetSummary, name: &str) -> Option<Spread> {

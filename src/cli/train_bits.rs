@@ -98,13 +98,6 @@ impl BitsArgs {
         check_run(&folder, self.run.resume, self.run.force)?;
         let session = self.without.open(&self.index, SessionOptions::default())?;
         let index = session.index();
-        if index.shape().is_pyramid() {
-            anyhow::bail!(
-                "{}: holds pyramids {}: networks are trained on latents of one level",
-                self.index.display(),
-                index.shape()
-            );
-        }
         let begun = match self.run.resume {
             true => Some(predictor_run(&folder, kind)?),
             false => None,

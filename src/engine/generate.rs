@@ -107,7 +107,7 @@ impl Default for GenerateRequest {
     }
 }
 
-/// A network that may answer where no window does.
+/// A network that may answer where no window of its level does.
 #[derive(Clone, Copy)]
 pub struct Network<'a> {
     /// Its name, for the samples file.
@@ -334,7 +334,7 @@ impl Session {
     ///     novel: true,
     ///     ..GenerateRequest::default()
     /// };
-    /// let latents = session.generate(&request, None, &Unobserved)?.latents()?;
+    /// let latents = session.generate(&request, &[], &Unobserved)?.latents()?;
     /// assert_eq!(latents.packed(), [0b110111; 4]); // 111011, lowest bit first
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -344,7 +344,7 @@ impl Session {
     pub fn generate(
         &self,
         request: &GenerateRequest,
-        network: Option<Network<'_>>,
+        networks: &[Network<'_>],
         observer: &dyn Observer,
     ) -> Result<Generated, EngineError> {
         let samples = request.samples.end.saturating_sub(request.samples.start);
@@ -356,7 +356,7 @@ impl Session {
             attempts.push(attempt);
             Ok(())
         };
-        let mut generated = self.search_for(request, network, needed, observer, keep)?;
+        let mut generated = self.search_for(request, networks, needed, observer, keep)?;
         generated.attempts = attempts;
         Ok(generated)
     }
@@ -392,24 +392,24 @@ impl Session {
     pub fn generate_into(
         &self,
         request: &GenerateRequest,
-        network: Option<Network<'_>>,
+        networks: &[Network<'_>],
         observer: &dyn Observer,
         take: impl FnMut(Attempt) -> Result<(), EngineError>,
     ) -> Result<Generated, EngineError> {
-        self.search_for(request, network, 0, observer, take)
+        self.search_for(request, networks, 0, observer, take)
     }
 
     /// Searches for the samples of a request and hands them to `take`, which keeps `kept` bytes of them.
     fn search_for(
         &self,
         request: &GenerateRequest,
-        network: Option<Network<'_>>,
+        networks: &[Network<'_>],
         kept: u64,
         observer: &dyn Observer,
         take: impl FnMut(Attempt) -> Result<(), EngineError>,
     ) -> Result<Generated, EngineError> {
         let searches = request.samples.end.saturating_sub(request.samples.start);
-        self.with_task(request, network, (searches, kept), observer, |task| {
+        self.with_task(request, networks, (searches, kept), observer, |task| {
             let range = request.samples.clone();
             search::generate_into(task, range, request.distinct, observer, take)
         })
@@ -436,7 +436,7 @@ impl Session {
     /// // Of 101100 and 111010 with window seq:3, two samples begin with 111.
     /// let fixed = FixedBits::prefix([true, true, true]);
     /// let request = GenerateRequest { fixed, ..GenerateRequest::default() };
-    /// let all = session.enumerate(&request, None, &Unobserved)?;
+    /// let all = session.enumerate(&request, &[], &Unobserved)?;
     /// assert_eq!(all.latents()?.len(), 2);
     /// assert_eq!(all.attempts.last().map(|last| last.status), Some(Status::NoneExists));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -456,7 +456,7 @@ impl Session {
         let max_samples = max_samples.unwrap_or(fit);
         let kept = max_samples.min(fit).saturating_mul(sample_bytes(shape));
         let (mut generated, attempts) =
-            self.with_task(request, None, (1, kept), observer, |task| {
+            self.with_task(request, &[], (1, kept), observer, |task| {
                 Ok(search::enumerate(task, max_samples, observer)?)
             })?;
         generated.attempts = attempts;
@@ -481,7 +481,7 @@ impl Session {
     /// // Of 101100 and 111010 with window seq:3, two samples begin with 111.
     /// let fixed = FixedBits::prefix([true, true, true]);
     /// let request = GenerateRequest { fixed, ..GenerateRequest::default() };
-    /// let report = session.count(&request, None, &Unobserved)?;
+    /// let report = session.count(&request, &[], &Unobserved)?;
     /// assert_eq!((report.count.as_str(), report.complete), ("2", true));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
@@ -494,7 +494,7 @@ impl Session {
         max_states: Option<u64>,
         observer: &dyn Observer,
     ) -> Result<CountReport, EngineError> {
-        let (_, count) = self.with_task(request, None, (1, 0), observer, |task| {
+        let (_, count) = self.with_task(request, &[], (1, 0), observer, |task| {
             Ok(search::count(task, max_states, observer)?)
         })?;
         Ok(CountReport {
@@ -510,7 +510,7 @@ impl Session {
     fn with_task<T>(
         &self,
         request: &GenerateRequest,
-        network: Option<Network<'_>>,
+        networks: &[Network<'_>],
         (searches, kept): (u64, u64),
         observer: &dyn Observer,
         work: impl FnOnce(&Task<'_>) -> Result<T, EngineError>,
@@ -521,8 +521,10 @@ impl Session {
         let held = held.collect::<Result<Vec<_>, _>>()?;
         let geometries = held.iter().map(|held| held.geometry_on(shape));
         let geometries = geometries.collect::<Result<Vec<_>, _>>()?;
-        let of_network = network.map(|network| self.geometry_of(network, shape));
-        let of_network = of_network.transpose()?;
+        let of_networks = networks
+            .iter()
+            .map(|network| self.geometry_of(network, shape));
+        let of_networks = of_networks.collect::<Result<Vec<_>, _>>()?;
         let taken = request
             .novel
             .then(|| self.taken(kept, observer))
@@ -553,20 +555,21 @@ impl Session {
             constraints,
             given: self.given(request.label)?,
             options: request.options()?,
-            fallback: network
-                .zip(of_network.as_ref())
+            fallbacks: (networks.iter().zip(&of_networks))
                 .map(|(network, geometry)| Fallback {
                     geometry,
                     network: network.network,
                     policy: request.policy,
                     max_interpolated: request.max_interpolated,
-                }),
+                })
+                .collect(),
         };
         let result = work(&task)?;
+        let names: Vec<&str> = networks.iter().map(|network| network.name).collect();
         let manifest = self.index.manifest();
         let name = self.index.path().file_name().unwrap_or_default();
         let generated = Generated {
-            settings: task.settings(&request.constraints(), network.map_or("", |n| n.name)),
+            settings: task.settings(&request.constraints(), &names.join(", ")),
             attempts: Vec::new(),
             shape,
             codecs: manifest.codecs(),
@@ -579,7 +582,7 @@ impl Session {
     }
 
     /// Returns the window of a network on the grid of the samples.
-    fn geometry_of(&self, network: Network<'_>, shape: Shape) -> Result<Geometry, EngineError> {
+    fn geometry_of(&self, network: &Network<'_>, shape: Shape) -> Result<Geometry, EngineError> {
         let held = self.index.window(network.network.window())?;
         Ok(held.geometry_on(shape)?)
     }

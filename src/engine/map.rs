@@ -6,18 +6,21 @@
 use std::collections::HashMap;
 
 use super::{EngineError, TracedSample, Tracing};
-use crate::latent::{Bits, Shape};
+use crate::latent::{Bits, Level, Shape};
 use crate::picture::{Heading, Map, Marks, Panel, Picture, QuiltMarks};
 use crate::trace::{Region, Tracer};
+use crate::window::Window;
 
 /// Regions that tell less, in bits, are background: what nearly every training latent has.
 const BACKGROUND: f64 = 1.0;
 
 impl Tracing<'_> {
-    /// Draws a map of samples of this tracing, a row for each. `image` draws one latent of a shape: a picture whose
-    /// sides stand to each other as the grid's do. At most `sources` training latents are drawn beside each sample.
+    /// Draws a map of one level of samples of this tracing, the finest without any, a row for each. `image` draws one latent of a
+    /// level: a picture whose sides stand to each other as the grid's do. At most `sources` training latents are drawn beside
+    /// each sample.
     ///
     /// # Errors
+    /// [`EngineError::Request`] for a level that there is not;
     /// [`EngineError::Picture`] when the map would have more than [`MAX_PIXELS`](crate::picture::MAX_PIXELS) pixels,
     /// which is asked before any is drawn; [`EngineError::Index`], [`EngineError::NoSuchLatent`]; whatever `image`
     /// returns.
@@ -25,15 +28,38 @@ impl Tracing<'_> {
         &self,
         samples: &[TracedSample<'_>],
         sources: usize,
+        level: Option<usize>,
         image: impl Fn(Shape, &[u8]) -> Result<Picture, E>,
     ) -> Result<Picture, E> {
         let tracer = self.tracer()?;
-        let shapes = [tracer.shape(), tracer.training().shape()];
+        let shape = tracer.shape();
+        let number = level.unwrap_or(shape.levels().len() - 1);
+        let level_of = |shape: Shape| {
+            let why = || {
+                format!(
+                    "{shape} latents have levels 0 to {}",
+                    shape.levels().len() - 1
+                )
+            };
+            shape
+                .level(number)
+                .copied()
+                .ok_or_else(|| EngineError::Request {
+                    part: "the level to draw",
+                    why: why(),
+                })
+        };
+        let level = level_of(shape)?;
+        let source = level_of(tracer.training().shape())?;
+        let shapes = [level.shape(), source.shape()];
         // The sample, its quilt, its sources and the nearest.
         let panels = (samples.len(), sources.saturating_add(3));
-        let map = Map::new(&heading(&tracer), &shapes, panels).map_err(EngineError::from)?;
+        let map =
+            Map::new(&heading(&tracer, &level), &shapes, panels).map_err(EngineError::from)?;
         let mut drawing = Drawing {
             tracer,
+            level,
+            under: source,
             map,
             max_sources: sources,
             image,
@@ -45,10 +71,12 @@ impl Tracing<'_> {
     }
 }
 
-fn heading(tracer: &Tracer<'_>) -> Heading {
-    let windows = tracer.quilt_windows().iter();
+fn heading(tracer: &Tracer<'_>, level: &Level) -> Heading {
+    let own = |window: &&Window| window.level() == level.number();
+    let windows = tracer.quilt_windows().iter().filter(own);
     let windows: Vec<_> = windows.map(ToString::to_string).collect();
-    let yardstick = tracer.yardstick().map(|window| window.to_string());
+    let yardsticks = tracer.yardsticks();
+    let yardstick = yardsticks.iter().find(own).map(Window::to_string);
     Heading {
         title: format!(
             "Traced to {} training latents at {}",
@@ -72,6 +100,10 @@ fn heading(tracer: &Tracer<'_>) -> Heading {
 /// A map under work.
 struct Drawing<'a, F> {
     tracer: Tracer<'a>,
+    /// The level that is drawn, of the samples.
+    level: Level,
+    /// The same of the training latents.
+    under: Level,
     map: Map,
     /// Sources to draw beside each sample.
     max_sources: usize,
@@ -81,13 +113,19 @@ struct Drawing<'a, F> {
 impl<E: From<EngineError>, F: Fn(Shape, &[u8]) -> Result<Picture, E>> Drawing<'_, F> {
     /// Draws the row of a sample.
     fn sample(&mut self, row: usize, sample: &TracedSample<'_>) -> Result<(), E> {
-        let shape = self.tracer.shape();
+        let level = self.level;
+        let shape = level.shape();
+        let packed = level.bits_of(sample.packed);
         let regions = &sample.trace.quilt.regions;
-        let sources = sources_of(regions);
-        let picture = (self.image)(shape, sample.packed)?;
+        let sources = sources_of(regions, &level);
+        let picture = (self.image)(shape, &packed)?;
 
         let label = sample.label.map(|label| format!(", label {label}"));
-        let supported = 100.0 * sample.summary.supported as f64 / shape.bits() as f64;
+        let at = sample.trace.support.at[level.positions()].iter();
+        let supported = 100.0 * at.flatten().count() as f64 / level.bits() as f64;
+        let own = regions
+            .iter()
+            .filter(|region| region.level as usize == level.number());
         let panel = Panel {
             shape,
             caption: [
@@ -102,10 +140,10 @@ impl<E: From<EngineError>, F: Fn(Shape, &[u8]) -> Result<Picture, E>> Drawing<'_
         let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
         let panel = Panel {
             caption: [
-                count(regions.len(), "region"),
+                count(own.count(), "region"),
                 format!("of {}", count(sources.len(), "latent")),
             ],
-            marks: Marks::Quilt(quilt_marks(sample, shape, &sources)),
+            marks: Marks::Quilt(quilt_marks(sample, &level, &sources)),
             ..panel
         };
         self.map.draw((row, 1), &panel);
@@ -124,7 +162,7 @@ impl<E: From<EngineError>, F: Fn(Shape, &[u8]) -> Result<Picture, E>> Drawing<'_
         rank: usize,
         source: &MapSource,
     ) -> Result<(), E> {
-        let (own, shape) = (self.tracer.shape(), self.tracer.training().shape());
+        let shape = self.under.shape();
         let regions = &sample.trace.quilt.regions;
         let total = |of: fn(&Region) -> f64| -> f64 {
             let numbers = source.regions.iter();
@@ -144,7 +182,7 @@ impl<E: From<EngineError>, F: Fn(Shape, &[u8]) -> Result<Picture, E>> Drawing<'_
             picture: &(self.image)(shape, &packed)?,
             marks: Marks::Copied {
                 rank,
-                sites: copied_sites(sample, own, shape, source),
+                sites: copied_sites(sample, &self.level, shape, source),
             },
         };
         self.map.draw(place, &panel);
@@ -153,11 +191,13 @@ impl<E: From<EngineError>, F: Fn(Shape, &[u8]) -> Result<Picture, E>> Drawing<'_
 
     /// Draws the nearest training latent with what differs; nothing on another grid than the training latents'.
     fn nearest(&mut self, place: (usize, usize), sample: &TracedSample<'_>) -> Result<(), E> {
-        let near = sample.trace.near.as_ref();
+        let near = sample.trace.near_levels.get(self.level.number());
+        let near = near.or(sample.trace.near.as_ref());
         let Some(first) = near.and_then(|near| near.nearest.first()) else {
             return Ok(());
         };
-        let shape = self.tracer.shape();
+        let shape = self.level.shape();
+        let own = self.level.bits_of(sample.packed);
         let packed = self.training(first.latent)?;
         let panel = Panel {
             shape,
@@ -170,13 +210,13 @@ impl<E: From<EngineError>, F: Fn(Shape, &[u8]) -> Result<Picture, E>> Drawing<'_
                 },
             ],
             picture: &(self.image)(shape, &packed)?,
-            marks: Marks::Differing(differing_sites(sample.packed, &packed, shape)),
+            marks: Marks::Differing(differing_sites(&own, &packed, shape)),
         };
         self.map.draw(place, &panel);
         Ok(())
     }
 
-    /// Reads a training latent, packed.
+    /// Reads the level of a training latent, packed.
     fn training(&self, latent: u32) -> Result<Vec<u8>, EngineError> {
         let index = self.tracer.index();
         let held = index.latent(latent.into())?;
@@ -184,7 +224,7 @@ impl<E: From<EngineError>, F: Fn(Shape, &[u8]) -> Result<Picture, E>> Drawing<'_
             path: index.path().to_owned(),
             latent: latent.into(),
         })?;
-        Ok(held.packed().to_vec())
+        Ok(self.under.bits_of(held.packed()))
     }
 }
 
@@ -195,11 +235,12 @@ struct MapSource {
     regions: Vec<usize>,
 }
 
-/// Returns the sources of a quilt, by their most informative region.
-fn sources_of(regions: &[Region]) -> Vec<MapSource> {
+/// Returns the sources of a level of a quilt, by their most informative region.
+fn sources_of(regions: &[Region], level: &Level) -> Vec<MapSource> {
     let mut sources: Vec<MapSource> = Vec::new();
     let mut places: HashMap<u32, usize> = HashMap::new();
-    for (number, region) in regions.iter().enumerate() {
+    let own = |region: &Region| region.level as usize == level.number();
+    for (number, region) in regions.iter().enumerate().filter(|(_, region)| own(region)) {
         let place = *places.entry(region.latent).or_insert_with(|| {
             sources.push(MapSource {
                 latent: region.latent,
@@ -212,7 +253,7 @@ fn sources_of(regions: &[Region]) -> Vec<MapSource> {
     sources
 }
 
-fn quilt_marks(sample: &TracedSample<'_>, shape: Shape, sources: &[MapSource]) -> QuiltMarks {
+fn quilt_marks(sample: &TracedSample<'_>, level: &Level, sources: &[MapSource]) -> QuiltMarks {
     let regions = &sample.trace.quilt.regions;
     let mut ranks = vec![None; regions.len()];
     for (rank, source) in sources.iter().enumerate() {
@@ -222,10 +263,14 @@ fn quilt_marks(sample: &TracedSample<'_>, shape: Shape, sources: &[MapSource]) -
             }
         }
     }
-    let supported = sample.trace.support.at.chunks(shape.channels());
-    let interpolated = sample.interpolated.chunks(shape.channels());
+    let supported = sample.trace.support.at[level.positions()].chunks(level.channels());
+    let interpolated = sample
+        .interpolated
+        .get(level.positions())
+        .unwrap_or_default();
+    let interpolated = interpolated.chunks(level.channels());
     QuiltMarks {
-        region_of: site_regions(sample, shape),
+        region_of: site_regions(sample, level),
         ranks,
         unsupported: supported.map(|site| site.contains(&None)).collect(),
         interpolated: interpolated.map(|site| site.contains(&true)).collect(),
@@ -233,17 +278,17 @@ fn quilt_marks(sample: &TracedSample<'_>, shape: Shape, sources: &[MapSource]) -
 }
 
 /// Returns for each site the region of its first bit that is in one.
-fn site_regions(sample: &TracedSample<'_>, shape: Shape) -> Vec<Option<usize>> {
-    let sites = sample.trace.quilt.region_of.chunks(shape.channels());
+fn site_regions(sample: &TracedSample<'_>, level: &Level) -> Vec<Option<usize>> {
+    let sites = sample.trace.quilt.region_of[level.positions()].chunks(level.channels());
     sites
         .map(|site| site.iter().flatten().next().map(|number| *number as usize))
         .collect()
 }
 
-/// Returns for each site of a source, on the grid `shape`, whether it was copied into a sample on the grid `own`.
+/// Returns for each site of a source, on the grid `shape`, whether it was copied into the level `own` of a sample.
 fn copied_sites(
     sample: &TracedSample<'_>,
-    own: Shape,
+    own: &Level,
     shape: Shape,
     source: &MapSource,
 ) -> Vec<bool> {

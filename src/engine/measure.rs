@@ -18,7 +18,8 @@ use crate::window::{Condition, Window};
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct CountsRequest {
-    /// The windows, each nested in the one before. With none, the largest of the index and those that nest in it.
+    /// The windows, each nested in the one of its level before. With none of a level, the largest of the index and those that
+    /// nest in it.
     #[serde_as(as = "Vec<DisplayFromStr>")]
     pub windows: Vec<Window>,
     /// Latents of each set to look at: the first ones.
@@ -38,7 +39,7 @@ impl Default for CountsRequest {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct CountsReport {
-    /// The windows, largest first.
+    /// The windows, of each level largest first.
     pub windows: Vec<String>,
     /// Bits of a latent: what a model that knows nothing needs.
     pub bits: usize,
@@ -47,6 +48,21 @@ pub struct CountsReport {
     /// Held-out latents that were looked at.
     pub latents_held_out: Option<usize>,
     /// One for each way in which counts become a probability.
+    pub models: Vec<BitsReport>,
+    /// The same for each level of pyramids; none of latents of one level.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub levels: Vec<LevelCounts>,
+}
+
+/// Bits of one level by the counts of an index.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct LevelCounts {
+    /// Its grid, `HxWxK`.
+    pub shape: String,
+    /// Its bits.
+    pub bits: usize,
+    /// As [`CountsReport::models`].
     pub models: Vec<BitsReport>,
 }
 
@@ -84,11 +100,10 @@ impl Session {
         held_out: Option<&LatentSet>,
         observer: &dyn Observer,
     ) -> Result<CountsReport, EngineError> {
-        self.check_one_level("the model of counts")?;
         let windows = self.model_windows(&request.windows)?;
         let shape = self.index.shape();
-        let training = first(&self.training(observer)?, request.limit)?;
-        let held_out = held_out.map(|set| first(set, request.limit)).transpose()?;
+        let training = self.training(observer)?.first(request.limit);
+        let held_out = held_out.map(|set| set.clone().first(request.limit));
         let mut sets = vec![(&training, self.label_numbers(&training)?)];
         if let Some(set) = &held_out {
             if set.shape() != shape {
@@ -109,6 +124,14 @@ impl Session {
         let lookups = 2 * latents as u64 * shape.bits() as u64;
         let tables = self.tables(&windows, Preload::Auto, lookups, 0, observer)?;
         let mut models = Vec::new();
+        let grids = shape.levels().iter().filter(|_| shape.is_pyramid());
+        let mut levels: Vec<LevelCounts> = grids
+            .map(|level| LevelCounts {
+                shape: level.to_string(),
+                bits: level.bits(),
+                models: Vec::new(),
+            })
+            .collect();
         for (name, smoothing) in [
             ("back-off", Smoothing::Backoff),
             ("blended", Smoothing::Blend),
@@ -117,13 +140,16 @@ impl Session {
             observer.stage(name, latents as u64, "latents");
             let each = sets
                 .iter()
-                .map(|(set, labels)| model.bits(set, labels, observer));
+                .map(|(set, labels)| model.bits_of_levels(set, labels, observer));
             let each = each.collect::<Result<Vec<_>, _>>()?;
-            models.push(BitsReport::new(
-                name,
-                &each[0],
-                each.get(1).map(Vec::as_slice),
-            ));
+            let report = |of: &dyn Fn(&Vec<f64>) -> f64| {
+                let bits = |latents: &Vec<Vec<f64>>| latents.iter().map(of).collect::<Vec<_>>();
+                BitsReport::new(name, &bits(&each[0]), each.get(1).map(bits).as_deref())
+            };
+            models.push(report(&|levels| levels.iter().sum()));
+            for (number, level) in levels.iter_mut().enumerate() {
+                level.models.push(report(&|levels| levels[number]));
+            }
         }
         Ok(CountsReport {
             windows: windows
@@ -134,12 +160,20 @@ impl Session {
             latents_train: training.len(),
             latents_held_out: held_out.as_ref().map(LatentSet::len),
             models,
+            levels,
         })
     }
 
-    /// Returns the windows of a model, largest first.
+    /// Returns the windows of a model, level by level, largest first.
     fn model_windows(&self, asked: &[Window]) -> Result<Vec<WindowIndex<'_>>, EngineError> {
-        if !asked.is_empty() {
+        let mut all = Vec::new();
+        for level in self.index.shape().levels() {
+            let own = |window: &Window| window.level() == level.number();
+            let asked: Vec<_> = asked.iter().copied().filter(own).collect();
+            if asked.is_empty() {
+                all.extend(self.nested(level.number()));
+                continue;
+            }
             for pair in asked.windows(2) {
                 if pair[0] == pair[1] || !pair[1].nests_in(pair[0]) {
                     return Err(EngineError::WindowOrder {
@@ -149,16 +183,28 @@ impl Session {
                 }
             }
             let held = asked.iter().map(|window| self.index.window(*window));
-            return Ok(held.collect::<Result<_, _>>()?);
+            all.extend(held.collect::<Result<Vec<_>, _>>()?);
         }
-        let mut held: Vec<_> = self.index.windows().collect();
+        // Windows of levels that there are not are refused by name.
+        let levels = self.index.shape().levels().len();
+        for window in asked.iter().filter(|window| window.level() >= levels) {
+            self.index.window(*window)?;
+        }
+        Ok(all)
+    }
+
+    /// Returns the largest window that the index names of a level, and those that nest in it, largest first.
+    fn nested(&self, level: usize) -> Vec<WindowIndex<'_>> {
+        let named = self.index.windows();
+        let named = named.filter(|held| held.geometry().window().level() == level);
+        let mut held: Vec<_> = named.collect();
         held.sort_by_key(|held| Reverse(held.geometry().context_bits()));
         let largest = held.first().map(|held| held.geometry().window());
         held.retain(|held| {
             let own = held.geometry().window();
             largest.is_some_and(|largest| own.nests_in(largest))
         });
-        Ok(held)
+        held
     }
 
     /// Returns the number of each latent's label where contexts are bound to them; none where they are not.
@@ -196,15 +242,4 @@ fn count_model<'a>(
         windows: counts.collect(),
         smoothing,
     }
-}
-
-/// Returns the first latents of a set.
-fn first(set: &LatentSet, limit: usize) -> Result<LatentSet, EngineError> {
-    let count = set.len().min(limit);
-    let row = set.shape().packed_bytes();
-    let part = LatentSet::from_packed(set.shape(), set.packed()[..count * row].to_vec())?;
-    Ok(match set.labels() {
-        Some(labels) => part.with_labels(labels[..count].to_vec())?,
-        None => part,
-    })
 }

@@ -22,7 +22,7 @@
 //! let options = SessionOptions::default().memory(Budget::bytes(1 << 30));
 //! let session = Session::open(&index, &options)?;
 //! let request = GenerateRequest { samples: 0..8, seed: 7, ..GenerateRequest::default() };
-//! let generated = session.generate(&request, None, &Unobserved)?;
+//! let generated = session.generate(&request, &[], &Unobserved)?;
 //! generated.write(&samples)?;
 //!
 //! let samples = SampleSet::read(&samples)?;

@@ -153,7 +153,7 @@ impl Session {
     /// # let file = folder.path().join("samples.safetensors");
     /// let options = SessionOptions::default().without("1".parse()?);
     /// let session = Session::open(&path, &options)?;
-    /// session.generate(&GenerateRequest::default(), None, &Unobserved)?.write(&file)?;
+    /// session.generate(&GenerateRequest::default(), &[], &Unobserved)?.write(&file)?;
     ///
     /// let whole = Session::open(&path, &SessionOptions::default())?;
     /// let samples = SampleSet::read(&file)?;
@@ -214,18 +214,6 @@ impl Session {
             windows.retain(|window| Geometry::new(*window, Anchor::None, shape).is_ok());
         }
         windows
-    }
-
-    /// Refuses an index of pyramids where only latents of one level are taken.
-    pub(super) fn check_one_level(&self, part: &'static str) -> Result<(), EngineError> {
-        let shape = self.index.shape();
-        if !shape.is_pyramid() {
-            return Ok(());
-        }
-        Err(EngineError::Request {
-            part,
-            why: format!("{part} takes latents of one level, the index holds pyramids {shape}"),
-        })
     }
 
     fn no_window(&self) -> EngineError {

@@ -134,7 +134,6 @@ impl Session {
         request: &TraceRequest,
         observer: &dyn Observer,
     ) -> Result<Tracing<'s>, EngineError> {
-        self.check_one_level("a trace")?;
         let other = match request.all_latents {
             true => None,
             false => self.as_generated(samples)?,

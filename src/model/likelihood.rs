@@ -47,7 +47,7 @@ pub enum Smoothing {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub struct CountModel<'a> {
-    /// Windows, largest first, with what followed their contexts. All on one grid.
+    /// Windows, of each level largest first, with what followed their contexts. All on latents of one shape.
     pub windows: Vec<(&'a Geometry, &'a dyn Counts)>,
     /// How their counts become a probability.
     pub smoothing: Smoothing,
@@ -76,6 +76,9 @@ impl CountModel<'_> {
     pub fn of_position(&self, frame: &mut Frame, position: usize) -> Result<f64, IndexError> {
         let mut found = Vec::with_capacity(self.windows.len());
         for (geometry, counts) in &self.windows {
+            if !geometry.positions().contains(&position) {
+                continue;
+            }
             let question = counts.question(geometry, frame, position);
             let histogram = counts.histogram(&question)?;
             found.push(histogram.unwrap_or_default());
@@ -113,6 +116,20 @@ impl CountModel<'_> {
         labels: &[u64],
         observer: &dyn Observer,
     ) -> Result<Vec<f64>, IndexError> {
+        let levels = self.bits_of_levels(latents, labels, observer)?;
+        Ok(levels.iter().map(|levels| levels.iter().sum()).collect())
+    }
+
+    /// Returns as [`CountModel::bits`] how many bits each level of each latent takes, coarse to fine.
+    ///
+    /// # Errors
+    /// As [`CountModel::bits`].
+    pub fn bits_of_levels(
+        &self,
+        latents: &LatentSet,
+        labels: &[u64],
+        observer: &dyn Observer,
+    ) -> Result<Vec<Vec<f64>>, IndexError> {
         let shape = latents.shape();
         let geometries: Vec<_> = self.windows.iter().map(|(geometry, _)| *geometry).collect();
         let bound = geometries.iter().any(|geometry| geometry.labels() > 0);
@@ -130,7 +147,7 @@ impl CountModel<'_> {
             frame.load(latents.packed_latent(id), given);
             let mut found: Vec<Vec<Option<Histogram>>> = Vec::new();
             for (geometry, counts) in &self.windows {
-                let positions = 0..shape.bits();
+                let positions = geometry.positions();
                 let questions =
                     positions.map(|position| counts.question(geometry, &mut frame, position));
                 let questions: Vec<Question> = questions.collect();
@@ -138,14 +155,20 @@ impl CountModel<'_> {
                 counts.histograms(&questions, &mut histograms)?;
                 found.push(histograms);
             }
-            let mut bits = 0.0;
-            for position in 0..shape.bits() {
-                let histograms = found.iter().map(|own| own[position].unwrap_or_default());
-                let one = self.probability(histograms);
-                bits -= if frame.get(position) { one } else { 1.0 - one }.log2();
-            }
+            let levels = shape.levels().iter().map(|level| {
+                let own = self.windows.iter().zip(&found);
+                let own = own.filter(|((geometry, _), _)| geometry.level() == level);
+                let mut bits = 0.0;
+                for (at, position) in level.positions().enumerate() {
+                    let histograms = own.clone().map(|(_, found)| found[at].unwrap_or_default());
+                    let one = self.probability(histograms);
+                    bits -= if frame.get(position) { one } else { 1.0 - one }.log2();
+                }
+                bits
+            });
+            let levels = levels.collect();
             observer.advance(1);
-            Ok(bits)
+            Ok(levels)
         });
         each.collect()
     }

@@ -28,7 +28,7 @@ impl Rows {
     pub(super) fn distances_to_later(&self, id: usize, distances: &mut Vec<u32>) {
         let row = &self.words[id * self.row_words..(id + 1) * self.row_words];
         let later = &self.words[(id + 1) * self.row_words..];
-        hamming::distances(row, later, distances);
+        hamming::distances(row, later, (self.row_words, 0), distances);
     }
 }
 

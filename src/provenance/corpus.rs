@@ -2,6 +2,7 @@
 //! them by Hamming distance.
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use pulp::Arch;
 use serde::Serialize;
@@ -10,12 +11,12 @@ use super::ProvenanceError;
 use crate::base::bits::{push, read, words};
 use crate::base::{Budget, Observer, hamming};
 use crate::index::Index;
-use crate::latent::Shape;
+use crate::latent::{Level, Shape};
 
-/// Every latent that an index answers for, in memory: N × ⌈HWK/64⌉ words.
+/// Every latent that an index answers for, in memory: N × ⌈HWK/64⌉ words, summed over its levels.
 ///
-/// Bit `k·HW + site` of a row is channel k of a site, so that the sites of a row of the grid lie side by
-/// side in each channel. Hamming distances do not mind.
+/// Each level of a latent begins with a word. Bit `k·HW + site` of it is channel k of a site, so that the sites of a row of the
+/// grid lie side by side in each channel. Hamming distances do not mind.
 ///
 /// ```
 /// use bitquilt::Budget;
@@ -43,6 +44,13 @@ pub struct Corpus {
     words: Vec<u64>,
 }
 
+/// The words of a level in a row of a [`Corpus`].
+fn words_of(shape: &Shape, level: &Level) -> Range<usize> {
+    let words = |level: &Level| level.bits().div_ceil(64);
+    let start = shape.levels()[..level.number()].iter().map(words).sum();
+    start..start + words(level)
+}
+
 /// A training latent and how many bits differ.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
 pub struct Neighbour {
@@ -68,27 +76,41 @@ pub struct Neighbours {
     pub training_distance: Option<u32>,
 }
 
-/// Returns the bits of a latent in the order of [`Corpus`], with a spare word.
-pub(crate) fn planes_of(shape: Shape, packed: &[u8]) -> Vec<u64> {
-    let mut scan = vec![0; shape.bits().div_ceil(64) + 1];
-    for (word, packed) in scan.iter_mut().zip(words(packed)) {
-        *word = packed;
+/// The bits of one latent in the order of [`Corpus`].
+pub(crate) struct Planes {
+    shape: Shape,
+    words: Vec<u64>,
+}
+
+impl Planes {
+    /// Lays out a packed latent.
+    pub(crate) fn of(shape: Shape, packed: &[u8]) -> Self {
+        let mut scan = vec![0; shape.bits().div_ceil(64) + 1];
+        for (word, packed) in scan.iter_mut().zip(words(packed)) {
+            *word = packed;
+        }
+        if !shape.is_pyramid() && shape.channels() == 1 {
+            return Self { shape, words: scan };
+        }
+        let mut planes = vec![0; words_of(&shape, shape.finest()).end + 1];
+        for level in shape.levels() {
+            let start = 64 * words_of(&shape, level).start;
+            let (channels, sites) = (level.channels(), level.height() * level.width());
+            for (own, position) in level.positions().enumerate() {
+                let at = start + own % channels * sites + own / channels;
+                push(&mut planes, at, read(&scan, position, 1));
+            }
+        }
+        Self {
+            shape,
+            words: planes,
+        }
     }
-    let channels = shape.channels();
-    if channels == 1 {
-        return scan;
+
+    /// Returns the bits of a level, at least one word behind them.
+    pub(crate) fn level(&self, level: &Level) -> &[u64] {
+        &self.words[words_of(&self.shape, level).start..]
     }
-    let sites = shape.height() * shape.width();
-    let mut planes = vec![0; scan.len()];
-    for position in 0..shape.bits() {
-        let bit = read(&scan, position, 1);
-        push(
-            &mut planes,
-            position % channels * sites + position / channels,
-            bit,
-        );
-    }
-    planes
 }
 
 impl Corpus {
@@ -103,7 +125,7 @@ impl Corpus {
         observer: &dyn Observer,
     ) -> Result<Self, ProvenanceError> {
         let shape = index.shape();
-        let row_words = shape.bits().div_ceil(64);
+        let row_words = words_of(&shape, shape.finest()).end;
         // Words, an id and at most a label.
         let needed = index.latents() * (8 * row_words as u64 + 12);
         let what = format!(
@@ -125,8 +147,8 @@ impl Corpus {
             // Ids are below 2³²: `scan_latents` reads them from 4 bytes.
             training.ids.push(id as u32);
             training.labels.extend(latent.label());
-            let planes = planes_of(shape, latent.packed());
-            training.words.extend_from_slice(&planes[..row_words]);
+            let planes = Planes::of(shape, latent.packed());
+            training.words.extend_from_slice(&planes.words[..row_words]);
             observer.advance(1);
         }
         if training.ids.is_empty() {
@@ -166,9 +188,10 @@ impl Corpus {
         &self.words[number * self.row_words..]
     }
 
-    /// Returns the bits of a latent, at least one word behind them; `None` for an id that is not there.
-    pub(crate) fn planes(&self, id: u32) -> Option<&[u64]> {
-        Some(self.row(self.row_number(id)?))
+    /// Returns the bits of a level of a latent, at least one word behind them; `None` for an id that is not there.
+    pub(crate) fn level(&self, id: u32, level: &Level) -> Option<&[u64]> {
+        let row = self.row(self.row_number(id)?);
+        Some(&row[words_of(&self.shape, level).start..])
     }
 
     /// Returns the label of a latent; `None` for an id that is not there or where there are no labels.
@@ -183,17 +206,25 @@ impl Corpus {
         (0..max).map(move |i| self.ids[i * n / max])
     }
 
-    /// Computes the Hamming distances of one latent to all, in id order.
-    fn distances(&self, planes: &[u64], distances: &mut Vec<u32>) {
+    /// Computes the Hamming distances of some words of one latent to those of all, in id order.
+    fn distances(&self, row: &[u64], words: &Range<usize>, distances: &mut Vec<u32>) {
         let rows = &self.words[..self.ids.len() * self.row_words];
-        hamming::distances(&planes[..self.row_words], rows, distances);
+        let place = (self.row_words, words.start);
+        hamming::distances(&row[words.clone()], rows, place, distances);
     }
 
-    /// Returns the least distance from latent number `center` to one that differs from it. `distances` are those of all
-    /// to some point that `center` is `away` from: `|distances[i] − away|` is never more than i's distance to `center`.
-    fn nearest_differing(&self, center: usize, away: u32, distances: &[u32]) -> Option<u32> {
-        let center = &self.row(center)[..self.row_words];
-        let rows = self.words.chunks_exact(self.row_words).zip(distances);
+    /// Returns the least distance in some words from latent number `center` to one that differs from it. `distances` are those of
+    /// all to some point that `center` is `away` from: `|distances[i] − away|` is never more than i's distance to `center`.
+    fn nearest_differing(
+        &self,
+        center: usize,
+        words: &Range<usize>,
+        away: u32,
+        distances: &[u32],
+    ) -> Option<u32> {
+        let center = &self.row(center)[words.clone()];
+        let rows = self.words.chunks_exact(self.row_words);
+        let rows = rows.map(|row| &row[words.clone()]).zip(distances);
         let mut nearest = u32::MAX;
         Arch::new().dispatch(
             #[inline(always)]
@@ -220,24 +251,32 @@ impl Corpus {
 /// Asks for neighbours, remembering what it can: one for each thread.
 pub(crate) struct Neighbourhood<'a> {
     training: &'a Corpus,
+    /// The words of a row that are compared.
+    words: Range<usize>,
     distances: Vec<u32>,
     /// Distance of a training latent to the nearest that differs from it.
     own: HashMap<u32, Option<u32>>,
 }
 
 impl<'a> Neighbourhood<'a> {
-    pub(crate) fn new(training: &'a Corpus) -> Self {
+    /// Prepares to compare latents, in one level or in all that they have.
+    pub(crate) fn new(training: &'a Corpus, level: Option<&Level>) -> Self {
+        let words = match level {
+            Some(level) => words_of(&training.shape, level),
+            None => 0..training.row_words,
+        };
         Self {
             training,
+            words,
             distances: Vec::new(),
             own: HashMap::new(),
         }
     }
 
-    /// Finds the `max ≥ 1` nearest training latents of a latent in [`planes_of`] order, exactly: every one is compared.
-    pub(crate) fn of(&mut self, planes: &[u64], max: usize) -> Neighbours {
+    /// Finds the `max ≥ 1` nearest training latents of a latent, exactly: every one is compared.
+    pub(crate) fn of(&mut self, planes: &Planes, max: usize) -> Neighbours {
         let training = self.training;
-        training.distances(planes, &mut self.distances);
+        training.distances(&planes.words, &self.words, &mut self.distances);
         let mut nearest: Vec<Neighbour> = Vec::with_capacity(max + 1);
         let mut equal = Vec::new();
         let mut worst = u32::MAX;
@@ -268,7 +307,7 @@ impl<'a> Neighbourhood<'a> {
     fn nearest_other(&self, first: u32) -> Option<u32> {
         let training = self.training;
         let number = training.row_number(first)?;
-        let bits = |number| &training.row(number)[..training.row_words];
+        let bits = |number| &training.row(number)[self.words.clone()];
         let (first, nearest) = (bits(number), self.distances[number]);
         let mut second = None;
         for (number, distance) in self.distances.iter().copied().enumerate() {
@@ -289,7 +328,7 @@ impl<'a> Neighbourhood<'a> {
         }
         let training = self.training;
         let number = training.row_number(near.latent)?;
-        let found = training.nearest_differing(number, near.distance, &self.distances);
+        let found = training.nearest_differing(number, &self.words, near.distance, &self.distances);
         self.own.insert(near.latent, found);
         found
     }
@@ -299,8 +338,9 @@ impl<'a> Neighbourhood<'a> {
         if let Some(known) = self.own.get(&id) {
             return *known;
         }
-        let planes = self.training.planes(id)?;
-        self.training.distances(planes, &mut self.distances);
+        let training = self.training;
+        let row = training.row(training.row_number(id)?);
+        training.distances(row, &self.words, &mut self.distances);
         let distances = self.distances.iter().copied();
         let nearest = distances.filter(|distance| *distance > 0).min();
         self.own.insert(id, nearest);

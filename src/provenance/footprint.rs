@@ -9,57 +9,59 @@
 use super::board::{
     Board, BoardLayout, and, and_run, move_down, move_up, or, or_run, runs, set_run,
 };
-use super::corpus::Corpus;
+use super::corpus::{Corpus, Planes};
+use super::overlay::{Grid, Overlay, compare, lay, moved, overlap};
+use super::parents::Parents;
 use crate::base::bits::push;
-use crate::latent::Shape;
+use crate::latent::{Level, Shape};
 use crate::window::Window;
 
-/// A training latent laid over a sample: the site (row, col) of the sample lies on the site
-/// (row + `down`, col + `right`) of the latent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Overlay {
-    pub(crate) latent: u32,
-    pub(crate) down: i32,
-    pub(crate) right: i32,
+/// One window and the bits that it is the largest to support.
+struct Sight {
+    window: SightWindow,
+    /// The square around the parent that it sees, of a finer level.
+    parent: Option<usize>,
+    /// For each channel, the supported bits: laid out as the grid, those of a sequence as one row of all sites.
+    wanted: Vec<Board>,
 }
 
-impl Overlay {
-    /// Returns what decides between equally good overlays: the lowest id, then the least moved.
-    pub(crate) fn rank(self) -> (u32, u32, i32, i32) {
-        let moved = self.down.unsigned_abs() + self.right.unsigned_abs();
-        (self.latent, moved, self.down, self.right)
+enum SightWindow {
+    Square { radius: usize },
+    Sites(Window),
+    Sequence { length: usize },
+}
+
+impl Sight {
+    fn new(window: Window, shape: Shape, wanted: Vec<Board>) -> Self {
+        let (square, parent) = match window.of_level() {
+            Some((radius, parent)) => (Some(radius), parent),
+            None => (window.radius(), None),
+        };
+        let window = match (window.line_length(shape), square) {
+            (Some(length), _) => SightWindow::Sequence { length },
+            (None, Some(radius @ 1..)) => SightWindow::Square { radius },
+            (None, _) => SightWindow::Sites(window),
+        };
+        Self {
+            window,
+            parent,
+            wanted,
+        }
     }
 }
 
-/// One window and the bits that it is the largest to support.
-enum Sight {
-    Square {
-        radius: usize,
-        /// For each channel, the supported bits, laid out as the grid.
-        wanted: Vec<Board>,
-    },
-    Sites {
-        window: Window,
-        /// As a square's.
-        wanted: Vec<Board>,
-    },
-    Sequence {
-        length: usize,
-        /// For each channel, the supported bits, one row of all sites.
-        wanted: Vec<Board>,
-    },
-}
-
-/// Finds footprints on one sample.
+/// Finds footprints on one level of one sample.
 pub(crate) struct Footprints<'a> {
     training: &'a Corpus,
-    shape: Shape,
-    /// Bits of the sample, channel by channel.
-    planes: &'a [u64],
+    /// The level of the training latents.
+    source: Level,
+    own: Grid<'a>,
     layout: BoardLayout,
     /// All sites of the grid in scan order, behind enough absent ones for every sequence.
     line: BoardLayout,
     sights: Vec<Sight>,
+    /// The coarser level, where a window sees some of it.
+    parents: Option<Parents<'a>>,
     /// The sites of the grid, without their margin.
     inside: Board,
     /// For each channel, the sites that agree in it and all channels before.
@@ -68,89 +70,96 @@ pub(crate) struct Footprints<'a> {
 }
 
 impl<'a> Footprints<'a> {
-    /// Prepares the footprints of a sample. `supported_at` has, for each bit, the number of the largest of `windows`
-    /// that supports it.
+    /// Prepares the footprints of a level of a sample of `shape`; `None` where the training latents have no such level.
+    /// `supported_at` has, for each bit of the sample, the number of the largest of `windows` that supports it; those of other
+    /// levels have no part in it.
     pub(crate) fn new(
         training: &'a Corpus,
-        shape: Shape,
-        planes: &'a [u64],
+        (shape, level): (Shape, Level),
+        planes: &'a Planes,
         windows: &[Window],
         supported_at: &[Option<u8>],
-    ) -> Self {
-        let channels = shape.channels();
+    ) -> Option<Self> {
+        let source = *training.shape().level(level.number())?;
+        let grid = level.shape();
+        let channels = level.channels();
+        let held = windows.iter().enumerate();
+        let held = held.filter(|(_, window)| window.level() == level.number());
+        let held: Vec<_> = held.map(|(number, window)| (number, *window)).collect();
+        let windows = held.iter().map(|(_, window)| window);
         // The bits that a sequence reaches back to lie in so many sites before.
-        let reach = |window: &Window| {
-            window
-                .line_length(shape)
-                .map_or(0, |n| n.div_ceil(channels))
-        };
+        let reach = |window: &Window| window.line_length(grid).map_or(0, |n| n.div_ceil(channels));
         let layout = BoardLayout {
-            height: shape.height(),
-            width: shape.width(),
+            height: level.height(),
+            width: level.width(),
             // At least 1: pieces of different rows must not touch.
             margin: windows
-                .iter()
+                .clone()
                 .map(|window| window.reach())
                 .max()
                 .unwrap_or(0)
                 .max(1),
         };
+        let sites = level.height() * level.width();
         let line = BoardLayout {
             height: 1,
-            width: shape.height() * shape.width() + windows.iter().map(reach).max().unwrap_or(0),
+            width: sites + windows.map(reach).max().unwrap_or(0),
             margin: 0,
         };
         let mut inside = vec![0; layout.words()];
         for row in 0..layout.height {
             set_run(&mut inside, layout.at(row, 0), layout.width);
         }
-        let front = line.width - shape.height() * shape.width();
-        let sights = windows.iter().enumerate().map(|(number, window)| {
-            let on_line = window.line_length(shape);
-            let words = if on_line.is_some() {
+        let front = line.width - sites;
+        let sights = held.iter().map(|(number, window)| {
+            let on_line = window.line_length(grid).is_some();
+            let words = if on_line {
                 line.words()
             } else {
                 layout.words()
             };
             let mut wanted = vec![vec![0; words]; channels];
-            for (position, at) in supported_at.iter().enumerate() {
-                if *at != Some(number as u8) {
+            for position in level.positions() {
+                if supported_at[position] != Some(*number as u8) {
                     continue;
                 }
-                let (row, col, channel) = shape.place(position);
+                let (row, col, channel) = level.place(position);
                 let at = match on_line {
-                    Some(_) => front + row * shape.width() + col,
-                    None => layout.at(row, col),
+                    true => front + row * level.width() + col,
+                    false => layout.at(row, col),
                 };
                 push(&mut wanted[channel], at, 1);
             }
-            match (on_line, window.radius()) {
-                (Some(length), _) => Sight::Sequence { length, wanted },
-                (None, Some(radius)) => Sight::Square { radius, wanted },
-                (None, None) => Sight::Sites {
-                    window: *window,
-                    wanted,
-                },
-            }
+            Sight::new(*window, grid, wanted)
         });
         // A window that supports nothing leaves no footprint.
-        let sights = sights.filter(|sight| {
-            let (Sight::Square { wanted, .. }
-            | Sight::Sites { wanted, .. }
-            | Sight::Sequence { wanted, .. }) = sight;
-            wanted.iter().flatten().any(|word| *word != 0)
+        let supports = |sight: &Sight| sight.wanted.iter().flatten().any(|word| *word != 0);
+        let sights: Vec<_> = sights.filter(supports).collect();
+        let radiuses: Vec<_> = sights.iter().filter_map(|sight| sight.parent).collect();
+        let coarser = level.number().checked_sub(1).and_then(|n| shape.level(n));
+        let coarser = coarser.filter(|_| !radiuses.is_empty());
+        let parents = coarser.map(|coarser| {
+            let own = Grid {
+                level: *coarser,
+                planes: planes.level(coarser),
+            };
+            Parents::new(own, level, layout, radiuses)
         });
-        Self {
+        Some(Self {
             training,
-            shape,
-            planes,
+            source,
+            own: Grid {
+                level,
+                planes: planes.level(&level),
+            },
             layout,
             line,
-            sights: sights.collect(),
+            sights,
+            parents,
             inside,
             agreeing: vec![vec![0; layout.words().max(line.words())]; channels],
             scratch: Default::default(),
-        }
+        })
     }
 
     /// Returns the layout of footprints.
@@ -158,9 +167,14 @@ impl<'a> Footprints<'a> {
         self.layout
     }
 
-    /// Returns the shape of the training latents.
-    pub(crate) fn source_shape(&self) -> Shape {
-        self.training.shape()
+    /// Returns the level of the sample.
+    pub(crate) fn level(&self) -> &Level {
+        &self.own.level
+    }
+
+    /// Returns the level of the training latents.
+    pub(crate) fn source(&self) -> &Level {
+        &self.source
     }
 
     /// Returns the sites of the grid.
@@ -175,25 +189,38 @@ impl<'a> Footprints<'a> {
     pub(crate) fn of(&mut self, overlay: Overlay, footprint: &mut Board) -> bool {
         footprint.clear();
         footprint.resize(self.layout.words(), 0);
-        let Some(source) = self.training.planes(overlay.latent) else {
+        let training = self.training;
+        let under = |level| {
+            let planes = training.level(overlay.latent, level)?;
+            let level = *level;
+            Some(Grid { level, planes })
+        };
+        let Some(source) = under(&self.source) else {
             return false;
         };
+        if let Some(parents) = &mut self.parents {
+            // The levels above are the same: pyramids keep their levels.
+            let above = training
+                .shape()
+                .level(self.source.number() - 1)
+                .and_then(under);
+            let Some(above) = above else { return false };
+            parents.lay(above, overlay, self.layout);
+        }
         let sights = std::mem::take(&mut self.sights);
         let mut laid = false;
         for sight in &sights {
-            let on_grid = !matches!(sight, Sight::Sequence { .. });
+            let on_grid = !matches!(sight.window, SightWindow::Sequence { .. });
             if on_grid && !laid {
-                self.lay(source, overlay);
+                lay(&mut self.agreeing, self.layout, self.own, source, overlay);
             }
             laid = on_grid;
-            match sight {
-                Sight::Square { radius, wanted } => self.add_square(*radius, wanted, footprint),
-                Sight::Sites { window, wanted } => {
-                    self.add_sites(*window, wanted, overlay, footprint);
-                }
-                Sight::Sequence { length, wanted } => {
-                    self.lay_line(source, overlay);
-                    self.add_sequence(*length, wanted, overlay, footprint);
+            match sight.window {
+                SightWindow::Square { radius } => self.add_square(radius, sight, footprint),
+                SightWindow::Sites(window) => self.add_sites(window, sight, overlay, footprint),
+                SightWindow::Sequence { length } => {
+                    self.lay_line(source.planes, overlay);
+                    self.add_sequence(length, &sight.wanted, overlay, footprint);
                 }
             }
         }
@@ -202,52 +229,11 @@ impl<'a> Footprints<'a> {
         true
     }
 
-    /// Compares the sample with the latent under it, site by site. An absent site agrees with an absent
-    /// one only: where both grids end.
-    fn lay(&mut self, source: &[u64], overlay: Overlay) {
-        let (own, other, layout) = (self.shape, self.training.shape(), self.layout);
-        let columns = overlap(own.width(), other.width(), overlay.right);
-        let rows = overlap(own.height(), other.height(), overlay.down);
-        let words = layout.words();
-        for channel in 0..own.channels() {
-            let board = &mut self.agreeing[channel];
-            board.clear();
-            board.resize(words, 0);
-            for row in rows.clone() {
-                let here = (channel * own.height() + row) * own.width() + columns.start;
-                let under = (channel * other.height() + moved(row, overlay.down)) * other.width();
-                let under = under + moved(columns.start, overlay.right);
-                let at = layout.at(row, columns.start);
-                compare(board, at, self.planes, here, source, under, columns.len());
-            }
-            if channel > 0 {
-                let (before, after) = self.agreeing.split_at_mut(channel);
-                and(&mut after[0], &before[channel - 1]);
-            }
-        }
-        let whole = &mut self.agreeing[own.channels() - 1];
-        let left_agrees = overlay.right == 0;
-        let right_agrees = other.width() as i64 - own.width() as i64 == i64::from(overlay.right);
-        let stride = layout.stride();
-        for row in 0..layout.margin + layout.height {
-            let start = row * stride;
-            if left_agrees {
-                set_run(whole, start, layout.margin);
-            }
-            if right_agrees {
-                set_run(whole, start + layout.margin + layout.width, layout.margin);
-            }
-            if row < layout.margin && overlay.down == 0 {
-                set_run(whole, start + layout.margin + columns.start, columns.len());
-            }
-        }
-    }
-
     /// As a square, row by row.
     fn add_sites(
         &mut self,
         window: Window,
-        wanted: &[Board],
+        sight: &Sight,
         overlay: Overlay,
         footprint: &mut Board,
     ) {
@@ -266,12 +252,13 @@ impl<'a> Footprints<'a> {
         let mut context = self.same_border(window.reach(), overlay);
         let [row, left, evidence] = &mut self.scratch;
         for (sites, back) in &rows {
-            row.clone_from(&self.agreeing[self.shape.channels() - 1]);
+            row.clone_from(&self.agreeing[self.own.level.channels() - 1]);
             and_run(row, *sites, 1);
             move_up(row, *back);
             and(&mut context, row);
         }
-        if !find_evidence(&context, &self.agreeing, wanted, left, evidence) {
+        see_parents(&mut context, sight, self.parents.as_ref());
+        if !find_evidence(&context, &self.agreeing, &sight.wanted, left, evidence) {
             return;
         }
         or(footprint, left);
@@ -285,7 +272,7 @@ impl<'a> Footprints<'a> {
 
     /// Returns the sites from which the edges of both grids, up to `reach` sites away, are equally far: part of every context.
     fn same_border(&self, reach: usize, overlay: Overlay) -> Board {
-        let (own, other) = (self.shape, self.training.shape());
+        let (own, other) = (self.own.level, self.source);
         let near = |side: i64| side < reach as i64;
         let right = |col: i64, width: usize| near(width as i64 - 1 - col);
         let columns = overlap(own.width(), other.width(), overlay.right);
@@ -307,10 +294,10 @@ impl<'a> Footprints<'a> {
         board
     }
 
-    fn add_square(&mut self, radius: usize, wanted: &[Board], footprint: &mut Board) {
+    fn add_square(&mut self, radius: usize, sight: &Sight, footprint: &mut Board) {
         let side = 2 * radius + 1;
         let stride = self.layout.stride();
-        let channels = self.shape.channels();
+        let channels = self.own.level.channels();
         let [context, left, evidence] = &mut self.scratch;
         let whole = &self.agreeing[channels - 1];
         // Rows above: runs of a window's side, `radius` of them one above the other.
@@ -322,7 +309,8 @@ impl<'a> Footprints<'a> {
         and_run(left, radius, 1);
         move_up(left, 1);
         and(context, left);
-        if !find_evidence(context, &self.agreeing, wanted, left, evidence) {
+        see_parents(context, sight, self.parents.as_ref());
+        if !find_evidence(context, &self.agreeing, &sight.wanted, left, evidence) {
             return;
         }
         or(footprint, left);
@@ -339,9 +327,10 @@ impl<'a> Footprints<'a> {
 
     /// Compares the sample with the latent under it in scan order, rows running on into each other.
     fn lay_line(&mut self, source: &[u64], overlay: Overlay) {
-        let sites = self.shape.height() * self.shape.width();
+        let grid = self.own.level;
+        let sites = grid.height() * grid.width();
         let front = self.line.width - sites;
-        let shift = along(overlay, self.shape);
+        let shift = along(overlay, &grid);
         let both = overlap(sites, sites, shift);
         for (channel, board) in self.agreeing.iter_mut().enumerate() {
             board.clear();
@@ -351,10 +340,8 @@ impl<'a> Footprints<'a> {
             compare(
                 board,
                 front + both.start,
-                self.planes,
-                here,
-                source,
-                under,
+                (self.own.planes, here),
+                (source, under),
                 both.len(),
             );
             if shift == 0 {
@@ -370,7 +357,7 @@ impl<'a> Footprints<'a> {
         overlay: Overlay,
         footprint: &mut Board,
     ) {
-        let shape = self.shape;
+        let shape = self.own.level;
         let (width, channels) = (shape.width(), shape.channels() as i64);
         let sites = shape.height() * width;
         let front = self.line.width - sites;
@@ -429,6 +416,14 @@ impl<'a> Footprints<'a> {
     }
 }
 
+/// Keeps the sites from which what a window sees of the coarser level agrees.
+fn see_parents(context: &mut Board, sight: &Sight, parents: Option<&Parents<'_>>) {
+    let square = sight.parent.zip(parents);
+    if let Some(square) = square.and_then(|(radius, parents)| parents.square(radius)) {
+        and(context, square);
+    }
+}
+
 /// Finds the sites where the sample's bits have their whole context, which `context` says, and agree themselves; whether there
 /// are any. `last` is left with those of the last channel, which comes last: they vouch for their own site as a whole.
 fn find_evidence(
@@ -449,38 +444,7 @@ fn find_evidence(
     evidence.iter().any(|word| *word != 0)
 }
 
-/// Sets the bits of `board` from `at` on where `n` bits of `a` from `from_a` and of `b` from `from_b` agree.
-fn compare(
-    board: &mut Board,
-    at: usize,
-    a: &[u64],
-    from_a: usize,
-    b: &[u64],
-    from_b: usize,
-    n: usize,
-) {
-    let pairs = runs(a, from_a, n).zip(runs(b, from_b, n));
-    for ((offset, a), (_, b)) in pairs {
-        let length = (n - offset).min(64);
-        push(board, at + offset, !(a ^ b) & !0 >> (64 - length));
-    }
-}
-
-/// Returns the numbers below `own` that lie below `other` when moved.
-fn overlap(own: usize, other: usize, by: i32) -> std::ops::Range<usize> {
-    let (own, other, by) = (own as i64, other as i64, i64::from(by));
-    let start = (-by).clamp(0, own);
-    let end = (other - by).clamp(start, own);
-    // Between 0 and `own`.
-    start as usize..end as usize
-}
-
-/// Moves a number that stays at least 0.
-fn moved(number: usize, by: i32) -> usize {
-    number.saturating_add_signed(by as isize)
-}
-
 /// Returns an overlay on a grid of the same shape, as a distance in scan order.
-fn along(overlay: Overlay, shape: Shape) -> i32 {
-    overlay.down * shape.width() as i32 + overlay.right
+fn along(overlay: Overlay, grid: &Level) -> i32 {
+    overlay.down * grid.width() as i32 + overlay.right
 }

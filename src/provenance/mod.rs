@@ -7,11 +7,14 @@ mod corpus;
 mod error;
 mod footprint;
 mod information;
+mod overlay;
+mod parents;
 
 pub(crate) use board::*;
 pub(crate) use components::{Components, Gain, Run, Weights};
 pub use corpus::{Corpus, Neighbour, Neighbours};
-pub(crate) use corpus::{Neighbourhood, planes_of};
+pub(crate) use corpus::{Neighbourhood, Planes};
 pub use error::ProvenanceError;
-pub(crate) use footprint::{Footprints, Overlay};
+pub(crate) use footprint::Footprints;
 pub use information::{Information, copy_line};
+pub(crate) use overlay::Overlay;

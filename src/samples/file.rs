@@ -39,7 +39,7 @@ const VERSION: &str = "1";
 /// // One sample whose first three bits are fixed.
 /// # let fixed = FixedBits::prefix([true, true, true]);
 /// let request = GenerateRequest { samples: 0..1, fixed, ..GenerateRequest::default() };
-/// session.generate(&request, None, &Unobserved)?.write(&file)?;
+/// session.generate(&request, &[], &Unobserved)?.write(&file)?;
 ///
 /// let samples = SampleSet::read(&file)?;
 /// assert_eq!(samples.latents.len(), 1);

@@ -87,7 +87,7 @@ pub fn count(
             why: "cannot leave out single samples",
         });
     }
-    let ladder = task.ladder(None)?;
+    let ladder = task.ladder(Vec::new())?;
     let frame = task.prepare(&ladder)?;
     let shape = ladder.shape();
     let bits = shape.bits();

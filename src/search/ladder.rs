@@ -70,8 +70,8 @@ pub(super) struct Ladder<'a> {
     questions: Vec<Question>,
     asked: Vec<u32>,
     found: Vec<Option<Histogram>>,
-    /// Who is asked for a bit numbered [`INTERPOLATED`].
-    pub(super) fallback: Option<Fallback<'a>>,
+    /// Who is asked for a bit numbered [`INTERPOLATED`], for each level one at most.
+    fallbacks: Vec<Fallback<'a>>,
     contexts: Contexts,
     chances: Vec<[f64; 2]>,
     /// Contexts looked up.
@@ -83,7 +83,7 @@ impl<'a> Ladder<'a> {
     pub(super) fn new(
         rungs: &'a [Rung<'a>],
         options: &SearchOptions,
-        fallback: Option<Fallback<'a>>,
+        fallbacks: Vec<Fallback<'a>>,
     ) -> Self {
         let shape = rungs[0].geometry.shape();
         let levels = shape.levels().iter().map(|level| {
@@ -124,7 +124,7 @@ impl<'a> Ladder<'a> {
             questions: Vec::new(),
             asked: Vec::new(),
             found: Vec::new(),
-            fallback,
+            fallbacks,
             contexts: Contexts::default(),
             chances: Vec::new(),
             lookups: 0,
@@ -137,9 +137,9 @@ impl<'a> Ladder<'a> {
 
     /// Makes a frame that serves every window.
     pub(super) fn frame(&self) -> Frame {
-        let network = self.fallback.map(|fallback| fallback.geometry);
+        let networks = self.fallbacks.iter().map(|fallback| fallback.geometry);
         let geometries = self.rungs.iter().map(|rung| rung.geometry);
-        let geometries: Vec<_> = geometries.chain(network).collect();
+        let geometries: Vec<_> = geometries.chain(networks).collect();
         Frame::new(self.shape(), &geometries)
     }
 
@@ -185,7 +185,7 @@ impl<'a> Ladder<'a> {
         position: usize,
     ) -> Result<(Answer, ContextKey), SearchError> {
         let mut number = self.first(position);
-        if self.always() {
+        if self.always(position) {
             let key = self.rungs[usize::from(number)]
                 .geometry
                 .key(frame, position);
@@ -312,7 +312,7 @@ impl<'a> Ladder<'a> {
         write: impl Fn(&mut Frame, usize),
         answers: &mut [Answer],
     ) -> Result<(), SearchError> {
-        let Some(fallback) = self.fallback else {
+        let Some(fallback) = self.fallback(position) else {
             return Ok(());
         };
         self.contexts.clear();
@@ -337,9 +337,28 @@ impl<'a> Ladder<'a> {
         }
     }
 
-    /// Returns whether no window is asked at all.
-    fn always(&self) -> bool {
-        self.fallback
+    /// Returns the network that may answer for a position.
+    pub(super) fn fallback(&self, position: usize) -> Option<Fallback<'a>> {
+        // Nearly all searches have none.
+        let level = self
+            .fallbacks
+            .first()
+            .map(|_| self.shape.level_of(position));
+        let mut own = self.fallbacks.iter();
+        own.find(|fallback| Some(fallback.geometry.level()) == level)
+            .copied()
+    }
+
+    /// Returns the most bits of a sample that networks may answer; `None` for any number.
+    pub(super) fn max_interpolated(&self) -> Option<u64> {
+        self.fallbacks
+            .first()
+            .and_then(|first| first.max_interpolated)
+    }
+
+    /// Returns whether no window is asked for a position.
+    fn always(&self, position: usize) -> bool {
+        self.fallback(position)
             .is_some_and(|fallback| fallback.policy == Policy::Always)
     }
 

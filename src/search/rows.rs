@@ -194,13 +194,11 @@ impl<'a> RowSearch<'a> {
 
     /// Returns whether the network has answered more bits than it may.
     fn cap_is_passed(&self) -> bool {
-        let fallback = self.links.ladder.fallback;
-        fallback
-            .and_then(|fallback| fallback.max_interpolated)
-            .is_some_and(|max_interpolated| {
-                let answered = self.answered.iter().filter(|rung| **rung == INTERPOLATED);
-                answered.count() as u64 > max_interpolated
-            })
+        let max_interpolated = self.links.ladder.max_interpolated();
+        max_interpolated.is_some_and(|max_interpolated| {
+            let answered = self.answered.iter().filter(|rung| **rung == INTERPOLATED);
+            answered.count() as u64 > max_interpolated
+        })
     }
 
     /// Returns how many positions are decided: all before this one.
@@ -216,7 +214,7 @@ impl<'a> RowSearch<'a> {
     ) -> Result<Next, SearchError> {
         let row = self.shape.row_of(start);
         // With a network let in, a site that no context has from above is one that it answers.
-        let with_network = self.links.ladder.fallback.is_some();
+        let with_network = self.links.ladder.fallback(start).is_some();
         if self.died[row] && !with_network {
             let blames = self.unknown_from_above(start)?;
             if !blames.is_empty() {

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use rayon::prelude::*;
 
-use super::fallback::Policy;
+use super::fallback::{Fallback, Policy};
 use super::novel::Taken;
 
 use super::tree::Walked;
@@ -268,9 +268,6 @@ fn run_group(
     members: Range<u64>,
     observer: &dyn Observer,
 ) -> Result<Vec<Attempt>, SearchError> {
-    let Some(fallback) = task.fallback else {
-        return Ok(Vec::new());
-    };
     let started = Instant::now();
     let mut attempts = Vec::new();
     let mut walking = Vec::new();
@@ -280,24 +277,33 @@ fn run_group(
         }
         walking.push((index, Search::new(task, index)?));
     }
-    let (mut contexts, mut chances) = (Contexts::default(), Vec::new());
+    // A batch for each network.
+    let mut asked = vec![Contexts::default(); task.fallbacks.len()];
+    let mut chances = Vec::new();
     while !walking.is_empty() {
-        contexts.clear();
+        asked.iter_mut().for_each(Contexts::clear);
         let mut waiting = Vec::with_capacity(walking.len());
         for (index, mut search) in walking {
             match search.step(&|| observer.stop_requested())? {
                 Walked::Ended(status) => attempts.push(finish(index, &search, status, started)),
                 Walked::Asks(fallback) => {
-                    search.push(&fallback, &mut contexts);
-                    waiting.push((index, search));
+                    let level = fallback.geometry.level();
+                    let own = |other: &Fallback<'_>| other.geometry.level() == level;
+                    let number = task.fallbacks.iter().position(own).unwrap_or(0);
+                    search.push(&fallback, &mut asked[number]);
+                    waiting.push((index, search, number));
                 }
             }
         }
-        fallback.ask(&contexts, &mut chances)?;
-        for ((_, search), chances) in waiting.iter_mut().zip(&chances) {
-            search.tell(*chances);
+        for (number, (fallback, contexts)) in task.fallbacks.iter().zip(&asked).enumerate() {
+            fallback.ask(contexts, &mut chances)?;
+            let own = waiting.iter_mut().filter(|(.., asks)| *asks == number);
+            for ((_, search, _), chances) in own.zip(&chances) {
+                search.tell(*chances);
+            }
         }
-        walking = waiting;
+        let told = waiting.into_iter();
+        walking = told.map(|(index, search, _)| (index, search)).collect();
     }
     attempts.sort_by_key(|attempt| attempt.index);
     Ok(attempts)
@@ -309,8 +315,7 @@ fn attempt(task: &Task<'_>, index: u64, observer: &dyn Observer) -> Result<Attem
     let mut search = Search::new(task, index)?;
     let status = search.advance(&stop)?;
     let failed = matches!(status, Status::NoneExists | Status::BudgetSpent);
-    let policy = task.fallback.map(|fallback| fallback.policy);
-    if !failed || policy != Some(Policy::OnDeadEnd) {
+    if !failed || task.policy() != Some(Policy::OnDeadEnd) {
         return Ok(finish(index, &search, status, started));
     }
     let mut again = Search::with_fallback_at_dead_ends(task, index)?;

@@ -23,8 +23,8 @@ pub struct Task<'a> {
     pub given: Given,
     /// How to search.
     pub options: SearchOptions,
-    /// The network that answers where the windows do not, if there is one.
-    pub fallback: Option<Fallback<'a>>,
+    /// The networks that answer where the windows do not: at most one for each level, all by one policy and limit.
+    pub fallbacks: Vec<Fallback<'a>>,
 }
 
 impl<'a> Task<'a> {
@@ -35,7 +35,7 @@ impl<'a> Task<'a> {
             constraints: Vec::new(),
             given: Given::NOTHING,
             options,
-            fallback: None,
+            fallbacks: Vec::new(),
         }
     }
 
@@ -46,16 +46,16 @@ impl<'a> Task<'a> {
         self
     }
 
-    /// Lets a network answer.
+    /// Lets a network answer in its level.
     #[must_use]
     pub fn falling_back(mut self, fallback: Fallback<'a>) -> Self {
-        self.fallback = Some(fallback);
+        self.fallbacks.push(fallback);
         self
     }
 
     /// Returns what a samples file tells of the search, by name. `constraints` says in words what a sample must satisfy
-    /// beyond support; `network` names the one that may answer.
-    pub fn settings(&self, constraints: &str, network: &str) -> Vec<(&'static str, String)> {
+    /// beyond support; `networks` names those that may answer.
+    pub fn settings(&self, constraints: &str, networks: &str) -> Vec<(&'static str, String)> {
         let limit = |limit: Option<String>| limit.unwrap_or_else(|| "none".to_owned());
         let count = |number: Option<u64>| limit(number.map(|number| number.to_string()));
         let options = &self.options;
@@ -72,8 +72,8 @@ impl<'a> Task<'a> {
             ("max_backtracks", count(options.max_backtracks)),
             ("timeout_seconds", limit(seconds)),
         ];
-        if let Some(fallback) = &self.fallback {
-            settings.push(("fallback", network.to_owned()));
+        if let Some(fallback) = self.fallbacks.first() {
+            settings.push(("fallback", networks.to_owned()));
             settings.push(("fallback_policy", fallback.policy.to_string()));
             settings.push(("max_interpolated", count(fallback.max_interpolated)));
         }
@@ -82,8 +82,12 @@ impl<'a> Task<'a> {
 
     /// Returns whether bits are searched for one by one because the network may answer any of them.
     pub(super) fn walks_bits(&self) -> bool {
-        let policy = self.fallback.map(|fallback| fallback.policy);
-        matches!(policy, Some(Policy::OnNoMatch | Policy::Always))
+        matches!(self.policy(), Some(Policy::OnNoMatch | Policy::Always))
+    }
+
+    /// Returns when networks answer; `None` without any.
+    pub(super) fn policy(&self) -> Option<Policy> {
+        self.fallbacks.first().map(|fallback| fallback.policy)
     }
 
     /// Returns the grid of the samples; `None` without a window.
@@ -92,9 +96,9 @@ impl<'a> Task<'a> {
     }
 
     /// Returns the windows with the rules by which bits are answered.
-    pub(super) fn ladder(&self, fallback: Option<Fallback<'a>>) -> Result<Ladder<'_>, SearchError> {
+    pub(super) fn ladder(&self, fallbacks: Vec<Fallback<'a>>) -> Result<Ladder<'_>, SearchError> {
         self.check_windows()?;
-        Ok(Ladder::new(&self.rungs, &self.options, fallback))
+        Ok(Ladder::new(&self.rungs, &self.options, fallbacks))
     }
 
     /// Refuses windows that do not answer every bit of samples of one shape, which is returned.
@@ -136,10 +140,18 @@ impl<'a> Task<'a> {
                 why: why.to_owned(),
             })
         };
-        if self.fallback.is_some() && shape.is_pyramid() {
-            return wrong("a network answers for latents of one level");
-        }
-        if let Some(fallback) = &self.fallback {
+        for (number, fallback) in self.fallbacks.iter().enumerate() {
+            let level = fallback.geometry.level();
+            let mut before = self.fallbacks[..number].iter();
+            if before.any(|other| other.geometry.level() == level) {
+                return wrong("two networks answer for one level");
+            }
+            let first = &self.fallbacks[0];
+            if (fallback.policy, fallback.max_interpolated)
+                != (first.policy, first.max_interpolated)
+            {
+                return wrong("the networks answer by different policies or limits");
+            }
             if fallback.geometry.shape() != shape {
                 return wrong("the network's window lies on another grid");
             }

@@ -195,7 +195,7 @@ impl<'a> BitSearch<'a> {
             if self.nodes.len() == self.depth {
                 let node = match self.enter()? {
                     Entered::Node(node) => node,
-                    Entered::Asks(fallback) if self.cap_is_reached(&fallback) => {
+                    Entered::Asks(_) if self.cap_is_reached() => {
                         return Ok(Walked::Ended(Status::CapReached));
                     }
                     // The walk returns at each question, long before it has made 256 steps.
@@ -229,12 +229,14 @@ impl<'a> BitSearch<'a> {
         next.unwrap_or(self.ladder.shape().bits())
     }
 
-    /// Returns whether the network has answered as many bits of the walk as it may.
-    fn cap_is_reached(&self, fallback: &Fallback<'_>) -> bool {
-        fallback.max_interpolated.is_some_and(|max_interpolated| {
-            let answered = self.nodes.iter().filter(|node| node.rung == INTERPOLATED);
-            answered.count() as u64 >= max_interpolated
-        })
+    /// Returns whether networks have answered as many bits of the walk as they may.
+    fn cap_is_reached(&self) -> bool {
+        self.ladder
+            .max_interpolated()
+            .is_some_and(|max_interpolated| {
+                let answered = self.nodes.iter().filter(|node| node.rung == INTERPOLATED);
+                answered.count() as u64 >= max_interpolated
+            })
     }
 
     /// Looks up the context at the current depth.
@@ -245,7 +247,8 @@ impl<'a> BitSearch<'a> {
             Some(waiting) => waiting,
             None => self.ladder.answer(&mut self.frame, position)?,
         };
-        if let Some(fallback) = self.ladder.fallback.filter(|_| answer.is_dead()) {
+        let fallback = self.ladder.fallback(position);
+        if let Some(fallback) = fallback.filter(|_| answer.is_dead()) {
             match self.told.take() {
                 Some(chances) => answer = self.ladder.interpolation(chances),
                 None => {

@@ -67,8 +67,11 @@ impl<'a> Search<'a> {
     ///
     /// A network that answers at dead ends is not let in: [`Search::with_fallback_at_dead_ends`] is the search that follows.
     pub fn new(task: &'a Task<'a>, sample: u64) -> Result<Self, SearchError> {
-        let fallback = task.fallback.filter(|_| task.walks_bits());
-        Self::with(task, sample, fallback, false)
+        let fallbacks = match task.walks_bits() {
+            true => task.fallbacks.clone(),
+            false => Vec::new(),
+        };
+        Self::with(task, sample, fallbacks, false)
     }
 
     /// Prepares a search that lets the task's network in where a row would be dead otherwise, one column at a time.
@@ -80,22 +83,23 @@ impl<'a> Search<'a> {
         task: &'a Task<'a>,
         sample: u64,
     ) -> Result<Self, SearchError> {
-        Self::with(task, sample, task.fallback, true)
+        Self::with(task, sample, task.fallbacks.clone(), true)
     }
 
     fn with(
         task: &'a Task<'a>,
         sample: u64,
-        fallback: Option<Fallback<'a>>,
+        fallbacks: Vec<Fallback<'a>>,
         at_dead_ends: bool,
     ) -> Result<Self, SearchError> {
         let options = &task.options;
         let seed = xxh3_64_with_seed(&sample.to_le_bytes(), options.seed);
         let constraints = Constraints(&task.constraints);
-        let ladder = task.ladder(fallback)?;
+        let walks_alone = fallbacks.is_empty();
+        let ladder = task.ladder(fallbacks)?;
         let frame = task.prepare(&ladder)?;
         let walk = match options.method {
-            method if at_dead_ends || method == Method::Row && fallback.is_none() => {
+            method if at_dead_ends || method == Method::Row && walks_alone => {
                 let rows = RowSearch::new(ladder, constraints, options, seed, frame);
                 Walk::Rows(rows.into())
             }

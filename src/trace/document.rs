@@ -21,15 +21,17 @@ pub struct Header {
     pub index: String,
     /// Where the samples are.
     pub samples_file: String,
-    /// Height, width and channels of a sample.
+    /// Height, width and channels of a sample, of its finest level.
     pub shape: [usize; 3],
+    /// Its levels, coarse to fine: one for a latent of one level.
+    pub levels: Vec<LevelHeader>,
     /// Training latents.
     pub training_latents: u64,
     /// Windows of the index, in its order.
     pub windows: Vec<String>,
-    /// Windows of the quilt, largest first.
+    /// Windows of the quilt, level by level, largest first.
     pub quilt_windows: Vec<String>,
-    /// The window that information is measured at.
+    /// The window that information is measured at, in the finest level.
     pub information_window: Option<String>,
     /// The information that a region must exceed to be a copy, in bits.
     pub copy_line: f64,
@@ -42,21 +44,43 @@ pub struct Header {
     pub without: Option<String>,
 }
 
+/// One level of a sample.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LevelHeader {
+    /// Height, width and channels.
+    pub shape: [usize; 3],
+    /// The number of its first bit among those of the sample.
+    pub first: usize,
+    /// The window that information is measured at.
+    pub information_window: Option<String>,
+}
+
 impl Header {
     /// Makes the header of a tracer's traces; names of files are the caller's to fill in.
     pub fn of(tracer: &Tracer<'_>) -> Self {
         let shape = tracer.shape();
         let quilt_windows = tracer.quilt_windows().iter();
+        let yardsticks = tracer.yardsticks();
+        let levels = shape.levels().iter().map(|level| {
+            let mut own = yardsticks.iter();
+            let own = own.find(|window| window.level() == level.number());
+            LevelHeader {
+                shape: [level.height(), level.width(), level.channels()],
+                first: level.start(),
+                information_window: own.map(ToString::to_string),
+            }
+        });
         Self {
             format: "bitquilt.trace",
             version: TRACE_VERSION,
             index: String::new(),
             samples_file: String::new(),
             shape: [shape.height(), shape.width(), shape.channels()],
+            levels: levels.collect(),
             training_latents: tracer.training().latents() as u64,
             windows: tracer.windows().map(|window| window.to_string()).collect(),
             quilt_windows: quilt_windows.map(ToString::to_string).collect(),
-            information_window: tracer.yardstick().map(|window| window.to_string()),
+            information_window: yardsticks.last().map(ToString::to_string),
             copy_line: tracer.copy_line(),
             reach: tracer.options().reach,
             answered_windows: Vec::new(),
@@ -67,6 +91,7 @@ impl Header {
 
 #[derive(Serialize)]
 struct RegionEntry {
+    level: u32,
     latent: u32,
     down: i32,
     right: i32,
@@ -113,6 +138,7 @@ fn regions_of(quilt: &Quilt, shape: Shape, line: f64) -> Vec<RegionEntry> {
         .map(|(region, first)| {
             let (row, col, _) = shape.place(first.expect("a region has a bit"));
             RegionEntry {
+                level: region.level,
                 latent: region.latent,
                 down: region.down,
                 right: region.right,

@@ -9,13 +9,14 @@
 //! generator of binary latents copies, and from where. Not for copies that are not bit for bit: one flipped
 //! bit in every window hides them from the quilt, though not from the nearest latents.
 //!
-//! Arrows: `document`, `summary` → `tracer`; `tracer` → {`support`, `quilt` → {`footprint` → `training`, `components`} → `board`}.
+//! Arrows: `document`, `summaries` → `summary` → `tracer`; `tracer` → {`support`, `quilt` → {`footprint` → `training`, `components`} → `board`}.
 
 mod background;
 mod document;
 mod error;
 mod quilt;
 mod spread;
+mod summaries;
 mod summary;
 mod support;
 mod tracer;
@@ -25,9 +26,7 @@ pub use document::{Header, TRACE_VERSION, TraceWriter, Traced};
 pub use error::TraceError;
 pub use quilt::{Quilt, Region};
 pub use spread::Spread;
-pub use summary::{
-    Credit, NamedSpread, Nearness, SampleSummary, SetSummaries, SetSummary, Used, WindowShare,
-    summarize,
-};
+pub use summaries::{Credit, LevelFigures, NamedSpread, SetSummaries, SetSummary, WindowShare};
+pub use summary::{LevelSummary, Nearness, SampleSummary, Used, summarize};
 pub use support::{Occurrences, Support};
 pub use tracer::{Trace, TraceOptions, Tracer, Worker};

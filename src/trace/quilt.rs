@@ -1,5 +1,5 @@
 //! The quilt: a sample cut into connected regions, each copied bit for bit from one training latent at one
-//! displacement, the most informative first.
+//! displacement, the most informative first. A pyramid is cut level by level: a region lies in one of them.
 //!
 //! A greedy cover. Of all candidates, a training latent at a displacement each, the connected piece of a
 //! footprint that tells most becomes a region; then the same for what is left, until every supported bit is
@@ -16,7 +16,7 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 
 use super::support::Support;
-use crate::latent::Shape;
+use crate::latent::{Level, Shape};
 use crate::provenance::Information;
 use crate::provenance::{Board, and, get, set_run, without};
 use crate::provenance::{Components, Gain, Run, Weights};
@@ -25,6 +25,8 @@ use crate::provenance::{Footprints, Overlay};
 /// Bits copied from one training latent at one displacement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Region {
+    /// The level that it lies in, 0 for the coarsest; of the latent too.
+    pub level: u32,
     /// Id of the latent.
     pub latent: u32,
     /// Displacement: rows from a site of the sample down to its site of the latent.
@@ -37,6 +39,17 @@ pub struct Region {
     pub bits: u32,
     /// Their information at the smallest window.
     pub information: Information,
+}
+
+impl Region {
+    /// Returns its source as it lies over the sample.
+    pub(super) fn overlay(&self) -> Overlay {
+        Overlay {
+            latent: self.latent,
+            down: self.down,
+            right: self.right,
+        }
+    }
 }
 
 /// A sample cut into regions.
@@ -83,18 +96,21 @@ struct Work<'a, 'b> {
     regions: Vec<(Region, Vec<Run>)>,
 }
 
-/// Cuts one sample. `near` are training latents to try in place, besides the occurrences.
-pub(super) fn quilt(
+/// The regions of one level, with their bits.
+pub(super) type Patches = Vec<(Region, Vec<usize>)>;
+
+/// Cuts one level of a sample. `near` are training latents to try in place, besides the occurrences.
+pub(super) fn patches(
     footprints: Footprints<'_>,
-    shape: Shape,
     support: &Support,
     near: impl Iterator<Item = u32>,
     reach: u64,
-) -> Quilt {
+) -> Patches {
     let layout = footprints.layout();
-    let channels = shape.channels();
-    let per_site = |site: usize| site * channels..(site + 1) * channels;
-    let sites = shape.height() * shape.width();
+    let level = *footprints.level();
+    let (start, channels) = (level.start(), level.channels());
+    let per_site = |site: usize| start + site * channels..start + (site + 1) * channels;
+    let sites = level.height() * level.width();
     let information: Vec<Information> = (0..sites)
         .map(|site| support.information[per_site(site)].iter().copied().sum())
         .collect();
@@ -117,22 +133,43 @@ pub(super) fn quilt(
         right: 0,
     });
     let mut candidates: Vec<Overlay> = in_place.collect();
-    for position in 0..shape.bits() {
+    for position in level.positions() {
         let occurrences = &support.occurrences[position];
         if occurrences.count <= reach {
-            candidates.extend(work.overlays(shape, position, usize::MAX));
+            candidates.extend(work.overlays(&level, position, usize::MAX));
         }
     }
     work.take_all(candidates);
     // Only common contexts are left.
     let mut candidates = Vec::new();
-    for position in 0..shape.bits() {
-        if work.is_open(shape, position) {
-            candidates.extend(work.overlays(shape, position, COMMON));
+    for position in level.positions() {
+        if work.is_open(&level, position) {
+            candidates.extend(work.overlays(&level, position, COMMON));
         }
     }
     work.take_all(candidates);
-    work.finish(shape)
+    work.finish(&level)
+}
+
+impl Quilt {
+    /// Puts the patches of all levels together.
+    pub(super) fn of(mut patches: Patches, shape: Shape) -> Self {
+        patches.sort_by_key(|(region, bits)| {
+            let size = Reverse((region.information, region.bits));
+            (size, region.overlay().rank(), bits.first().copied())
+        });
+        let mut quilt = Self {
+            regions: Vec::with_capacity(patches.len()),
+            region_of: vec![None; shape.bits()],
+        };
+        for (number, (region, bits)) in patches.into_iter().enumerate() {
+            for bit in bits {
+                quilt.region_of[bit] = Some(number as u32);
+            }
+            quilt.regions.push(region);
+        }
+        quilt
+    }
 }
 
 /// Occurrences that are tried of a context that has more than can all be.
@@ -140,9 +177,9 @@ const COMMON: usize = 1;
 
 impl Work<'_, '_> {
     /// Returns where the first occurrences of a bit would have the sample lie.
-    fn overlays(&self, shape: Shape, position: usize, max: usize) -> Vec<Overlay> {
-        let source = self.footprints.source_shape();
-        let (row, col, _) = shape.place(position);
+    fn overlays(&self, level: &Level, position: usize, max: usize) -> Vec<Overlay> {
+        let source = self.footprints.source();
+        let (row, col, _) = level.place(position);
         let occurrences = self.support.occurrences[position].postings.iter();
         occurrences
             .take(max)
@@ -159,8 +196,8 @@ impl Work<'_, '_> {
     }
 
     /// Returns whether a bit is supported and its site in no region.
-    fn is_open(&self, shape: Shape, position: usize) -> bool {
-        let (row, col, _) = shape.place(position);
+    fn is_open(&self, level: &Level, position: usize) -> bool {
+        let (row, col, _) = level.place(position);
         let at = self.footprints.layout().at(row, col);
         self.support.at[position].is_some() && get(&self.free, at)
     }
@@ -215,6 +252,7 @@ impl Work<'_, '_> {
         }
         without(&mut self.free, &taken);
         let region = Region {
+            level: self.footprints.level().number() as u32,
             latent: overlay.latent,
             down: overlay.down,
             right: overlay.right,
@@ -225,18 +263,18 @@ impl Work<'_, '_> {
         self.regions.push((region, runs));
     }
 
-    /// Adds what no source has as a whole site, and numbers the regions.
-    fn finish(self, shape: Shape) -> Quilt {
+    /// Adds what no source has as a whole site.
+    fn finish(self, level: &Level) -> Patches {
         let layout = self.footprints.layout();
-        let mut regions: Vec<(Region, Vec<usize>)> = Vec::new();
-        let mut covered = vec![false; shape.bits()];
+        let mut regions: Patches = Vec::new();
+        let mut covered = vec![false; level.positions().end];
         for (mut region, runs) in self.regions {
             let mut bits = Vec::new();
             for run in runs {
                 let row = run.start / layout.stride() - layout.margin;
                 let col = run.start % layout.stride() - layout.margin;
-                let start = shape.position(row, col, 0);
-                bits.extend(start..start + (run.end - run.start) * shape.channels());
+                let start = level.position(row, col, 0);
+                bits.extend(start..start + (run.end - run.start) * level.channels());
             }
             for bit in &bits {
                 covered[*bit] = true;
@@ -245,50 +283,27 @@ impl Work<'_, '_> {
             region.bits = bits.len() as u32;
             regions.push((region, bits));
         }
-        regions.extend(parts_of_sites(
-            shape,
-            self.footprints.source_shape(),
-            self.support,
-            &mut covered,
-        ));
-        regions.sort_by_key(|(region, bits)| {
-            let overlay = Overlay {
-                latent: region.latent,
-                down: region.down,
-                right: region.right,
-            };
-            let size = Reverse((region.information, region.bits));
-            (size, overlay.rank(), bits.first().copied())
-        });
-        let mut quilt = Quilt {
-            regions: Vec::with_capacity(regions.len()),
-            region_of: vec![None; shape.bits()],
-        };
-        for (number, (region, bits)) in regions.into_iter().enumerate() {
-            for bit in bits {
-                quilt.region_of[bit] = Some(number as u32);
-            }
-            quilt.regions.push(region);
-        }
-        quilt
+        let source = self.footprints.source();
+        regions.extend(parts_of_sites(level, source, self.support, &mut covered));
+        regions
     }
 }
 
 /// Supported bits of sites that no source has whole: the last one first, each with the earlier bits of its
 /// site that its window sees.
 fn parts_of_sites(
-    shape: Shape,
-    source: Shape,
+    level: &Level,
+    source: &Level,
     support: &Support,
     covered: &mut [bool],
-) -> Vec<(Region, Vec<usize>)> {
+) -> Patches {
     let mut regions = Vec::new();
-    for position in (0..shape.bits()).rev() {
+    for position in level.positions().rev() {
         let first = support.occurrences[position].postings.first();
         let (Some(posting), false) = (first, covered[position]) else {
             continue;
         };
-        let (row, col, channel) = shape.place(position);
+        let (row, col, channel) = level.place(position);
         let (under, beside, _) = source.place(posting.position);
         let seen = support.own_site[position].min(channel);
         let bits: Vec<_> = (position - seen..=position)
@@ -298,6 +313,7 @@ fn parts_of_sites(
             covered[*bit] = true;
         }
         let region = Region {
+            level: level.number() as u32,
             latent: posting.latent as u32,
             down: under as i32 - row as i32,
             right: beside as i32 - col as i32,

@@ -45,3 +45,24 @@ impl Spread {
         })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn quantiles_are_values_of_their_rank() {
+        let spread = Spread::of((1..=20).map(f64::from).collect()).unwrap();
+        let Spread {
+            min,
+            p10,
+            median,
+            p90,
+            max,
+            mean,
+        } = spread;
+        assert_eq!([min, p10, median, p90, max], [1.0, 2.0, 10.0, 18.0, 20.0]);
+        assert_eq!(mean, 10.5);
+        assert_eq!(Spread::of(Vec::new()), None);
+    }
+}

@@ -1,13 +1,13 @@
-//! What a trace comes to: one sample's figures, and those of a set.
+//! What a trace comes to: the figures of one sample, and of each of its levels.
 
 use std::collections::{BTreeSet, HashMap};
 
 use serde::Serialize;
 
-use super::background::Background;
-use super::spread::Spread;
-use super::{Trace, Tracer};
-use crate::provenance::{Information, Neighbour};
+use super::background::{Background, Distances};
+use super::{Quilt, Region, Trace, Tracer};
+use crate::latent::{Level, Shape};
+use crate::provenance::{Information, Neighbour, Neighbours};
 
 /// A region is memorized, by the rule of a third, when the sample is at most a third as far from its
 /// nearest training latent as from the next one that differs.
@@ -38,7 +38,32 @@ pub struct SampleSummary {
     pub most_used: Option<Used>,
     /// Whether a region carries more than the copy line.
     pub copied: bool,
-    /// How near the training latents are; none on another grid than theirs.
+    /// How near the training latents are, by all bits; none on another grid than theirs.
+    pub nearness: Option<Nearness>,
+    /// The figures of each level of a pyramid; none of a latent of one level.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub levels: Vec<LevelSummary>,
+}
+
+/// The figures of one level of a sample.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct LevelSummary {
+    /// Bits of the level that some quilt window supports.
+    pub supported: u64,
+    /// Bits of the level in a region.
+    pub covered: u64,
+    /// Regions in the level.
+    pub regions: u64,
+    /// Share of the level's bits in its largest region.
+    pub largest: f64,
+    /// The information of the level, in bits.
+    pub information: f64,
+    /// The information of its most informative region, in bits; 0 without any region.
+    pub most_informative: f64,
+    /// Of the sites in a region, the share whose parent is in a region of the next coarser level, copied from the same training
+    /// latent at the same place. `None` for the coarsest level, and where no site is in a region.
+    pub same_source: Option<f64>,
+    /// How near the training latents are, by the bits of the level alone.
     pub nearness: Option<Nearness>,
 }
 
@@ -78,6 +103,7 @@ pub struct Nearness {
 
 /// Computes the figures of a trace.
 pub fn summarize(trace: &Trace, tracer: &Tracer<'_>, background: &Background) -> SampleSummary {
+    let shape = tracer.shape();
     let regions = &trace.quilt.regions;
     let bits = trace.support.at.len() as f64;
     let mut areas: Vec<u64> = regions.iter().map(|region| region.sites.into()).collect();
@@ -100,21 +126,91 @@ pub fn summarize(trace: &Trace, tracer: &Tracer<'_>, background: &Background) ->
         most_used: most_used(trace),
         copied: information > tracer.copy_line(),
         nearness: trace.near.as_ref().map(|near| {
-            let distance = near.nearest.first().map_or(0, |first| first.distance);
-            let ratio = |next: u32| (f64::from(distance) / f64::from(next.max(1))).sqrt();
-            let ratio = near.next_distance.map(ratio);
-            let own = near.training_distance;
-            Nearness {
-                exact_copies: near.equal.clone(),
-                nearest: near.nearest.clone(),
-                next_distance: near.next_distance,
-                ratio,
-                memorized: distance == 0 || ratio.is_some_and(|ratio| ratio <= THIRD),
-                training_distance: own,
-                authentic: distance > 0 && own.is_none_or(|own| distance > own),
-                quantile: background.share_within(distance),
-            }
+            let distances = background.distances(None);
+            Nearness::of(near, distances)
         }),
+        levels: match shape.is_pyramid() {
+            true => shape
+                .levels()
+                .iter()
+                .map(|level| summarize_level(trace, shape, level, background))
+                .collect(),
+            false => Vec::new(),
+        },
+    }
+}
+
+fn summarize_level(
+    trace: &Trace,
+    shape: Shape,
+    level: &Level,
+    background: &Background,
+) -> LevelSummary {
+    let regions = trace.quilt.regions.iter();
+    let regions = regions.filter(|region| region.level as usize == level.number());
+    let told: Information = trace.support.information[level.positions()]
+        .iter()
+        .copied()
+        .sum();
+    let largest = regions.clone().map(|region| region.bits).max();
+    let most = regions.clone().map(|region| region.information).max();
+    let near = trace.near_levels.get(level.number());
+    LevelSummary {
+        supported: trace.support.at[level.positions()].iter().flatten().count() as u64,
+        covered: trace.quilt.region_of[level.positions()]
+            .iter()
+            .flatten()
+            .count() as u64,
+        regions: regions.count() as u64,
+        largest: f64::from(largest.unwrap_or(0)) / level.bits() as f64,
+        information: told.in_bits(),
+        most_informative: most.unwrap_or_default().in_bits(),
+        same_source: same_source(&trace.quilt, shape, level),
+        nearness: near.map(|near| Nearness::of(near, background.distances(Some(level.number())))),
+    }
+}
+
+/// Returns [`LevelSummary::same_source`].
+fn same_source(quilt: &Quilt, shape: Shape, level: &Level) -> Option<f64> {
+    let coarser = shape.level(level.number().checked_sub(1)?)?;
+    let region_of = |level: &Level, row, col| -> Option<&Region> {
+        let first = level.position(row, col, 0);
+        let mut bits = quilt.region_of[first..first + level.channels()].iter();
+        let number = bits.find_map(|region| *region)?;
+        Some(&quilt.regions[number as usize])
+    };
+    let (mut covered, mut same) = (0u32, 0u32);
+    for row in 0..level.height() {
+        for col in 0..level.width() {
+            let Some(own) = region_of(level, row, col) else {
+                continue;
+            };
+            covered += 1;
+            let (up, left) = coarser.parent_of(level, row, col);
+            let under = own.overlay().of_parents(level, coarser);
+            let above = region_of(coarser, up, left).map(Region::overlay);
+            same += u32::from(above.is_some() && above == under);
+        }
+    }
+    (covered > 0).then(|| f64::from(same) / f64::from(covered))
+}
+
+impl Nearness {
+    fn of(near: &Neighbours, background: Option<&Distances>) -> Self {
+        let distance = near.nearest.first().map_or(0, |first| first.distance);
+        let ratio = |next: u32| (f64::from(distance) / f64::from(next.max(1))).sqrt();
+        let ratio = near.next_distance.map(ratio);
+        let own = near.training_distance;
+        Self {
+            exact_copies: near.equal.clone(),
+            nearest: near.nearest.clone(),
+            next_distance: near.next_distance,
+            ratio,
+            memorized: distance == 0 || ratio.is_some_and(|ratio| ratio <= THIRD),
+            training_distance: own,
+            authentic: distance > 0 && own.is_none_or(|own| distance > own),
+            quantile: background.and_then(|background| background.share_within(distance)),
+        }
     }
 }
 
@@ -148,172 +244,6 @@ fn most_used(trace: &Trace) -> Option<Used> {
     })
 }
 
-/// What a training latent gave to a set of samples.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
-pub struct Credit {
-    /// Its id.
-    pub latent: u32,
-    /// Samples with a region from it.
-    pub samples: u64,
-    /// Bits of those regions.
-    pub bits: u64,
-    /// Their information, in bits.
-    pub information: f64,
-}
-
-/// The figures of a set.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct SetSummary {
-    /// Samples traced.
-    pub samples: u64,
-    /// Share of all bits that are supported, for each window of the index.
-    pub supported_at: Vec<WindowShare>,
-    /// Share of all bits that some quilt window supports.
-    pub supported: f64,
-    /// Share of all bits that are in a region.
-    pub covered: f64,
-    /// Samples with a region over the copy line.
-    pub copied: u64,
-    /// Samples that equal a training latent; like the next two, `None` on another grid than theirs.
-    pub exact_copies: Option<u64>,
-    /// Samples that the rule of a third calls memorized.
-    pub memorized: Option<u64>,
-    /// Samples that are authentic.
-    pub authentic: Option<u64>,
-    /// How the figures of the samples are spread, by their names in [`SampleSummary`] and [`Nearness`].
-    pub spread: Vec<NamedSpread>,
-    /// Distances of training latents to their own nearest: what to compare `distance` with.
-    pub background: Option<Spread>,
-    /// Training latents that any region comes from.
-    pub used: u64,
-    /// `used` as a share of all training latents.
-    pub used_share: f64,
-    /// The training latents most reused, by bits.
-    pub credits: Vec<Credit>,
-}
-
-/// The share of bits that a window supports.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct WindowShare {
-    /// The window.
-    pub window: String,
-    /// The share, of all bits of all samples.
-    pub share: f64,
-}
-
-/// How one figure is spread.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-pub struct NamedSpread {
-    /// Its name.
-    pub name: &'static str,
-    /// How it is spread.
-    #[serde(flatten)]
-    pub spread: Spread,
-}
-
-/// Adds up the figures of a set, sample by sample.
-#[derive(Debug, Default)]
-pub struct SetSummaries {
-    samples: Vec<SampleSummary>,
-    bits: u64,
-    supported_at: Vec<u64>,
-    credits: HashMap<u32, (u64, u64, Information)>,
-}
-
-impl SetSummaries {
-    /// Adds a sample.
-    pub fn add(&mut self, trace: &Trace, summary: SampleSummary) {
-        self.bits += trace.support.at.len() as u64;
-        self.supported_at.resize(trace.support.counts.len(), 0);
-        for (sum, counts) in self.supported_at.iter_mut().zip(&trace.support.counts) {
-            *sum += counts.iter().filter(|count| **count > 0).count() as u64;
-        }
-        let mut seen = BTreeSet::new();
-        for region in &trace.quilt.regions {
-            let (samples, bits, information) = self.credits.entry(region.latent).or_default();
-            *samples += u64::from(seen.insert(region.latent));
-            *bits += u64::from(region.bits);
-            *information += region.information;
-        }
-        self.samples.push(summary);
-    }
-
-    /// Returns the figures, with at most `max_credits` credits.
-    pub fn finish(
-        self,
-        tracer: &Tracer<'_>,
-        background: &Background,
-        max_credits: usize,
-    ) -> SetSummary {
-        let samples = &self.samples;
-        let share = |part: u64| part as f64 / (self.bits as f64).max(1.0);
-        let near = || samples.iter().filter_map(|sample| sample.nearness.as_ref());
-        let on_grid = tracer.shape() == tracer.training().shape();
-        let counted = |holds: &dyn Fn(&Nearness) -> bool| {
-            on_grid.then(|| near().filter(|near| holds(near)).count() as u64)
-        };
-        let mut spread = Vec::new();
-        let mut add = |name, values| {
-            spread.extend(Spread::of(values).map(|spread| NamedSpread { name, spread }));
-        };
-        let each = |of: fn(&SampleSummary) -> f64| samples.iter().map(of).collect();
-        add("regions", each(|s| s.regions as f64));
-        add("sources", each(|s| s.sources as f64));
-        add("largest", each(|s| s.largest));
-        add("median_region", each(|s| s.median_region as f64));
-        add("n50", each(|s| s.n50 as f64));
-        add("information", each(|s| s.information));
-        add("most_informative", each(|s| s.most_informative));
-        add(
-            "most_used",
-            each(|s| s.most_used.map_or(0.0, |used| used.information)),
-        );
-        let nearest = near().filter_map(|near| near.nearest.first());
-        add(
-            "distance",
-            nearest.map(|first| f64::from(first.distance)).collect(),
-        );
-        add("ratio", near().filter_map(|near| near.ratio).collect());
-        add(
-            "quantile",
-            near().filter_map(|near| near.quantile).collect(),
-        );
-        let mut credits: Vec<_> = self.credits.iter().collect();
-        credits.sort_by_key(|(latent, (_, bits, information))| {
-            (std::cmp::Reverse((*bits, *information)), **latent)
-        });
-        let credits = credits.into_iter().take(max_credits);
-        let windows = tracer.windows().zip(&self.supported_at);
-        SetSummary {
-            samples: samples.len() as u64,
-            supported_at: windows
-                .map(|(window, bits)| WindowShare {
-                    window: window.to_string(),
-                    share: share(*bits),
-                })
-                .collect(),
-            supported: share(samples.iter().map(|s| s.supported).sum()),
-            covered: share(samples.iter().map(|s| s.covered).sum()),
-            copied: samples.iter().filter(|s| s.copied).count() as u64,
-            exact_copies: counted(&|near| !near.exact_copies.is_empty()),
-            memorized: counted(&|near| near.memorized),
-            authentic: counted(&|near| near.authentic),
-            spread,
-            background: background.spread(),
-            used: self.credits.len() as u64,
-            used_share: self.credits.len() as f64 / tracer.training().latents() as f64,
-            credits: credits
-                .map(|(latent, (samples, bits, information))| Credit {
-                    latent: *latent,
-                    samples: *samples,
-                    bits: *bits,
-                    information: information.in_bits(),
-                })
-                .collect(),
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -324,21 +254,5 @@ mod tests {
         assert_eq!(n50(&[7]), 7);
         assert_eq!(n50(&[1, 1, 1, 1, 4]), 4);
         assert_eq!(n50(&[1, 2, 3, 4]), 3);
-    }
-
-    #[test]
-    fn quantiles_are_values_of_their_rank() {
-        let spread = Spread::of((1..=20).map(f64::from).collect()).unwrap();
-        let Spread {
-            min,
-            p10,
-            median,
-            p90,
-            max,
-            mean,
-        } = spread;
-        assert_eq!([min, p10, median, p90, max], [1.0, 2.0, 10.0, 18.0, 20.0]);
-        assert_eq!(mean, 10.5);
-        assert_eq!(Spread::of(Vec::new()), None);
     }
 }

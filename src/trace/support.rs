@@ -8,7 +8,7 @@ use super::TraceError;
 use crate::index::{
     Counts, Found, Histogram, IndexError, Posting, Question, Resident, WindowIndex,
 };
-use crate::latent::Shape;
+use crate::latent::{Level, Shape};
 use crate::provenance::Information;
 use crate::window::{ContextKey, Frame, Geometry, Given};
 
@@ -33,13 +33,13 @@ pub struct Occurrences {
 /// Support of the bits of one latent.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Support {
-    /// For each window of the index, in its order: how often each bit followed its context.
+    /// For each window of the index, in its order: how often each bit of its level followed its context.
     pub counts: Vec<Vec<u64>>,
     /// For each bit, the number of the largest quilt window that supports it; `None` when none does.
     pub at: Vec<Option<u8>>,
     /// For each bit, its occurrences at that window.
     pub occurrences: Vec<Occurrences>,
-    /// For each bit, its information at the smallest window of the index.
+    /// For each bit, its information at the smallest window of its level.
     pub information: Vec<Information>,
     /// For each bit, how many earlier bits of its own site that window sees, at most.
     pub(super) own_site: Vec<usize>,
@@ -78,8 +78,8 @@ pub(super) struct Asker<'a, 'w> {
     memories: Vec<Memory<'a>>,
     /// Numbers of the quilt windows, largest first.
     rungs: Vec<usize>,
-    /// Number of the smallest window.
-    yardstick: usize,
+    /// Numbers of the smallest window of each level.
+    yardsticks: Vec<usize>,
     /// Postings of each bit to read.
     max: usize,
     frame: Frame,
@@ -96,7 +96,6 @@ impl<'a, 'w> Asker<'a, 'w> {
             .filter(|n| windows[*n].rung.is_some())
             .collect();
         rungs.sort_by_key(|number| windows[*number].rung);
-        let size = |number: &usize| geometries[*number].context_bits();
         let memory = |_| Memory {
             keys: Vec::new(),
             read: HashMap::new(),
@@ -105,9 +104,9 @@ impl<'a, 'w> Asker<'a, 'w> {
         };
         Self {
             windows,
-            memories: numbers.clone().map(memory).collect(),
+            memories: numbers.map(memory).collect(),
             rungs,
-            yardstick: numbers.min_by_key(size).unwrap_or_default(),
+            yardsticks: smallest(&geometries, shape),
             max,
             frame: Frame::new(shape, &geometries),
         }
@@ -127,7 +126,11 @@ impl<'a, 'w> Asker<'a, 'w> {
         self.frame.load(packed, given.unwrap_or_default());
         let bits = self.frame.shape().bits();
         let mut support = Support {
-            counts: vec![vec![0; bits]; self.windows.len()],
+            counts: self
+                .windows
+                .iter()
+                .map(|asked| vec![0; asked.geometry.positions().len()])
+                .collect(),
             at: vec![None; bits],
             occurrences: vec![Occurrences::default(); bits],
             information: vec![Information::of_bit(Histogram::default(), false); bits],
@@ -141,11 +144,15 @@ impl<'a, 'w> Asker<'a, 'w> {
         }
         let mut postings = 0;
         for position in 0..bits {
-            let supports = |number: &&usize| support.counts[**number][position] > 0;
-            let Some(number) = self.rungs.iter().find(supports) else {
+            let count = |number: usize| {
+                let own = self.windows[number].geometry.positions();
+                let own = own.contains(&position).then(|| position - own.start);
+                own.map_or(0, |own| support.counts[number][own])
+            };
+            let Some(number) = self.rungs.iter().find(|number| count(**number) > 0) else {
                 continue;
             };
-            let count = support.counts[*number][position];
+            let count = count(*number);
             support.at[position] = self.windows[*number].rung;
             support.occurrences[position].count = count;
             postings += count.min(self.max as u64);
@@ -171,7 +178,7 @@ impl<'a, 'w> Asker<'a, 'w> {
         let memory = &mut self.memories[number];
         memory.read.clear();
         memory.keys.clear();
-        let positions = 0..geometry.shape().bits();
+        let positions = geometry.positions();
         let keys = positions.map(|position| geometry.key(&mut self.frame, position));
         memory.keys.extend(keys);
         if let Some(table) = table {
@@ -182,15 +189,15 @@ impl<'a, 'w> Asker<'a, 'w> {
             self.read(number, &all)?;
         }
         let memory = &self.memories[number];
-        for (position, key) in memory.keys.iter().enumerate() {
+        for (own, (position, key)) in geometry.positions().zip(&memory.keys).enumerate() {
             let histogram = match table {
-                Some(_) => memory.histograms[position],
+                Some(_) => memory.histograms[own],
                 None => memory.histogram(key),
             };
             let histogram = histogram.unwrap_or_default();
             let bit = self.frame.get(position);
-            support.counts[number][position] = histogram.count(bit);
-            if number == self.yardstick {
+            support.counts[number][own] = histogram.count(bit);
+            if self.yardsticks.contains(&number) {
                 support.information[position] = Information::of_bit(histogram, bit);
             }
         }
@@ -202,14 +209,15 @@ impl<'a, 'w> Asker<'a, 'w> {
         let number = self.rungs[rung];
         let Asked { geometry, rung, .. } = &self.windows[number];
         let (shape, window) = (geometry.shape(), geometry.window());
-        let positions = 0..shape.bits();
-        let own: Vec<_> = positions
-            .filter(|position| support.at[*position] == *rung)
+        let start = geometry.positions().start;
+        let own: Vec<_> = (0..geometry.positions().len())
+            .filter(|own| support.at[start + own] == *rung)
             .collect();
         self.read(number, &own)?;
         let memory = &self.memories[number];
-        for position in own {
-            let (key, bit) = (&memory.keys[position], self.frame.get(position));
+        for own in own {
+            let position = start + own;
+            let (key, bit) = (&memory.keys[own], self.frame.get(position));
             let (_, _, channel) = shape.place(position);
             let reach = window.line_length(shape).unwrap_or(channel);
             support.own_site[position] = reach.min(channel);
@@ -226,7 +234,7 @@ impl<'a, 'w> Asker<'a, 'w> {
         Ok(())
     }
 
-    /// Reads the contexts at some positions that are not known yet.
+    /// Reads the contexts at some positions of a window's level, counted from its first, that are not known yet.
     fn read(&mut self, number: usize, positions: &[usize]) -> Result<(), IndexError> {
         let Asked {
             window,
@@ -240,7 +248,7 @@ impl<'a, 'w> Asker<'a, 'w> {
             let key = memory.keys[*position];
             if !memory.common.contains_key(&key) && !memory.read.contains_key(&key) {
                 memory.read.insert(key, None);
-                new.push((key, *position));
+                new.push((key, geometry.positions().start + position));
             }
         }
         for (key, position) in new {
@@ -263,6 +271,16 @@ impl<'a, 'w> Asker<'a, 'w> {
         }
         Ok(())
     }
+}
+
+/// Returns the numbers of the smallest window of each level, by the length of their contexts; of a level without any none.
+pub(super) fn smallest(geometries: &[&Geometry], shape: Shape) -> Vec<usize> {
+    let of = |level: &Level| {
+        let own = |number: &usize| geometries[*number].window().level() == level.number();
+        let numbers = (0..geometries.len()).filter(own);
+        numbers.min_by_key(|number| geometries[*number].context_bits())
+    };
+    shape.levels().iter().filter_map(of).collect()
 }
 
 impl Memory<'_> {

@@ -3,20 +3,20 @@
 use rayon::prelude::*;
 
 use super::TraceError;
-use super::quilt::{Quilt, quilt};
-use super::support::{Asked, Asker, Support};
+use super::quilt::{Patches, Quilt, patches};
+use super::support::{Asked, Asker, Support, smallest};
 use crate::base::Observer;
 use crate::index::{Index, Resident, WindowIndex};
-use crate::latent::{LatentSet, Shape};
+use crate::latent::{LatentSet, Level, Shape};
 use crate::provenance::Footprints;
 use crate::provenance::copy_line;
-use crate::provenance::{Corpus, Neighbourhood, Neighbours, planes_of};
+use crate::provenance::{Corpus, Neighbourhood, Neighbours, Planes};
 use crate::window::Window;
 
 /// How samples are traced.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct TraceOptions {
-    /// Windows of the index whose occurrences make up the quilt. With none, all but the smallest, by which
+    /// Windows of the index whose occurrences make up the quilt. With none of a level, all of it but the smallest, by which
     /// information is measured; the only one where there is one.
     pub windows: Vec<Window>,
     /// Postings to list for each bit.
@@ -46,8 +46,10 @@ pub struct Trace {
     pub support: Support,
     /// The sample cut into regions.
     pub quilt: Quilt,
-    /// The training latents around it; `None` on another grid than theirs.
+    /// The training latents around it, by all of its bits; `None` on another grid than theirs.
     pub near: Option<Neighbours>,
+    /// Those of each level of a pyramid, by the bits of that level alone; none of a latent of one level.
+    pub near_levels: Vec<Neighbours>,
 }
 
 /// Traces samples of one shape. Threads can share it.
@@ -131,23 +133,8 @@ impl<'a> Tracer<'a> {
                 rung: None,
             });
         }
-        let mut order: Vec<_> = (0..windows.len()).collect();
-        order.sort_by_key(|number| windows[*number].geometry.context_bits());
-        let mut quilt = Vec::new();
-        if options.windows.is_empty() {
-            quilt.extend(order.iter().copied().skip(usize::from(order.len() > 1)));
-        } else {
-            for window in &options.windows {
-                index.window(*window)?;
-            }
-            let asked = |number: &usize| {
-                options
-                    .windows
-                    .contains(&windows[*number].geometry.window())
-            };
-            quilt.extend(order.into_iter().filter(asked));
-        }
-        quilt.reverse();
+        let windows_of = |level: &Level| quilt_of(&windows, &options.windows, level);
+        let quilt: Vec<usize> = shape.levels().iter().flat_map(windows_of).collect();
         for (rung, number) in quilt.iter().enumerate() {
             // A search takes no more windows than fit a byte, and neither does an index.
             windows[*number].rung = Some(rung as u8);
@@ -181,16 +168,16 @@ impl<'a> Tracer<'a> {
         self.windows.iter().map(|asked| asked.geometry.window())
     }
 
-    /// Returns the windows of the quilt, largest first: those of [`Support::at`].
+    /// Returns the windows of the quilt, level by level, largest first: those of [`Support::at`].
     pub fn quilt_windows(&self) -> &[Window] {
         &self.quilt_windows
     }
 
-    /// Returns the window that information is measured at: the smallest of the index.
-    pub fn yardstick(&self) -> Option<Window> {
-        let size = |asked: &&Asked<'_>| asked.geometry.context_bits();
-        let smallest = self.windows.iter().min_by_key(size);
-        smallest.map(|asked| asked.geometry.window())
+    /// Returns the window of each level that information is measured at: the smallest of the index.
+    pub fn yardsticks(&self) -> Vec<Window> {
+        let geometries: Vec<_> = self.windows.iter().map(|asked| &asked.geometry).collect();
+        let smallest = smallest(&geometries, self.shape).into_iter();
+        smallest.map(|number| geometries[number].window()).collect()
     }
 
     /// Returns the line between reuse and a copy, in bits.
@@ -263,9 +250,25 @@ impl<'a> Tracer<'a> {
         Worker {
             tracer: self,
             asker: Asker::new(&self.windows, self.shape, max),
-            neighbourhood: Neighbourhood::new(self.training),
+            neighbourhoods: Neighbourhoods::new(self.training),
         }
     }
+}
+
+/// Returns the numbers of the windows of a level that make up its quilt, largest first: those that are `asked` of it, all but the
+/// smallest without any.
+fn quilt_of(windows: &[Asked<'_>], asked: &[Window], level: &Level) -> Vec<usize> {
+    let is_asked = |number: &usize| asked.contains(&windows[*number].geometry.window());
+    let own = |number: &usize| windows[*number].geometry.level().number() == level.number();
+    let mut own: Vec<_> = (0..windows.len()).filter(own).collect();
+    own.sort_by_key(|number| windows[*number].geometry.context_bits());
+    if own.iter().any(is_asked) {
+        own.retain(is_asked);
+    } else if own.len() > 1 {
+        own.remove(0);
+    }
+    own.reverse();
+    own
 }
 
 /// Samples that one thread traces before the results are handed on.
@@ -275,7 +278,26 @@ const PER_THREAD: usize = 16;
 pub struct Worker<'a, 't> {
     tracer: &'t Tracer<'a>,
     asker: Asker<'a, 't>,
-    neighbourhood: Neighbourhood<'a>,
+    neighbourhoods: Neighbourhoods<'a>,
+}
+
+/// Neighbours by all bits, and by those of each level of a pyramid.
+struct Neighbourhoods<'a> {
+    whole: Neighbourhood<'a>,
+    levels: Vec<Neighbourhood<'a>>,
+}
+
+impl<'a> Neighbourhoods<'a> {
+    fn new(training: &'a Corpus) -> Self {
+        let shape = training.shape();
+        let levels = shape.levels().iter().filter(|_| shape.is_pyramid());
+        Self {
+            whole: Neighbourhood::new(training, None),
+            levels: levels
+                .map(|level| Neighbourhood::new(training, Some(level)))
+                .collect(),
+        }
+    }
 }
 
 impl Worker<'_, '_> {
@@ -299,31 +321,36 @@ impl Worker<'_, '_> {
         }
         let given = index.given_if_seen(label)?;
         let support = self.asker.ask(sample, packed, given)?;
-        let planes = planes_of(*shape, packed);
-        let near = *shape == training.shape();
-        let near = near.then(|| self.neighbourhood.of(&planes, options.nearest.max(1)));
-        let nearest = near.iter().flat_map(|near| &near.nearest);
-        let nearest = nearest.map(|near| near.latent);
+        let planes = Planes::of(*shape, packed);
+        let max_near = options.nearest.max(1);
+        let (mut near, mut near_levels) = (None, Vec::new());
+        if *shape == training.shape() {
+            near = Some(self.neighbourhoods.whole.of(&planes, max_near));
+            let levels = self.neighbourhoods.levels.iter_mut();
+            near_levels.extend(levels.map(|level| level.of(&planes, max_near)));
+        }
         // Evidence is of the sample's own label.
         let same_label = |latent: &u32| !bound || training.label(*latent) == label;
-        let footprints = Footprints::new(
-            training,
-            *shape,
-            &planes,
-            &self.tracer.quilt_windows,
-            &support.at,
-        );
-        let quilt = quilt(
-            footprints,
-            *shape,
-            &support,
-            nearest.filter(same_label),
-            options.reach as u64,
-        );
+        let mut patches_of_all = Patches::new();
+        for level in shape.levels() {
+            let nearest = near_levels.get(level.number()).or(near.as_ref());
+            let nearest = nearest.iter().flat_map(|near| &near.nearest);
+            let nearest = nearest.map(|near| near.latent).filter(same_label);
+            let windows = &self.tracer.quilt_windows;
+            let place = (*shape, *level);
+            let footprints = Footprints::new(training, place, &planes, windows, &support.at);
+            let Some(footprints) = footprints else {
+                continue;
+            };
+            let found = patches(footprints, &support, nearest, options.reach as u64);
+            patches_of_all.extend(found);
+        }
+        let quilt = Quilt::of(patches_of_all, *shape);
         Ok(Trace {
             support,
             quilt,
             near,
+            near_levels,
         })
     }
 }

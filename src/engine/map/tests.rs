@@ -50,7 +50,7 @@ fn map_of(
             vec![255; height * width * 3],
         ))
     };
-    let map = tracing.draw_map(&traced, 3, white).unwrap();
+    let map = tracing.draw_map(&traced, 3, None, white).unwrap();
     look(&tracing, &traced[0], &map);
 }
 
@@ -176,7 +176,7 @@ fn what_a_network_answered_is_striped_white_and_nothing_else() {
             let picture = Picture::of_colours(shape.height(), shape.width(), vec![90; count]);
             Ok::<_, EngineError>(picture)
         };
-        let map = tracing.draw_map(&[row], 1, gray).unwrap();
+        let map = tracing.draw_map(&[row], 1, None, gray).unwrap();
         let cell = SIDE / 8;
         for (y, x) in sites(shape) {
             let (top, left) = (HEADER + CAPTION + y * cell, GAP + GAP + SIDE + x * cell);
@@ -201,7 +201,7 @@ fn a_map_that_nobody_could_look_at_is_refused_before_it_is_drawn() {
     map_of(&training, &[0; 16], |tracing, row, _| {
         let rows = vec![row.clone(); 1 << 10];
         let never = |_: Shape, _: &[u8]| -> Result<Picture, EngineError> { unreachable!("drawn") };
-        let refused = tracing.draw_map(&rows, 3000, never);
+        let refused = tracing.draw_map(&rows, 3000, None, never);
         assert!(matches!(
             refused,
             Err(EngineError::Picture(PictureError::Map { .. }))

@@ -43,6 +43,9 @@ pub struct PredictorConfig {
     pub width: usize,
     /// Bits of a site, K.
     pub channels: usize,
+    /// Rows, columns and bits of a site of the coarser levels of pyramids, coarse to fine; the above are those of the finest.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub coarser: Vec<[usize; 3]>,
     /// What the network sees, exactly.
     pub window: Window,
     /// As in the index.
@@ -73,6 +76,7 @@ impl PredictorConfig {
             height: shape.height(),
             width: shape.width(),
             channels: shape.channels(),
+            coarser: coarser_sides(&shape),
             window,
             anchor: manifest.anchor,
             labels: manifest.label_values.clone(),
@@ -82,12 +86,17 @@ impl PredictorConfig {
         }
     }
 
-    /// Returns the grid of the latents.
+    /// Returns the shape of the latents.
     ///
     /// # Errors
     /// [`NeuralError::Latent`] when it is none.
     pub fn shape(&self) -> Result<Shape, NeuralError> {
-        Ok(Shape::new(self.height, self.width, self.channels)?)
+        let coarser = self.coarser.iter();
+        let coarser =
+            coarser.map(|[height, width, channels]| Shape::new(*height, *width, *channels));
+        let mut levels = coarser.collect::<Result<Vec<_>, _>>()?;
+        levels.push(Shape::new(self.height, self.width, self.channels)?);
+        Ok(Shape::pyramid(&levels)?)
     }
 
     /// Returns the window on the grid.
@@ -95,13 +104,11 @@ impl PredictorConfig {
     /// # Errors
     /// [`NeuralError::Setting`] when it cannot be laid on it.
     pub fn geometry(&self) -> Result<Geometry, NeuralError> {
+        let shape = self.shape()?;
         let wrong = |error: WindowError| {
-            NeuralError::setting(
-                format!("a window on a {}x{} grid", self.height, self.width),
-                error,
-            )
+            NeuralError::setting(format!("a window of {shape} latents"), error)
         };
-        let geometry = Geometry::new(self.window, self.anchor, self.shape()?).map_err(wrong)?;
+        let geometry = Geometry::new(self.window, self.anchor, shape).map_err(wrong)?;
         geometry
             .with_labels(self.labels.len() as u64)
             .map_err(wrong)
@@ -129,6 +136,12 @@ impl PredictorConfig {
         let invariant = geometry.anchor() == Anchor::None;
         let window = geometry.window();
         let square = window.radius().is_some() || window.sees_everything();
+        if kind != NetworkKind::Arvm && !self.coarser.is_empty() {
+            return Err(NeuralError::setting(
+                format!("latents of one level for a {kind}: an arvm takes those of several"),
+                format!("latents {}", geometry.shape()),
+            ));
+        }
         if kind != NetworkKind::Arvm && !(invariant && square) {
             return Err(NeuralError::setting(
                 format!("a square window or global, and contexts without their site, for a {kind}"),
@@ -145,20 +158,10 @@ impl PredictorConfig {
     pub fn check_index(&self, index: &Index) -> Result<(), NeuralError> {
         let identity = index.identity();
         let shape = index.shape();
-        if shape.is_pyramid() {
+        let own = self.shape()?;
+        if own != shape {
             return Err(NeuralError::setting(
-                "an index of latents of one level",
-                format!("{}, of pyramids {shape}", index.path().display()),
-            ));
-        }
-        if (self.height, self.width, self.channels)
-            != (shape.height(), shape.width(), shape.channels())
-        {
-            return Err(NeuralError::setting(
-                format!(
-                    "an index of {}x{}x{} latents, as the network was trained on",
-                    self.height, self.width, self.channels
-                ),
+                format!("an index of {own} latents, as the network was trained on"),
                 format!("{}, of {shape} latents", index.path().display()),
             ));
         }
@@ -186,6 +189,15 @@ impl PredictorConfig {
         }
         Ok(())
     }
+}
+
+/// Returns the sides of all levels but the finest.
+fn coarser_sides(shape: &Shape) -> Vec<[usize; 3]> {
+    let levels = shape.levels();
+    let coarser = levels[..levels.len() - 1].iter();
+    coarser
+        .map(|level| [level.height(), level.width(), level.channels()])
+        .collect()
 }
 
 /// Returns how far a window reaches in sites; on a grid, `global` reaches its far corner.

@@ -187,7 +187,8 @@ impl Predictor {
             .to_device(self.device.0)
     }
 
-    /// Returns the logit of a 1 for every bit of latents, N × HWK in position order, `batch` latents at a time.
+    /// Returns the logit of a 1 for every bit of the window's level of latents, N × HWK in position order, `batch` latents at a
+    /// time.
     /// `labels` gives the number of each one's label.
     ///
     /// # Errors
@@ -199,7 +200,7 @@ impl Predictor {
         batch: usize,
     ) -> Result<Vec<f32>, NeuralError> {
         self.check_set(set, labels)?;
-        let mut found = Vec::with_capacity(set.len() * set.shape().bits());
+        let mut found = Vec::with_capacity(set.len() * self.geometry.positions().len());
         for ids in batches(0..set.len(), batch) {
             found.extend(self.logits_of(set, labels, ids));
         }
@@ -236,7 +237,7 @@ impl Predictor {
             let mut contexts = Contexts::default();
             for id in ids {
                 frame.load(set.packed_latent(id), Given::label(label(id)));
-                for position in 0..shape.bits() {
+                for position in self.geometry.positions() {
                     contexts.push(&self.geometry, &frame, position);
                 }
             }
@@ -248,7 +249,8 @@ impl Predictor {
         logits.map_or_else(Vec::new, |logits| floats(&logits.permute([0, 2, 3, 1])))
     }
 
-    /// Returns the bits of each latent, the negative log₂ likelihood; `labels` gives the number of each one's label.
+    /// Returns the bits of the window's level of each latent, the negative log₂ likelihood; `labels` gives the number of each
+    /// one's label.
     ///
     /// # Errors
     /// As [`Predictor::logits`]; [`NeuralError::Stopped`].
@@ -270,13 +272,14 @@ impl Predictor {
         observer: &dyn Observer,
     ) -> Result<Vec<f64>, NeuralError> {
         self.check_set(set, labels)?;
-        let bits = set.shape().bits();
+        let own = self.geometry.positions();
         let mut found = Vec::with_capacity(ids.len());
         for ids in batches(ids, BATCH) {
             observer.check()?;
             let logits = self.logits_of(set, labels, ids.clone());
-            for (id, own) in ids.clone().zip(logits.chunks_exact(bits)) {
-                found.push(bits_of_logits(own, set.latent(id).iter().by_vals()));
+            for (id, logits) in ids.clone().zip(logits.chunks_exact(own.len())) {
+                let bits = &set.latent(id)[own.clone()];
+                found.push(bits_of_logits(logits, bits.iter().by_vals()));
             }
             observer.advance(ids.len() as u64);
         }
@@ -380,6 +383,7 @@ mod tests {
                     height: 5,
                     width: 4,
                     channels: 2,
+                    coarser: Vec::new(),
                     window: window.parse().unwrap(),
                     anchor: Anchor::None,
                     labels: vec![3, 7],

@@ -223,7 +223,7 @@ impl<'a> PredictorTraining<'a> {
     fn loss_of_contexts(&mut self, moment: &Moment) -> Result<Tensor, NeuralError> {
         let Numbered { latents, labels } = self.data.training;
         let geometry = self.predictor.geometry();
-        let bits = geometry.shape().bits();
+        let own = geometry.positions();
         let mut draws = Stream::new(self.seed, Purpose::Order, moment.step);
         let mut contexts = Contexts::default();
         let mut questions = Vec::with_capacity(self.recipe.batch);
@@ -232,7 +232,7 @@ impl<'a> PredictorTraining<'a> {
                 |below: usize, uniform: f64| ((uniform * below as f64) as usize).min(below - 1);
             let (id, position) = (
                 draw(latents.len(), draws.uniform()),
-                draw(bits, draws.uniform()),
+                own.start + draw(own.len(), draws.uniform()),
             );
             self.frame
                 .load(latents.packed_latent(id), Given::label(labels[id]));
