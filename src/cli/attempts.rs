@@ -16,6 +16,7 @@ pub(super) fn attempt_json(attempt: &Attempt, windows: &[Window]) -> serde_json:
         "status": attempt.status.to_string(),
         "lookups": attempt.counters.lookups,
         "backtracks": attempt.counters.backtracks,
+        "returns": attempt.counters.returns,
         "longest_jump": attempt.counters.longest_jump,
         "deepest": attempt.counters.deepest,
         "seconds": attempt.elapsed.as_secs_f64(),
@@ -113,8 +114,12 @@ pub(super) fn summarize(
             shares.collect::<Vec<_>>().join(", ")
         ))?;
     }
+    let returns = match windows.iter().any(|window| window.level() > 0) {
+        true => format!(", {} of them to a coarser level", each(sum.returns)),
+        false => String::new(),
+    };
     print(format!(
-        "per attempt {} lookups, {} backtracks; longest jump {} bits",
+        "per attempt {} lookups, {} backtracks{returns}; longest jump {} bits",
         each(sum.lookups),
         each(sum.backtracks),
         grouped(sum.longest_jump)

@@ -63,6 +63,8 @@ pub struct Counters {
     pub lookups: u64,
     /// Dead ends from which it returned to an earlier bit.
     pub backtracks: u64,
+    /// Of these returns, those from a level of a pyramid to a coarser one.
+    pub returns: u64,
     /// Most free bits that one return went back over.
     pub longest_jump: u64,
     /// Most bits that were decided at any one time: HWK for a sample.
@@ -76,6 +78,7 @@ pub fn totals(attempts: &[Attempt]) -> Counters {
         .fold(Counters::default(), |sum, attempt| Counters {
             lookups: sum.lookups + attempt.counters.lookups,
             backtracks: sum.backtracks + attempt.counters.backtracks,
+            returns: sum.returns + attempt.counters.returns,
             longest_jump: sum.longest_jump.max(attempt.counters.longest_jump),
             deepest: sum.deepest.max(attempt.counters.deepest),
         })

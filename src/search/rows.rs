@@ -362,6 +362,8 @@ impl<'a> RowSearch<'a> {
             let jump = (from - level.start) as u64;
             self.counters.longest_jump = self.counters.longest_jump.max(jump);
             if !level.chain.is_exhausted() {
+                let coarser = level.start < self.shape.level_of(from).start();
+                self.counters.returns += u64::from(coarser);
                 self.draw();
                 return true;
             }

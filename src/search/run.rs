@@ -324,6 +324,7 @@ fn attempt(task: &Task<'_>, index: u64, observer: &dyn Observer) -> Result<Attem
     let before = search.counters();
     attempt.counters.lookups += before.lookups;
     attempt.counters.backtracks += before.backtracks;
+    attempt.counters.returns += before.returns;
     Ok(attempt)
 }
 

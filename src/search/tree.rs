@@ -297,6 +297,8 @@ impl<'a> BitSearch<'a> {
         self.counters.backtracks += 1;
         let jump = (self.depth - target) as u64;
         self.counters.longest_jump = self.counters.longest_jump.max(jump);
+        let own = self.ladder.shape().level_of(self.free[self.depth]).start();
+        self.counters.returns += u64::from(self.free[target] < own);
         self.depth = target;
         self.nodes.truncate(target + 1);
         true
