@@ -79,6 +79,9 @@ mod neural_codes;
 /// Checkpoints of every format version open for ever.
 #[cfg(feature = "neural")]
 mod neural_golden;
+/// Networks in pyramids.
+#[cfg(feature = "neural")]
+mod neural_pyramids;
 /// What `generate` can be told, through the real program.
 mod options;
 /// The right answers, by brute force.

@@ -20,8 +20,8 @@ pub(super) struct AnyArgs {
 /// The options of a network that may answer
 #[derive(Args)]
 pub(super) struct FallbackArgs {
-    #[arg(long, hide = true, value_parser = refused)]
-    fallback: Option<Infallible>,
+    #[arg(long = "fallback", hide = true, value_parser = refused)]
+    fallbacks: Option<Infallible>,
 
     #[arg(long, hide = true, value_parser = refused)]
     policy: Option<Infallible>,
@@ -45,7 +45,7 @@ impl Loaded {
         match *self {}
     }
 
-    pub(super) fn network(&self) -> Network<'_> {
+    pub(super) fn networks(&self) -> Vec<Network<'_>> {
         match *self {}
     }
 }
