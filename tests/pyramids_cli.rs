@@ -404,3 +404,65 @@ fn levels_of_several_files_are_stacked_and_pooled() {
         desk.refused(arguments, &words);
     }
 }
+
+#[test]
+fn thresholds_at_quantiles_split_the_means_above_0_evenly() {
+    let desk = Desk::new();
+    let pixels = noise(30 * 35, 3);
+    let pixels: Vec<u8> = pixels
+        .iter()
+        .map(|value| if *value < 99 { 0 } else { *value })
+        .collect();
+    desk.write("images", idx(&[30, 5, 7], &pixels));
+    let outcome = desk.run("import images --level 2x3:q3 --level 5x7:q1 -o found --json");
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let report: serde_json::Value = serde_json::from_str(&outcome.stdout).unwrap();
+    let source = report["source"].as_str().unwrap();
+    let told = source
+        .split("thresholds ")
+        .nth(1)
+        .unwrap()
+        .split(')')
+        .next()
+        .unwrap();
+    let thresholds: Vec<f64> = told.split(", ").map(|text| text.parse().unwrap()).collect();
+    assert_eq!(thresholds.len(), 3, "{source}");
+    let lit: Vec<f64> = pixels
+        .chunks(35)
+        .flat_map(|image| means(image, 2, 3))
+        .filter(|mean| *mean > 0.0)
+        .collect();
+    for (number, threshold) in thresholds.iter().enumerate() {
+        let share = lit.iter().filter(|mean| *mean < threshold).count() as f64 / lit.len() as f64;
+        let wanted = (number + 1) as f64 / 4.0;
+        // One of 180 means more or less, and one step of 65,535.
+        assert!((share - wanted).abs() < 0.012, "{share} for {wanted}");
+    }
+    // Said, they make the same latents.
+    let level = source
+        .split("threshold ")
+        .nth(1)
+        .unwrap()
+        .split(')')
+        .next()
+        .unwrap();
+    desk.import(&format!(
+        "images --level 2x3:{} --level 5x7:{level}",
+        told.replace(", ", ",")
+    ));
+    let (found, said) = ["found", "out"]
+        .map(|name| LatentSet::read(&desk.path(name)).unwrap())
+        .into();
+    assert_eq!(found.packed(), said.packed());
+    desk.write("black", idx(&[2, 4, 4], &[0; 32]));
+    for (arguments, words) in [
+        (
+            "import black --level 2x2:q2 --level 4x4 -o new",
+            ["black", "quantiles"],
+        ),
+        ("import images --level 2x2:q0 -o new", ["q0", "HxW:qK"]),
+        ("import images --level 2x2x2:q2 -o new", ["q2", "HxW:qK"]),
+    ] {
+        desk.refused(arguments, &words);
+    }
+}

@@ -1,13 +1,14 @@
-"""How good pictures of digits are, and how near: features of a small classifier, distances between sets of them, nearest digits.
+"""How good pictures are, and how near: a small classifier and its features, distances between sets of them, nearest latents.
 
-The classifier is that of data/digits-classifier.safetensors, which tools/train-classifier makes. Distances of its features are
-no FID: another network, another data set.
+That of digits is data/digits-classifier.safetensors, which tools/train-classifier makes. Distances of such features are no FID:
+another network, another data set.
 """
 import os
 
 import jax
 import numpy
 from jax import numpy as jnp
+from jax.example_libraries import optimizers
 from safetensors.numpy import load_file
 
 from measure import ROOT
@@ -16,12 +17,18 @@ WEIGHTS = os.path.join(ROOT, "data", "digits-classifier.safetensors")
 # Neighbours that say how far a set reaches around each of its points.
 NEIGHBOURS = 5
 SURE = 0.95
+CONVOLUTIONS = ("first", "second", "third")
+# Of training.
+BATCH = 128
+LARGEST_STEP = 0.002
 
 
 def forward(weights, images):
-    """The 64 features [N, 64] and the logits [N, 10] of images [N, 28, 28] of 0 and 1."""
-    x = images[..., None]
-    for layer in ("first", "second"):
+    """The features [N, F] and the logits [N, 10] of images [N, H, W, channels] of 0 to 1."""
+    x = images
+    for layer in CONVOLUTIONS:
+        if f"{layer}.weight" not in weights:
+            continue
         x = jax.lax.conv_general_dilated(x, weights[f"{layer}.weight"], (1, 1), "SAME",
                                          dimension_numbers=("NHWC", "HWIO", "NHWC"))
         x = jax.nn.relu(x + weights[f"{layer}.bias"])
@@ -30,23 +37,59 @@ def forward(weights, images):
     return features, features @ weights["classes.weight"] + weights["classes.bias"]
 
 
-class Judge:
-    """Holds samples against digits that nobody trained on."""
+def start(random, sides, channels, units):
+    """Random weights (He et al. 2015) for images of some sides: a convolution with pooling for each of `channels` after the first,
+    `units` features, 10 classes."""
+    layers = {name: (3, 3, *pair) for name, pair in zip(CONVOLUTIONS, zip(channels, channels[1:]))}
+    pooled = [side >> len(layers) for side in sides]
+    layers |= {"features": (pooled[0] * pooled[1] * channels[-1], units), "classes": (units, 10)}
+    weights = {}
+    for name, shape in layers.items():
+        inputs = int(numpy.prod(shape[:-1]))
+        weights[f"{name}.weight"] = jnp.asarray(random.normal(0, (2 / inputs) ** 0.5, shape), jnp.float32)
+        weights[f"{name}.bias"] = jnp.zeros(shape[-1])
+    return weights
 
-    def __init__(self):
-        weights = {name: jnp.asarray(value, jnp.float32) for name, value in load_file(WEIGHTS).items()}
+
+def train(images, classes, channels, units, epochs):
+    """Trains a classifier; gives the weights after each epoch. `images` [N, H, W, channels] of 0 to 1."""
+    steps = epochs * (len(images) // BATCH)
+    opening, update, weights_of = optimizers.adam(optimizers.polynomial_decay(LARGEST_STEP, steps, 0.0))
+
+    def loss(weights, images, classes):
+        chances = jax.nn.log_softmax(forward(weights, images)[1])
+        return -jnp.take_along_axis(chances, classes[:, None], axis=1).mean()
+
+    @jax.jit
+    def update_by(step, state, images, classes):
+        return update(step, jax.grad(loss)(weights_of(state), images, classes), state)
+
+    random = numpy.random.default_rng(1)
+    state, step = opening(start(random, images.shape[1:3], channels, units)), 0
+    for _ in range(epochs):
+        order = random.permutation(len(images))
+        for first in range(0, len(images) - BATCH + 1, BATCH):
+            ids = order[first : first + BATCH]
+            state = update_by(step, state, images[ids].astype(numpy.float32), classes[ids].astype(numpy.int32))
+            step += 1
+        yield weights_of(state)
+
+
+class Judge:
+    """Holds samples against images that nobody trained on, by the features of a classifier."""
+
+    def __init__(self, weights=None):
+        weights = load_file(WEIGHTS) if weights is None else weights
+        weights = {name: jnp.asarray(value, jnp.float32) for name, value in weights.items()}
         self.forward = jax.jit(lambda images: forward(weights, images))
 
     def look(self, images):
-        """The features [N, 64] and the probability of each class [N, 10] of images [N, 28, 28]."""
+        """The features [N, F] and the probability of each class [N, 10] of images [N, H, W] or [N, H, W, channels]."""
+        images = images[..., None] if images.ndim == 3 else images
         parts = [self.forward(jnp.asarray(images[first : first + 1000], jnp.float32))
                  for first in range(0, len(images), 1000)]
         features, logits = (numpy.concatenate([numpy.asarray(part[place]) for part in parts]) for place in (0, 1))
         return features.astype(numpy.float64), numpy.asarray(jax.nn.softmax(logits))
-
-    def confident(self, images):
-        """The share of images that one class has nearly all of the probability of."""
-        return float((self.look(images)[1].max(axis=1) > SURE).mean())
 
 
 def frechet(one, other):

@@ -68,8 +68,8 @@ pub(crate) struct ImportArgs {
     #[arg(long, value_name = "HxW", value_parser = size)]
     resize: Option<(u32, u32)>,
 
-    /// Images: a level of pyramids, coarse to fine, the means of its blocks: HxW, HxWxK for K thresholds spaced evenly, or
-    /// HxW:T,T,... to say them; give it once for each level
+    /// Images: a level of pyramids, coarse to fine, the means of its blocks: HxW, HxWxK for K thresholds spaced evenly,
+    /// HxW:qK for K at equal quantiles of the means above 0, or HxW:T,T,... to say them; give it once for each level
     #[arg(
         long = "level",
         value_name = "LEVEL",

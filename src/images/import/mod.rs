@@ -9,7 +9,7 @@
 //! | `options`, `misfit` | what the user can say, and which of it fits which input |
 //! | `recognise`, `sniff` | what an input is |
 //! | `spool` | inputs that can be read only once → files |
-//! | `reader`, `threshold` | images → pixels → bits |
+//! | `reader`, `threshold`, `quantiles` | images → pixels → bits |
 //! | `idx`, `cifar`, `folder`, `image_file` | the formats of images; each gives an `opened::Opened` |
 //! | `pixels`, `alpha` | pixels in the form that is asked for |
 //! | `geometry`, `codes` | the axes of an array → a grid; its elements → bits |
@@ -36,6 +36,7 @@ mod npz;
 mod opened;
 mod options;
 mod pixels;
+mod quantiles;
 mod reader;
 mod recognise;
 mod safetensors;
@@ -48,7 +49,9 @@ use std::path::{Path, PathBuf};
 use crate::base::Observer;
 use crate::latent::{LatentError, LatentSet};
 pub(super) use misfit::refuse_what_does_not_fit;
-pub use options::{BitOrder, Coding, Colour, ImportOptions, Labels, Layout, LevelOptions};
+pub use options::{
+    BitOrder, Coding, Colour, ImportOptions, Labels, Layout, LevelOptions, Thresholds,
+};
 pub(super) use pixels::{Form, Pixels, Purpose, Size};
 pub(super) use reader::Reader;
 pub(super) use recognise::{Kind, recognise};

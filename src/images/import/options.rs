@@ -129,13 +129,24 @@ pub struct LevelOptions {
     pub height: u32,
     /// Columns.
     pub width: u32,
-    /// One bit of each value: whether the mean / white ≥ threshold, each in (0, 1], ascending.
-    pub thresholds: Vec<f32>,
+    /// One bit of each value for each: whether the mean / white reaches it.
+    pub thresholds: Thresholds,
+}
+
+/// What the means of blocks are compared with.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum Thresholds {
+    /// These, each in (0, 1], ascending.
+    At(Vec<f32>),
+    /// So many, at equal quantiles of the means of all images that are above 0: of K, the one numbered j has j / (K + 1) of them
+    /// below it. What is black everywhere would take the lowest ones.
+    Quantiles(u32),
 }
 
 impl LevelOptions {
     /// Returns a level with these thresholds.
-    pub fn new(height: u32, width: u32, thresholds: Vec<f32>) -> Self {
+    pub fn new(height: u32, width: u32, thresholds: Thresholds) -> Self {
         Self {
             height,
             width,
@@ -144,13 +155,13 @@ impl LevelOptions {
     }
 }
 
-/// `HxW` (one bit, at 0.5), `HxWxK` (K of them, spaced evenly), or `HxW:T,T,…`.
+/// `HxW` (one bit, at 0.5), `HxWxK` (K of them, spaced evenly), `HxW:T,T,…`, or `HxW:qK` (K of them, at equal quantiles).
 impl FromStr for LevelOptions {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || {
-            "expected HxW, HxWxK or HxW:T,T,… with thresholds that ascend, above 0 and at most 1, as in 7x7:0.2,0.6"
+            "expected HxW, HxWxK, HxW:qK or HxW:T,T,… with thresholds that ascend, above 0 and at most 1, as in 7x7:0.2,0.6"
                 .to_owned()
         };
         let (sides, thresholds) = match text.split_once(':') {
@@ -161,6 +172,16 @@ impl FromStr for LevelOptions {
         let sides = sides
             .collect::<Result<Vec<u32>, _>>()
             .map_err(|_| wrong())?;
+        let quantiles = thresholds.and_then(|thresholds| thresholds.strip_prefix('q'));
+        if let (Some(count), [height, width]) = (quantiles, &sides[..])
+            && *height > 0
+            && *width > 0
+        {
+            let count = count.parse().ok();
+            let count = count.filter(|count| (1..=MAX_THRESHOLDS).contains(count));
+            let thresholds = Thresholds::Quantiles(count.ok_or_else(wrong)?);
+            return Ok(Self::new(*height, *width, thresholds));
+        }
         let thresholds = match (thresholds, &sides[..]) {
             (Some(thresholds), [_, _]) => {
                 let thresholds = thresholds.split(',').map(str::parse);
@@ -180,7 +201,7 @@ impl FromStr for LevelOptions {
         if !within || !ascend || sides[0] == 0 || sides[1] == 0 {
             return Err(wrong());
         }
-        Ok(Self::new(sides[0], sides[1], thresholds))
+        Ok(Self::new(sides[0], sides[1], Thresholds::At(thresholds)))
     }
 }
 

@@ -4,9 +4,10 @@ use std::path::PathBuf;
 
 use super::checks::check_memory;
 use super::pixels::{Form, Pixels, Purpose, Sides, Size};
+use super::quantiles::quantiles;
 use super::reader::Reader;
 use super::recognise::Kind;
-use super::{ImportOptions, Imported};
+use super::{ImportOptions, Imported, Thresholds};
 use crate::base::Observer;
 use crate::latent::{Codec, LatentError, LatentSet, Shape};
 
@@ -44,7 +45,15 @@ pub(super) fn import(
     // Each level reads the images anew, so that one image is unpacked at a time.
     let levels = options.levels.iter().map(|level| {
         let size = Size::Means((level.height, level.width));
-        grid(inputs, kind, options, size, &level.thresholds, observer)
+        let thresholds = match &level.thresholds {
+            Thresholds::At(thresholds) => thresholds.clone(),
+            Thresholds::Quantiles(count) => {
+                let form = form(options, size);
+                let mut reader = Reader::open(inputs, kind, form, &options.labels, None)?;
+                quantiles(&mut reader, *count, observer)?
+            }
+        };
+        grid(inputs, kind, options, size, &thresholds, observer)
     });
     let levels = levels.collect::<Result<Vec<_>, _>>()?;
     let notes = levels.first().map(|level| level.notes.clone());
@@ -58,6 +67,17 @@ pub(super) fn import(
         set: set.with_source(sources.join("; ")),
         notes: notes.unwrap_or_default(),
     })
+}
+
+fn form(options: &ImportOptions, size: Size) -> Form {
+    Form {
+        size,
+        colour: options.colour,
+        background: options.background,
+        transpose: options.transpose,
+        purpose: Purpose::Bits,
+        memory: options.memory,
+    }
 }
 
 /// Imports images as grids of one size, with one bit of each value for each threshold.
@@ -76,15 +96,7 @@ fn grid(
         let expected = "a threshold above 0 and at most 1";
         return Err(LatentError::format(&inputs[0], expected, wrong));
     }
-    let form = Form {
-        size,
-        colour: options.colour,
-        background: options.background,
-        transpose: options.transpose,
-        purpose: Purpose::Bits,
-        memory: options.memory,
-    };
-    let mut reader = Reader::open(inputs, kind, form, &options.labels, None)?;
+    let mut reader = Reader::open(inputs, kind, form(options, size), &options.labels, None)?;
     let Sides {
         height,
         width,
