@@ -466,3 +466,56 @@ fn thresholds_at_quantiles_split_the_means_above_0_evenly() {
         desk.refused(arguments, &words);
     }
 }
+
+#[test]
+fn windows_are_compared_by_the_bits_that_unseen_latents_take_at_them() {
+    let desk = stripes();
+    assert_eq!(desk.run("generate index -n 6 -o samples").code, 0);
+    // Half of them with a pixel turned over, so that not all is supported.
+    let mut samples = LatentSet::read(&desk.path("samples")).unwrap();
+    let mut packed = samples.packed().to_vec();
+    packed[samples.shape().packed_bytes() - 1] ^= 0b1000;
+    samples = LatentSet::from_packed(samples.shape(), packed).unwrap();
+    samples.write(&desk.path("unseen")).unwrap();
+    let json = |arguments: &str| -> serde_json::Value {
+        let outcome = desk.run(arguments);
+        assert_eq!(outcome.code, 0, "{outcome:?}");
+        serde_json::from_str(&outcome.stdout).unwrap()
+    };
+    let report = json("eval windows index --held-out unseen --json");
+    let info = json("info index --json");
+    assert_eq!(report["latents"], 6);
+    let mut windows = 0;
+    for (number, level) in report["levels"].as_array().unwrap().iter().enumerate() {
+        let all = level["windows"].as_array().unwrap();
+        windows += all.len();
+        let best = all.iter().find(|worth| worth["window"] == level["best"]).unwrap();
+        for worth in all {
+            let window = worth["window"].as_str().unwrap();
+            assert!(best["bits"].as_f64() <= worth["bits"].as_f64());
+            // The model of counts at that window alone says the same.
+            let counts = format!("eval counts index --window {window} --held-out unseen --json");
+            let counts = json(&counts);
+            let bits = counts["levels"][number]["models"][0]["held_out"].as_f64().unwrap();
+            assert!((bits - worth["bits"].as_f64().unwrap()).abs() < 1e-9, "{window}");
+            let told = info["windows"].as_array().unwrap().iter();
+            let told = told.clone().find(|told| told["window"] == window).unwrap();
+            let distinct = told["distinct"].as_f64().unwrap() / told["contexts"].as_f64().unwrap();
+            assert!((distinct - worth["distinct"].as_f64().unwrap()).abs() < 1e-9);
+        }
+    }
+    assert_eq!(windows, info["windows"].as_array().unwrap().len());
+    // Where a window answered, the samples but for the changed bit are supported.
+    let finest = report["levels"][2]["windows"].as_array().unwrap();
+    let named = finest.iter().find(|worth| worth["window"] == "2:5x5^3x3").unwrap();
+    let supported = named["supported"].as_f64().unwrap();
+    assert!((380.0 / 384.0..1.0).contains(&supported), "{supported}");
+    let outcome = desk.run("eval windows index --held-out unseen --limit 2");
+    assert!(outcome.stdout.contains("fewest") && outcome.stdout.contains("2:5x5^3x3"), "{outcome:?}");
+    for (arguments, words) in [
+        ("eval windows index", ["--held-out", "required"]),
+        ("eval windows index --held-out images", ["images", "safetensors"]),
+    ] {
+        desk.refused(arguments, &words);
+    }
+}

@@ -10,6 +10,7 @@ use super::eval_bits::BitsArgs;
 use super::eval_blae::BlaeArgs;
 use super::eval_codes::CodesArgs;
 use super::eval_counts::CountsArgs;
+use super::eval_windows::WindowsArgs;
 #[cfg(not(feature = "neural"))]
 use super::no_networks::{AnyArgs, refuse};
 use super::ui::Ui;
@@ -19,6 +20,7 @@ use super::ui::Ui;
 #[command(after_help = "Examples:\n  \
     bitquilt eval codes codes.safetensors\n  \
     bitquilt eval counts codes.index --held-out test-codes.safetensors\n  \
+    bitquilt eval windows codes.index --held-out test-codes.safetensors\n  \
     bitquilt eval blae blae.run --test t10k-images-idx3-ubyte\n  \
     bitquilt eval arvm arvm.run codes.index --held-out test-codes.safetensors\n\n\
     `bitquilt eval codes --help` and so on tell the options of each; blae and arvm take a program with the networks.")]
@@ -31,6 +33,7 @@ pub(crate) struct EvalArgs {
 enum What {
     Codes(CodesArgs),
     Counts(CountsArgs),
+    Windows(WindowsArgs),
     #[cfg(feature = "neural")]
     Blae(Box<BlaeArgs>),
     #[cfg(feature = "neural")]
@@ -51,6 +54,7 @@ pub(crate) fn run(args: &EvalArgs, threads: Option<u16>, ui: &Ui) -> anyhow::Res
     match &args.what {
         What::Codes(args) => args.run(),
         What::Counts(args) => args.run(ui),
+        What::Windows(args) => args.run(ui),
         #[cfg(feature = "neural")]
         What::Blae(args) => args.run(threads, ui),
         #[cfg(feature = "neural")]

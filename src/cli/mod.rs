@@ -17,6 +17,7 @@ mod eval_bits;
 mod eval_blae;
 mod eval_codes;
 mod eval_counts;
+mod eval_windows;
 #[cfg(feature = "neural")]
 mod fallback;
 mod flags;

@@ -106,18 +106,7 @@ impl Session {
         let held_out = held_out.map(|set| set.clone().first(request.limit));
         let mut sets = vec![(&training, self.label_numbers(&training)?)];
         if let Some(set) = &held_out {
-            if set.shape() != shape {
-                return Err(EngineError::Request {
-                    part: "the held-out latents",
-                    why: format!(
-                        "expected {shape} latents, as the index holds, found {}",
-                        set.shape()
-                    ),
-                });
-            }
-            if set.is_empty() {
-                return Err(EngineError::NoSamples);
-            }
+            self.check_held_out(set)?;
             sets.push((set, self.label_numbers(set)?));
         }
         let latents: usize = sets.iter().map(|(set, _)| set.len()).sum();
@@ -164,6 +153,24 @@ impl Session {
         })
     }
 
+    /// Refuses held-out latents of another shape than the index's, and none.
+    pub(super) fn check_held_out(&self, set: &LatentSet) -> Result<(), EngineError> {
+        let shape = self.index.shape();
+        if set.shape() != shape {
+            return Err(EngineError::Request {
+                part: "the held-out latents",
+                why: format!(
+                    "expected {shape} latents, as the index holds, found {}",
+                    set.shape()
+                ),
+            });
+        }
+        match set.is_empty() {
+            true => Err(EngineError::NoSamples),
+            false => Ok(()),
+        }
+    }
+
     /// Returns the windows of a model, level by level, largest first.
     fn model_windows(&self, asked: &[Window]) -> Result<Vec<WindowIndex<'_>>, EngineError> {
         let mut all = Vec::new();
@@ -208,7 +215,7 @@ impl Session {
     }
 
     /// Returns the number of each latent's label where contexts are bound to them; none where they are not.
-    fn label_numbers(&self, set: &LatentSet) -> Result<Vec<u64>, EngineError> {
+    pub(super) fn label_numbers(&self, set: &LatentSet) -> Result<Vec<u64>, EngineError> {
         match (self.index.condition(), set.labels()) {
             (Condition::None, _) => Ok(Vec::new()),
             (Condition::Label, Some(labels)) => {

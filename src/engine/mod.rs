@@ -45,14 +45,16 @@ mod query;
 mod session;
 mod tables;
 mod trace;
+mod windows;
 
 pub use choice::WindowChoice;
 pub use error::EngineError;
 pub use generate::{CountReport, GenerateRequest, Generated, Network};
 pub use info::{InfoReport, WindowInfo};
-pub use measure::{CountsReport, CountsRequest};
+pub use measure::{CountsReport, CountsRequest, LevelCounts};
 pub use proof::{UnsupportedBit, VerifyReport, VerifyRequest};
 pub use query::{QueryReport, QueryRequest};
 pub use session::{Session, SessionOptions};
 pub use tables::Preload;
 pub use trace::{TraceRequest, TracedSample, Tracing};
+pub use windows::{LevelWindows, WindowWorth, WindowsReport};

@@ -13,6 +13,7 @@
 //! | the loss that it implies, Eqn 2 | [`loss_bound`], [`LossBound`] |
 //! | all of that for one encoder | [`BlaeReport`] |
 //! | bits per latent; the index as a model | [`BitsReport`], [`CountModel`] |
+//! | what single windows know and support | [`fit()`] |
 
 mod blae;
 mod bound;
@@ -20,6 +21,7 @@ mod codes;
 mod collisions;
 mod correlation;
 mod error;
+mod fit;
 mod flips;
 mod likelihood;
 mod overlap;
@@ -36,6 +38,7 @@ pub use codes::{CodeStatistics, binary_entropy};
 pub use collisions::Collisions;
 pub use correlation::{Correlation, Correlations};
 pub use error::EvalError;
+pub use fit::{Fit, fit};
 pub use flips::{bit_agreement, flip_bits};
 pub use likelihood::{BitsReport, CountModel, Smoothing, bits_of_logits};
 pub use overlap::{CodeOverlap, Estimate, monte_carlo_overlap};
