@@ -86,6 +86,36 @@ fn documents(folder: &Path) -> BTreeMap<&'static str, Vec<Value>> {
     add("info", json_of(folder, &["info", "labelled", "--json"], 0));
     let manifest = fs_err::read(folder.join("labelled/manifest.json")).unwrap();
     add("manifest", serde_json::from_slice(&manifest).unwrap());
+    // Pyramids: 1x3 pooled above 1x6.
+    let stack = split("stack latents.safetensors --pool any:1x3 -o pyramids.safetensors --json");
+    add("stack", json_of(folder, &stack, 0));
+    for (name, command) in [
+        ("build", "build pyramids.safetensors -o pyramids --json"),
+        ("info", "info pyramids --json"),
+        (
+            "generate",
+            "generate pyramids -n 2 -o details.safetensors --json",
+        ),
+        ("query", "query pyramids --latent 0 --at 1:0,3 --json"),
+        ("trace", "trace pyramids details.safetensors --json"),
+        (
+            "counts",
+            "eval counts pyramids --held-out details.safetensors --json",
+        ),
+        ("counts", "eval counts index --json"),
+        (
+            "windows",
+            "eval windows pyramids --held-out details.safetensors --json",
+        ),
+        (
+            "windows",
+            "eval windows index --held-out latents.safetensors --json",
+        ),
+    ] {
+        add(name, json_of(folder, &split(command), 0));
+    }
+    let manifest = fs_err::read(folder.join("pyramids/manifest.json")).unwrap();
+    add("manifest", serde_json::from_slice(&manifest).unwrap());
     let table = table_of(&folder.join("second/db"));
     let mut bytes = fs_err::read(&table).unwrap();
     bytes[9] ^= 1;
@@ -164,8 +194,8 @@ fn documents_have_the_names_that_scripts_stand_on() {
     assert_eq!(labelled["postings"], json!([[1, 5]]));
     assert_eq!(labelled["label"], -2);
     assert!(query.get("label").is_none());
-    let [info, labelled] = &documents["info"][..] else {
-        panic!("two indexes");
+    let [info, labelled, _] = &documents["info"][..] else {
+        panic!("three indexes");
     };
     assert_eq!(
         (&info["condition"], &info["label_values"]),
@@ -176,8 +206,8 @@ fn documents_have_the_names_that_scripts_stand_on() {
         (&json!("label"), &json!([-2, 5]))
     );
 
-    let [some, none, all, cut, count, part] = &documents["generate"][..] else {
-        panic!("six runs");
+    let [some, none, all, cut, count, part, _] = &documents["generate"][..] else {
+        panic!("seven runs");
     };
     for (number, attempts) in [some, none].into_iter().enumerate() {
         let attempts = attempts.as_array().unwrap();

@@ -489,15 +489,23 @@ fn windows_are_compared_by_the_bits_that_unseen_latents_take_at_them() {
     for (number, level) in report["levels"].as_array().unwrap().iter().enumerate() {
         let all = level["windows"].as_array().unwrap();
         windows += all.len();
-        let best = all.iter().find(|worth| worth["window"] == level["best"]).unwrap();
+        let best = all
+            .iter()
+            .find(|worth| worth["window"] == level["best"])
+            .unwrap();
         for worth in all {
             let window = worth["window"].as_str().unwrap();
             assert!(best["bits"].as_f64() <= worth["bits"].as_f64());
             // The model of counts at that window alone says the same.
             let counts = format!("eval counts index --window {window} --held-out unseen --json");
             let counts = json(&counts);
-            let bits = counts["levels"][number]["models"][0]["held_out"].as_f64().unwrap();
-            assert!((bits - worth["bits"].as_f64().unwrap()).abs() < 1e-9, "{window}");
+            let bits = counts["levels"][number]["models"][0]["held_out"]
+                .as_f64()
+                .unwrap();
+            assert!(
+                (bits - worth["bits"].as_f64().unwrap()).abs() < 1e-9,
+                "{window}"
+            );
             let told = info["windows"].as_array().unwrap().iter();
             let told = told.clone().find(|told| told["window"] == window).unwrap();
             let distinct = told["distinct"].as_f64().unwrap() / told["contexts"].as_f64().unwrap();
@@ -507,14 +515,23 @@ fn windows_are_compared_by_the_bits_that_unseen_latents_take_at_them() {
     assert_eq!(windows, info["windows"].as_array().unwrap().len());
     // Where a window answered, the samples but for the changed bit are supported.
     let finest = report["levels"][2]["windows"].as_array().unwrap();
-    let named = finest.iter().find(|worth| worth["window"] == "2:5x5^3x3").unwrap();
+    let named = finest
+        .iter()
+        .find(|worth| worth["window"] == "2:5x5^3x3")
+        .unwrap();
     let supported = named["supported"].as_f64().unwrap();
     assert!((380.0 / 384.0..1.0).contains(&supported), "{supported}");
     let outcome = desk.run("eval windows index --held-out unseen --limit 2");
-    assert!(outcome.stdout.contains("fewest") && outcome.stdout.contains("2:5x5^3x3"), "{outcome:?}");
+    assert!(
+        outcome.stdout.contains("fewest") && outcome.stdout.contains("2:5x5^3x3"),
+        "{outcome:?}"
+    );
     for (arguments, words) in [
         ("eval windows index", ["--held-out", "required"]),
-        ("eval windows index --held-out images", ["images", "safetensors"]),
+        (
+            "eval windows index --held-out images",
+            ["images", "safetensors"],
+        ),
     ] {
         desk.refused(arguments, &words);
     }
