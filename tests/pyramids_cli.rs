@@ -147,6 +147,42 @@ fn pyramids_go_from_images_to_proved_samples_and_pictures() {
     assert_eq!(generated.code, 0, "{generated:?}");
     assert_eq!(desk.run("verify index samples").code, 0);
     assert_eq!(desk.run("verify index samples --brute-force").code, 0);
+    // Every whole window of each level, largest first: as they are named one by one.
+    let longest = desk.run("generate index --window longest -n 8 -o longest");
+    assert_eq!(longest.code, 0, "{longest:?}");
+    let held: Vec<&str> = info["windows"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|w| w["window"].as_str().unwrap())
+        .collect();
+    let named: Vec<String> = ["0:", "1:", "2:"]
+        .iter()
+        .flat_map(|level| {
+            let own = |window: &&&str| match *level {
+                "0:" => !window.contains(':'),
+                level => window.starts_with(level),
+            };
+            held.iter()
+                .filter(own)
+                .rev()
+                .map(|window| format!("--window {window}"))
+        })
+        .collect();
+    assert_eq!(
+        desk.run(&format!("generate index {} -n 8 -o parts", named.join(" ")))
+            .code,
+        0
+    );
+    let [longest, parts] =
+        ["longest", "parts"].map(|name| LatentSet::read(&desk.path(name)).unwrap());
+    assert_eq!(longest.packed(), parts.packed());
+    assert_eq!(desk.run("verify index longest").code, 0);
+    assert_eq!(
+        desk.run("trace index longest --window longest -o trace")
+            .code,
+        0
+    );
     assert_eq!(desk.run("verify index").code, 0);
     let set = LatentSet::read(&desk.path("samples")).unwrap();
     assert_eq!(set.shape().to_string(), "2x2x2+4x4x1+8x8x1");
@@ -230,7 +266,6 @@ fn a_layout_that_is_given_stays_and_gets_detail() {
         ("--fix 3:0,0=1", ["--fix '3:0,0=1'", "levels 0 to 2"]),
         ("--fix 0:0,0=1", ["2 channels", "CHANNEL"]),
         ("--size 16x16", ["size", "levels"]),
-        ("--window longest", ["longest", "single level"]),
         ("--window 3:3x3", ["3:3x3", "window"]),
     ] {
         desk.refused(&format!("generate index {arguments} -o out"), &words);

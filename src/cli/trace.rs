@@ -63,7 +63,7 @@ pub(super) struct TraceArgs {
     png_sources: usize,
 
     /// A window of the quilt; again for each smaller one to turn to where no larger one supports a bit. longest: every whole
-    /// window of the index
+    /// window of the index, of each level
     /// [default: those that answered for the samples; else all of the index but the smallest]
     #[arg(short, long = "window", value_name = "WINDOW")]
     windows: Vec<WindowChoice>,

@@ -35,7 +35,8 @@ use crate::window::{Geometry, Interpolator, Window};
 #[serde(default, deny_unknown_fields)]
 pub struct GenerateRequest {
     /// The windows at which bits must be supported, largest first: a later one answers where those before it have no match.
-    /// With none, the only window of the index. `longest`, alone, stands for every part of the deepest.
+    /// With none, the only window of the index. `longest`, alone, stands for every part of the deepest; of pyramids, for the whole
+    /// ones of the deepest of each level.
     #[serde_as(as = "Vec<DisplayFromStr>")]
     pub windows: Vec<WindowChoice>,
     /// Numbers of the samples to search for. A range gives the same samples as it does within a longer one.
@@ -222,15 +223,7 @@ impl GenerateRequest {
         session: &Session,
         shape: Shape,
     ) -> Result<Vec<Window>, EngineError> {
-        let asked = WindowChoice::windows(&self.windows, || {
-            Err(EngineError::Request {
-                part: "the windows",
-                why: format!(
-                    "the longest part is one of a single level, latents {shape} have {}: name a window of each",
-                    shape.levels().len()
-                ),
-            })
-        })?;
+        let asked = WindowChoice::windows(&self.windows, || session.whole_parts())?;
         for window in &asked {
             // Refuses those of other levels too.
             session.index.window(*window)?;
@@ -531,9 +524,10 @@ impl Session {
             .transpose()?;
         // Some ten for each bit, without dead ends.
         let lookups = searches.saturating_mul(10 * shape.bits() as u64);
-        // The longest part is found in the array.
+        // The longest part is found in the array, of one level.
+        let in_array = request.preload == Preload::Auto && !shape.is_pyramid();
         let preload = match request.windows[..] {
-            [WindowChoice::Longest] if request.preload == Preload::Auto => Preload::None,
+            [WindowChoice::Longest] if in_array => Preload::None,
             _ => request.preload,
         };
         let tables = self.tables(&held, preload, lookups, kept, observer)?;

@@ -208,6 +208,15 @@ impl Session {
         largest.ok_or_else(|| self.no_window())
     }
 
+    /// Returns the whole windows within the largest one of each level, level by level, largest first.
+    pub(super) fn whole_parts(&self) -> Result<Vec<Window>, EngineError> {
+        let mut windows = Vec::new();
+        for level in self.index.shape().levels() {
+            windows.extend(self.deepest_of(level.number())?.whole_parts());
+        }
+        Ok(windows)
+    }
+
     /// Returns those of some windows of the index that fit another grid, too.
     pub(super) fn fitting(&self, mut windows: Vec<Window>, shape: Shape) -> Vec<Window> {
         if shape != self.index.shape() {

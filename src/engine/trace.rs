@@ -27,7 +27,7 @@ const MAX_BACKGROUND: usize = 1000;
 #[serde(default, deny_unknown_fields)]
 pub struct TraceRequest {
     /// Windows of the quilt. With none, those that answered for the samples (whole squares alone, if some are); else all of the
-    /// index but the smallest. `longest`, alone, stands for every whole window of the deepest array.
+    /// index but the smallest. `longest`, alone, stands for every whole window of the deepest array, of each level.
     #[serde_as(as = "Vec<DisplayFromStr>")]
     pub windows: Vec<WindowChoice>,
     /// Numbers of the samples to trace; numbers that no sample has are left out.
@@ -180,7 +180,7 @@ impl Session {
     ) -> Result<Vec<Window>, EngineError> {
         let windows = WindowChoice::windows(&request.windows, || {
             let shape = samples.latents.shape();
-            Ok(self.fitting(self.deepest()?.whole_parts(), shape))
+            Ok(self.fitting(self.whole_parts()?, shape))
         })?;
         for (number, window) in windows.iter().enumerate() {
             if windows[..number].contains(window) {
