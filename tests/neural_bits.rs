@@ -167,6 +167,7 @@ fn an_arvm_converges_to_the_histograms_of_its_index() {
                     labels: &labels,
                 },
                 counts: &held,
+                geometry: held.geometry(),
                 held_out: None,
                 memory: Budget::of_machine(),
             };
@@ -292,6 +293,7 @@ fn a_training_that_was_stopped_and_resumed_is_the_one_that_was_not() {
             labels: &labels,
         },
         counts: &first,
+        geometry: first.geometry(),
         held_out: Some(Numbered {
             latents: &held_out,
             labels: &[0; 4],
@@ -305,6 +307,7 @@ fn a_training_that_was_stopped_and_resumed_is_the_one_that_was_not() {
         let held = index.window(window.parse().unwrap()).unwrap();
         let data = PredictorData {
             counts: &held,
+            geometry: held.geometry(),
             ..data
         };
         let recipe = PredictorRecipe {

@@ -118,7 +118,8 @@ fn the_program_trains_networks_of_levels_and_each_answers_in_its_own() {
         .unwrap();
     succeeds(
         path,
-        "build train.safetensors -o index --window 0:global --window 1:5x5^3x3 --window 2:3x3^3x3",
+        "build train.safetensors -o index --window 0:global --window 1:1x1^1x1 --window 1:3x3^1x1 --window 1:5x5^3x3 \
+         --window 2:3x3^1x1 --window 2:3x3^3x3",
     );
     let train = "--steps 20 --every 10 --width 8 --device cpu --held-out test.safetensors";
     succeeds(

@@ -127,6 +127,7 @@ impl BitsArgs {
         let data = PredictorData {
             training: training.numbered(),
             counts: &held,
+            geometry: held.geometry(),
             held_out: held_out.as_ref().map(NumberedSet::numbered),
             memory: Budget::of_machine(),
         };

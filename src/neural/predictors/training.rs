@@ -16,7 +16,7 @@ use crate::neural::kit::random::{Purpose, Stream};
 use crate::neural::kit::train::{self, Batches, Moment, Outcome, Resumed, Trainee, Validation};
 use crate::neural::{Device, NeuralError, Parameters, RunFolder, TrainOptions};
 use crate::picture::Picture;
-use crate::window::{Contexts, Frame, Given};
+use crate::window::{Contexts, Frame, Geometry, Given};
 
 /// Latents of each kind on which a network is watched.
 const WATCHED: usize = 200;
@@ -90,6 +90,8 @@ pub struct PredictorData<'a> {
     pub training: Numbered<'a>,
     /// The histograms of the network's window.
     pub counts: &'a dyn Counts,
+    /// The window as it is laid out where the histograms are.
+    pub geometry: &'a Geometry,
     /// Latents that are not in the index; without any, the best network is the one that knows the training
     /// latents best.
     pub held_out: Option<Numbered<'a>>,
@@ -210,7 +212,7 @@ impl<'a> PredictorTraining<'a> {
         }
         Ok(Self {
             batches: Batches::new(options.seed, data.training.latents.len(), recipe.batch),
-            frame: Frame::new(shape, &[predictor.geometry()]),
+            frame: Frame::new(shape, &[predictor.geometry(), data.geometry]),
             seed: options.seed,
             predictor,
             recipe,
@@ -239,7 +241,7 @@ impl<'a> PredictorTraining<'a> {
             let question = self
                 .data
                 .counts
-                .question(geometry, &mut self.frame, position);
+                .question(self.data.geometry, &mut self.frame, position);
             questions.push(question);
             contexts.push(geometry, &self.frame, position);
         }
