@@ -70,6 +70,7 @@ const HEADINGS: [(&str, &[&str]); 10] = [
             "threshold",
             "resize",
             "levels",
+            "pools",
             "gray",
             "channel",
             "background",
@@ -106,6 +107,7 @@ const HEADINGS: [(&str, &[&str]); 10] = [
         "Networks",
         &[
             "model",
+            "models",
             "device",
             "fallbacks",
             "policy",
