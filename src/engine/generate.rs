@@ -371,7 +371,7 @@ impl Session {
     /// # let session = Session::open(&path, &SessionOptions::default())?;
     /// let request = GenerateRequest { samples: 100..200, ..GenerateRequest::default() };
     /// let mut numbers = Vec::new();
-    /// session.generate_into(&request, None, &Unobserved, |attempt| {
+    /// session.generate_into(&request, &[], &Unobserved, |attempt| {
     ///     numbers.push(attempt.index);
     ///     Ok(())
     /// })?;
@@ -429,7 +429,7 @@ impl Session {
     /// // Of 101100 and 111010 with window seq:3, two samples begin with 111.
     /// let fixed = FixedBits::prefix([true, true, true]);
     /// let request = GenerateRequest { fixed, ..GenerateRequest::default() };
-    /// let all = session.enumerate(&request, &[], &Unobserved)?;
+    /// let all = session.enumerate(&request, None, &Unobserved)?;
     /// assert_eq!(all.latents()?.len(), 2);
     /// assert_eq!(all.attempts.last().map(|last| last.status), Some(Status::NoneExists));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -474,7 +474,7 @@ impl Session {
     /// // Of 101100 and 111010 with window seq:3, two samples begin with 111.
     /// let fixed = FixedBits::prefix([true, true, true]);
     /// let request = GenerateRequest { fixed, ..GenerateRequest::default() };
-    /// let report = session.count(&request, &[], &Unobserved)?;
+    /// let report = session.count(&request, None, &Unobserved)?;
     /// assert_eq!((report.count.as_str(), report.complete), ("2", true));
     /// # Ok::<(), Box<dyn std::error::Error>>(())
     /// ```
