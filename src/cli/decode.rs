@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 
 use super::drawer::{Drawer, ModelArgs};
+use super::level::level_to_draw;
 use super::limit::at_least_1;
 use super::ui::{Ui, check_output};
 use super::{print, print_json};
@@ -142,16 +143,16 @@ pub(crate) fn run(args: DecodeArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
 
 /// Returns the latents of one level of pyramids, the finest where none is asked for.
 fn level_of(set: LatentSet, level: Option<usize>, path: &Path) -> anyhow::Result<LatentSet> {
-    let last = set.shape().levels().len() - 1;
-    if last == 0 && level.is_none() {
+    let level = level_to_draw(level, set.shape(), path)?;
+    // A grid has no other level than itself.
+    if !set.shape().is_pyramid() {
         return Ok(set);
     }
-    let number = level.unwrap_or(last);
-    set.level(number).with_context(|| {
+    set.level(level.number()).with_context(|| {
         format!(
-            "--level {number}: {} holds latents {}, of levels 0 to {last}",
+            "{}: level {} is no latent set",
             path.display(),
-            set.shape()
+            level.number()
         )
     })
 }

@@ -1,4 +1,8 @@
-//! The level that an option may begin with, as `1:` in `--at 1:6,6`.
+//! The level that an option names, `--level 1`, or may begin with, as `1:` in `--at 1:6,6`.
+
+use std::path::Path;
+
+use anyhow::Context;
 
 use bitquilt::latent::{Level, Shape};
 
@@ -16,4 +20,20 @@ pub(super) fn split_level(text: &str, shape: Shape) -> Result<(Level, &str), Str
             Err(format!("{shape} latents have levels 0 to {last}"))
         }
     }
+}
+
+/// Returns the level of latents of `path` that `--level` names, the finest without it.
+pub(super) fn level_to_draw(
+    asked: Option<usize>,
+    shape: Shape,
+    path: &Path,
+) -> anyhow::Result<Level> {
+    let last = shape.levels().len() - 1;
+    let number = asked.unwrap_or(last);
+    shape.level(number).copied().with_context(|| {
+        format!(
+            "--level {number}: {} holds latents {shape}, of levels 0 to {last}",
+            path.display()
+        )
+    })
 }

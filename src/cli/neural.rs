@@ -66,9 +66,7 @@ impl ImagesArgs {
             memory: Budget::of_machine(),
         }
     }
-}
 
-impl ImagesArgs {
     /// Returns the same options for levels of the images themselves.
     pub(crate) fn level_options(&self, levels: Vec<LevelOptions>, labels: Labels) -> ImportOptions {
         ImportOptions {

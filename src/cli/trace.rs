@@ -9,6 +9,7 @@ use clap::Args;
 
 use super::drawer::{Drawer, ModelArgs};
 use super::ids::WithoutArgs;
+use super::level::level_to_draw;
 use super::limit::{Top, at_least_1};
 use super::preload::PreloadArgs;
 use super::ui::{Ui, check_output};
@@ -169,15 +170,8 @@ pub(super) fn run(args: &TraceArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
         Some(_) => {
             let index = session.index();
             let shape = index.shape();
-            let last = shape.levels().len() - 1;
-            let number = args.level.unwrap_or(last);
-            let Some(level) = shape.level(number) else {
-                bail!(
-                    "--level {number}: {} holds latents {shape}, of levels 0 to {last}",
-                    args.index.display()
-                );
-            };
-            let codec = &index.manifest().codecs()[number];
+            let level = level_to_draw(args.level, shape, &args.index)?;
+            let codec = &index.manifest().codecs()[level.number()];
             Some(args.model.drawer(&args.index, level.shape(), codec)?)
         }
         None => None,
@@ -323,7 +317,7 @@ fn report_support(job: &Job<'_>, tracer: &Tracer<'_>, summary: &SetSummary) -> a
 
 /// Prints how the quilts are cut.
 fn report_regions(tracer: &Tracer<'_>, summary: &SetSummary) -> anyhow::Result<()> {
-    let of = |name| spread_of(summary, name);
+    let of = |name| spread_of(&summary.spread, name);
     let yardstick = yardstick(tracer);
     spread_line("regions", of("regions"), "a sample", 0)?;
     spread_line("sources", of("sources"), "training latents a sample", 0)?;
@@ -346,11 +340,6 @@ fn report_levels(tracer: &Tracer<'_>, summary: &SetSummary) -> anyhow::Result<()
         return Ok(());
     }
     let yardsticks = tracer.yardsticks();
-    let median = |spreads: &[NamedSpread], name: &str| {
-        let mut all = spreads.iter();
-        all.find(|named| named.name == name)
-            .map(|named| named.spread.median)
-    };
     let told = |value: Option<f64>, digits: usize, unit: &str| {
         value.map_or_else(|| "-".to_owned(), |value| format!("{value:.digits$}{unit}"))
     };
@@ -360,7 +349,7 @@ fn report_levels(tracer: &Tracer<'_>, summary: &SetSummary) -> anyhow::Result<()
         "level", "supported", "regions", "largest", "reuse", "same source", "distance"
     ))?;
     for (number, level) in summary.levels.iter().enumerate() {
-        let of = |name: &str| median(&level.spread, name);
+        let of = |name: &str| spread_of(&level.spread, name).map(|spread| spread.median);
         let share = |name: &str| of(name).map(|share| 100.0 * share);
         let mut own = yardsticks.iter().filter(|window| window.level() == number);
         print(format!(
@@ -386,7 +375,7 @@ fn report_distances(summary: &SetSummary) -> anyhow::Result<()> {
         return Ok(());
     };
     line("exact copies", grouped(exact), "equal a training latent")?;
-    let distance = spread_of(summary, "distance");
+    let distance = spread_of(&summary.spread, "distance");
     spread_line(
         "distance",
         distance,
@@ -461,8 +450,8 @@ fn yardstick(tracer: &Tracer<'_>) -> String {
     windows.join(", ")
 }
 
-fn spread_of(summary: &SetSummary, name: &str) -> Option<Spread> {
-    let mut all = summary.spread.iter();
+fn spread_of(spreads: &[NamedSpread], name: &str) -> Option<Spread> {
+    let mut all = spreads.iter();
     all.find(|named| named.name == name)
         .map(|named| named.spread)
 }

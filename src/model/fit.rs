@@ -2,8 +2,9 @@
 
 use rayon::prelude::*;
 
+use super::likelihood::histograms_of;
 use crate::base::Observer;
-use crate::index::{Counts, IndexError, Question};
+use crate::index::{Counts, IndexError};
 use crate::latent::LatentSet;
 use crate::window::{Frame, Geometry, Given};
 
@@ -34,11 +35,7 @@ pub fn fit(
         let mut frame = Frame::new(latents.shape(), &[geometry]);
         let given = labels.get(id).map_or(Given::NOTHING, |n| Given::label(*n));
         frame.load(latents.packed_latent(id), given);
-        let positions = geometry.positions();
-        let questions = positions.map(|position| counts.question(geometry, &mut frame, position));
-        let questions: Vec<Question> = questions.collect();
-        let mut histograms = Vec::new();
-        counts.histograms(&questions, &mut histograms)?;
+        let histograms = histograms_of(geometry, counts, &mut frame)?;
         let mut own = Fit::default();
         for (position, histogram) in geometry.positions().zip(histograms) {
             let histogram = histogram.unwrap_or_default();

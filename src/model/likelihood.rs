@@ -147,13 +147,7 @@ impl CountModel<'_> {
             frame.load(latents.packed_latent(id), given);
             let mut found: Vec<Vec<Option<Histogram>>> = Vec::new();
             for (geometry, counts) in &self.windows {
-                let positions = geometry.positions();
-                let questions =
-                    positions.map(|position| counts.question(geometry, &mut frame, position));
-                let questions: Vec<Question> = questions.collect();
-                let mut histograms = Vec::new();
-                counts.histograms(&questions, &mut histograms)?;
-                found.push(histograms);
+                found.push(histograms_of(geometry, *counts, &mut frame)?);
             }
             let levels = shape.levels().iter().map(|level| {
                 let own = self.windows.iter().zip(&found);
@@ -172,6 +166,20 @@ impl CountModel<'_> {
         });
         each.collect()
     }
+}
+
+/// Returns what followed the context of each bit of a window's level, in one batch of lookups.
+pub(super) fn histograms_of(
+    geometry: &Geometry,
+    counts: &dyn Counts,
+    frame: &mut Frame,
+) -> Result<Vec<Option<Histogram>>, IndexError> {
+    let positions = geometry.positions();
+    let questions = positions.map(|position| counts.question(geometry, frame, position));
+    let questions: Vec<Question> = questions.collect();
+    let mut histograms = Vec::new();
+    counts.histograms(&questions, &mut histograms)?;
+    Ok(histograms)
 }
 
 /// Returns the negative log₂ likelihood of bits by the logits of a 1.
