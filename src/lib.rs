@@ -11,6 +11,7 @@
 //! | module | what is in it |
 //! | --- | --- |
 //! | [`trace`] | where samples come from: support, quilts of copied regions, summaries, the trace file |
+//! | [`copies`] | what of a sample is a copy, errors and all |
 //! | [`search`] | generation: rows, bits, constraints, back-off, a network where no window has a match |
 //! | [`picture`] | PNG pictures of latents and images, grids of them, maps with marks on their sites |
 //! | `neural` | (feature `neural`) the binary latent autoencoder, the ARVM and its peers, and the loop that trains them |
@@ -92,6 +93,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
 pub mod base;
+pub mod copies;
 pub mod engine;
 pub mod images;
 pub mod index;

@@ -65,12 +65,15 @@ fn documents(folder: &Path) -> BTreeMap<&'static str, Vec<Value>> {
         "trace index new.safetensors --json",
         "trace two new.safetensors -w seq:2 --brief -o trace.json --json",
         "trace index strangers.safetensors --json --top all --limit 2",
+        "trace index new.safetensors --json --against strangers.safetensors --save-calibration line.json --false-alarms 0.5",
     ] {
         documents
             .entry("trace")
             .or_insert_with(Vec::new)
             .push(json_of(folder, &split(command), 0));
     }
+    let line = fs_err::read(folder.join("line.json")).unwrap();
+    documents.insert("calibration", vec![serde_json::from_slice(&line).unwrap()]);
     let labels = worked_example().set().with_labels(vec![5, -2]).unwrap();
     labels.write(&folder.join("labels.safetensors")).unwrap();
     let labelled = split("build labels.safetensors -o labelled -w seq:3 --condition label --json");

@@ -17,6 +17,8 @@ mod bulk;
 mod cli;
 /// P3: whatever a sample must satisfy, every search finds exactly the samples that do.
 mod constraints;
+/// P9: a verdict keeps its rate, and copies are found with their sources.
+mod copies;
 /// Damaged files are reported or change no answer; never a panic.
 mod corruption;
 /// P3 by number: how many samples there are.

@@ -3,7 +3,7 @@
 use clap::Command;
 
 /// Options by heading, by the names of their fields. Headings are shown in this order.
-const HEADINGS: [(&str, &[&str]); 10] = [
+const HEADINGS: [(&str, &[&str]); 11] = [
     (
         "Output",
         &[
@@ -20,6 +20,16 @@ const HEADINGS: [(&str, &[&str]); 10] = [
             "credits",
             "json",
             "force",
+        ],
+    ),
+    (
+        "Verdict",
+        &[
+            "against",
+            "calibration",
+            "save_calibration",
+            "false_alarms",
+            "deny_copies",
         ],
     ),
     (

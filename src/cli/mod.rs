@@ -6,6 +6,7 @@
 mod advice;
 mod attempts;
 mod build;
+mod copies;
 mod decode;
 mod drawer;
 #[cfg(feature = "neural")]

@@ -7,16 +7,18 @@ use std::process::ExitCode;
 use anyhow::{Context, bail};
 use clap::Args;
 
+use super::copies::{self, CopyArgs};
 use super::drawer::{Drawer, ModelArgs};
 use super::ids::WithoutArgs;
 use super::level::level_to_draw;
 use super::limit::{Top, at_least_1};
 use super::preload::PreloadArgs;
 use super::ui::{Ui, check_output};
-use super::{grouped, print};
+use super::{NO, grouped, print};
 use bitquilt::Observer;
 use bitquilt::base::{Stopped, files};
-use bitquilt::engine::{TraceRequest, TracedSample, Tracing, WindowChoice};
+use bitquilt::copies::{Calibration, CopyCount, Verdict};
+use bitquilt::engine::{Session, TraceRequest, TracedSample, Tracing, WindowChoice};
 use bitquilt::latent::Shape;
 use bitquilt::samples::SampleSet;
 use bitquilt::trace::{
@@ -29,11 +31,13 @@ use bitquilt::trace::{
     bitquilt trace mnist.index samples.safetensors\n  \
     bitquilt trace mnist.index samples.safetensors -o trace.json --png map.png\n  \
     bitquilt trace mnist.index others.safetensors --window 7x7 --brief -o trace.json\n  \
-    bitquilt trace mnist.index samples.safetensors --limit 1 --top 3 --json\n\n\
+    bitquilt trace mnist.index samples.safetensors --limit 1 --top 3 --json\n  \
+    bitquilt trace mnist.index samples.safetensors --against held-out.safetensors\n\n\
     Each sample is cut into regions, each copied bit for bit from one training latent at one displacement, the\n\
     most informative first. A region's information is what its bits tell at the smallest window of the index:\n\
     blank background tells next to nothing. A region of more than log2(latents x bits) bits is no chance, but no\n\
-    verdict either: trace held-out data beside it. Samples may come from anywhere: bits that no training latent supports are told as such. --png draws\n\
+    verdict either. --against gives one: latents that were not indexed say what honest ones look like, and samples that look more like\n\
+    a copy, with errors, than all but a share of these are called copies. Samples may come from anywhere: bits that no training latent supports are told as such. --png draws\n\
     the first samples, each with its quilt, its sources and the nearest training latent.")]
 pub(super) struct TraceArgs {
     /// The index
@@ -106,6 +110,9 @@ pub(super) struct TraceArgs {
     all_latents: bool,
 
     #[command(flatten)]
+    copies: CopyArgs,
+
+    #[command(flatten)]
     preload: PreloadArgs,
 
     /// Replace output files that exist
@@ -136,6 +143,37 @@ impl TraceArgs {
         }
     }
 
+    /// Gives the verdicts, where there is something to judge by.
+    fn judge(
+        &self,
+        session: &Session,
+        samples: &SampleSet,
+        ui: &Ui,
+    ) -> anyhow::Result<Option<Verdicts>> {
+        if !self.copies.is_given() {
+            return Ok(None);
+        }
+        let end = self.request().samples.end.min(samples.latents.len());
+        let held_out = self.copies.read_held_out()?;
+        let latents = end + held_out.as_ref().map_or(0, |(set, _)| set.len());
+        let copying = match self.all_latents {
+            true => session.copying(latents, ui),
+            false => session.copying_as_generated(samples, latents, ui),
+        };
+        let copying = copying.with_context(|| self.samples.display().to_string())?;
+        let calibration = self.copies.calibration(&copying, held_out, ui)?;
+        let request = self.copies.request();
+        let each = copying
+            .judge(&samples.latents, 0..end, &calibration, &request, ui)
+            .with_context(|| self.samples.display().to_string())?;
+        let count = CopyCount::new(&calibration, request.false_alarms, &each);
+        Ok(Some(Verdicts {
+            calibration,
+            each,
+            count,
+        }))
+    }
+
     /// Returns the number of postings to list for each bit; `None` when single bits are not listed.
     fn postings_listed(&self) -> Option<usize> {
         let document = self.json || self.output.is_some();
@@ -154,6 +192,7 @@ impl TraceArgs {
 }
 
 pub(super) fn run(args: &TraceArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
+    args.copies.check(args.force)?;
     for output in args.output.iter().chain(&args.png) {
         check_output(output, args.force)?;
     }
@@ -176,6 +215,7 @@ pub(super) fn run(args: &TraceArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
         }
         None => None,
     };
+    let judged = args.judge(&session, &samples, ui)?;
     let tracing = session
         .tracing(&samples, &args.request(), ui)
         .with_context(|| args.samples.display().to_string())?;
@@ -183,6 +223,7 @@ pub(super) fn run(args: &TraceArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
         args,
         samples: &samples,
         tracing: &tracing,
+        judged,
         ui,
     };
     let mut drawn = Vec::new();
@@ -203,13 +244,25 @@ pub(super) fn run(args: &TraceArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
         (true, None) => {}
         (false, _) => report(&job, &summary)?,
     }
-    Ok(ExitCode::SUCCESS)
+    let count = job.judged.as_ref().map(|judged| &judged.count);
+    Ok(match args.copies.denies(count) {
+        true => ExitCode::from(NO),
+        false => ExitCode::SUCCESS,
+    })
+}
+
+/// Whether the samples copy.
+struct Verdicts {
+    calibration: Calibration,
+    each: Vec<Verdict>,
+    count: CopyCount,
 }
 
 struct Job<'a> {
     args: &'a TraceArgs,
     samples: &'a SampleSet,
     tracing: &'a Tracing<'a>,
+    judged: Option<Verdicts>,
     ui: &'a Ui,
 }
 
@@ -233,6 +286,7 @@ impl<'a> Job<'a> {
             self.args.postings_listed(),
         )?;
         let max_drawn = self.args.png.as_ref().map_or(0, |_| self.args.png_limit);
+        let judged = self.judged.as_ref();
         let take = |traced: TracedSample<'a>| {
             let marked = traced.interpolated.iter().filter(|marked| **marked);
             writer.add(&Traced {
@@ -240,6 +294,7 @@ impl<'a> Job<'a> {
                 label: traced.label,
                 summary: &traced.summary,
                 trace: &traced.trace,
+                verdict: judged.and_then(|judged| judged.each.get(traced.sample)),
                 answered_by: traced.answered_by,
                 interpolated: traced.answered_by.map(|_| marked.count()),
             })?;
@@ -254,7 +309,7 @@ impl<'a> Job<'a> {
             self.ui.finish();
             return Err(Stopped.into());
         }
-        writer.finish(&summary)?;
+        writer.finish(&summary, judged.map(|judged| &judged.count))?;
         Ok(summary)
     }
 
@@ -284,6 +339,7 @@ fn report(job: &Job<'_>, summary: &SetSummary) -> anyhow::Result<()> {
     report_levels(&tracer, summary)?;
     report_distances(summary)?;
     report_credits(&tracer, summary)?;
+    report_copies(job)?;
     tell_notes(job, &tracer);
     for output in job.args.output.iter().chain(&job.args.png) {
         print(format!("→ {}", output.display()))?;
@@ -409,6 +465,28 @@ fn report_credits(tracer: &Tracer<'_>, summary: &SetSummary) -> anyhow::Result<(
         );
         let name = if number == 0 { "most reused" } else { "" };
         line(name, String::new(), &what)?;
+    }
+    Ok(())
+}
+
+/// Prints how many samples are copies, and the worst of them.
+fn report_copies(job: &Job<'_>) -> anyhow::Result<()> {
+    let Some(Verdicts {
+        calibration,
+        each,
+        count,
+    }) = &job.judged
+    else {
+        job.ui.note(
+            "note: no verdict on copying: that needs latents that were not indexed, to say what honest ones look like (--against)",
+        );
+        return Ok(());
+    };
+    for (number, (value, what)) in copies::report(count, each, 0).into_iter().enumerate() {
+        line(if number == 0 { "copies" } else { "" }, value, &what)?;
+    }
+    for note in copies::notes(calibration, count.false_alarms) {
+        job.ui.note(note);
     }
     Ok(())
 }

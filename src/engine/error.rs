@@ -4,6 +4,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::base::OutOfMemory;
+use crate::copies::CopiesError;
 use crate::index::IndexError;
 use crate::latent::LatentError;
 use crate::picture::PictureError;
@@ -101,6 +102,10 @@ pub enum EngineError {
     /// A samples file or its proof.
     #[error(transparent)]
     Samples(#[from] SamplesError),
+
+    /// Copies could not be looked for.
+    #[error(transparent)]
+    Copies(#[from] CopiesError),
 
     /// The trace refused.
     #[error(transparent)]

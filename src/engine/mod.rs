@@ -35,6 +35,7 @@
 //! ```
 
 mod choice;
+mod copies;
 mod error;
 mod generate;
 mod info;
@@ -48,6 +49,7 @@ mod trace;
 mod windows;
 
 pub use choice::WindowChoice;
+pub use copies::{CopyRequest, Copying};
 pub use error::EngineError;
 pub use generate::{CountReport, GenerateRequest, Generated, Network};
 pub use info::{InfoReport, WindowInfo};

@@ -6,6 +6,7 @@ use std::ops::Range;
 
 use pulp::Arch;
 use serde::Serialize;
+use xxhash_rust::xxh3::Xxh3;
 
 use super::ProvenanceError;
 use crate::base::bits::{push, read, words};
@@ -45,7 +46,7 @@ pub struct Corpus {
 }
 
 /// The words of a level in a row of a [`Corpus`].
-fn words_of(shape: &Shape, level: &Level) -> Range<usize> {
+pub(super) fn words_of(shape: &Shape, level: &Level) -> Range<usize> {
     let words = |level: &Level| level.bits().div_ceil(64);
     let start = shape.levels()[..level.number()].iter().map(words).sum();
     start..start + words(level)
@@ -160,6 +161,26 @@ impl Corpus {
         Ok(training)
     }
 
+    /// Holds the latents of a set, at least one.
+    #[cfg(test)]
+    pub(crate) fn of(set: &crate::latent::LatentSet) -> Self {
+        let shape = set.shape();
+        let row_words = words_of(&shape, shape.finest()).end;
+        let mut words = Vec::new();
+        for id in 0..set.len() {
+            let planes = Planes::of(shape, set.packed_latent(id));
+            words.extend_from_slice(&planes.words[..row_words]);
+        }
+        words.push(0);
+        Self {
+            shape,
+            ids: (0..set.len() as u32).collect(),
+            labels: Vec::new(),
+            row_words,
+            words,
+        }
+    }
+
     /// Returns the shape of every latent.
     pub fn shape(&self) -> Shape {
         self.shape
@@ -168,6 +189,16 @@ impl Corpus {
     /// Returns the number of latents, at least one.
     pub fn latents(&self) -> usize {
         self.ids.len()
+    }
+
+    /// Returns the XXH3-128 of all ids and bits, in hexadecimal: what tells training latents from others.
+    pub(crate) fn digest(&self) -> String {
+        let mut hash = Xxh3::new();
+        hash.update(self.shape.to_string().as_bytes());
+        // As they lie in memory: every machine that this runs on has the lowest byte first.
+        hash.update(bytemuck::cast_slice(&self.ids));
+        hash.update(bytemuck::cast_slice(&self.words));
+        format!("{:032x}", hash.digest128())
     }
 
     /// Returns the memory held, in bytes.
@@ -197,6 +228,23 @@ impl Corpus {
     /// Returns the label of a latent; `None` for an id that is not there or where there are no labels.
     pub fn label(&self, id: u32) -> Option<i64> {
         self.labels.get(self.row_number(id)?).copied()
+    }
+
+    /// Returns the words of a row.
+    pub(super) fn row_words(&self) -> usize {
+        self.row_words
+    }
+
+    /// Returns the bits of a latent, and what follows in memory; `None` for an id that is not there.
+    pub(super) fn row_of(&self, id: u32) -> Option<&[u64]> {
+        Some(self.row(self.row_number(id)?))
+    }
+
+    /// Returns the bits of every latent and its id, in order of ids.
+    #[inline(always)]
+    pub(super) fn rows(&self) -> impl Iterator<Item = (&[u64], u32)> {
+        let rows = self.words.chunks_exact(self.row_words);
+        rows.zip(self.ids.iter().copied())
     }
 
     /// Returns evenly spaced ids, at most `max` of them, the first one included.

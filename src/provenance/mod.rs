@@ -9,6 +9,7 @@ mod footprint;
 mod information;
 mod overlay;
 mod parents;
+mod scan;
 
 pub(crate) use board::*;
 pub(crate) use components::{Components, Gain, Run, Weights};
@@ -18,3 +19,4 @@ pub use error::ProvenanceError;
 pub(crate) use footprint::Footprints;
 pub use information::{Information, copy_line};
 pub(crate) use overlay::Overlay;
+pub(crate) use scan::{Columns, Moved, Rectangle};

@@ -5,6 +5,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::{Quilt, SampleSummary, SetSummary, Trace, Tracer};
+use crate::copies::{CopyCount, Verdict};
 use crate::latent::Shape;
 
 /// The version that this program writes.
@@ -120,6 +121,8 @@ struct SampleEntry<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     interpolated: Option<usize>,
     summary: &'a SampleSummary,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    verdict: Option<&'a Verdict>,
     regions: Vec<RegionEntry>,
     #[serde(skip_serializing_if = "Option::is_none")]
     bits: Option<BitsEntry<'a>>,
@@ -153,6 +156,14 @@ fn regions_of(quilt: &Quilt, shape: Shape, line: f64) -> Vec<RegionEntry> {
         .collect()
 }
 
+#[derive(Serialize)]
+struct Figures<'a> {
+    #[serde(flatten)]
+    summary: &'a SetSummary,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    copies: Option<&'a CopyCount>,
+}
+
 /// A sample as it is written.
 pub struct Traced<'a> {
     /// Its number in the samples file.
@@ -163,6 +174,8 @@ pub struct Traced<'a> {
     pub summary: &'a SampleSummary,
     /// Its trace.
     pub trace: &'a Trace,
+    /// Whether it copies, where that was judged.
+    pub verdict: Option<&'a Verdict>,
     /// How each bit was answered, where the samples file says so: 0 for a fixed bit, 255 for one by a
     /// network, or 1 + the number of the window in [`Header::answered_windows`].
     pub answered_by: Option<&'a [u8]>,
@@ -197,11 +210,12 @@ pub struct Traced<'a> {
 ///         label: traced.label,
 ///         summary: &traced.summary,
 ///         trace: &traced.trace,
+///         verdict: None,
 ///         answered_by: traced.answered_by,
 ///         interpolated: None,
 ///     })?)
 /// })?;
-/// writer.finish(&summary)?;
+/// writer.finish(&summary, None)?;
 /// let document: serde_json::Value = serde_json::from_slice(&file)?;
 /// assert_eq!(document["samples"][0]["summary"]["supported"], 6);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -265,6 +279,7 @@ impl<W: Write> TraceWriter<W> {
             label: traced.label,
             interpolated: traced.interpolated,
             summary: traced.summary,
+            verdict: traced.verdict,
             regions: regions_of(&traced.trace.quilt, self.shape, self.line),
             bits,
         };
@@ -275,13 +290,13 @@ impl<W: Write> TraceWriter<W> {
         Ok(())
     }
 
-    /// Ends the file with the figures of the set.
+    /// Ends the file with the figures of the set, and how many of it copy where that was judged.
     ///
     /// # Errors
     /// Whatever `out` reports.
-    pub fn finish(mut self, summary: &SetSummary) -> io::Result<()> {
+    pub fn finish(mut self, summary: &SetSummary, copies: Option<&CopyCount>) -> io::Result<()> {
         self.out.write_all(b"\n],\n\"summary\":")?;
-        serde_json::to_writer(&mut self.out, summary)?;
+        serde_json::to_writer(&mut self.out, &Figures { summary, copies })?;
         self.out.write_all(b"}\n")?;
         self.out.flush()
     }

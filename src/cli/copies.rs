@@ -1,0 +1,217 @@
+//! Options of the verbs that tell whether samples copy, and how the verdict is printed.
+
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, bail};
+use clap::Args;
+
+use super::ui::{Ui, check_output};
+use bitquilt::copies::{Calibration, CopyCount, Verdict, check_measure};
+use bitquilt::engine::{CopyRequest, Copying};
+use bitquilt::latent::LatentSet;
+
+/// What samples are judged by.
+#[derive(Args)]
+pub(super) struct CopyArgs {
+    /// Latents that were not indexed, drawn as the training latents were: samples that look more like copies than they do are
+    /// called copies
+    #[arg(long, value_name = "HELD_OUT", conflicts_with = "calibration")]
+    against: Option<PathBuf>,
+
+    /// How held-out latents looked: a file of --save-calibration
+    #[arg(long, value_name = "FILE")]
+    calibration: Option<PathBuf>,
+
+    /// Keep how the held-out latents look in this file, for later runs
+    #[arg(long, value_name = "FILE", requires = "against")]
+    save_calibration: Option<PathBuf>,
+
+    /// End with exit code 1 if any sample is called a copy
+    #[arg(long)]
+    deny_copies: bool,
+
+    /// The share of honest latents that may be called copies
+    #[arg(long, value_name = "RATE", default_value_t = CopyRequest::default().false_alarms, value_parser = rate)]
+    false_alarms: f64,
+}
+
+fn rate(text: &str) -> Result<f64, String> {
+    match text.parse::<f64>() {
+        Ok(rate) if rate > 0.0 && rate < 1.0 => Ok(rate),
+        _ => Err("expected a number above 0 and below 1, as 0.01".to_owned()),
+    }
+}
+
+impl CopyArgs {
+    /// Returns whether there is anything to judge by.
+    pub(super) fn is_given(&self) -> bool {
+        self.against.is_some() || self.calibration.is_some()
+    }
+
+    /// Refuses options that say nothing without anything to judge by, and a file that is in the way, before anything is
+    /// measured.
+    pub(super) fn check(&self, force: bool) -> anyhow::Result<()> {
+        if self.deny_copies && !self.is_given() {
+            bail!(
+                "--deny-copies: needs something to judge by: add --against HELD_OUT or --calibration FILE"
+            );
+        }
+        match &self.save_calibration {
+            Some(path) => check_output(path, force),
+            None => Ok(()),
+        }
+    }
+
+    /// Returns the request.
+    pub(super) fn request(&self) -> CopyRequest {
+        CopyRequest {
+            false_alarms: self.false_alarms,
+            ..CopyRequest::default()
+        }
+    }
+
+    /// Returns whether copies were found that were not to be there.
+    pub(super) fn denies(&self, count: Option<&CopyCount>) -> bool {
+        self.deny_copies && count.is_some_and(|count| count.copies > 0)
+    }
+
+    /// Reads the held-out latents, where they are named.
+    pub(super) fn read_held_out(&self) -> anyhow::Result<Option<(LatentSet, &Path)>> {
+        let Some(path) = &self.against else {
+            return Ok(None);
+        };
+        Ok(Some((LatentSet::read(path)?, path)))
+    }
+
+    /// Calibrates by the held-out latents, or reads how they looked.
+    pub(super) fn calibration(
+        &self,
+        copying: &Copying,
+        held_out: Option<(LatentSet, &Path)>,
+        ui: &Ui,
+    ) -> anyhow::Result<Calibration> {
+        let calibration = match (held_out, &self.calibration) {
+            (Some((held_out, path)), _) => copying
+                .calibrate(&held_out, path, ui)
+                .with_context(|| format!("--against {}", path.display()))?,
+            (None, Some(path)) => {
+                let calibration = Calibration::read(path).with_context(|| "--calibration")?;
+                check_measure(&calibration, &copying.measure(), Some(path.clone()))?;
+                calibration
+            }
+            (None, None) => bail!("expected --against HELD_OUT or --calibration FILE"),
+        };
+        if let Some(path) = &self.save_calibration {
+            calibration.write(path)?;
+        }
+        Ok(calibration)
+    }
+}
+
+/// Returns what a reader of a verdict should know beside it.
+pub(super) fn notes(calibration: &Calibration, false_alarms: f64) -> Vec<String> {
+    let held_out = &calibration.held_out;
+    let mut notes = Vec::new();
+    if calibration.least_rate() > false_alarms {
+        notes.push(format!(
+            "note: {} held-out latents are too few for a rate of {false_alarms}: the least that they can tell is {:.4}; hold out \
+             more",
+            held_out.latents,
+            calibration.least_rate()
+        ));
+    }
+    if held_out.duplicates > 0 {
+        notes.push(format!(
+            "note: {} of the {} held-out latents equal a training latent: copies look the more honest for each; take them out",
+            held_out.duplicates, held_out.latents
+        ));
+    }
+    notes
+}
+
+/// Returns the lines of a verdict on a set.
+pub(super) fn report(
+    count: &CopyCount,
+    verdicts: &[Verdict],
+    first: usize,
+) -> Vec<(String, String)> {
+    let share = |share: f64| format!("{:.1} %", 100.0 * share);
+    let mut lines = vec![(
+        count.copies.to_string(),
+        format!(
+            "of {} samples called so; of as many held-out latents {:.1} would be ({} false alarms)",
+            count.samples,
+            count.expected,
+            share(count.false_alarms)
+        ),
+    )];
+    let [low, high] = count.interval;
+    lines.push((
+        String::new(),
+        format!(
+            "{} .. {} of all such samples would be called so, at 95 %",
+            share(low),
+            share(high)
+        ),
+    ));
+    let mut worst: Vec<_> = verdicts
+        .iter()
+        .enumerate()
+        .filter(|(_, verdict)| verdict.copy)
+        .collect();
+    worst.sort_by(|(_, a), (_, b)| {
+        a.p.total_cmp(&b.p)
+            .then(strength(b).total_cmp(&strength(a)))
+    });
+    for (number, verdict) in worst.into_iter().take(WORST) {
+        lines.push((String::new(), in_words(first + number, verdict)));
+    }
+    lines
+}
+
+/// Copies that are printed one by one.
+const WORST: usize = 5;
+
+/// Returns the bits that most speak for a copy.
+fn strength(verdict: &Verdict) -> f64 {
+    let all = verdict
+        .levels
+        .iter()
+        .flat_map(|level| level.whole.iter().chain(&level.parts));
+    all.map(|judged| {
+        judged
+            .margin
+            .map_or(judged.gain, |margin| judged.gain.min(margin))
+    })
+    .fold(f64::MIN, f64::max)
+}
+
+/// Tells what a sample is a copy of, by what is least likely.
+fn in_words(sample: usize, verdict: &Verdict) -> String {
+    let levels = verdict.levels.iter().enumerate();
+    let all = levels.flat_map(|(level, told)| {
+        let whole = told.whole.iter().map(move |judged| (level, "all", judged));
+        whole.chain(told.parts.iter().map(move |judged| (level, "part", judged)))
+    });
+    let Some((level, kind, judged)) = all.min_by(|a, b| a.2.p.total_cmp(&b.2.p)) else {
+        return format!("sample {sample}");
+    };
+    let of_level = match verdict.levels.len() {
+        1 => String::new(),
+        _ => format!(" of level {level}"),
+    };
+    let [top, bottom] = judged.rows;
+    let [left, right] = judged.columns;
+    let what = match kind {
+        "all" => format!("all{of_level}"),
+        _ => format!("rows {top}..{bottom}, columns {left}..{right}{of_level}"),
+    };
+    let moved = match (judged.down, judged.right) {
+        (0, 0) => "in place".to_owned(),
+        (down, right) => format!("moved by {down}, {right}"),
+    };
+    format!(
+        "sample {sample}: {what} from latent {} {moved}, {} of {} bits differ (p = {:.4})",
+        judged.latent, judged.errors, judged.bits, verdict.p
+    )
+}

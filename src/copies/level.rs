@@ -1,0 +1,184 @@
+//! One level of one sample, laid on training latents.
+
+use super::code::ErrorCode;
+use super::finder::LevelTask;
+use crate::base::bits::read;
+use crate::provenance::{Columns, Corpus, Moved, Overlay, Planes, Rectangle};
+
+/// Training latents that are kept of those that a sample as a whole is nearest to.
+const NEAREST: usize = 32;
+
+/// A level of a sample, and what its sites tell.
+pub(super) struct Laid<'s> {
+    pub(super) corpus: &'s Corpus,
+    pub(super) columns: &'s Columns,
+    pub(super) code: &'s ErrorCode,
+    /// How much the bits of each word of a training latent differ between latents.
+    pub(super) spread: &'s [f64],
+    pub(super) task: &'s LevelTask<'s>,
+    pub(super) planes: &'s Planes,
+    /// Information of each bit of the level, in scan order, in bits.
+    pub(super) told: &'s [f32],
+}
+
+/// What is saved by telling some sites of a sample as a copy.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(super) struct Saved {
+    /// Their information less the code of the errors.
+    pub(super) gain: f64,
+    pub(super) overlay: Overlay,
+    /// Bits that are compared, and how many differ.
+    pub(super) bits: usize,
+    pub(super) errors: u32,
+}
+
+impl Saved {
+    /// Orders by what is saved, most first.
+    pub(super) fn before(&self, other: &Self) -> std::cmp::Ordering {
+        let gain = other.gain.total_cmp(&self.gain);
+        gain.then_with(|| self.overlay.rank().cmp(&other.overlay.rank()))
+    }
+}
+
+impl Laid<'_> {
+    /// Returns the information of the sites of a rectangle.
+    pub(super) fn information(&self, rectangle: &Rectangle) -> f64 {
+        information(self.told, self.task, rectangle)
+    }
+
+    fn moved(&self, rectangle: &Rectangle, by: (i32, i32)) -> Moved {
+        let levels = (&self.task.own, &self.task.source);
+        Moved::new(self.corpus, self.planes, levels, rectangle, by)
+    }
+
+    /// Returns what telling the sites of a rectangle as a copy of a latent saves; sites with none of the latent under them are told
+    /// as if there were no latent. `None` where there is no such latent, or nothing of it under the rectangle.
+    pub(super) fn saved(&self, rectangle: &Rectangle, overlay: Overlay) -> Option<Saved> {
+        let by = (overlay.down, overlay.right);
+        let moved = self.moved(rectangle, by);
+        let errors = self.corpus.distance(&moved, overlay.latent)?;
+        let over = rectangle.over(&self.task.own, &self.task.source, by);
+        (moved.bits > 0).then(|| Saved {
+            gain: self.information(&over) - self.code.length(moved.bits, errors),
+            overlay,
+            bits: moved.bits,
+            errors,
+        })
+    }
+
+    /// Finds the latents and displacements by which most is saved, each latent once, most first: every latent at each of `moves`.
+    pub(super) fn nearest(
+        &self,
+        rectangle: &Rectangle,
+        moves: &[(i32, i32)],
+        max: usize,
+    ) -> Vec<Saved> {
+        let mut found: Vec<Saved> = Vec::with_capacity(max + 1);
+        for by in moves {
+            let moved = self.moved(rectangle, *by).by_spread(self.spread);
+            let bits = moved.bits;
+            if bits == 0 {
+                continue;
+            }
+            let told = self.information(&rectangle.over(&self.task.own, &self.task.source, *by));
+            // What is not worse than the last one of a full list.
+            let limit_of = |found: &[Saved]| {
+                let last = found.get(max - 1).map(|last| last.gain);
+                match last {
+                    Some(least) => self.code.most_errors(bits, told - least),
+                    None => Some(bits as u32),
+                }
+            };
+            let Some(limit) = limit_of(&found) else {
+                continue;
+            };
+            self.columns.scan(&moved, limit, |latent, errors| {
+                let saved = Saved {
+                    gain: told - self.code.length(bits, errors),
+                    overlay: Overlay {
+                        latent,
+                        down: by.0,
+                        right: by.1,
+                    },
+                    bits,
+                    errors,
+                };
+                insert(&mut found, saved, max);
+                limit_of(&found).unwrap_or(0)
+            });
+        }
+        found
+    }
+
+    /// Returns those by which most of the whole level is saved.
+    pub(super) fn nearest_wholes(&self, moves: &[(i32, i32)]) -> Vec<Saved> {
+        let whole = Rectangle::whole(&self.task.own);
+        self.nearest(&whole, moves, NEAREST)
+    }
+
+    /// Writes what each site of the level gains by being told as a copy that errs in a share `rate` of the bits; a site with none
+    /// of the latent under it loses more than all others can gain.
+    pub(super) fn gains(&self, overlay: Overlay, rate: f32, gains: &mut Vec<f32>) {
+        let (own, source) = (&self.task.own, &self.task.source);
+        let channels = own.channels();
+        let agreed = (1.0 - rate).log2();
+        let differed = rate.log2();
+        gains.clear();
+        gains.resize(own.height() * own.width(), OUTSIDE);
+        let Some(under) = self.corpus.level(overlay.latent, source) else {
+            return;
+        };
+        let here = self.planes.level(own);
+        let over = Rectangle::whole(own).over(own, source, (overlay.down, overlay.right));
+        for row in over.rows.clone() {
+            let site = row * own.width();
+            let other = row.saturating_add_signed(overlay.down as isize);
+            gains[site + over.columns.start..site + over.columns.end].fill(0.0);
+            for channel in 0..channels {
+                let left = over
+                    .columns
+                    .start
+                    .saturating_add_signed(overlay.right as isize);
+                let from = (channel * own.height() + row) * own.width() + over.columns.start;
+                let to = (channel * source.height() + other) * source.width() + left;
+                for done in (0..over.columns.len()).step_by(64) {
+                    let n = (over.columns.len() - done).min(64);
+                    let mut differing = read(here, from + done, n) ^ read(under, to + done, n);
+                    for col in over.columns.start + done..over.columns.start + done + n {
+                        let code = if differing & 1 == 1 { differed } else { agreed };
+                        gains[site + col] += self.told[(site + col) * channels + channel] + code;
+                        differing >>= 1;
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// A loss that no information outweighs: a bit tells at most 54 bits, a level has at most 2²⁰.
+const OUTSIDE: f32 = -1e9;
+
+/// Returns the information of the sites of a rectangle, by that of each bit of the level.
+pub(super) fn information(told: &[f32], task: &LevelTask<'_>, rectangle: &Rectangle) -> f64 {
+    let (width, channels) = (task.own.width(), task.own.channels());
+    let row = |row: usize| {
+        let start = (row * width + rectangle.columns.start) * channels;
+        let bits = &told[start..start + rectangle.columns.len() * channels];
+        bits.iter().map(|bit| f64::from(*bit)).sum::<f64>()
+    };
+    rectangle.rows.clone().map(row).sum()
+}
+
+/// Inserts into a list in order, best first, which has each latent once and at most `max` of them.
+pub(super) fn insert(found: &mut Vec<Saved>, saved: Saved, max: usize) {
+    let same = |other: &Saved| other.overlay.latent == saved.overlay.latent;
+    if let Some(same) = found.iter().position(same) {
+        if found[same].before(&saved).is_le() {
+            return;
+        }
+        found.remove(same);
+    }
+    let place = found.partition_point(|other| other.before(&saved).is_le());
+    found.insert(place, saved);
+    found.truncate(max);
+}

@@ -1,0 +1,105 @@
+//! Which training latents a part of a sample may be copied from: where the longest contexts of its bits occurred.
+
+use rustc_hash::FxHashMap;
+
+use crate::index::{IndexError, WindowIndex};
+use crate::latent::{Level, Shape};
+use crate::provenance::Overlay;
+use crate::window::{Frame, Given};
+
+/// Occurrences from which on the longest context of a bit is common: it says nothing of where the bit comes from.
+const COMMON: u64 = 32;
+
+/// What the bits of a sample vote for.
+#[derive(Default)]
+pub(super) struct Seeded {
+    /// Training latents and displacements, those with most votes first.
+    pub(super) overlays: Vec<Overlay>,
+    /// Displacements, those with most votes first.
+    pub(super) moves: Vec<(i32, i32)>,
+}
+
+/// Finds candidates at one level, remembering nothing: one for each thread.
+pub(super) struct Seeds<'a> {
+    window: WindowIndex<'a>,
+    frame: Frame,
+    own: Level,
+    source: Level,
+    votes: FxHashMap<Overlay, u32>,
+}
+
+impl<'a> Seeds<'a> {
+    /// Prepares to look up the contexts of a window, the deepest of its level, on latents of a shape.
+    pub(super) fn new(
+        window: WindowIndex<'a>,
+        (shape, own): (Shape, Level),
+        source: Level,
+    ) -> Self {
+        Self {
+            window,
+            frame: Frame::new(shape, &[window.geometry()]),
+            own,
+            source,
+            votes: FxHashMap::default(),
+        }
+    }
+
+    /// Finds the `max` overlays that most bits of a sample vote for: each bit for those by which its longest context occurred,
+    /// with the bit behind it where that did. Every other site of every other row is asked, the first bit of each: those between say the same.
+    pub(super) fn of(
+        &mut self,
+        packed: &[u8],
+        given: Given,
+        max: usize,
+    ) -> Result<Seeded, IndexError> {
+        self.frame.load(packed, given);
+        self.votes.clear();
+        for position in self.own.positions() {
+            let (row, col, channel) = self.own.place(position);
+            if channel > 0 || row % 2 + col % 2 > 0 {
+                continue;
+            }
+            let context = self.window.geometry().lay_out(&self.frame, position);
+            let Some(longest) = self.window.longest(&context, 1)? else {
+                continue;
+            };
+            let (bit, histogram) = (self.frame.get(position), longest.found.histogram());
+            let bit = if histogram.count(bit) > 0 { bit } else { !bit };
+            if histogram.count(bit) > COMMON {
+                continue;
+            }
+            for posting in longest.found.postings(bit) {
+                let posting = posting?;
+                let (under, beside, _) = self.source.place(posting.position);
+                let overlay = Overlay {
+                    // Ids are below 2³², sides below 2²⁰.
+                    latent: posting.latent as u32,
+                    down: under as i32 - row as i32,
+                    right: beside as i32 - col as i32,
+                };
+                *self.votes.entry(overlay).or_default() += 1;
+            }
+        }
+        let mut moves: FxHashMap<(i32, i32), u32> = FxHashMap::default();
+        for (overlay, votes) in &self.votes {
+            *moves.entry((overlay.down, overlay.right)).or_default() += votes;
+        }
+        let mut moves: Vec<_> = moves.into_iter().collect();
+        moves.sort_unstable_by_key(|(by, votes)| (std::cmp::Reverse(*votes), *by));
+        let mut found: Vec<_> = self
+            .votes
+            .iter()
+            .map(|(overlay, votes)| (*votes, *overlay))
+            .collect();
+        let order = |(votes, overlay): &(u32, Overlay)| (std::cmp::Reverse(*votes), overlay.rank());
+        if found.len() > max {
+            found.select_nth_unstable_by_key(max, order);
+            found.truncate(max);
+        }
+        found.sort_unstable_by_key(order);
+        Ok(Seeded {
+            overlays: found.into_iter().map(|(_, overlay)| overlay).collect(),
+            moves: moves.into_iter().map(|(by, _)| by).collect(),
+        })
+    }
+}

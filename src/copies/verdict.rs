@@ -1,0 +1,198 @@
+//! The verdict: whether a sample copies, at a stated rate of false alarms; and how many of a set do.
+
+use serde::Serialize;
+use statrs::distribution::{Beta, ContinuousCDF};
+
+use super::calibration::{Calibration, HeldOut, Ranks, scores};
+use super::finder::{Copied, Evidence};
+use super::stroke::Stroke;
+
+/// What may be a copy, with how unlikely that would be in honest data.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Judged {
+    /// Share of held-out latents, and the sample itself, of which as much speaks for a copy of that kind: the whole of the level,
+    /// or its best part.
+    pub p: f64,
+    /// Id of the source.
+    pub latent: u32,
+    /// Displacement: rows from a site of the sample down to its site of the source.
+    pub down: i32,
+    /// Displacement: columns from a site of the sample right to its site of the source.
+    pub right: i32,
+    /// Its rows: from the first to behind the last.
+    pub rows: [usize; 2],
+    /// Its columns: from the first to behind the last.
+    pub columns: [usize; 2],
+    /// Its bits.
+    pub bits: usize,
+    /// Bits that differ from the source's.
+    pub errors: u32,
+    /// Bits saved by telling it as a copy, beside counts without the source.
+    pub gain: f64,
+    /// Bits saved beyond what the next best training latent saves; nothing where there is no other.
+    pub margin: Option<f64>,
+    /// What that lead would usually be; nothing where there are too few others.
+    pub usual: Option<f64>,
+    /// Id of that one.
+    pub rival: Option<u32>,
+    /// How its strokes differ from the source's; nothing where they do not.
+    pub stroke: Option<Stroke>,
+    /// Training latents that are nearly the same as the source, ascending.
+    pub duplicates: Vec<u32>,
+}
+
+impl Judged {
+    fn new(copied: &Copied, p: f64) -> Self {
+        Self {
+            p,
+            latent: copied.latent,
+            down: copied.down,
+            right: copied.right,
+            rows: [copied.rows.start, copied.rows.end],
+            columns: [copied.columns.start, copied.columns.end],
+            bits: copied.bits,
+            errors: copied.errors,
+            gain: copied.gain,
+            margin: copied.margin,
+            usual: copied.usual,
+            rival: copied.rival,
+            stroke: copied.stroke,
+            duplicates: copied.duplicates.to_vec(),
+        }
+    }
+}
+
+/// One level of a sample, judged.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct LevelVerdict {
+    /// The level as a whole.
+    pub whole: Option<Judged>,
+    /// Parts of it, apart from each other, the one that is found first foremost.
+    pub parts: Vec<Judged>,
+}
+
+/// Whether a sample copies.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Verdict {
+    /// Whether `p` is no more than the rate of false alarms.
+    pub copy: bool,
+    /// Share of held-out latents, and the sample itself, that look as much like a copy, in whatever way they most do.
+    pub p: f64,
+    /// Its levels, coarse to fine; one for a latent of one level.
+    pub levels: Vec<LevelVerdict>,
+}
+
+/// Gives verdicts.
+pub struct Judge<'a> {
+    ranks: Ranks<'a>,
+    false_alarms: f64,
+}
+
+impl<'a> Judge<'a> {
+    /// Prepares verdicts of which a share `false_alarms` calls honest data copies.
+    pub fn new(calibration: &'a Calibration, false_alarms: f64) -> Self {
+        Self {
+            ranks: calibration.ranks(),
+            false_alarms,
+        }
+    }
+
+    /// Returns the verdict on a sample.
+    pub fn judge(&self, evidence: &[Evidence]) -> Verdict {
+        let likelihood = self.ranks.of(&scores(evidence));
+        let levels = evidence.iter().enumerate().map(|(level, evidence)| {
+            let of = |score: usize, copied: &Copied| {
+                Judged::new(copied, self.ranks.of_score(score, copied.evidence()))
+            };
+            LevelVerdict {
+                whole: evidence.whole.as_ref().map(|whole| of(2 * level, whole)),
+                parts: evidence
+                    .parts
+                    .iter()
+                    .map(|part| of(2 * level + 1, part))
+                    .collect(),
+            }
+        });
+        Verdict {
+            copy: likelihood.all <= self.false_alarms,
+            p: likelihood.all,
+            levels: levels.collect(),
+        }
+    }
+}
+
+/// How many samples of a set are called copies, and how many honest data would have.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct CopyCount {
+    /// The share of honest latents that is called copies.
+    pub false_alarms: f64,
+    /// The held-out latents of the calibration.
+    pub held_out: HeldOut,
+    /// Samples that were judged.
+    pub samples: u64,
+    /// Those that are called copies.
+    pub copies: u64,
+    /// How many of as many honest latents would be.
+    pub expected: f64,
+    /// Where the share that is called copies of all samples that might have been drawn lies, at 95 % confidence: Clopper and Pearson
+    /// (1934). It takes samples to be drawn independently.
+    pub interval: [f64; 2],
+}
+
+impl CopyCount {
+    /// Counts verdicts.
+    pub fn new(calibration: &Calibration, false_alarms: f64, verdicts: &[Verdict]) -> Self {
+        let samples = verdicts.len() as u64;
+        let copies = verdicts.iter().filter(|verdict| verdict.copy).count() as u64;
+        Self {
+            false_alarms,
+            held_out: calibration.held_out.clone(),
+            samples,
+            copies,
+            expected: false_alarms * samples as f64,
+            interval: interval(copies, samples, 0.95),
+        }
+    }
+}
+
+/// Returns where a share lies of which `successes` of `trials` were seen.
+fn interval(successes: u64, trials: u64, confidence: f64) -> [f64; 2] {
+    let (k, n) = (successes as f64, trials as f64);
+    let tail = (1.0 - confidence) / 2.0;
+    let quantile =
+        |a: f64, b: f64, at: f64| Beta::new(a, b).map_or(f64::NAN, |beta| beta.inverse_cdf(at));
+    let low = match successes {
+        0 => 0.0,
+        _ => quantile(k, n - k + 1.0, tail),
+    };
+    let high = match trials - successes {
+        0 => 1.0,
+        _ => quantile(k + 1.0, n - k, 1.0 - tail),
+    };
+    [low, high]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_interval_is_that_of_the_tables() {
+        // Clopper and Pearson's for 3 of 10, to 4 places; the rule of three's exact form for 0 of 10 and 10 of 10.
+        let [low, high] = interval(3, 10, 0.95);
+        assert!(
+            (low - 0.0667).abs() < 1e-4 && (high - 0.6525).abs() < 1e-4,
+            "{low} {high}"
+        );
+        let edge = 1.0 - 0.025f64.powf(0.1);
+        let none = interval(0, 10, 0.95);
+        assert!(none[0] == 0.0 && (none[1] - edge).abs() < 1e-6);
+        let all = interval(10, 10, 0.95);
+        assert!(all[1] == 1.0 && (all[0] - (1.0 - edge)).abs() < 1e-6);
+        assert_eq!(interval(0, 0, 0.95), [0.0, 1.0]);
+    }
+}

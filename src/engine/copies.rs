@@ -1,0 +1,287 @@
+//! Whether samples copy, from where, and how sure that is.
+
+use std::ops::Range;
+use std::path::Path;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+use serde::{Deserialize, Serialize};
+
+use super::{EngineError, Preload, Session};
+use crate::base::Observer;
+use crate::copies::{
+    Calibration, CopiesError, CopyFinder, Evidence, HeldOut, Judge, Measure, Verdict,
+    check_measure, scores,
+};
+use crate::index::{Counts, Index, Resident, Source, WindowIndex};
+use crate::latent::LatentSet;
+use crate::provenance::{Columns, Corpus};
+use crate::samples::SampleSet;
+use crate::window::{Direction, Window};
+
+/// Sites of the windows of the model of honest data: 7x7, 5x5, 3x3; and less, where sites have several channels and larger contexts
+/// are all different.
+const SITES: [usize; 3] = [24, 12, 4];
+const FEW_SITES: [usize; 3] = [2, 1, 0];
+/// The largest radius of a window of a finer level in the model.
+const RADIUS: usize = 3;
+
+/// Samples no likelier than that are looked at for more than one part.
+const DOUBTFUL: f64 = 0.05;
+
+/// How samples are judged.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct CopyRequest {
+    /// The share of honest latents that may be called copies.
+    pub false_alarms: f64,
+    /// Parts of each level to tell of samples that look like copies.
+    pub max_parts: usize,
+}
+
+impl Default for CopyRequest {
+    fn default() -> Self {
+        Self {
+            false_alarms: 0.01,
+            max_parts: 4,
+        }
+    }
+}
+
+/// An index ready to tell copies: its training latents and the windows of the model of honest data in memory.
+pub struct Copying {
+    index: Arc<Index>,
+    corpus: Arc<Corpus>,
+    model: Vec<Window>,
+    tables: Vec<Option<Arc<Resident>>>,
+    deepest: Vec<Window>,
+}
+
+impl Session {
+    /// Prepares to look for copies in so many latents, of the training latents that some samples were generated with.
+    ///
+    /// # Errors
+    /// [`EngineError::Without`] for latents that the index does not hold; [`EngineError::Provenance`], [`EngineError::Memory`];
+    /// whatever the index reports.
+    pub fn copying_as_generated(
+        &self,
+        samples: &SampleSet,
+        latents: usize,
+        observer: &dyn Observer,
+    ) -> Result<Copying, EngineError> {
+        match self.as_generated(samples)? {
+            Some(other) => other.copying(latents, observer),
+            None => self.copying(latents, observer),
+        }
+    }
+
+    /// Prepares to look for copies in so many latents.
+    ///
+    /// # Errors
+    /// [`EngineError::Provenance`], [`EngineError::Memory`]; whatever the index reports.
+    pub fn copying(&self, latents: usize, observer: &dyn Observer) -> Result<Copying, EngineError> {
+        let mut deepest = Vec::new();
+        let mut model = Vec::new();
+        for level in self.index.shape().levels() {
+            let window = self.deepest_of(level.number())?;
+            deepest.push(window.geometry().window());
+            model.extend(self.honest_windows(&window, level.channels())?);
+        }
+        let windows = model.iter().map(|window| self.index.window(*window));
+        let windows: Vec<WindowIndex<'_>> = windows.collect::<Result<_, _>>()?;
+        let corpus = self.corpus(observer)?;
+        let columns = Columns::bytes_needed(&corpus);
+        let what = format!(
+            "{}: its latents, to be compared",
+            self.index.path().display()
+        );
+        self.memory_beside(0).check(columns, what)?;
+        let lookups = latents as u64 * self.index.shape().bits() as u64;
+        let tables = self.tables(&windows, Preload::Auto, lookups, columns, observer)?;
+        Ok(Copying {
+            index: self.index.clone(),
+            corpus,
+            model,
+            tables,
+            deepest,
+        })
+    }
+
+    /// Returns the windows of the model of honest data at one level, largest first.
+    fn honest_windows(
+        &self,
+        deepest: &WindowIndex<'_>,
+        channels: usize,
+    ) -> Result<Vec<Window>, EngineError> {
+        let window = deepest.geometry().window();
+        let parts = deepest.whole_parts();
+        let mut model: Vec<Window> = if window.level() > 0 {
+            let near = |part: &Window| part.of_level().is_some_and(|(radius, _)| radius <= RADIUS);
+            parts.iter().copied().filter(near).collect()
+        } else if window.direction() == Direction::Line {
+            let lengths = SITES.iter().chain(&FEW_SITES).map(|sites| sites * channels);
+            let fitting = |length: usize| {
+                let fits = |part: &&Window| matches!(part, Window::Sequence { length: own } if *own <= length);
+                parts.iter().find(fits).copied()
+            };
+            lengths.filter_map(fitting).collect()
+        } else {
+            let few = FEW_SITES.iter().filter(|_| channels > 1);
+            let sites = SITES
+                .iter()
+                .chain(few)
+                .map(|sites| Window::of_sites(*sites));
+            sites
+                .filter(|window| self.index.window(*window).is_ok())
+                .collect()
+        };
+        model.dedup();
+        if model.is_empty() {
+            model.extend(parts.last());
+        }
+        Ok(model)
+    }
+}
+
+impl Copying {
+    /// Returns what samples are measured against.
+    pub fn measure(&self) -> Measure {
+        let names = |windows: &[Window]| windows.iter().map(Window::to_string).collect();
+        Measure {
+            shape: self.index.shape().to_string(),
+            latents: self.corpus.latents() as u64,
+            training: self.corpus.digest(),
+            bound_to: [
+                self.index.manifest().anchor.to_string(),
+                self.index.condition().to_string(),
+            ],
+            model: names(&self.model),
+            deepest: names(&self.deepest),
+        }
+    }
+
+    /// Hands the finder of copies to `with`.
+    ///
+    /// # Errors
+    /// Whatever the index reports, or `with` returns.
+    pub fn with_finder<T>(
+        &self,
+        observer: &dyn Observer,
+        with: impl FnOnce(&CopyFinder<'_>) -> Result<T, EngineError>,
+    ) -> Result<T, EngineError> {
+        let windows = |names: &[Window]| {
+            let windows = names.iter().map(|window| self.index.window(*window));
+            windows.collect::<Result<Vec<_>, _>>()
+        };
+        let (model, deepest) = (windows(&self.model)?, windows(&self.deepest)?);
+        let model = model.iter().zip(&self.tables);
+        let model: Vec<_> = model
+            .map(|(window, table)| {
+                let counts: &dyn Counts = match table {
+                    Some(table) => &**table,
+                    None => window,
+                };
+                (window.geometry(), counts)
+            })
+            .collect();
+        let finder = CopyFinder::new(&self.index, &self.corpus, &model, &deepest, observer)?;
+        with(&finder)
+    }
+
+    /// Finds what may be copied of some samples, at most `max_parts` parts of each level.
+    ///
+    /// # Errors
+    /// [`EngineError::Request`] for samples of another shape; whatever the index reports.
+    pub fn find(
+        &self,
+        samples: &LatentSet,
+        range: Range<usize>,
+        max_parts: usize,
+        observer: &dyn Observer,
+    ) -> Result<Vec<Vec<Evidence>>, EngineError> {
+        self.check_shape(samples, "the samples")?;
+        self.with_finder(observer, |finder| {
+            Ok(finder.find_all(samples, range, max_parts, observer)?)
+        })
+    }
+
+    /// Calibrates by held-out latents.
+    ///
+    /// # Errors
+    /// As [`Copying::find`]; [`EngineError::NoSamples`] for none.
+    pub fn calibrate(
+        &self,
+        held_out: &LatentSet,
+        name: &Path,
+        observer: &dyn Observer,
+    ) -> Result<Calibration, EngineError> {
+        self.check_shape(held_out, "the held-out latents")?;
+        if held_out.is_empty() {
+            return Err(EngineError::NoSamples);
+        }
+        let found = self.find(held_out, 0..held_out.len(), 1, observer)?;
+        let duplicates = found.iter().filter(|levels| {
+            let mut wholes = levels.iter().map(|level| level.whole.as_ref());
+            wholes.all(|whole| {
+                whole.is_some_and(|whole| whole.errors == 0 && (whole.down, whole.right) == (0, 0))
+            })
+        });
+        let source = Source::of(held_out, name.display().to_string());
+        let held_out = HeldOut {
+            name: source.name,
+            latents: source.latents,
+            xxh3_128: source.xxh3_128,
+            duplicates: duplicates.count() as u64,
+        };
+        let scores = found.iter().map(|evidence| scores(evidence)).collect();
+        Ok(Calibration::new(self.measure(), held_out, scores))
+    }
+
+    /// Gives the verdict on each of some samples: what is found of them beside what is of held-out latents. Of samples that look
+    /// like copies, up to `max_parts` parts of each level are told; of others the one that looks most like it.
+    ///
+    /// # Errors
+    /// As [`Copying::find`]; [`EngineError::Copies`] for a calibration against something else.
+    pub fn judge(
+        &self,
+        samples: &LatentSet,
+        range: Range<usize>,
+        calibration: &Calibration,
+        request: &CopyRequest,
+        observer: &dyn Observer,
+    ) -> Result<Vec<Verdict>, EngineError> {
+        check_measure(calibration, &self.measure(), None)?;
+        self.check_shape(samples, "the samples")?;
+        let judge = Judge::new(calibration, request.false_alarms);
+        self.with_finder(observer, |finder| {
+            observer.stage("copies", range.len() as u64, "samples");
+            let each = range.into_par_iter().map_init(
+                || finder.worker(),
+                |worker, sample| {
+                    observer.check().map_err(CopiesError::from)?;
+                    let mut verdict = judge.judge(&worker.find(samples, sample, 1)?);
+                    if verdict.p <= request.false_alarms.max(DOUBTFUL) && request.max_parts > 1 {
+                        verdict = judge.judge(&worker.find(samples, sample, request.max_parts)?);
+                    }
+                    observer.advance(1);
+                    Ok(verdict)
+                },
+            );
+            each.collect()
+        })
+    }
+
+    fn check_shape(&self, set: &LatentSet, what: &'static str) -> Result<(), EngineError> {
+        let shape = self.index.shape();
+        match set.shape() == shape {
+            true => Ok(()),
+            false => Err(EngineError::Request {
+                part: what,
+                why: format!(
+                    "{what}: a verdict needs latents of the index's shape: expected {shape}, found {}",
+                    set.shape()
+                ),
+            }),
+        }
+    }
+}
