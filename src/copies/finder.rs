@@ -25,6 +25,8 @@ const SEEDS: usize = 64;
 const WHOLES: usize = 16;
 /// Displacements at which every training latent is compared as a whole, beside none: those with most votes.
 const MOVES: usize = 4;
+/// Displacements at which every training latent is compared with thinner and thicker strokes.
+const ALTERED_MOVES: usize = 2;
 /// How many times the usual margin is taken from that of a whole, and what it takes to say that there is a part, in bits: what tells
 /// most planted copies from as many honest images with the same changes, on MNIST (docs/figures/copying.md).
 const WHOLE_USUAL: f64 = 2.0;
@@ -330,7 +332,7 @@ impl CopyWorker<'_, '_> {
             let mut told = Vec::new();
             self.honest.without_one(level, &mut told);
             let laid = finder.laid(level, &planes, &told);
-            let near = laid.nearest_wholes(moves);
+            let near = laid.nearest_wholes(&moves[..moves.len().min(ALTERED_MOVES)]);
             let Some(mut whole) = self.whole(&finder.levels[level], &near)? else {
                 continue;
             };

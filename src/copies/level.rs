@@ -6,7 +6,7 @@ use crate::base::bits::read;
 use crate::provenance::{Columns, Corpus, Moved, Overlay, Planes, Rectangle};
 
 /// Training latents that are kept of those that a sample as a whole is nearest to.
-const NEAREST: usize = 32;
+const NEAREST: usize = 24;
 
 /// A level of a sample, and what its sites tell.
 pub(super) struct Laid<'s> {

@@ -10,7 +10,7 @@ use crate::provenance::{Overlay, Rectangle};
 const FINALISTS: usize = 8;
 const SCANNED: usize = 2;
 /// Rivals that say how far apart the best usually are.
-const RIVALS: usize = 16;
+const RIVALS: usize = 8;
 /// Shares of errors that a part is looked for with; candidates are chosen by the second.
 const RATES: [f32; 3] = [0.005, 0.03, 0.1];
 /// Candidates that are looked at with every one.

@@ -7,7 +7,7 @@
 //!
 //! The samples may come from anywhere: this search, a network, held-out data. Useful to tell what a
 //! generator of binary latents copies, and from where. Not for copies that are not bit for bit: one flipped
-//! bit in every window hides them from the quilt, though not from the nearest latents.
+//! bit in every window hides them from the quilt, though not from the nearest latents. [`copies`](crate::copies) finds those.
 //!
 //! Arrows: `document`, `summaries` → `summary` → `tracer`; `tracer` → {`support`, `quilt` → {`footprint` → `training`, `components`} → `board`}.
 
