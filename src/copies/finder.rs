@@ -409,8 +409,8 @@ impl CopyWorker<'_, '_> {
         while evidence.parts.len() < max_parts {
             let taken: Vec<_> = evidence.parts.iter().map(Copied::rectangle).collect();
             let part = best_part(&laid, &mut rectangles, &candidates, &taken, &mut |latent| {
-                self.duplicates_of(task, latent).unwrap_or_default()
-            });
+                self.duplicates_of(task, latent)
+            })?;
             let Some(part) = part else { break };
             let copied = self.copied(task, part)?;
             evidence.parts.push(copied);

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use super::CopiesError;
 use super::level::{Laid, Saved, insert};
 use super::rectangle::Rectangles;
 use crate::provenance::{Overlay, Rectangle};
@@ -46,20 +47,23 @@ struct Candidate {
 }
 
 /// Finds the part for which most speaks, outside of those that are `taken`.
+///
+/// # Errors
+/// Those of `duplicates`.
 pub(super) fn best_part(
     laid: &Laid<'_>,
     rectangles: &mut Rectangles,
     candidates: &[Overlay],
     taken: &[Rectangle],
-    duplicates: &mut dyn FnMut(u32) -> Arc<[u32]>,
-) -> Option<Part> {
+    duplicates: &mut dyn FnMut(u32) -> Result<Arc<[u32]>, CopiesError>,
+) -> Result<Option<Part>, CopiesError> {
     let chosen = choose(laid, rectangles, candidates, taken);
     let mut parts = Vec::new();
     for Candidate {
         overlay, rectangle, ..
     } in chosen.into_iter().take(FINALISTS)
     {
-        let same = duplicates(overlay.latent);
+        let same = duplicates(overlay.latent)?;
         let Some(saved) = laid.saved(&rectangle, overlay) else {
             continue;
         };
@@ -103,7 +107,7 @@ pub(super) fn best_part(
             best = Some(part);
         }
     }
-    best
+    Ok(best)
 }
 
 /// Orders numbers that are never NaN.
