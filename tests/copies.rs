@@ -338,3 +338,81 @@ fn the_command_gives_the_verdict_of_held_out_latents_and_of_their_calibration_al
             .contains("above 0 and below 1")
     );
 }
+
+/// Spots of 7x7 sites, and details of 14x14 below them: each site mostly what its parent and the one to its left are.
+fn detailed(count: usize, seed: u64) -> Vec<Vec<bool>> {
+    let mut dice = Dice(seed);
+    let layouts = spots(count, seed + 1);
+    let mut one = |layout: &Grid| {
+        let coarse = |row: usize, col: usize| layout[row * SIDE + col];
+        let mut bits: Vec<bool> = (0..49).map(|at| coarse(at / 7, at % 7)).collect();
+        for at in 0..SIDE * SIDE {
+            let (row, col) = (at / SIDE, at % SIDE);
+            let left = col > 0 && bits[bits.len() - 1];
+            let chance =
+                [0.1, 0.5, 0.85][usize::from(coarse(row / 2, col / 2)) + usize::from(left)];
+            bits.push(dice.roll() < chance);
+        }
+        bits
+    };
+    layouts.iter().map(&mut one).collect()
+}
+
+#[test]
+fn a_copied_layout_copied_detail_and_both_are_told_apart() {
+    let shape: Shape = "7x7+14x14".parse().unwrap();
+    let set = |latents: &[Vec<bool>]| {
+        let mut set = LatentSet::new(shape);
+        for latent in latents {
+            set.push_bits(latent.iter().copied()).unwrap();
+        }
+        set
+    };
+    let (training, held_out) = (detailed(300, 41), detailed(250, 43));
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index");
+    let windows = ["0:5x5", "1:5x5^3x3"].map(|window| window.parse().unwrap());
+    let options = BuildOptions {
+        windows: windows.to_vec(),
+        ..BuildOptions::new(windows[0])
+    };
+    build(&set(&training), &path, &options, &Unobserved).unwrap();
+    let session = Session::open(&path, &SessionOptions::default()).unwrap();
+    let copying = session.copying(300, &Unobserved).unwrap();
+    let line = copying
+        .calibrate(&set(&held_out), Path::new("held-out"), &Unobserved)
+        .unwrap();
+    let others = detailed(30, 45);
+    // New detail below a copied layout; a copied detail below a new layout; both.
+    let mixed = others.iter().enumerate().map(|(number, other)| {
+        let mut latent = other.clone();
+        let source = &training[7 * number + 1];
+        if number % 3 != 1 {
+            latent[..49].copy_from_slice(&source[..49]);
+        }
+        if number % 3 != 0 {
+            latent[49..].copy_from_slice(&source[49..]);
+        }
+        latent
+    });
+    let samples = set(&mixed.collect::<Vec<_>>());
+    let request = CopyRequest {
+        false_alarms: 0.05,
+        ..CopyRequest::default()
+    };
+    let verdicts = copying
+        .judge(&samples, 0..30, &line, &request, &Unobserved)
+        .unwrap();
+    let mut right = 0;
+    for (number, verdict) in verdicts.iter().enumerate() {
+        let source = (7 * number + 1) as u32;
+        let copied = verdict.levels.iter().map(|level| {
+            level
+                .whole
+                .as_ref()
+                .is_some_and(|whole| whole.p <= 0.05 && whole.latent == source)
+        });
+        right += usize::from(copied.collect::<Vec<_>>() == [number % 3 != 1, number % 3 != 0]);
+    }
+    assert!(right >= 26, "{right} of 30");
+}
