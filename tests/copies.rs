@@ -146,10 +146,12 @@ fn p9_planted_copies_are_called_so_from_their_sources_with_duplicates_in_trainin
                 let told = level.whole.iter().chain(&level.parts);
                 let least = told.min_by(|a, b| a.p.total_cmp(&b.p)).unwrap();
                 // What the source has there, but for what is said to differ.
+                let least = &least.copied;
                 let source = training[least.latent as usize];
-                let differing = (least.rows[0]..least.rows[1]).flat_map(|row| {
-                    (least.columns[0]..least.columns[1]).map(move |col| (row, col))
-                });
+                let differing = least
+                    .rows
+                    .clone()
+                    .flat_map(|row| least.columns.clone().map(move |col| (row, col)));
                 let differing = differing.filter(|(row, col)| {
                     let (under, beside) = (*row as i32 + least.down, *col as i32 + least.right);
                     grid[row * SIDE + col] != source[under as usize * SIDE + beside as usize]
@@ -164,7 +166,7 @@ fn p9_planted_copies_are_called_so_from_their_sources_with_duplicates_in_trainin
                 let level = &verdict.levels[0];
                 let mut told = level.whole.iter().chain(&level.parts);
                 let bits = copies_source(*source, training.len());
-                told.any(|judged| bits.contains(&judged.latent))
+                told.any(|judged| bits.contains(&judged.copied.latent))
             });
         assert!(right.count() >= 76, "sources");
     }
@@ -209,11 +211,11 @@ fn p9_over_splits_of_held_out_latents_the_share_of_false_alarms_is_the_stated_on
             .iter()
             .map(|number| all[*number].clone())
             .collect();
-        let calibration = Calibration::new(copying.measure(), told.clone(), line);
+        let calibration = Calibration::new(copying.measure().clone(), told.clone(), line);
         let ranks = calibration.ranks();
         let others = order[200..].iter();
         alarms += others
-            .filter(|number| ranks.of(&all[**number]).all <= 0.1)
+            .filter(|number| ranks.of(&all[**number]) <= 0.1)
             .count();
     }
     // Of each split 200: √(0.1 · 0.9 · (1/200 + 1/200)) = 0.03, and of twenty, of the same 400, no less than 0.0067: four of the
@@ -410,7 +412,7 @@ fn a_copied_layout_copied_detail_and_both_are_told_apart() {
             level
                 .whole
                 .as_ref()
-                .is_some_and(|whole| whole.p <= 0.05 && whole.latent == source)
+                .is_some_and(|whole| whole.p <= 0.05 && whole.copied.latent == source)
         });
         right += usize::from(copied.collect::<Vec<_>>() == [number % 3 != 1, number % 3 != 0]);
     }

@@ -96,7 +96,7 @@ impl CopyArgs {
                 .with_context(|| format!("--against {}", path.display()))?,
             (None, Some(path)) => {
                 let calibration = Calibration::read(path).with_context(|| "--calibration")?;
-                check_measure(&calibration, &copying.measure(), Some(path.clone()))?;
+                check_measure(&calibration, copying.measure(), Some(path.clone()))?;
                 calibration
             }
             (None, None) => bail!("expected --against HELD_OUT or --calibration FILE"),
@@ -130,11 +130,7 @@ pub(super) fn notes(calibration: &Calibration, false_alarms: f64) -> Vec<String>
 }
 
 /// Returns the lines of a verdict on a set.
-pub(super) fn report(
-    count: &CopyCount,
-    verdicts: &[Verdict],
-    first: usize,
-) -> Vec<(String, String)> {
+pub(super) fn report(count: &CopyCount, verdicts: &[Verdict]) -> Vec<(String, String)> {
     let share = |share: f64| format!("{:.1} %", 100.0 * share);
     let mut lines = vec![(
         count.copies.to_string(),
@@ -164,7 +160,7 @@ pub(super) fn report(
             .then(strength(b).total_cmp(&strength(a)))
     });
     for (number, verdict) in worst.into_iter().take(WORST) {
-        lines.push((String::new(), in_words(first + number, verdict)));
+        lines.push((String::new(), in_words(number, verdict)));
     }
     lines
 }
@@ -178,40 +174,36 @@ fn strength(verdict: &Verdict) -> f64 {
         .levels
         .iter()
         .flat_map(|level| level.whole.iter().chain(&level.parts));
-    all.map(|judged| {
-        judged
-            .margin
-            .map_or(judged.gain, |margin| judged.gain.min(margin))
-    })
-    .fold(f64::MIN, f64::max)
+    all.map(|judged| judged.copied.evidence())
+        .fold(f64::MIN, f64::max)
 }
 
 /// Tells what a sample is a copy of, by what is least likely.
 fn in_words(sample: usize, verdict: &Verdict) -> String {
-    let levels = verdict.levels.iter().enumerate();
-    let all = levels.flat_map(|(level, told)| {
-        let whole = told.whole.iter().map(move |judged| (level, "all", judged));
-        whole.chain(told.parts.iter().map(move |judged| (level, "part", judged)))
-    });
-    let Some((level, kind, judged)) = all.min_by(|a, b| a.2.p.total_cmp(&b.2.p)) else {
+    let levels = verdict.levels.iter();
+    let all = levels.flat_map(|level| level.whole.iter().chain(&level.parts));
+    let Some(judged) = all.min_by(|a, b| a.p.total_cmp(&b.p)) else {
         return format!("sample {sample}");
     };
+    let copied = &judged.copied;
     let of_level = match verdict.levels.len() {
         1 => String::new(),
-        _ => format!(" of level {level}"),
+        _ => format!(" of level {}", copied.level),
     };
-    let [top, bottom] = judged.rows;
-    let [left, right] = judged.columns;
-    let what = match kind {
-        "all" => format!("all{of_level}"),
-        _ => format!("rows {top}..{bottom}, columns {left}..{right}{of_level}"),
+    let (rows, columns) = (&copied.rows, &copied.columns);
+    let what = match copied.is_whole {
+        true => format!("all{of_level}"),
+        false => format!(
+            "rows {}..{}, columns {}..{}{of_level}",
+            rows.start, rows.end, columns.start, columns.end
+        ),
     };
-    let moved = match (judged.down, judged.right) {
+    let moved = match (copied.down, copied.right) {
         (0, 0) => "in place".to_owned(),
         (down, right) => format!("moved by {down}, {right}"),
     };
     format!(
         "sample {sample}: {what} from latent {} {moved}, {} of {} bits differ (p = {:.4})",
-        judged.latent, judged.errors, judged.bits, verdict.p
+        copied.latent, copied.errors, copied.bits, verdict.p
     )
 }

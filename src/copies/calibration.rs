@@ -71,16 +71,6 @@ pub fn scores(evidence: &[Evidence]) -> Vec<f64> {
     evidence.iter().flat_map(of).collect()
 }
 
-/// How unlikely what speaks for a copy would be in honest data: p-values.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct Likelihood {
-    /// Of the least of `each`, among that of held-out latents: what a verdict goes by.
-    pub all: f64,
-    /// Of each score by itself.
-    pub each: Vec<f64>,
-}
-
 impl Calibration {
     /// Calibrates by the scores of held-out latents.
     pub fn new(measure: Measure, held_out: HeldOut, scores: Vec<Vec<f64>>) -> Self {
@@ -91,11 +81,6 @@ impl Calibration {
             held_out,
             scores,
         }
-    }
-
-    /// Returns the number of held-out latents.
-    pub fn latents(&self) -> usize {
-        self.scores.len()
     }
 
     /// Returns the least false-alarm rate at which anything can be called a copy: one in as many latents as there are and one more,
@@ -183,36 +168,35 @@ pub struct Ranks<'a> {
 }
 
 impl Ranks<'_> {
-    /// Returns how unlikely one score is by itself.
-    pub fn of_score(&self, score: usize, value: f64) -> f64 {
-        let as_high = self
-            .sorted
-            .get(score)
-            .map_or(0, |sorted| as_high(sorted, value));
-        (as_high + 1) as f64 / (self.scores.len() as f64 + 1.0)
+    /// Returns how many held-out latents, and the sample itself, are as high in a score.
+    fn rank(&self, score: usize, value: f64) -> usize {
+        as_high(&self.sorted[score], value) + 1
     }
 
-    /// Returns how unlikely scores are: conformal p-values (Vovk, Gammerman & Shafer 2005). Each is the share of held-out latents
-    /// and the sample itself that score as high; `all` is the share of them whose least share among all of them is as low. If the
-    /// sample is drawn as they were, `all` is at most α with a chance of at most α, whatever the scores are. O(latents · scores).
-    pub fn of(&self, scores: &[f64]) -> Likelihood {
-        let n = self.scores.len();
-        let ranks = self.sorted.iter().zip(scores);
-        let ranks: Vec<usize> = ranks
-            .map(|(sorted, score)| as_high(sorted, *score) + 1)
-            .collect();
-        let least = ranks.iter().copied().min().unwrap_or(n + 1);
+    fn share(&self, rank: usize) -> f64 {
+        rank as f64 / (self.scores.len() as f64 + 1.0)
+    }
+
+    /// Returns how unlikely one score is by itself: the share of held-out latents, and the sample itself, that score as high. Panics
+    /// for a score that there is not, as indexing does.
+    pub fn of_score(&self, score: usize, value: f64) -> f64 {
+        self.share(self.rank(score, value))
+    }
+
+    /// Returns how unlikely all scores are: a conformal p-value (Vovk, Gammerman & Shafer 2005), the share of held-out latents, and the
+    /// sample itself, whose least share by one score is as low. If the sample is drawn as they were, that is at most α with a
+    /// chance of at most α, whatever the scores are. O(latents · scores).
+    pub fn of(&self, scores: &[f64]) -> f64 {
+        let ranks = scores.iter().enumerate();
+        let least = ranks.map(|(score, value)| self.rank(score, *value)).min();
+        let least = least.unwrap_or(self.scores.len() + 1);
         // With the sample among them, held-out latents that it is as high as rank one further down.
         let as_low = self.own.iter().zip(self.scores).filter(|(own, held_out)| {
             let each = own.iter().zip(*held_out).zip(scores);
             let each = each.map(|((rank, held_out), score)| rank + usize::from(score >= held_out));
             each.min().is_some_and(|rank| rank <= least)
         });
-        let share = |count: usize| count as f64 / (n as f64 + 1.0);
-        Likelihood {
-            all: share(as_low.count() + 1),
-            each: ranks.into_iter().map(share).collect(),
-        }
+        self.share(as_low.count() + 1)
     }
 }
 
@@ -304,11 +288,12 @@ mod tests {
             let rows: Vec<Vec<f64>> = rows.iter().map(|row| row.iter().map(|score| f64::from(*score)).collect()).collect();
             let (sample, held_out) = rows.split_last().unwrap();
             let calibration = calibration(held_out.to_vec());
-            let likelihood = calibration.ranks().of(sample);
-            prop_assert_eq!(likelihood.all, plain(held_out, sample));
-            for (score, each) in likelihood.each.iter().enumerate() {
+            let ranks = calibration.ranks();
+            prop_assert_eq!(ranks.of(sample), plain(held_out, sample));
+            for score in 0..sample.len() {
+                let each = ranks.of_score(score, sample[score]);
                 let as_high = rows.iter().filter(|row| row[score] >= sample[score]).count();
-                prop_assert_eq!(*each, as_high as f64 / rows.len() as f64);
+                prop_assert_eq!(each, as_high as f64 / rows.len() as f64);
             }
         }
 
@@ -323,7 +308,7 @@ mod tests {
             let called = (0..rows.len()).filter(|number| {
                 let mut held_out = rows.clone();
                 let sample = held_out.remove(*number);
-                calibration(held_out).ranks().of(&sample).all <= rate
+                calibration(held_out).ranks().of(&sample) <= rate
             });
             prop_assert!(called.count() as f64 <= rate * rows.len() as f64 + 1e-9);
         }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 use rustc_hash::FxHashMap;
+use serde::{Serialize, Serializer};
 
 use super::CopiesError;
 use super::code::ErrorCode;
@@ -35,10 +36,11 @@ const PART: f64 = 10.0;
 const MAX_BACKGROUND: usize = 200;
 
 /// A part of a sample, or all of it, as a copy with errors of one training latent at one displacement.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Copied {
     /// The level that it lies in, of the latent too: 0 for the coarsest.
+    #[serde(skip)]
     pub level: usize,
     /// Id of the latent.
     pub latent: u32,
@@ -47,8 +49,10 @@ pub struct Copied {
     /// Displacement: columns from a site of the sample right to its site of the latent.
     pub right: i32,
     /// The sites: rows from the first to behind the last.
+    #[serde(serialize_with = "as_pair")]
     pub rows: Range<usize>,
     /// The sites: columns from the first to behind the last.
+    #[serde(serialize_with = "as_pair")]
     pub columns: Range<usize>,
     /// Bits of them.
     pub bits: usize,
@@ -65,11 +69,21 @@ pub struct Copied {
     /// Id of that one.
     pub rival: Option<u32>,
     /// Whether it is all of a level: all that has a site of the source under it.
+    #[serde(skip)]
     pub is_whole: bool,
     /// How its strokes differ from the source's; `None` where they do not.
     pub stroke: Option<Stroke>,
     /// Duplicates of the source, ascending.
+    #[serde(serialize_with = "as_list")]
     pub duplicates: Arc<[u32]>,
+}
+
+fn as_pair<S: Serializer>(range: &Range<usize>, serializer: S) -> Result<S::Ok, S::Error> {
+    [range.start, range.end].serialize(serializer)
+}
+
+fn as_list<S: Serializer>(ids: &Arc<[u32]>, serializer: S) -> Result<S::Ok, S::Error> {
+    ids[..].serialize(serializer)
 }
 
 impl Copied {
@@ -105,8 +119,7 @@ pub struct Evidence {
 
 /// One level, and how it is looked at.
 pub(super) struct LevelTask<'a> {
-    pub(super) own: Level,
-    pub(super) source: Level,
+    pub(super) level: Level,
     deepest: WindowIndex<'a>,
     /// How far a whole may be moved, down and right.
     reach: (u32, u32),
@@ -156,8 +169,7 @@ impl<'a> CopyFinder<'a> {
         let mut levels = Vec::new();
         for (level, window) in shape.levels().iter().zip(deepest) {
             levels.push(LevelTask {
-                own: *level,
-                source: *level,
+                level: *level,
                 deepest: *window,
                 reach: match window.geometry().is_placed() {
                     true => (0, 0),
@@ -183,24 +195,22 @@ impl<'a> CopyFinder<'a> {
         })
     }
 
-    /// Returns what may be copied of samples of a set, level by level, in their order; at most `max_parts` of each level. The same
-    /// whatever the number of threads.
+    /// Returns what `find` finds of samples, in their order, on all threads. The same whatever their number.
     ///
     /// # Errors
-    /// Whatever the index reports.
-    pub fn find_all(
+    /// [`CopiesError::Stopped`]; whatever `find` reports.
+    pub fn find_all<T: Send>(
         &self,
-        samples: &LatentSet,
         range: Range<usize>,
-        max_parts: usize,
         observer: &dyn Observer,
-    ) -> Result<Vec<Vec<Evidence>>, CopiesError> {
+        find: impl Fn(&mut CopyWorker<'a, '_>, usize) -> Result<T, CopiesError> + Sync,
+    ) -> Result<Vec<T>, CopiesError> {
         observer.stage("copies", range.len() as u64, "samples");
         let each = range.into_par_iter().map_init(
             || self.worker(),
             |worker, sample| {
                 observer.check()?;
-                let found = worker.find(samples, sample, max_parts);
+                let found = find(worker, sample);
                 observer.advance(1);
                 found
             },
@@ -223,10 +233,10 @@ impl<'a> CopyFinder<'a> {
 
     /// Finds copies in one sample after the other.
     pub fn worker(&self) -> CopyWorker<'a, '_> {
-        let seeds = self.levels.iter().map(|task| {
-            let place = (self.shape, task.own);
-            Seeds::new(task.deepest, place, task.source)
-        });
+        let seeds = self
+            .levels
+            .iter()
+            .map(|task| Seeds::new(task.deepest, self.shape, task.level));
         CopyWorker {
             finder: self,
             honest: Honest::new(&self.windows, self.shape),
@@ -360,7 +370,7 @@ impl CopyWorker<'_, '_> {
         let by = (first.overlay.down, first.overlay.right);
         let part = Part {
             saved: *first,
-            rectangle: Rectangle::whole(&task.own).over(&task.own, &task.source, by),
+            rectangle: Rectangle::whole(&task.level).over(&task.level, by),
             rivals: others.collect(),
             is_whole: true,
         };
@@ -429,7 +439,7 @@ impl CopyWorker<'_, '_> {
         } = &part;
         let overlay = saved.overlay;
         let duplicates = self.duplicates_of(task, overlay.latent)?;
-        let level = task.own.number();
+        let level = task.level.number();
         self.own.clear();
         for id in duplicates.iter().copied().chain([overlay.latent]) {
             let latent = self.finder.index.held_latent(id.into())?;
@@ -440,7 +450,7 @@ impl CopyWorker<'_, '_> {
         let mut told = Vec::new();
         self.honest.without(level, &self.own, &mut told);
         let by = (overlay.down, overlay.right);
-        let over = rectangle.over(&task.own, &task.source, by);
+        let over = rectangle.over(&task.level, by);
         let code = self.finder.code.length(saved.bits, saved.errors);
         Ok(Copied {
             level,
@@ -467,7 +477,7 @@ impl CopyWorker<'_, '_> {
         task: &LevelTask<'_>,
         latent: u32,
     ) -> Result<Arc<[u32]>, CopiesError> {
-        let key = (task.own.number(), latent);
+        let key = (task.level.number(), latent);
         if let Some(known) = self.duplicates.get(&key) {
             return Ok(known.clone());
         }
@@ -479,9 +489,8 @@ impl CopyWorker<'_, '_> {
         } = self.finder;
         let stored = index.held_latent(latent.into())?;
         let planes = Planes::of(corpus.shape(), stored.packed());
-        let whole = Rectangle::whole(&task.source);
-        let levels = (&task.source, &task.source);
-        let moved = Moved::new(corpus, &planes, levels, &whole, (0, 0));
+        let whole = Rectangle::whole(&task.level);
+        let moved = Moved::new(corpus, &planes, &task.level, &whole, (0, 0));
         let mut same = Vec::new();
         columns.scan(&moved.by_spread(&self.finder.spread), task.near, |id, _| {
             if id != latent && same.len() < MAX_DUPLICATES {

@@ -4,6 +4,7 @@ use rustc_hash::FxHashMap;
 
 use crate::index::{Counts, Histogram, IndexError, Question};
 use crate::latent::Shape;
+use crate::model::blend;
 use crate::window::{ContextKey, Frame, Geometry, Given};
 
 /// One window of the model, with what followed its contexts.
@@ -18,8 +19,7 @@ type Taken = [u64; 2];
 
 /// Tells how surprising a sample's bits are, remembering one sample: one for each thread.
 ///
-/// The probability of a bit is (n_bit + p) / (n + 1), with p what the next smaller window says, ½ below the last: as
-/// [`Smoothing::Blend`](crate::model::Smoothing::Blend).
+/// The probability of a bit is that of [`Smoothing::Blend`](crate::model::Smoothing::Blend).
 pub(super) struct Honest<'a> {
     /// Of each level largest first.
     windows: &'a [ModelWindow<'a>],
@@ -137,7 +137,7 @@ impl<'a> Honest<'a> {
                     n0: histogram.n0.saturating_sub(zeros),
                     n1: histogram.n1.saturating_sub(ones),
                 };
-                share = (left.count(bit) as f64 + share) / (left.total() as f64 + 1.0);
+                share = blend(left, bit, share);
             }
             -share.log2() as f32
         }));

@@ -47,8 +47,7 @@ impl Laid<'_> {
     }
 
     fn moved(&self, rectangle: &Rectangle, by: (i32, i32)) -> Moved {
-        let levels = (&self.task.own, &self.task.source);
-        Moved::new(self.corpus, self.planes, levels, rectangle, by)
+        Moved::new(self.corpus, self.planes, &self.task.level, rectangle, by)
     }
 
     /// Returns what telling the sites of a rectangle as a copy of a latent saves; sites with none of the latent under them are told
@@ -57,7 +56,7 @@ impl Laid<'_> {
         let by = (overlay.down, overlay.right);
         let moved = self.moved(rectangle, by);
         let errors = self.corpus.distance(&moved, overlay.latent)?;
-        let over = rectangle.over(&self.task.own, &self.task.source, by);
+        let over = rectangle.over(&self.task.level, by);
         (moved.bits > 0).then(|| Saved {
             gain: self.information(&over) - self.code.length(moved.bits, errors),
             overlay,
@@ -80,7 +79,7 @@ impl Laid<'_> {
             if bits == 0 {
                 continue;
             }
-            let told = self.information(&rectangle.over(&self.task.own, &self.task.source, *by));
+            let told = self.information(&rectangle.over(&self.task.level, *by));
             // What is not worse than the last one of a full list.
             let limit_of = |found: &[Saved]| {
                 let last = found.get(max - 1).map(|last| last.gain);
@@ -112,26 +111,26 @@ impl Laid<'_> {
 
     /// Returns those by which most of the whole level is saved.
     pub(super) fn nearest_wholes(&self, moves: &[(i32, i32)]) -> Vec<Saved> {
-        let whole = Rectangle::whole(&self.task.own);
+        let whole = Rectangle::whole(&self.task.level);
         self.nearest(&whole, moves, NEAREST)
     }
 
     /// Writes what each site of the level gains by being told as a copy that errs in a share `rate` of the bits; a site with none
     /// of the latent under it loses more than all others can gain.
     pub(super) fn gains(&self, overlay: Overlay, rate: f32, gains: &mut Vec<f32>) {
-        let (own, source) = (&self.task.own, &self.task.source);
-        let channels = own.channels();
+        let level = &self.task.level;
+        let (height, width, channels) = (level.height(), level.width(), level.channels());
         let agreed = (1.0 - rate).log2();
         let differed = rate.log2();
         gains.clear();
-        gains.resize(own.height() * own.width(), OUTSIDE);
-        let Some(under) = self.corpus.level(overlay.latent, source) else {
+        gains.resize(height * width, OUTSIDE);
+        let Some(under) = self.corpus.level(overlay.latent, level) else {
             return;
         };
-        let here = self.planes.level(own);
-        let over = Rectangle::whole(own).over(own, source, (overlay.down, overlay.right));
+        let here = self.planes.level(level);
+        let over = Rectangle::whole(level).over(level, (overlay.down, overlay.right));
         for row in over.rows.clone() {
-            let site = row * own.width();
+            let site = row * width;
             let other = row.saturating_add_signed(overlay.down as isize);
             gains[site + over.columns.start..site + over.columns.end].fill(0.0);
             for channel in 0..channels {
@@ -139,8 +138,8 @@ impl Laid<'_> {
                     .columns
                     .start
                     .saturating_add_signed(overlay.right as isize);
-                let from = (channel * own.height() + row) * own.width() + over.columns.start;
-                let to = (channel * source.height() + other) * source.width() + left;
+                let from = (channel * height + row) * width + over.columns.start;
+                let to = (channel * height + other) * width + left;
                 for done in (0..over.columns.len()).step_by(64) {
                     let n = (over.columns.len() - done).min(64);
                     let mut differing = read(here, from + done, n) ^ read(under, to + done, n);
@@ -160,7 +159,7 @@ const OUTSIDE: f32 = -1e9;
 
 /// Returns the information of the sites of a rectangle, by that of each bit of the level.
 pub(super) fn information(told: &[f32], task: &LevelTask<'_>, rectangle: &Rectangle) -> f64 {
-    let (width, channels) = (task.own.width(), task.own.channels());
+    let (width, channels) = (task.level.width(), task.level.channels());
     let row = |row: usize| {
         let start = (row * width + rectangle.columns.start) * channels;
         let bits = &told[start..start + rectangle.columns.len() * channels];

@@ -18,7 +18,7 @@ mod stroke;
 mod verdict;
 
 pub use calibration::{
-    CALIBRATION_VERSION, Calibration, HeldOut, Likelihood, Measure, Ranks, check_measure, scores,
+    CALIBRATION_VERSION, Calibration, HeldOut, Measure, Ranks, check_measure, scores,
 };
 pub use error::CopiesError;
 pub use finder::{Copied, CopyFinder, CopyWorker, Evidence};

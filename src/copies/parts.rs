@@ -127,7 +127,7 @@ fn choose(
     candidates: &[Overlay],
     taken: &[Rectangle],
 ) -> Vec<Candidate> {
-    let grid = (laid.task.own.height(), laid.task.own.width());
+    let grid = (laid.task.level.height(), laid.task.level.width());
     let mut gains = Vec::new();
     let mut look = |overlay: Overlay, rate: f32| {
         laid.gains(overlay, rate, &mut gains);

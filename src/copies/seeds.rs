@@ -23,23 +23,17 @@ pub(super) struct Seeded {
 pub(super) struct Seeds<'a> {
     window: WindowIndex<'a>,
     frame: Frame,
-    own: Level,
-    source: Level,
+    level: Level,
     votes: FxHashMap<Overlay, u32>,
 }
 
 impl<'a> Seeds<'a> {
     /// Prepares to look up the contexts of a window, the deepest of its level, on latents of a shape.
-    pub(super) fn new(
-        window: WindowIndex<'a>,
-        (shape, own): (Shape, Level),
-        source: Level,
-    ) -> Self {
+    pub(super) fn new(window: WindowIndex<'a>, shape: Shape, level: Level) -> Self {
         Self {
             window,
             frame: Frame::new(shape, &[window.geometry()]),
-            own,
-            source,
+            level,
             votes: FxHashMap::default(),
         }
     }
@@ -54,8 +48,8 @@ impl<'a> Seeds<'a> {
     ) -> Result<Seeded, IndexError> {
         self.frame.load(packed, given);
         self.votes.clear();
-        for position in self.own.positions() {
-            let (row, col, channel) = self.own.place(position);
+        for position in self.level.positions() {
+            let (row, col, channel) = self.level.place(position);
             if channel > 0 || row % 2 + col % 2 > 0 {
                 continue;
             }
@@ -70,7 +64,7 @@ impl<'a> Seeds<'a> {
             }
             for posting in longest.found.postings(bit) {
                 let posting = posting?;
-                let (under, beside, _) = self.source.place(posting.position);
+                let (under, beside, _) = self.level.place(posting.position);
                 let overlay = Overlay {
                     // Ids are below 2³², sides below 2²⁰.
                     latent: posting.latent as u32,

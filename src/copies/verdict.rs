@@ -5,7 +5,6 @@ use statrs::distribution::{Beta, ContinuousCDF};
 
 use super::calibration::{Calibration, HeldOut, Ranks, scores};
 use super::finder::{Copied, Evidence};
-use super::stroke::Stroke;
 
 /// What may be a copy, with how unlikely that would be in honest data.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -14,53 +13,9 @@ pub struct Judged {
     /// Share of held-out latents, and the sample itself, of which as much speaks for a copy of that kind: the whole of the level,
     /// or its best part.
     pub p: f64,
-    /// Id of the source.
-    pub latent: u32,
-    /// Displacement: rows from a site of the sample down to its site of the source.
-    pub down: i32,
-    /// Displacement: columns from a site of the sample right to its site of the source.
-    pub right: i32,
-    /// Its rows: from the first to behind the last.
-    pub rows: [usize; 2],
-    /// Its columns: from the first to behind the last.
-    pub columns: [usize; 2],
-    /// Its bits.
-    pub bits: usize,
-    /// Bits that differ from the source's.
-    pub errors: u32,
-    /// Bits saved by telling it as a copy, beside counts without the source.
-    pub gain: f64,
-    /// Bits saved beyond what the next best training latent saves; nothing where there is no other.
-    pub margin: Option<f64>,
-    /// What that lead would usually be; nothing where there are too few others.
-    pub usual: Option<f64>,
-    /// Id of that one.
-    pub rival: Option<u32>,
-    /// How its strokes differ from the source's; nothing where they do not.
-    pub stroke: Option<Stroke>,
-    /// Training latents that are nearly the same as the source, ascending.
-    pub duplicates: Vec<u32>,
-}
-
-impl Judged {
-    fn new(copied: &Copied, p: f64) -> Self {
-        Self {
-            p,
-            latent: copied.latent,
-            down: copied.down,
-            right: copied.right,
-            rows: [copied.rows.start, copied.rows.end],
-            columns: [copied.columns.start, copied.columns.end],
-            bits: copied.bits,
-            errors: copied.errors,
-            gain: copied.gain,
-            margin: copied.margin,
-            usual: copied.usual,
-            rival: copied.rival,
-            stroke: copied.stroke,
-            duplicates: copied.duplicates.to_vec(),
-        }
-    }
+    /// What it is.
+    #[serde(flatten)]
+    pub copied: Copied,
 }
 
 /// One level of a sample, judged.
@@ -102,10 +57,11 @@ impl<'a> Judge<'a> {
 
     /// Returns the verdict on a sample.
     pub fn judge(&self, evidence: &[Evidence]) -> Verdict {
-        let likelihood = self.ranks.of(&scores(evidence));
+        let p = self.ranks.of(&scores(evidence));
         let levels = evidence.iter().enumerate().map(|(level, evidence)| {
-            let of = |score: usize, copied: &Copied| {
-                Judged::new(copied, self.ranks.of_score(score, copied.evidence()))
+            let of = |score: usize, copied: &Copied| Judged {
+                p: self.ranks.of_score(score, copied.evidence()),
+                copied: copied.clone(),
             };
             LevelVerdict {
                 whole: evidence.whole.as_ref().map(|whole| of(2 * level, whole)),
@@ -117,8 +73,8 @@ impl<'a> Judge<'a> {
             }
         });
         Verdict {
-            copy: likelihood.all <= self.false_alarms,
-            p: likelihood.all,
+            copy: p <= self.false_alarms,
+            p,
             levels: levels.collect(),
         }
     }
@@ -160,11 +116,18 @@ impl CopyCount {
 }
 
 /// Returns where a share lies of which `successes` of `trials` were seen.
+#[expect(
+    clippy::expect_used,
+    reason = "of a beta distribution both numbers must be above 0: of shares that are neither 0 nor 1 they are"
+)]
 fn interval(successes: u64, trials: u64, confidence: f64) -> [f64; 2] {
     let (k, n) = (successes as f64, trials as f64);
     let tail = (1.0 - confidence) / 2.0;
-    let quantile =
-        |a: f64, b: f64, at: f64| Beta::new(a, b).map_or(f64::NAN, |beta| beta.inverse_cdf(at));
+    let quantile = |a, b, at| {
+        Beta::new(a, b)
+            .expect("both are at least 1")
+            .inverse_cdf(at)
+    };
     let low = match successes {
         0 => 0.0,
         _ => quantile(k, n - k + 1.0, tail),

@@ -4,16 +4,16 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
-use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
+use super::measure::answering;
 use super::{EngineError, Preload, Session};
 use crate::base::Observer;
 use crate::copies::{
-    Calibration, CopiesError, CopyFinder, Evidence, HeldOut, Judge, Measure, Verdict,
-    check_measure, scores,
+    Calibration, CopyFinder, CopyWorker, Evidence, HeldOut, Judge, Measure, Verdict, check_measure,
+    scores,
 };
-use crate::index::{Counts, Index, Resident, Source, WindowIndex};
+use crate::index::{Index, Resident, Source, WindowIndex};
 use crate::latent::LatentSet;
 use crate::provenance::{Columns, Corpus};
 use crate::samples::SampleSet;
@@ -52,6 +52,7 @@ impl Default for CopyRequest {
 pub struct Copying {
     index: Arc<Index>,
     corpus: Arc<Corpus>,
+    measure: Measure,
     model: Vec<Window>,
     tables: Vec<Option<Arc<Resident>>>,
     deepest: Vec<Window>,
@@ -98,9 +99,22 @@ impl Session {
         self.memory_beside(0).check(columns, what)?;
         let lookups = latents as u64 * self.index.shape().bits() as u64;
         let tables = self.tables(&windows, Preload::Auto, lookups, columns, observer)?;
+        let names = |windows: &[Window]| windows.iter().map(Window::to_string).collect();
+        let measure = Measure {
+            shape: self.index.shape().to_string(),
+            latents: corpus.latents() as u64,
+            training: corpus.digest(),
+            bound_to: [
+                self.index.manifest().anchor.to_string(),
+                self.index.condition().to_string(),
+            ],
+            model: names(&model),
+            deepest: names(&deepest),
+        };
         Ok(Copying {
             index: self.index.clone(),
             corpus,
+            measure,
             model,
             tables,
             deepest,
@@ -145,26 +159,15 @@ impl Session {
 
 impl Copying {
     /// Returns what samples are measured against.
-    pub fn measure(&self) -> Measure {
-        let names = |windows: &[Window]| windows.iter().map(Window::to_string).collect();
-        Measure {
-            shape: self.index.shape().to_string(),
-            latents: self.corpus.latents() as u64,
-            training: self.corpus.digest(),
-            bound_to: [
-                self.index.manifest().anchor.to_string(),
-                self.index.condition().to_string(),
-            ],
-            model: names(&self.model),
-            deepest: names(&self.deepest),
-        }
+    pub fn measure(&self) -> &Measure {
+        &self.measure
     }
 
     /// Hands the finder of copies to `with`.
     ///
     /// # Errors
     /// Whatever the index reports, or `with` returns.
-    pub fn with_finder<T>(
+    fn with_finder<T>(
         &self,
         observer: &dyn Observer,
         with: impl FnOnce(&CopyFinder<'_>) -> Result<T, EngineError>,
@@ -174,16 +177,7 @@ impl Copying {
             windows.collect::<Result<Vec<_>, _>>()
         };
         let (model, deepest) = (windows(&self.model)?, windows(&self.deepest)?);
-        let model = model.iter().zip(&self.tables);
-        let model: Vec<_> = model
-            .map(|(window, table)| {
-                let counts: &dyn Counts = match table {
-                    Some(table) => &**table,
-                    None => window,
-                };
-                (window.geometry(), counts)
-            })
-            .collect();
+        let model = answering(&model, &self.tables);
         let finder = CopyFinder::new(&self.index, &self.corpus, &model, &deepest, observer)?;
         with(&finder)
     }
@@ -201,7 +195,9 @@ impl Copying {
     ) -> Result<Vec<Vec<Evidence>>, EngineError> {
         self.check_shape(samples, "the samples")?;
         self.with_finder(observer, |finder| {
-            Ok(finder.find_all(samples, range, max_parts, observer)?)
+            let find =
+                |worker: &mut CopyWorker<'_, '_>, sample| worker.find(samples, sample, max_parts);
+            Ok(finder.find_all(range, observer, find)?)
         })
     }
 
@@ -234,7 +230,7 @@ impl Copying {
             duplicates: duplicates.count() as u64,
         };
         let scores = found.iter().map(|evidence| scores(evidence)).collect();
-        Ok(Calibration::new(self.measure(), held_out, scores))
+        Ok(Calibration::new(self.measure.clone(), held_out, scores))
     }
 
     /// Gives the verdict on each of some samples: what is found of them beside what is of held-out latents. Of samples that look
@@ -250,24 +246,18 @@ impl Copying {
         request: &CopyRequest,
         observer: &dyn Observer,
     ) -> Result<Vec<Verdict>, EngineError> {
-        check_measure(calibration, &self.measure(), None)?;
+        check_measure(calibration, &self.measure, None)?;
         self.check_shape(samples, "the samples")?;
         let judge = Judge::new(calibration, request.false_alarms);
         self.with_finder(observer, |finder| {
-            observer.stage("copies", range.len() as u64, "samples");
-            let each = range.into_par_iter().map_init(
-                || finder.worker(),
-                |worker, sample| {
-                    observer.check().map_err(CopiesError::from)?;
-                    let mut verdict = judge.judge(&worker.find(samples, sample, 1)?);
-                    if verdict.p <= request.false_alarms.max(DOUBTFUL) && request.max_parts > 1 {
-                        verdict = judge.judge(&worker.find(samples, sample, request.max_parts)?);
-                    }
-                    observer.advance(1);
-                    Ok(verdict)
-                },
-            );
-            each.collect()
+            let find = |worker: &mut CopyWorker<'_, '_>, sample| {
+                let verdict = judge.judge(&worker.find(samples, sample, 1)?);
+                if verdict.p > request.false_alarms.max(DOUBTFUL) || request.max_parts <= 1 {
+                    return Ok(verdict);
+                }
+                Ok(judge.judge(&worker.find(samples, sample, request.max_parts)?))
+            };
+            Ok(finder.find_all(range, observer, find)?)
         })
     }
 

@@ -11,7 +11,7 @@ use crate::base::Observer;
 use crate::index::{Counts, Resident, WindowIndex};
 use crate::latent::LatentSet;
 use crate::model::{BitsReport, CountModel, Smoothing};
-use crate::window::{Condition, Window};
+use crate::window::{Condition, Geometry, Window};
 
 /// How the counts of an index are measured as a model.
 #[serde_as]
@@ -238,15 +238,23 @@ fn count_model<'a>(
     tables: &'a [Option<Arc<Resident>>],
     smoothing: Smoothing,
 ) -> CountModel<'a> {
-    let counts = windows.iter().zip(tables).map(|(window, table)| {
+    CountModel {
+        windows: answering(windows, tables),
+        smoothing,
+    }
+}
+
+/// Returns windows with what answers for them: their table, where one is in memory.
+pub(super) fn answering<'a>(
+    windows: &'a [WindowIndex<'a>],
+    tables: &'a [Option<Arc<Resident>>],
+) -> Vec<(&'a Geometry, &'a dyn Counts)> {
+    let pairs = windows.iter().zip(tables).map(|(window, table)| {
         let counts: &dyn Counts = match table {
             Some(table) => &**table,
             None => window,
         };
         (window.geometry(), counts)
     });
-    CountModel {
-        windows: counts.collect(),
-        smoothing,
-    }
+    pairs.collect()
 }

@@ -53,6 +53,11 @@ pub struct CountModel<'a> {
     pub smoothing: Smoothing,
 }
 
+/// Returns the probability of a bit by a histogram and what the next smaller window says of it: [`Smoothing::Blend`].
+pub(crate) fn blend(histogram: Histogram, bit: bool, smaller: f64) -> f64 {
+    (histogram.count(bit) as f64 + smaller) / (histogram.total() as f64 + 1.0)
+}
+
 impl CountModel<'_> {
     /// Returns the probability of a 1 by the histograms of a bit's contexts, largest window first.
     fn probability(&self, found: impl DoubleEndedIterator<Item = Histogram>) -> f64 {
@@ -63,9 +68,9 @@ impl CountModel<'_> {
                 let histogram = first.unwrap_or_default();
                 (histogram.n1 as f64 + 0.5) / (histogram.total() as f64 + 1.0)
             }
-            Smoothing::Blend => found.rev().fold(0.5, |smaller, histogram| {
-                (histogram.n1 as f64 + smaller) / (histogram.total() as f64 + 1.0)
-            }),
+            Smoothing::Blend => found
+                .rev()
+                .fold(0.5, |smaller, histogram| blend(histogram, true, smaller)),
         }
     }
 

@@ -40,6 +40,7 @@ pub use correlation::{Correlation, Correlations};
 pub use error::EvalError;
 pub use fit::{Fit, fit};
 pub use flips::{bit_agreement, flip_bits};
+pub(crate) use likelihood::blend;
 pub use likelihood::{BitsReport, CountModel, Smoothing, bits_of_logits};
 pub use overlap::{CodeOverlap, Estimate, monte_carlo_overlap};
 #[cfg(feature = "neural")]

@@ -26,20 +26,15 @@ impl Rectangle {
     }
 
     /// Returns the sites of it that have one of a training latent under them.
-    pub(crate) fn over(&self, own: &Level, source: &Level, (down, right): (i32, i32)) -> Self {
-        let part = |own: Range<usize>, other: Range<usize>| {
-            let start = own.start.max(other.start);
-            start..own.end.min(other.end).max(start)
+    pub(crate) fn over(&self, level: &Level, (down, right): (i32, i32)) -> Self {
+        let part = |own: &Range<usize>, side: usize, by: i32| {
+            let both = overlap(side, side, by);
+            let start = own.start.max(both.start);
+            start..own.end.min(both.end).max(start)
         };
         Self {
-            rows: part(
-                self.rows.clone(),
-                overlap(own.height(), source.height(), down),
-            ),
-            columns: part(
-                self.columns.clone(),
-                overlap(own.width(), source.width(), right),
-            ),
+            rows: part(&self.rows, level.height(), down),
+            columns: part(&self.columns, level.width(), right),
         }
     }
 }
@@ -73,19 +68,19 @@ impl Moved {
     pub(crate) fn new(
         corpus: &Corpus,
         planes: &Planes,
-        (own, source): (&Level, &Level),
+        level: &Level,
         rectangle: &Rectangle,
         (down, right): (i32, i32),
     ) -> Self {
-        let Rectangle { rows, columns } = rectangle.over(own, source, (down, right));
-        let words = words_of(&corpus.shape(), source);
+        let Rectangle { rows, columns } = rectangle.over(level, (down, right));
+        let words = words_of(&corpus.shape(), level);
         let mut bits = vec![0; words.len() + 1];
         let mut mask = vec![0; words.len() + 1];
-        let from = planes.level(own);
-        for channel in 0..own.channels() {
+        let from = planes.level(level);
+        for channel in 0..level.channels() {
             for row in rows.clone() {
-                let here = (channel * own.height() + row) * own.width() + columns.start;
-                let under = (channel * source.height() + moved(row, down)) * source.width();
+                let here = (channel * level.height() + row) * level.width() + columns.start;
+                let under = (channel * level.height() + moved(row, down)) * level.width();
                 let under = under + moved(columns.start, right);
                 for done in (0..columns.len()).step_by(64) {
                     let n = (columns.len() - done).min(64);
@@ -104,7 +99,7 @@ impl Moved {
                     mask,
                 })
                 .collect(),
-            bits: rows.len() * columns.len() * own.channels(),
+            bits: rows.len() * columns.len() * level.channels(),
         }
     }
 
@@ -117,10 +112,8 @@ impl Moved {
 
     /// Returns how many bits differ from those of a training latent.
     fn distance(&self, row: &[u64]) -> u32 {
-        let differing = self.parts.iter();
-        let differing =
-            differing.map(|part| ((row[part.word] ^ part.bits) & part.mask).count_ones());
-        differing.sum()
+        let parts = self.parts.iter();
+        parts.map(|part| part.differing(row[part.word])).sum()
     }
 }
 
@@ -251,7 +244,7 @@ mod tests {
             let level = shape.finest();
             let planes = Planes::of(shape, set.packed_latent(0));
             let rectangle = Rectangle { rows: top..5, columns: left..4 };
-            let moved = Moved::new(&corpus, &planes, (level, level), &rectangle, (down, right));
+            let moved = Moved::new(&corpus, &planes, level, &rectangle, (down, right));
             let mut expected = Vec::new();
             for id in 0..6 {
                 let (mut compared, mut differing) = (0, 0);
