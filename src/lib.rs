@@ -92,6 +92,7 @@
 )]
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
+pub mod audit;
 pub mod base;
 pub mod copies;
 pub mod engine;

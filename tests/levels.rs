@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use bitquilt::{Anchor, BuildOptions, Condition, Index, LatentSet, Shape, Window};
 use proptest::prelude::*;
 
+use crate::oracle::Grid;
 use crate::support::*;
 
 pub type Latent = Vec<bool>;
@@ -116,6 +117,22 @@ impl Pyramids {
             }
             Window::Square { radius } => (radius, None),
             Window::Level { radius, parent, .. } => (radius, parent),
+            Window::Sites { count } => {
+                let grid = Grid {
+                    height,
+                    width,
+                    channels,
+                };
+                let sites = grid.nearest(count);
+                for (up, right) in &sites {
+                    let bits = (0..channels).map(|k| self.bit(latent, level, r - up, c + right, k));
+                    seen.extend(bits);
+                }
+                let far = sites.iter().map(|(up, right)| *up.max(&right.abs()));
+                let reach = far.max().unwrap_or(0) as usize;
+                place.extend([row.min(reach), col.min(reach), (width - 1 - col).min(reach)]);
+                return (label, place, seen);
+            }
             _ => unreachable!("no other window is drawn"),
         };
         place.extend([

@@ -67,6 +67,8 @@ mod labels;
 mod levels;
 /// Lies with right checksums are found out.
 mod lies;
+/// P10: how much samples carry of any one training latent is limited.
+mod limit;
 /// Choices and their names.
 mod names;
 /// The networks.

@@ -23,6 +23,7 @@ use bitquilt::window::{Anchor, Condition, Window};
     bitquilt build codes.safetensors -o codes.index --depth 7x7 --memory 2GiB\n  \
     bitquilt build mnist.safetensors -o two.index --window 3x3 --window 7x7\n  \
     bitquilt build mnist.safetensors -o digits.index --window 7x7 --condition label\n  \
+    bitquilt build mnist.safetensors -o most.index --hold-out 5000\n  \
     bitquilt build mnist.safetensors -o rest.index --window 7x7 --exclude 17,100..200\n\n\
     A build that was stopped goes on where it was when the same command is run again.")]
 pub(super) struct BuildArgs {
@@ -58,6 +59,15 @@ pub(super) struct BuildArgs {
     #[arg(long, value_name = "IDS|@FILE")]
     exclude: Option<IdsArg>,
 
+    /// Set so many latents aside, drawn at random, to tell later how honest ones look: they are not indexed but written to a
+    /// file, for `trace --against` and `audit --against`
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    hold_out: Option<u64>,
+
+    /// Where --hold-out writes them [default: INDEX.held-out.safetensors]
+    #[arg(long, value_name = "FILE", requires = "hold_out")]
+    hold_out_to: Option<PathBuf>,
+
     /// Memory to work within, as 512MiB or 4GiB [default: a quarter of the machine's]
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     memory: Option<u64>,
@@ -73,6 +83,11 @@ pub(super) struct BuildArgs {
 
 pub(super) fn run(args: &BuildArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     let (set, sources) = args.read()?;
+    let excluded = match &args.exclude {
+        Some(ids) => ids.read("--exclude")?,
+        None => Ids::default(),
+    };
+    let held_out = args.hold_out(&set, &excluded)?;
     let options = BuildOptions {
         windows: args.windows.clone(),
         depth: args.depth,
@@ -81,22 +96,72 @@ pub(super) fn run(args: &BuildArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
         memory: args.memory.unwrap_or_else(|| memory::total_memory() / 4),
         force: args.force,
         sources,
-        excluded: match &args.exclude {
-            Some(ids) => ids.read("--exclude")?,
-            None => Ids::default(),
+        excluded: match &held_out {
+            Some(held_out) => excluded.union(&held_out.ids),
+            None => excluded,
         },
     };
     let report = build(&set, &args.output, &options, ui)?;
     ui.finish();
     if args.json {
-        print_json(&as_json(&report, &args.output, ui))?;
+        print_json(&as_json(&report, &args.output, held_out.as_ref(), ui))?;
     } else {
         show(&report, set.shape(), &args.output, ui)?;
+        if let Some(held_out) = &held_out {
+            let (count, path) = (grouped(held_out.ids.len()), held_out.path.display());
+            print(format!("{count} latents held out → {path}"))?;
+        }
     }
     Ok(ExitCode::SUCCESS)
 }
 
+/// Latents that are set aside, and where they are.
+struct HeldOut {
+    ids: Ids,
+    path: PathBuf,
+}
+
 impl BuildArgs {
+    /// Sets latents aside, where that is asked for. A file that holds them already is left as it is: the same command goes on with a build that
+    /// was stopped.
+    fn hold_out(&self, set: &LatentSet, excluded: &Ids) -> anyhow::Result<Option<HeldOut>> {
+        let Some(count) = self.hold_out else {
+            return Ok(None);
+        };
+        let ids = set.drawn(count, excluded);
+        let indexed = set.len() as u64 - ids.union(excluded).len().min(set.len() as u64);
+        if ids.is_empty() || indexed == 0 {
+            bail!(
+                "--hold-out {count}: expected fewer latents than there are, and enough to hold equal ones together: of {} that are \
+                 not excluded {} would be held out",
+                grouped(ids.len() + indexed),
+                grouped(ids.len())
+            );
+        }
+        let path = self.hold_out_to.clone().unwrap_or_else(|| {
+            let mut name = self.output.clone().into_os_string();
+            name.push(".held-out.safetensors");
+            name.into()
+        });
+        let held_out = set.only(&ids);
+        let is_there = path.try_exists()? && !self.force;
+        let same = |there: &LatentSet| {
+            there.shape() == held_out.shape()
+                && there.packed() == held_out.packed()
+                && there.labels() == held_out.labels()
+        };
+        if is_there && !LatentSet::read(&path).is_ok_and(|there| same(&there)) {
+            bail!(
+                "{}: exists, and is not what would be held out: remove it, or name another file with --hold-out-to",
+                path.display()
+            );
+        }
+        if !is_there {
+            held_out.write(&path)?;
+        }
+        Ok(Some(HeldOut { ids, path }))
+    }
+
     /// Reads the latents of all files as one set, and where they come from.
     fn read(&self) -> anyhow::Result<(LatentSet, Vec<Source>)> {
         let mut sources = Vec::new();
@@ -132,7 +197,12 @@ impl BuildArgs {
     }
 }
 
-fn as_json(report: &BuildReport, output: &Path, ui: &Ui) -> serde_json::Value {
+fn as_json(
+    report: &BuildReport,
+    output: &Path,
+    held_out: Option<&HeldOut>,
+    ui: &Ui,
+) -> serde_json::Value {
     let arrays = report.manifest.arrays.iter().zip(&report.arrays);
     let arrays = arrays.map(|(array, report)| {
         json!({
@@ -146,8 +216,11 @@ fn as_json(report: &BuildReport, output: &Path, ui: &Ui) -> serde_json::Value {
             "resumed": report.resumed,
         })
     });
+    let held_out =
+        held_out.map(|held_out| json!({"file": held_out.path, "latents": held_out.ids.len()}));
     json!({
         "index": output,
+        "held_out": held_out,
         "latents": report.manifest.latents,
         "seconds": ui.elapsed().as_secs_f64(),
         "windows": report.manifest.windows,

@@ -35,7 +35,8 @@ pub(super) struct CopyArgs {
     false_alarms: f64,
 }
 
-fn rate(text: &str) -> Result<f64, String> {
+/// Reads a share of latents.
+pub(super) fn rate(text: &str) -> Result<f64, String> {
     match text.parse::<f64>() {
         Ok(rate) if rate > 0.0 && rate < 1.0 => Ok(rate),
         _ => Err("expected a number above 0 and below 1, as 0.01".to_owned()),
@@ -155,10 +156,7 @@ pub(super) fn report(count: &CopyCount, verdicts: &[Verdict]) -> Vec<(String, St
         .enumerate()
         .filter(|(_, verdict)| verdict.copy)
         .collect();
-    worst.sort_by(|(_, a), (_, b)| {
-        a.p.total_cmp(&b.p)
-            .then(strength(b).total_cmp(&strength(a)))
-    });
+    worst.sort_by(|(_, a), (_, b)| a.worse_first(b));
     for (number, verdict) in worst.into_iter().take(WORST) {
         lines.push((String::new(), in_words(number, verdict)));
     }
@@ -168,21 +166,9 @@ pub(super) fn report(count: &CopyCount, verdicts: &[Verdict]) -> Vec<(String, St
 /// Copies that are printed one by one.
 const WORST: usize = 5;
 
-/// Returns the bits that most speak for a copy.
-fn strength(verdict: &Verdict) -> f64 {
-    let all = verdict
-        .levels
-        .iter()
-        .flat_map(|level| level.whole.iter().chain(&level.parts));
-    all.map(|judged| judged.copied.evidence())
-        .fold(f64::MIN, f64::max)
-}
-
 /// Tells what a sample is a copy of, by what is least likely.
 fn in_words(sample: usize, verdict: &Verdict) -> String {
-    let levels = verdict.levels.iter();
-    let all = levels.flat_map(|level| level.whole.iter().chain(&level.parts));
-    let Some(judged) = all.min_by(|a, b| a.p.total_cmp(&b.p)) else {
+    let Some(judged) = verdict.most_likely() else {
         return format!("sample {sample}");
     };
     let copied = &judged.copied;

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
+use anyhow::Context;
 use clap::Args;
 use serde_json::json;
 
 use super::attempts::{attempt_json, no_sample, summarize};
+use super::copies::rate;
 use super::drawer::{Drawer, ModelArgs};
 #[cfg(feature = "neural")]
 use super::fallback::FallbackArgs;
@@ -21,7 +23,8 @@ use super::preload::PreloadArgs;
 use super::ui::{Ui, check_output};
 use super::{NO, STOPPED, grouped, print, print_json};
 use bitquilt::Observer;
-use bitquilt::engine::{GenerateRequest, Generated, Session, WindowChoice};
+use bitquilt::copies::Calibration;
+use bitquilt::engine::{GenerateRequest, Generated, MaxCopied, Session, WindowChoice};
 use bitquilt::latent::{Codec, Shape};
 use bitquilt::picture::GridOptions;
 use bitquilt::samples::Status;
@@ -34,6 +37,7 @@ use bitquilt::search::{Backoff, Method};
     bitquilt generate mnist.index --window 7x7 --novel --distinct -n 1000 -o samples.safetensors --json\n  \
     bitquilt generate mnist.index --window 9x9 --window 5x5 --window 3x3 \\\n    \
         --fix-from digits.safetensors:7 --keep 0..14 -o completed.safetensors\n  \
+    bitquilt generate mnist.index --window 13x13 --max-copied 60 -o samples.safetensors\n  \
     bitquilt generate labelled.index --window 7x7 --label 3 -o threes.safetensors\n  \
     bitquilt generate texture.index --window 5x5 --size 48x48 -o samples.safetensors\n  \
     bitquilt generate tiny.index --window 3x3 --count\n\n\
@@ -67,7 +71,7 @@ pub(super) struct GenerateArgs {
     all: bool,
 
     /// Count the samples there are instead of finding them
-    #[arg(long, conflicts_with_all = ["output", "png", "samples", "novel", "distinct"])]
+    #[arg(long, conflicts_with_all = ["output", "png", "samples", "novel", "distinct", "max_copied", "max_copied_like_held_out"])]
     count: bool,
 
     /// States that --count keeps at most, or none for no limit
@@ -101,6 +105,19 @@ pub(super) struct GenerateArgs {
     /// No sample twice in the run
     #[arg(long)]
     distinct: bool,
+
+    /// No sample has a region, errors and all, that carries more bits of one training latent, beyond what honest data would have:
+    /// BITS, or LEVEL:BITS for one level of a pyramid
+    #[arg(long, value_name = "BITS")]
+    max_copied: Vec<MaxCopied>,
+
+    /// As --max-copied: what no more than this share of the held-out latents of --calibration carry
+    #[arg(long, value_name = "RATE", requires = "calibration", value_parser = rate)]
+    max_copied_like_held_out: Option<f64>,
+
+    /// How held-out latents look: a file of `trace --save-calibration`
+    #[arg(long, value_name = "FILE", requires = "max_copied_like_held_out")]
+    calibration: Option<PathBuf>,
 
     /// Occurrences that a context with its next bit needs to be supported
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
@@ -187,6 +204,7 @@ pub(super) fn run(args: &GenerateArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     let codec = session.index().manifest().codec.clone();
     let drawer = args.drawer(shape, &codec)?;
     request.fixed = args.given.fixed(shape)?;
+    request.max_copied = args.max_copied(&session, ui)?;
     let network = args.fallback.load(&session, shape)?;
     if network.is_some() && (args.all || args.count) {
         anyhow::bail!(
@@ -285,7 +303,17 @@ impl GenerateArgs {
         Ok(Some(drawer))
     }
 
-    /// Returns the request, but for the bits that are fixed and the network.
+    /// Returns how much samples may carry of one training latent.
+    fn max_copied(&self, session: &Session, ui: &Ui) -> anyhow::Result<Vec<MaxCopied>> {
+        let mut limits = self.max_copied.clone();
+        if let (Some(rate), Some(path)) = (self.max_copied_like_held_out, &self.calibration) {
+            let calibration = Calibration::read(path).context("--calibration")?;
+            limits.extend(session.carried_at(&calibration, path, rate, ui)?);
+        }
+        Ok(limits)
+    }
+
+    /// Returns the request, but for what samples may carry, the bits that are fixed and the network.
     fn request(&self) -> GenerateRequest {
         GenerateRequest {
             windows: self.window.clone(),

@@ -8,7 +8,7 @@ use super::{CopiesError, Evidence};
 use crate::base::files;
 
 /// The version that this program writes.
-pub const CALIBRATION_VERSION: u32 = 1;
+pub const CALIBRATION_VERSION: u32 = 2;
 const FORMAT: &str = "bitquilt.calibration";
 /// Longest file that is read: 1,000,000 latents of four levels are 150 MB.
 const MAX_BYTES: u64 = 1 << 30;
@@ -59,6 +59,10 @@ pub struct Calibration {
     pub held_out: HeldOut,
     /// For each level, coarse to fine, what speaks for a copy of the whole of it, and of its best part; of each latent.
     scores: Vec<Vec<f64>>,
+    /// What each latent carries most of any one training latent, in bits; for each level, coarse to fine.
+    // A file of version 1 has none: it is refused for its version.
+    #[serde(default)]
+    carried: Vec<Vec<f64>>,
 }
 
 /// Returns what speaks for a copy, in bits: for each level as a whole, and in part.
@@ -72,15 +76,38 @@ pub fn scores(evidence: &[Evidence]) -> Vec<f64> {
 }
 
 impl Calibration {
-    /// Calibrates by the scores of held-out latents.
-    pub fn new(measure: Measure, held_out: HeldOut, scores: Vec<Vec<f64>>) -> Self {
+    /// Calibrates by the scores of held-out latents, and by what they carry.
+    pub fn new(
+        measure: Measure,
+        held_out: HeldOut,
+        scores: Vec<Vec<f64>>,
+        carried: Vec<Vec<f64>>,
+    ) -> Self {
         Self {
             format: FORMAT.to_owned(),
             version: CALIBRATION_VERSION,
             measure,
             held_out,
             scores,
+            carried,
         }
+    }
+
+    /// Returns for each level, coarse to fine, how many bits at most a share `rate` of latents drawn as the held-out ones were carries more
+    /// than of one training latent; `None` where there are too few of them to tell. As for a verdict, the latent itself counts
+    /// as one of them.
+    pub fn carried_at(&self, rate: f64) -> Option<Vec<f64>> {
+        let held_out = self.carried.len();
+        // Of n + 1 latents that might come in any order, so many may carry more.
+        let more = (rate * (held_out as f64 + 1.0)).floor() as usize;
+        let place = held_out.checked_sub(more)?;
+        let level = |level: usize| {
+            let mut all: Vec<f64> = self.carried.iter().map(|row| row[level]).collect();
+            all.sort_by(f64::total_cmp);
+            all.get(place).copied()
+        };
+        let levels = self.carried.first().map_or(0, Vec::len);
+        (0..levels).map(level).collect()
     }
 
     /// Returns the least false-alarm rate at which anything can be called a copy: one in as many latents as there are and one more,
@@ -109,13 +136,12 @@ impl Calibration {
         if read.format != FORMAT || read.version != CALIBRATION_VERSION {
             return Err(refuse(format!("{} version {}", read.format, read.version)));
         }
-        let scores = read.scores.first().map_or(0, Vec::len);
-        let same =
-            |row: &Vec<f64>| row.len() == scores && row.iter().all(|score| score.is_finite());
-        if scores == 0
-            || read.held_out.latents != read.scores.len() as u64
-            || !read.scores.iter().all(same)
-        {
+        let levels = read.carried.first().map_or(0, Vec::len);
+        let all_of = |rows: &[Vec<f64>], numbers: usize| {
+            let fits = |row: &Vec<f64>| row.len() == numbers && row.iter().all(|n| n.is_finite());
+            rows.len() as u64 == read.held_out.latents && rows.iter().all(fits)
+        };
+        if levels == 0 || !all_of(&read.scores, 2 * levels) || !all_of(&read.carried, levels) {
             return Err(refuse("scores that do not belong together".to_owned()));
         }
         Ok(read)
@@ -264,7 +290,26 @@ mod tests {
             xxh3_128: String::new(),
             duplicates: 0,
         };
-        Calibration::new(measure, held_out, scores)
+        Calibration::new(measure, held_out, scores, Vec::new())
+    }
+
+    proptest! {
+        #[test]
+        fn p9_of_exchangeable_latents_no_more_than_the_stated_share_carries_more(
+            carried in prop::collection::vec(0..9i32, 2..12),
+            tenths in 0..11usize,
+        ) {
+            let rate = tenths as f64 / 10.0;
+            let carried: Vec<Vec<f64>> = carried.iter().map(|bits| vec![f64::from(*bits)]).collect();
+            // Each of them in turn as the sample.
+            let more = (0..carried.len()).filter(|number| {
+                let mut held_out = carried.clone();
+                let sample = held_out.remove(*number);
+                let calibration = Calibration { carried: held_out, ..calibration(Vec::new()) };
+                calibration.carried_at(rate).is_some_and(|most| sample[0] > most[0])
+            });
+            prop_assert!(more.count() as f64 <= rate * carried.len() as f64 + 1e-9);
+        }
     }
 
     /// The definition, plainly: the ranks of all latents among all, the sample one of them.

@@ -16,7 +16,7 @@ pub enum CopiesError {
 
     /// A file that is no calibration.
     #[error(
-        "{path}: expected a calibration (bitquilt.calibration version 1), found {found}",
+        "{path}: expected a calibration (bitquilt.calibration version 2), found {found}",
         path = path.display()
     )]
     NotACalibration {

@@ -306,7 +306,7 @@ impl CopyWorker<'_, '_> {
         let finder = self.finder;
         let label = samples.labels().map(|labels| labels[sample]);
         let packed = samples.packed_latent(sample);
-        let given = self.given(label)?;
+        let given = finder.index.given_of(label)?;
         self.honest.load(packed, given)?;
         let sample = Sample {
             packed,
@@ -377,14 +377,6 @@ impl CopyWorker<'_, '_> {
         self.copied(task, part).map(Some)
     }
 
-    fn given(&self, label: Option<i64>) -> Result<Option<Given>, CopiesError> {
-        let index = self.finder.index;
-        Ok(match index.labels().is_empty() {
-            true => Some(Given::NOTHING),
-            false => index.given_if_seen(label)?,
-        })
-    }
-
     fn find_in(
         &mut self,
         level: usize,
@@ -443,7 +435,7 @@ impl CopyWorker<'_, '_> {
         self.own.clear();
         for id in duplicates.iter().copied().chain([overlay.latent]) {
             let latent = self.finder.index.held_latent(id.into())?;
-            let given = self.given(latent.label())?;
+            let given = self.finder.index.given_of(latent.label())?;
             self.honest
                 .own_of(level, latent.packed(), given, &mut self.own);
         }

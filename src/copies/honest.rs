@@ -1,5 +1,7 @@
 //! What honest data would make of a sample's bits: counts of the index, less those of the training latent that a copy is laid to.
 
+use std::ops::Range;
+
 use rustc_hash::FxHashMap;
 
 use crate::index::{Counts, Histogram, IndexError, Question};
@@ -73,11 +75,7 @@ impl<'a> Honest<'a> {
     /// Returns the information of each bit of a level, in bits, as if one occurrence of it at each window were the source's:
     /// what it is where a source agrees, and others are rare enough to matter.
     pub(super) fn without_one(&self, level: usize, costs: &mut Vec<f32>) {
-        self.costs(level, costs, |_, _, bit, histogram| {
-            let mut taken = [0, 0];
-            taken[usize::from(bit)] = histogram.count(bit).min(1);
-            taken
-        });
+        self.costs(level, costs, |_, _, bit, histogram| one_of(bit, histogram));
     }
 
     /// Counts what the contexts of a training latent's own bits were followed by, in one level.
@@ -129,19 +127,63 @@ impl<'a> Honest<'a> {
         };
         costs.extend(level.positions().enumerate().map(|(at, position)| {
             let bit = self.frame.get(position);
-            let mut share = 0.5;
-            for (number, _) in own.iter().rev() {
+            let smallest_first = own.iter().rev().map(|(number, _)| {
                 let histogram = self.histograms[*number][at].unwrap_or_default();
-                let [zeros, ones] = taken(*number, at, bit, histogram);
-                let left = Histogram {
-                    n0: histogram.n0.saturating_sub(zeros),
-                    n1: histogram.n1.saturating_sub(ones),
-                };
-                share = blend(left, bit, share);
-            }
-            -share.log2() as f32
+                (histogram, taken(*number, at, bit, histogram))
+            });
+            information(bit, smallest_first)
         }));
     }
+}
+
+/// Returns one occurrence of a bit, where there is one.
+fn one_of(bit: bool, histogram: Histogram) -> Taken {
+    let mut taken = [0, 0];
+    taken[usize::from(bit)] = histogram.count(bit).min(1);
+    taken
+}
+
+/// Returns the information of a bit, in bits, by what followed its contexts, smallest window first, each less what is taken.
+fn information(bit: bool, smallest_first: impl Iterator<Item = (Histogram, Taken)>) -> f32 {
+    let share = smallest_first.fold(0.5, |share, (histogram, [zeros, ones])| {
+        let left = Histogram {
+            n0: histogram.n0.saturating_sub(zeros),
+            n1: histogram.n1.saturating_sub(ones),
+        };
+        blend(left, bit, share)
+    });
+    -share.log2() as f32
+}
+
+/// Returns the information of some bits of one level, as [`Honest::without_one`] does of all. The bits before them are in `frame`.
+pub(super) fn without_one(
+    windows: &[ModelWindow<'_>],
+    frame: &mut Frame,
+    positions: Range<usize>,
+) -> Result<Vec<f32>, IndexError> {
+    let level = frame.shape().level_of(positions.start).number();
+    let mut found = Vec::new();
+    for ModelWindow { geometry, counts } in windows {
+        if geometry.window().level() != level {
+            continue;
+        }
+        let questions = positions
+            .clone()
+            .map(|at| counts.question(geometry, frame, at));
+        let questions: Vec<_> = questions.collect();
+        let mut histograms = Vec::new();
+        counts.histograms(&questions, &mut histograms)?;
+        found.push(histograms);
+    }
+    let each = positions.enumerate().map(|(at, position)| {
+        let bit = frame.get(position);
+        let smallest_first = found.iter().rev().map(|histograms| {
+            let histogram = histograms[at].unwrap_or_default();
+            (histogram, one_of(bit, histogram))
+        });
+        information(bit, smallest_first)
+    });
+    Ok(each.collect())
 }
 
 /// How often the bits of some training latents followed their contexts, at each window.

@@ -1,8 +1,11 @@
 //! One level of one sample, laid on training latents.
 
+use std::ops::Range;
+
 use super::code::ErrorCode;
 use super::finder::LevelTask;
 use crate::base::bits::read;
+use crate::latent::Level;
 use crate::provenance::{Columns, Corpus, Moved, Overlay, Planes, Rectangle};
 
 /// Training latents that are kept of those that a sample as a whole is nearest to.
@@ -131,24 +134,44 @@ impl Laid<'_> {
         let over = Rectangle::whole(level).over(level, (overlay.down, overlay.right));
         for row in over.rows.clone() {
             let site = row * width;
-            let other = row.saturating_add_signed(overlay.down as isize);
             gains[site + over.columns.start..site + over.columns.end].fill(0.0);
-            for channel in 0..channels {
-                let left = over
-                    .columns
-                    .start
-                    .saturating_add_signed(overlay.right as isize);
-                let from = (channel * height + row) * width + over.columns.start;
-                let to = (channel * height + other) * width + left;
-                for done in (0..over.columns.len()).step_by(64) {
-                    let n = (over.columns.len() - done).min(64);
-                    let mut differing = read(here, from + done, n) ^ read(under, to + done, n);
-                    for col in over.columns.start + done..over.columns.start + done + n {
-                        let code = if differing & 1 == 1 { differed } else { agreed };
-                        gains[site + col] += self.told[(site + col) * channels + channel] + code;
-                        differing >>= 1;
-                    }
-                }
+            let columns = over.columns.clone();
+            differing(
+                level,
+                (here, under),
+                overlay,
+                (row, columns),
+                |col, channel, differs| {
+                    let code = if differs { differed } else { agreed };
+                    gains[site + col] += self.told[(site + col) * channels + channel] + code;
+                },
+            );
+        }
+    }
+}
+
+/// Compares a run of sites of a row with those under them, and tells `each` column and channel and whether they differ. `here` and
+/// `under` are the level's bits, channel by channel.
+#[inline(always)]
+pub(super) fn differing(
+    level: &Level,
+    (here, under): (&[u64], &[u64]),
+    overlay: Overlay,
+    (row, columns): (usize, Range<usize>),
+    mut each: impl FnMut(usize, usize, bool),
+) {
+    let (height, width) = (level.height(), level.width());
+    let other = row.saturating_add_signed(overlay.down as isize);
+    let left = columns.start.saturating_add_signed(overlay.right as isize);
+    for channel in 0..level.channels() {
+        let from = (channel * height + row) * width + columns.start;
+        let to = (channel * height + other) * width + left;
+        for done in (0..columns.len()).step_by(64) {
+            let n = (columns.len() - done).min(64);
+            let mut differing = read(here, from + done, n) ^ read(under, to + done, n);
+            for col in columns.start + done..columns.start + done + n {
+                each(col, channel, differing & 1 == 1);
+                differing >>= 1;
             }
         }
     }

@@ -11,16 +11,20 @@ mod error;
 mod finder;
 mod honest;
 mod level;
+mod limit;
 mod parts;
 mod rectangle;
 mod seeds;
 mod stroke;
 mod verdict;
+mod watch;
 
 pub use calibration::{
     CALIBRATION_VERSION, Calibration, HeldOut, Measure, Ranks, check_measure, scores,
 };
 pub use error::CopiesError;
 pub use finder::{Copied, CopyFinder, CopyWorker, Evidence};
+pub use limit::{Carried, CopyLimit};
 pub use stroke::Stroke;
 pub use verdict::{CopyCount, Judge, Judged, LevelVerdict, Verdict};
+pub use watch::{CopyWatch, TooMuch};

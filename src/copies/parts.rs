@@ -13,7 +13,7 @@ const SCANNED: usize = 2;
 /// Rivals that say how far apart the best usually are.
 const RIVALS: usize = 8;
 /// Shares of errors that a part is looked for with; candidates are chosen by the second.
-const RATES: [f32; 3] = [0.005, 0.03, 0.1];
+pub(super) const RATES: [f32; 3] = [0.005, 0.03, 0.1];
 /// Candidates that are looked at with every one.
 const CHOSEN: usize = 12;
 /// Where rivals are looked for, from the source's displacement.

@@ -50,6 +50,34 @@ impl Rectangles {
     }
 }
 
+/// Returns the rectangle of most gain of those whose last row is the one before `end`, and its gain: the least high of equals. `rows` are
+/// the gains of the rows' sites, from that one upwards. `None` where none gains anything. O(rows · width).
+pub(super) fn ending_below(
+    end: usize,
+    rows: impl Iterator<Item = Vec<i64>>,
+) -> Option<(Rectangle, i64)> {
+    let mut columns: Vec<i64> = Vec::new();
+    let (mut best, mut place) = (0, None);
+    for (height, row) in (1..).zip(rows) {
+        columns.resize(row.len(), 0);
+        let (mut run, mut start) = (0, 0);
+        for (col, (sum, gain)) in columns.iter_mut().zip(row).enumerate() {
+            *sum += gain;
+            if run <= 0 {
+                (run, start) = (0, col);
+            }
+            run += *sum;
+            if run > best {
+                (best, place) = (run, Some((height, start..col + 1)));
+            }
+        }
+    }
+    place.map(|(height, columns)| {
+        let rows = end - height..end;
+        (Rectangle { rows, columns }, best)
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -88,6 +116,17 @@ mod tests {
                     prop_assert_eq!(sum, gain);
                 }
             }
+            // The best of those that end in each row is the best.
+            let ending = (0..height).filter_map(|bottom| {
+                let rows = (0..=bottom).rev().map(|row| gains[row * width..(row + 1) * width].iter());
+                let (rectangle, gain) = ending_below(bottom + 1, rows.map(|row| row.map(|gain| *gain as i64).collect()))?;
+                assert_eq!(rectangle.rows.end, bottom + 1);
+                let sites = rectangle.rows.flat_map(|row| rectangle.columns.clone().map(move |col| (row, col)));
+                let sum: f32 = sites.map(|(row, col)| gains[row * width + col]).sum();
+                assert_eq!(sum as i64, gain);
+                Some(gain)
+            });
+            prop_assert_eq!(ending.max().unwrap_or(0), most as i64);
         }
     }
 }

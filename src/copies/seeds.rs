@@ -38,8 +38,7 @@ impl<'a> Seeds<'a> {
         }
     }
 
-    /// Finds the `max` overlays that most bits of a sample vote for: each bit for those by which its longest context occurred,
-    /// with the bit behind it where that did. Every other site of every other row is asked, the first bit of each: those between say the same.
+    /// Finds the `max` overlays that most bits of a sample vote for.
     pub(super) fn of(
         &mut self,
         packed: &[u8],
@@ -48,31 +47,10 @@ impl<'a> Seeds<'a> {
     ) -> Result<Seeded, IndexError> {
         self.frame.load(packed, given);
         self.votes.clear();
-        for position in self.level.positions() {
-            let (row, col, channel) = self.level.place(position);
-            if channel > 0 || row % 2 + col % 2 > 0 {
-                continue;
-            }
-            let context = self.window.geometry().lay_out(&self.frame, position);
-            let Some(longest) = self.window.longest(&context, 1)? else {
-                continue;
-            };
-            let (bit, histogram) = (self.frame.get(position), longest.found.histogram());
-            let bit = if histogram.count(bit) > 0 { bit } else { !bit };
-            if histogram.count(bit) > COMMON {
-                continue;
-            }
-            for posting in longest.found.postings(bit) {
-                let posting = posting?;
-                let (under, beside, _) = self.level.place(posting.position);
-                let overlay = Overlay {
-                    // Ids are below 2³², sides below 2²⁰.
-                    latent: posting.latent as u32,
-                    down: under as i32 - row as i32,
-                    right: beside as i32 - col as i32,
-                };
+        for row in 0..self.level.height() {
+            each_vote(&self.window, &self.level, &self.frame, row, |overlay| {
                 *self.votes.entry(overlay).or_default() += 1;
-            }
+            })?;
         }
         let mut moves: FxHashMap<(i32, i32), u32> = FxHashMap::default();
         for (overlay, votes) in &self.votes {
@@ -96,4 +74,41 @@ impl<'a> Seeds<'a> {
             moves: moves.into_iter().map(|(by, _)| by).collect(),
         })
     }
+}
+
+/// Tells `take` what the bits of a row vote for: each bit for the overlays by which its longest context occurred, with the bit
+/// behind it where that did. Every other site of every other row is asked, the first bit of each: those between say the same.
+pub(super) fn each_vote(
+    window: &WindowIndex<'_>,
+    level: &Level,
+    frame: &Frame,
+    row: usize,
+    mut take: impl FnMut(Overlay),
+) -> Result<(), IndexError> {
+    if !row.is_multiple_of(2) {
+        return Ok(());
+    }
+    for col in (0..level.width()).step_by(2) {
+        let position = level.position(row, col, 0);
+        let context = window.geometry().lay_out(frame, position);
+        let Some(longest) = window.longest(&context, 1)? else {
+            continue;
+        };
+        let (bit, histogram) = (frame.get(position), longest.found.histogram());
+        let bit = if histogram.count(bit) > 0 { bit } else { !bit };
+        if histogram.count(bit) > COMMON {
+            continue;
+        }
+        for posting in longest.found.postings(bit) {
+            let posting = posting?;
+            let (under, beside, _) = level.place(posting.position);
+            take(Overlay {
+                // Ids are below 2³², sides below 2²⁰.
+                latent: posting.latent as u32,
+                down: under as i32 - row as i32,
+                right: beside as i32 - col as i32,
+            });
+        }
+    }
+    Ok(())
 }

@@ -40,6 +40,33 @@ pub struct Verdict {
     pub levels: Vec<LevelVerdict>,
 }
 
+impl Verdict {
+    /// Returns all that was found in it: of each level the whole, and its parts.
+    pub fn judged(&self) -> impl Iterator<Item = &Judged> {
+        let levels = self.levels.iter();
+        levels.flat_map(|level| level.whole.iter().chain(&level.parts))
+    }
+
+    /// Returns what looks most like a copy in it: what is least likely, and of equals what most speaks for.
+    pub fn most_likely(&self) -> Option<&Judged> {
+        let evidence = |judged: &Judged| judged.copied.evidence();
+        self.judged().min_by(|a, b| {
+            let p = a.p.total_cmp(&b.p);
+            p.then(evidence(b).total_cmp(&evidence(a)))
+        })
+    }
+
+    /// Orders verdicts by how much samples look like copies, the worst first.
+    pub fn worse_first(&self, other: &Self) -> std::cmp::Ordering {
+        let strength = |verdict: &Self| {
+            let all = verdict.judged().map(|judged| judged.copied.evidence());
+            all.fold(f64::MIN, f64::max)
+        };
+        let p = self.p.total_cmp(&other.p);
+        p.then(strength(other).total_cmp(&strength(self)))
+    }
+}
+
 /// Gives verdicts.
 pub struct Judge<'a> {
     ranks: Ranks<'a>,

@@ -4,14 +4,15 @@ use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
+use rayon::prelude::*;
 use serde::{Deserialize, Serialize};
 
 use super::measure::answering;
-use super::{EngineError, Preload, Session};
+use super::{EngineError, MaxCopied, Preload, Session};
 use crate::base::Observer;
 use crate::copies::{
-    Calibration, CopyFinder, CopyWorker, Evidence, HeldOut, Judge, Measure, Verdict, check_measure,
-    scores,
+    Calibration, Carried, CopiesError, CopyFinder, CopyLimit, CopyWorker, Evidence, HeldOut, Judge,
+    Measure, Verdict, check_measure, scores,
 };
 use crate::index::{Index, Resident, Source, WindowIndex};
 use crate::latent::LatentSet;
@@ -50,8 +51,8 @@ impl Default for CopyRequest {
 
 /// An index ready to tell copies: its training latents and the windows of the model of honest data in memory.
 pub struct Copying {
-    index: Arc<Index>,
-    corpus: Arc<Corpus>,
+    pub(super) index: Arc<Index>,
+    pub(super) corpus: Arc<Corpus>,
     measure: Measure,
     model: Vec<Window>,
     tables: Vec<Option<Arc<Resident>>>,
@@ -121,6 +122,40 @@ impl Session {
         })
     }
 
+    /// Returns how much at most a share `rate` of latents drawn as the held-out ones of a calibration carry of one training latent, at each
+    /// level: what samples may, if they are to look as honest.
+    ///
+    /// # Errors
+    /// [`EngineError::Copies`] for a calibration against something else, named by its file; [`EngineError::Request`] for one of too few
+    /// latents; as [`Session::copying`].
+    pub fn carried_at(
+        &self,
+        calibration: &Calibration,
+        path: &Path,
+        rate: f64,
+        observer: &dyn Observer,
+    ) -> Result<Vec<MaxCopied>, EngineError> {
+        let copying = self.copying(0, observer)?;
+        check_measure(calibration, &copying.measure, Some(path.to_owned()))?;
+        let Some(carried) = calibration.carried_at(rate) else {
+            let held_out = calibration.held_out.latents;
+            return Err(EngineError::Request {
+                part: "the limit on copying",
+                why: format!(
+                    "{}: its {held_out} held-out latents tell no share below {:.4}, asked for {rate}: hold out more",
+                    path.display(),
+                    1.0 / (held_out as f64 + 1.0)
+                ),
+            });
+        };
+        let levels = carried.into_iter().enumerate();
+        let limits = levels.map(|(level, bits)| MaxCopied {
+            level: Some(level),
+            bits,
+        });
+        Ok(limits.collect())
+    }
+
     /// Returns the windows of the model of honest data at one level, largest first.
     fn honest_windows(
         &self,
@@ -157,10 +192,43 @@ impl Session {
     }
 }
 
+/// The windows by which copies are found.
+pub(super) struct CopyingWindows<'a> {
+    /// Those of the model of honest data.
+    model: Vec<WindowIndex<'a>>,
+    /// The deepest one of each level.
+    deepest: Vec<WindowIndex<'a>>,
+}
+
 impl Copying {
     /// Returns what samples are measured against.
     pub fn measure(&self) -> &Measure {
         &self.measure
+    }
+
+    /// Returns the windows by which copies are found.
+    ///
+    /// # Errors
+    /// Whatever the index reports.
+    pub(super) fn windows(&self) -> Result<CopyingWindows<'_>, EngineError> {
+        let windows = |names: &[Window]| {
+            let windows = names.iter().map(|window| self.index.window(*window));
+            windows.collect::<Result<Vec<_>, _>>()
+        };
+        Ok(CopyingWindows {
+            model: windows(&self.model)?,
+            deepest: windows(&self.deepest)?,
+        })
+    }
+
+    /// Returns a limit on what latents carry of one training latent, by level, in bits.
+    pub(super) fn limit<'a>(
+        &'a self,
+        windows: &'a CopyingWindows<'a>,
+        most: &[Option<f64>],
+    ) -> CopyLimit<'a> {
+        let model = answering(&windows.model, &self.tables);
+        CopyLimit::new(&self.corpus, &model, &windows.deepest, most)
     }
 
     /// Hands the finder of copies to `with`.
@@ -172,14 +240,43 @@ impl Copying {
         observer: &dyn Observer,
         with: impl FnOnce(&CopyFinder<'_>) -> Result<T, EngineError>,
     ) -> Result<T, EngineError> {
-        let windows = |names: &[Window]| {
-            let windows = names.iter().map(|window| self.index.window(*window));
-            windows.collect::<Result<Vec<_>, _>>()
-        };
-        let (model, deepest) = (windows(&self.model)?, windows(&self.deepest)?);
-        let model = answering(&model, &self.tables);
-        let finder = CopyFinder::new(&self.index, &self.corpus, &model, &deepest, observer)?;
+        let windows = self.windows()?;
+        let model = answering(&windows.model, &self.tables);
+        let deepest = &windows.deepest;
+        let finder = CopyFinder::new(&self.index, &self.corpus, &model, deepest, observer)?;
         with(&finder)
+    }
+
+    /// Returns what each of some latents carries most of any one training latent, level by level, in bits.
+    ///
+    /// # Errors
+    /// [`EngineError::Request`] for latents of another shape; whatever the index reports.
+    pub fn carried(
+        &self,
+        latents: &LatentSet,
+        observer: &dyn Observer,
+    ) -> Result<Vec<Vec<f64>>, EngineError> {
+        self.check_shape(latents, "the latents")?;
+        let windows = self.windows()?;
+        let all = vec![Some(0.0); self.index.shape().levels().len()];
+        let limit = self.limit(&windows, &all);
+        observer.stage("carried", latents.len() as u64, "latents");
+        let each = (0..latents.len()).into_par_iter().map(|number| {
+            observer.check().map_err(CopiesError::from)?;
+            let label = latents.labels().map(|labels| labels[number]);
+            // Of a label that was not seen nothing is carried.
+            let levels = match self.index.given_of(label)? {
+                None => vec![0.0; all.len()],
+                Some(given) => {
+                    let found = limit.most_carried(latents.packed_latent(number), given)?;
+                    let bits = |found: Option<Carried>| found.map_or(0.0, |found| found.bits);
+                    found.into_iter().map(bits).collect()
+                }
+            };
+            observer.advance(1);
+            Ok(levels)
+        });
+        each.collect()
     }
 
     /// Finds what may be copied of some samples, at most `max_parts` parts of each level.
@@ -216,6 +313,7 @@ impl Copying {
             return Err(EngineError::NoSamples);
         }
         let found = self.find(held_out, 0..held_out.len(), 1, observer)?;
+        let carried = self.carried(held_out, observer)?;
         let duplicates = found.iter().filter(|levels| {
             let mut wholes = levels.iter().map(|level| level.whole.as_ref());
             wholes.all(|whole| {
@@ -230,7 +328,8 @@ impl Copying {
             duplicates: duplicates.count() as u64,
         };
         let scores = found.iter().map(|evidence| scores(evidence)).collect();
-        Ok(Calibration::new(self.measure.clone(), held_out, scores))
+        let measure = self.measure.clone();
+        Ok(Calibration::new(measure, held_out, scores, carried))
     }
 
     /// Gives the verdict on each of some samples: what is found of them beside what is of held-out latents. Of samples that look
@@ -261,7 +360,11 @@ impl Copying {
         })
     }
 
-    fn check_shape(&self, set: &LatentSet, what: &'static str) -> Result<(), EngineError> {
+    pub(super) fn check_shape(
+        &self,
+        set: &LatentSet,
+        what: &'static str,
+    ) -> Result<(), EngineError> {
         let shape = self.index.shape();
         match set.shape() == shape {
             true => Ok(()),

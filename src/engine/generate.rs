@@ -7,7 +7,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 use serde_with::{DisplayFromStr, serde_as};
 
-use super::{EngineError, Preload, Session, WindowChoice};
+use super::{Copying, EngineError, MaxCopied, Preload, Session, WindowChoice};
 use crate::base::Observer;
 use crate::latent::{Codec, Ids, LatentSet, Shape};
 use crate::samples::{Attempt, Run, Status};
@@ -55,6 +55,9 @@ pub struct GenerateRequest {
     pub novel: bool,
     /// Whether samples that equal an earlier one of the run are ruled out.
     pub distinct: bool,
+    /// How much a sample may carry of any one training latent, at levels or at all; where a level is named more than once, the least.
+    #[serde_as(as = "Vec<DisplayFromStr>")]
+    pub max_copied: Vec<MaxCopied>,
     /// Occurrences that a context with its next bit needs to be supported, at least 1.
     pub min_count: u64,
     /// Values are drawn with probability ∝ n^(1/temperature).
@@ -93,6 +96,7 @@ impl Default for GenerateRequest {
             label: None,
             novel: false,
             distinct: false,
+            max_copied: Vec::new(),
             min_count: options.min_count,
             temperature: options.temperature,
             method: options.method,
@@ -280,7 +284,33 @@ impl GenerateRequest {
                 words.push(name.to_owned());
             }
         }
+        let limits = self.max_copied.iter();
+        words.extend(limits.map(|limit| format!("max copied {limit}")));
         words.join("; ")
+    }
+
+    /// Returns how much a sample may carry at each level, `None` for as much as there is.
+    fn most_copied(&self, shape: Shape) -> Result<Vec<Option<f64>>, EngineError> {
+        let mut most: Vec<Option<f64>> = vec![None; shape.levels().len()];
+        for limit in &self.max_copied {
+            let levels = match limit.level {
+                None => Some(&mut most[..]),
+                Some(level) => most.get_mut(level).map(std::slice::from_mut),
+            };
+            let Some(levels) = levels else {
+                return Err(EngineError::Request {
+                    part: "the limit on copying",
+                    why: format!(
+                        "{limit}: expected a level of {shape}, from 0 to {}",
+                        shape.levels().len() - 1
+                    ),
+                });
+            };
+            for most in levels {
+                *most = Some(most.map_or(limit.bits, |most| most.min(limit.bits)));
+            }
+        }
+        Ok(most)
     }
 }
 
@@ -530,11 +560,22 @@ impl Session {
             [WindowChoice::Longest] if in_array => Preload::None,
             _ => request.preload,
         };
+        let most_copied = request.most_copied(self.index.shape())?;
+        let copying = match request.max_copied.is_empty() {
+            true => None,
+            false => Some(self.copying(usize::try_from(searches).unwrap_or(usize::MAX), observer)?),
+        };
+        let windows_of_copying = copying.as_ref().map(Copying::windows).transpose()?;
+        let limit = copying.as_ref().zip(windows_of_copying.as_ref());
+        let limit = limit.map(|(copying, windows)| copying.limit(windows, &most_copied));
         let tables = self.tables(&held, preload, lookups, kept, observer)?;
         let rungs = geometries.iter().zip(held.iter().zip(&tables));
         let mut constraints: Vec<&dyn Constraint> = vec![&request.fixed];
         if let Some(taken) = &taken {
             constraints.push(&**taken);
+        }
+        if let Some(limit) = &limit {
+            constraints.push(limit);
         }
         let task = Task {
             rungs: rungs

@@ -34,11 +34,13 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+mod audit;
 mod choice;
 mod copies;
 mod error;
 mod generate;
 mod info;
+mod limit;
 mod map;
 mod measure;
 mod proof;
@@ -48,11 +50,13 @@ mod tables;
 mod trace;
 mod windows;
 
+pub use audit::{Audit, AuditReport, AuditRequest, AuditedSample, Exhibit, Lent, WorstSample};
 pub use choice::WindowChoice;
 pub use copies::{CopyRequest, Copying};
 pub use error::EngineError;
 pub use generate::{CountReport, GenerateRequest, Generated, Network};
 pub use info::{InfoReport, WindowInfo};
+pub use limit::MaxCopied;
 pub use measure::{CountsReport, CountsRequest, LevelCounts};
 pub use proof::{UnsupportedBit, VerifyReport, VerifyRequest};
 pub use query::{QueryReport, QueryRequest};

@@ -158,6 +158,14 @@ impl Index {
         }
     }
 
+    /// As [`Index::given_if_seen`]; of an index that knows no labels, nothing whatever the label.
+    pub(crate) fn given_of(&self, label: Option<i64>) -> Result<Option<Given>, IndexError> {
+        match self.labels().is_empty() {
+            true => Ok(Some(Given::NOTHING)),
+            false => self.given_if_seen(label),
+        }
+    }
+
     /// Returns the number of a label, by which a [`Frame`] is given it.
     ///
     /// # Errors

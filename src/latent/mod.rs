@@ -2,6 +2,7 @@
 
 mod error;
 mod file;
+mod hold_out;
 mod ids;
 mod levels;
 mod pool;

@@ -8,7 +8,7 @@ use bitvec::slice::BitSlice;
 use bitvec::view::BitView;
 use serde::{Deserialize, Serialize};
 
-use super::{LatentError, MAX_BITS, Shape};
+use super::{Ids, LatentError, MAX_BITS, Shape};
 
 /// The bits of one latent: bit `i` at byte `i/8`, bit position `i%8`, as numpy's
 /// `packbits(bitorder="little")` lays them.
@@ -181,6 +181,21 @@ impl LatentSet {
             labels.truncate(count);
         }
         self
+    }
+
+    /// Returns the latents of some ids, in order of ids; those that there are not are passed over.
+    #[must_use]
+    pub fn only(&self, ids: &Ids) -> Self {
+        let held = || ids.iter().take_while(|id| *id < self.len() as u64);
+        let rows = held().map(|id| self.packed_latent(id as usize));
+        let labels = self.labels.as_ref();
+        Self {
+            shape: self.shape,
+            packed: rows.flatten().copied().collect(),
+            labels: labels.map(|labels| held().map(|id| labels[id as usize]).collect()),
+            codecs: self.codecs.clone(),
+            source: self.source.clone(),
+        }
     }
 
     /// Appends another set's latents; their ids go on from this one's. Labels are kept where both have

@@ -60,7 +60,14 @@ pub trait Constraint: Sync {
         None
     }
 
-    /// Returns whether [`Constraint::refuted`] ever refutes anything.
+    /// Returns what follows one search, for a condition that would be dear to judge anew whenever it is asked. `given` says which
+    /// positions are forced. Where there is one, it is asked beside [`Constraint::refuted`].
+    fn watch(&self, given: &dyn Fn(usize) -> bool) -> Option<Box<dyn Watch + '_>> {
+        let _ = given;
+        None
+    }
+
+    /// Returns whether anything is ever refuted.
     fn judges_whole_samples(&self) -> bool {
         true
     }
@@ -75,11 +82,60 @@ pub trait Constraint: Sync {
     }
 }
 
+/// Follows one search: a condition that remembers what it has judged of the latent as it was.
+pub trait Watch: Send {
+    /// As [`Constraint::refuted`].
+    ///
+    /// # Errors
+    /// Whatever keeps it from being told.
+    fn refuted(
+        &mut self,
+        frame: &Frame,
+        decided: usize,
+    ) -> Result<Option<Vec<Range<usize>>>, SearchError>;
+}
+
+/// The conditions of one search as it goes on.
+pub(super) struct Conditions<'a> {
+    all: Constraints<'a>,
+    watches: Vec<Box<dyn Watch + 'a>>,
+}
+
+impl Conditions<'_> {
+    /// Returns what is to blame where one of them is not met.
+    pub(super) fn refuted(
+        &mut self,
+        frame: &Frame,
+        decided: usize,
+    ) -> Result<Option<Vec<Range<usize>>>, SearchError> {
+        let all = self.all.0.iter();
+        if let Some(blamed) = all.copied().find_map(|one| one.refuted(frame, decided)) {
+            return Ok(Some(blamed));
+        }
+        for watch in &mut self.watches {
+            if let Some(blamed) = watch.refuted(frame, decided)? {
+                return Ok(Some(blamed));
+            }
+        }
+        Ok(None)
+    }
+}
+
 /// Several conditions at once.
 #[derive(Clone, Copy)]
 pub(super) struct Constraints<'a>(pub(super) &'a [&'a dyn Constraint]);
 
-impl Constraints<'_> {
+impl<'a> Constraints<'a> {
+    /// Returns them, ready to follow one search.
+    pub(super) fn follow(self) -> Conditions<'a> {
+        let given = |position| self.forced(position).is_some();
+        let watches = self.0.iter().filter_map(|one| one.watch(&given));
+        Conditions {
+            watches: watches.collect(),
+            all: self,
+        }
+    }
+
     pub(super) fn forced(&self, position: usize) -> Option<bool> {
         self.0
             .iter()
@@ -91,11 +147,5 @@ impl Constraints<'_> {
         let mut forced = self.0.iter().filter_map(|c| c.forced(position));
         let first = forced.next();
         forced.any(|value| Some(value) != first)
-    }
-
-    pub(super) fn refuted(&self, frame: &Frame, decided: usize) -> Option<Vec<Range<usize>>> {
-        self.0
-            .iter()
-            .find_map(|constraint| constraint.refuted(frame, decided))
     }
 }

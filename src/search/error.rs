@@ -1,5 +1,6 @@
 //! What can go wrong in a search.
 
+use crate::copies::CopiesError;
 use crate::index::IndexError;
 use crate::latent::LatentError;
 
@@ -84,6 +85,10 @@ pub enum SearchError {
     /// A latents or samples file that cannot be used.
     #[error(transparent)]
     Latent(#[from] LatentError),
+
+    /// What a sample has of training latents could not be told.
+    #[error(transparent)]
+    Copies(#[from] CopiesError),
 
     /// The index refused.
     #[error(transparent)]

@@ -9,6 +9,7 @@
 mod blame;
 mod chain;
 mod constraint;
+mod copied;
 mod count;
 mod error;
 mod fallback;
@@ -24,7 +25,7 @@ mod task;
 mod tree;
 mod walk;
 
-pub use constraint::Constraint;
+pub use constraint::{Constraint, Watch};
 pub use count::{Count, count};
 pub use error::SearchError;
 pub use fallback::{Fallback, MIN_PROBABILITY, Policy};

@@ -24,7 +24,7 @@ use std::ops::Range;
 use super::SearchError;
 use super::blame::Blame;
 use super::chain::Chain;
-use super::constraint::Constraints;
+use super::constraint::{Conditions, Constraints};
 use super::ladder::Ladder;
 use super::links::{Links, Segment};
 use super::nogoods::Nogoods;
@@ -37,6 +37,7 @@ use crate::window::Frame;
 /// A search over rows.
 pub(super) struct RowSearch<'a> {
     links: Links<'a>,
+    conditions: Conditions<'a>,
     shape: Shape,
     backoff: Backoff,
     max_backtracks: Option<u64>,
@@ -111,6 +112,7 @@ impl<'a> RowSearch<'a> {
         let shape = ladder.shape();
         Self {
             links: Links::new(ladder, constraints, options.max_states),
+            conditions: constraints.follow(),
             shape,
             backoff: options.backoff,
             max_backtracks: options.max_backtracks,
@@ -159,7 +161,7 @@ impl<'a> RowSearch<'a> {
             if let Some(status) = interrupted() {
                 return Ok(status);
             }
-            let dead = match self.links.constraints.refuted(&self.frame, decided) {
+            let dead = match self.conditions.refuted(&self.frame, decided)? {
                 Some(runs) => Some(DeadEnd {
                     start: decided,
                     blames: vec![self.blame_on(runs.into_iter(), decided)],

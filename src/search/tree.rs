@@ -16,7 +16,7 @@ use std::ops::Range;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
 
 use super::SearchError;
-use super::constraint::Constraints;
+use super::constraint::{Conditions, Constraints};
 use super::fallback::Fallback;
 use super::ladder::{Answer, FORCED, Ladder};
 use super::options::{Method, SearchOptions};
@@ -31,7 +31,7 @@ const MAX_BLAME_BYTES: usize = 1 << 28;
 /// A search over bits.
 pub(super) struct BitSearch<'a> {
     ladder: Ladder<'a>,
-    constraints: Constraints<'a>,
+    conditions: Conditions<'a>,
     method: Method,
     max_backtracks: Option<u64>,
     draw_seed: u64,
@@ -112,7 +112,7 @@ impl<'a> BitSearch<'a> {
         }
         Ok(Self {
             ladder,
-            constraints,
+            conditions: constraints.follow(),
             method: options.method,
             max_backtracks: options.max_backtracks,
             draw_seed,
@@ -172,7 +172,7 @@ impl<'a> BitSearch<'a> {
         loop {
             if !std::mem::replace(&mut self.asked, true) {
                 let decided = self.decided();
-                if let Some(ranges) = self.constraints.refuted(&self.frame, decided) {
+                if let Some(ranges) = self.conditions.refuted(&self.frame, decided)? {
                     if self.depth == 0 {
                         return Ok(Walked::Ended(Status::NoneExists));
                     }
