@@ -102,6 +102,7 @@ pub mod latent;
 pub mod model;
 #[cfg(feature = "neural")]
 pub mod neural;
+pub mod page;
 pub mod picture;
 pub mod provenance;
 pub mod samples;

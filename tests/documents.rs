@@ -23,6 +23,7 @@ fn documents(folder: &Path) -> BTreeMap<&'static str, Vec<Value>> {
     let query = ["query", "index", "--latent", "0", "--at", "0,3", "--json"];
     let no_match = split("query index --latent 0 --of strangers.safetensors --at 0,4 --json");
     let build = split("build latents.safetensors -o second -w seq:2 -w global --json");
+    let set_aside = split("build latents.safetensors -o third -w seq:2 --hold-out 1 --json");
     let all = split("generate two -w seq:3 -w seq:2 -o all.safetensors --all --json");
     let cut = split("generate index -o cut.safetensors --all -n 2 --json");
     let count = split("generate index --count --json --fix prefix=111");
@@ -37,7 +38,20 @@ fn documents(folder: &Path) -> BTreeMap<&'static str, Vec<Value>> {
     ];
     let manifest = fs_err::read(folder.join("index/manifest.json")).unwrap();
     let mut documents = BTreeMap::from([
-        ("build", vec![json_of(folder, &build, 0)]),
+        (
+            "build",
+            vec![json_of(folder, &build, 0), json_of(folder, &set_aside, 0)],
+        ),
+        (
+            "audit",
+            vec![json_of(
+                folder,
+                &split(
+                    "audit index new.safetensors --against strangers.safetensors -o report --json",
+                ),
+                0,
+            )],
+        ),
         ("generate", generated),
         (
             "info",
@@ -104,6 +118,10 @@ fn documents(folder: &Path) -> BTreeMap<&'static str, Vec<Value>> {
         (
             "counts",
             "eval counts pyramids --held-out details.safetensors --json",
+        ),
+        (
+            "audit",
+            "audit pyramids details.safetensors --against details.safetensors -o reports --json --false-alarms 0.9",
         ),
         ("counts", "eval counts index --json"),
         (

@@ -3,6 +3,8 @@
 //! `BITQUILT_LONG=1` runs twenty times as many random cases, flips forty times as many
 //! bytes, and kills 50 builds.
 
+/// Reports on sets of samples.
+mod audit;
 /// P2, P3 with several windows: which one answers.
 mod backoff;
 /// Bad files and folders end with exit code 2 and a message that names the file and what to do.

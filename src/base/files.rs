@@ -62,6 +62,38 @@ pub fn write_whole<T, E: From<io::Error>>(
     Ok(written)
 }
 
+/// Writes a whole folder of files or none: into a temporary folder beside `path`, then renamed. What is at `path` is replaced.
+///
+/// # Errors
+/// Whatever `write` or the operating system reports; `path` is then as it was before.
+pub fn write_folder_whole<E: From<io::Error>>(
+    path: &Path,
+    write: impl FnOnce(&Path) -> Result<(), E>,
+) -> Result<(), E> {
+    let beside = match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    };
+    let named = tempfile::Builder::new()
+        .prefix(TEMPORARY_PREFIX)
+        .tempdir_in(beside);
+    let place = named.map_err(naming(path))?;
+    // Within a folder that is the owner's alone, one as the umask has it.
+    let (made, old) = (place.path().join("new"), place.path().join("old"));
+    fs_err::create_dir(&made)?;
+    write(&made)?;
+    for entry in fs_err::read_dir(&made)? {
+        fs_err::File::open(entry?.path())?.sync_all()?;
+    }
+    sync_folder(&made)?;
+    if path.try_exists()? {
+        fs_err::rename(path, &old)?;
+    }
+    fs_err::rename(&made, path)?;
+    sync_folder(beside)?;
+    Ok(())
+}
+
 /// Makes the names in a folder as durable as the files behind them.
 pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
     fs_err::File::open(folder)?.sync_all()

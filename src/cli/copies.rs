@@ -130,8 +130,8 @@ pub(super) fn notes(calibration: &Calibration, false_alarms: f64) -> Vec<String>
     notes
 }
 
-/// Returns the lines of a verdict on a set.
-pub(super) fn report(count: &CopyCount, verdicts: &[Verdict]) -> Vec<(String, String)> {
+/// Returns the lines of a verdict on a set, of which `worst` are the samples that look most like copies, with their numbers, the worst first.
+pub(super) fn report(count: &CopyCount, worst: &[(usize, &Verdict)]) -> Vec<(String, String)> {
     let share = |share: f64| format!("{:.1} %", 100.0 * share);
     let mut lines = vec![(
         count.copies.to_string(),
@@ -151,16 +151,18 @@ pub(super) fn report(count: &CopyCount, verdicts: &[Verdict]) -> Vec<(String, St
             share(high)
         ),
     ));
-    let mut worst: Vec<_> = verdicts
-        .iter()
-        .enumerate()
-        .filter(|(_, verdict)| verdict.copy)
-        .collect();
-    worst.sort_by(|(_, a), (_, b)| a.worse_first(b));
-    for (number, verdict) in worst.into_iter().take(WORST) {
-        lines.push((String::new(), in_words(number, verdict)));
+    let copies = worst.iter().filter(|(_, verdict)| verdict.copy);
+    for (number, verdict) in copies.take(WORST) {
+        lines.push((String::new(), in_words(*number, verdict)));
     }
     lines
+}
+
+/// Returns the samples of a set by how much they look like copies, the worst first.
+pub(super) fn worst_first(verdicts: &[Verdict]) -> Vec<(usize, &Verdict)> {
+    let mut worst: Vec<_> = verdicts.iter().enumerate().collect();
+    worst.sort_by(|(_, a), (_, b)| a.worse_first(b));
+    worst
 }
 
 /// Copies that are printed one by one.

@@ -108,7 +108,7 @@ pub(super) struct GenerateArgs {
 
     /// No sample has a region, errors and all, that carries more bits of one training latent, beyond what honest data would have:
     /// BITS, or LEVEL:BITS for one level of a pyramid
-    #[arg(long, value_name = "BITS")]
+    #[arg(long, value_name = "BITS", allow_negative_numbers = true)]
     max_copied: Vec<MaxCopied>,
 
     /// As --max-copied: what no more than this share of the held-out latents of --calibration carry

@@ -18,6 +18,7 @@ const HEADINGS: [(&str, &[&str]); 11] = [
             "top",
             "brief",
             "credits",
+            "worst",
             "json",
             "force",
         ],

@@ -5,6 +5,7 @@
 
 mod advice;
 mod attempts;
+mod audit;
 mod build;
 mod copies;
 mod decode;
@@ -82,7 +83,8 @@ const STOPPED: u8 = 130;
         bitquilt build mnist.safetensors -o mnist.index --window 7x7\n  \
         bitquilt generate mnist.index --window 7x7 -o samples.safetensors --png samples.png\n  \
         bitquilt verify mnist.index samples.safetensors\n  \
-        bitquilt trace mnist.index samples.safetensors -o trace.json",
+        bitquilt trace mnist.index samples.safetensors -o trace.json\n  \
+        bitquilt audit mnist.index samples.safetensors --against held-out.safetensors -o report",
     max_term_width = 100
 )]
 struct Cli {
@@ -111,6 +113,7 @@ enum Verb {
     Query(query::QueryArgs),
     Generate(Box<generate::GenerateArgs>),
     Trace(Box<trace::TraceArgs>),
+    Audit(Box<audit::AuditArgs>),
     Verify(verify::VerifyArgs),
     Decode(decode::DecodeArgs),
     #[cfg(feature = "neural")]
@@ -136,6 +139,7 @@ impl Verb {
             Self::Build(_) => Some("the same command goes on from its last finished array"),
             Self::Generate(_) => Some("nothing is written"),
             Self::Trace(args) => Some(args.when_stopped()),
+            Self::Audit(_) => Some("nothing is written"),
             Self::Verify(_) => Some("nothing is proved"),
             #[cfg(feature = "neural")]
             Self::Encode(_) => Some("nothing is written"),
@@ -182,6 +186,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Query(args) => query::run(&args),
         Verb::Generate(args) => generate::run(&args, &ui),
         Verb::Trace(args) => trace::run(&args, &ui),
+        Verb::Audit(args) => audit::run(&args, &ui),
         Verb::Verify(args) => verify::run(&args, &ui),
         Verb::Decode(args) => decode::run(args, &ui),
         Verb::Completions(args) => {

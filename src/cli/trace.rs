@@ -482,7 +482,10 @@ fn report_copies(job: &Job<'_>) -> anyhow::Result<()> {
         );
         return Ok(());
     };
-    for (number, (value, what)) in copies::report(count, each).into_iter().enumerate() {
+    for (number, (value, what)) in copies::report(count, &copies::worst_first(each))
+        .into_iter()
+        .enumerate()
+    {
         line(if number == 0 { "copies" } else { "" }, value, &what)?;
     }
     for note in copies::notes(calibration, count.false_alarms) {

@@ -5,8 +5,9 @@ use serde::Serialize;
 use crate::latent::{Codec, Level, Shape};
 
 /// How the strokes of a copy differ from its source's.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, strum::Display)]
 #[serde(rename_all = "lowercase")]
+#[strum(serialize_all = "lowercase")]
 #[non_exhaustive]
 pub enum Stroke {
     /// They are a site thicker on each side: the sample was made thinner before it was compared.

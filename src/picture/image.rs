@@ -244,6 +244,15 @@ impl Picture {
     /// # Errors
     /// [`LatentError::Io`].
     pub fn write_png(&self, path: &Path) -> Result<(), LatentError> {
+        let png = self.to_png(path)?;
+        files::write_whole(path, |out| Ok(out.write_all(&png)?))
+    }
+
+    /// Returns the bytes of a PNG file.
+    ///
+    /// # Errors
+    /// [`LatentError::Format`], naming `path`, for a picture that PNG cannot hold.
+    pub fn to_png(&self, path: &Path) -> Result<Vec<u8>, LatentError> {
         let colour = if self.channels == 1 {
             ExtendedColorType::L8
         } else {
@@ -254,7 +263,7 @@ impl Picture {
         PngEncoder::new(&mut png)
             .write_image(&self.pixels, self.width as u32, self.height as u32, colour)
             .map_err(|error| LatentError::format(path, "a picture that PNG can hold", error))?;
-        files::write_whole(path, |out| Ok(out.write_all(&png)?))
+        Ok(png)
     }
 
     /// Makes a picture that is all gap.

@@ -1,0 +1,227 @@
+//! `bitquilt audit`
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use anyhow::{Context, bail};
+use clap::Args;
+
+use super::copies;
+use super::drawer::{Drawer, ModelArgs};
+use super::ids::WithoutArgs;
+use super::preload::PreloadArgs;
+use super::ui::Ui;
+use super::{NO, print, print_json};
+use bitquilt::base::files;
+use bitquilt::copies::Verdict;
+use bitquilt::engine::{Audit, AuditRequest, CopyRequest};
+use bitquilt::latent::{LatentSet, Level};
+use bitquilt::page::audit_page;
+use bitquilt::picture::Picture;
+use bitquilt::samples::SampleSet;
+
+/// Report who of a set of samples copies, how much, and from where
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    bitquilt audit mnist.index samples.safetensors --against held-out.safetensors -o report\n  \
+    bitquilt audit mnist.index samples.safetensors --against held-out.safetensors --false-alarms 0.001 -o report\n  \
+    bitquilt audit mnist.index samples.safetensors --against held-out.safetensors --json -o report\n\n\
+    Writes a folder: index.html, one page to read or to mail, with pictures of the worst samples beside what they copy, the \n\
+    training latents that lent most, and the field's own numbers with their traps; report.json, all of it for machines; and \n\
+    calibration.json, how the held-out latents looked, for `trace --calibration`. Samples may come from any generator: import\n\
+    or encode them as the training images were.\n\
+    Exit code 1 with --deny-copies, if any sample is called a copy.")]
+pub(super) struct AuditArgs {
+    /// The index
+    index: PathBuf,
+
+    /// Samples, or any latents of the index's shape
+    samples: PathBuf,
+
+    /// Latents that were not indexed, drawn as the training latents were: samples that look more like copies than they do are
+    /// called copies
+    #[arg(long, value_name = "HELD_OUT")]
+    against: PathBuf,
+
+    /// The folder to make
+    #[arg(short, long, value_name = "REPORT")]
+    output: PathBuf,
+
+    /// The share of honest latents that may be called copies
+    #[arg(long, value_name = "RATE", default_value_t = CopyRequest::default().false_alarms, value_parser = copies::rate)]
+    false_alarms: f64,
+
+    /// Samples to show that look most like copies
+    #[arg(long, value_name = "N", default_value_t = AuditRequest::default().worst)]
+    worst: usize,
+
+    /// Training latents to show that lent most
+    #[arg(long, value_name = "N", default_value_t = AuditRequest::default().credits)]
+    credits: usize,
+
+    /// End with exit code 1 if any sample is called a copy
+    #[arg(long)]
+    deny_copies: bool,
+
+    #[command(flatten)]
+    model: ModelArgs,
+
+    #[command(flatten)]
+    without: WithoutArgs,
+
+    #[command(flatten)]
+    preload: PreloadArgs,
+
+    /// Replace a report that is there
+    #[arg(long)]
+    force: bool,
+
+    /// Print report.json instead of a summary
+    #[arg(long)]
+    json: bool,
+}
+
+pub(super) fn run(args: &AuditArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
+    check_folder(&args.output, args.force)?;
+    let samples = SampleSet::read(&args.samples)?;
+    let held_out = LatentSet::read(&args.against)?;
+    let session = args.without.open(&args.index, args.preload.options())?;
+    // Before anything is judged: another model's codes are refused.
+    let drawers = args.drawers(
+        session.index().shape().levels(),
+        &session.index().manifest().codecs(),
+    )?;
+    let request = AuditRequest {
+        copies: CopyRequest {
+            false_alarms: args.false_alarms,
+            ..CopyRequest::default()
+        },
+        worst: args.worst,
+        credits: args.credits,
+    };
+    let held_out = (&held_out, args.against.as_path());
+    let mut audit = session
+        .audit(&samples, held_out, &request, ui)
+        .with_context(|| {
+            format!(
+                "{} against {}",
+                args.samples.display(),
+                args.against.display()
+            )
+        })?;
+    audit.report.samples_file = args.samples.display().to_string();
+    write(args, &audit, &drawers)?;
+    ui.finish();
+    if args.json {
+        print_json(&serde_json::to_value(&audit.report)?)?;
+    } else {
+        show(args, &audit, ui)?;
+    }
+    let denied = args.deny_copies && audit.report.copies.copies > 0;
+    Ok(ExitCode::from(if denied { NO } else { 0 }))
+}
+
+/// The files of a report.
+const FILES: [&str; 3] = ["index.html", "report.json", "calibration.json"];
+
+/// Refuses a report that exists, unless `force`; a folder of anything else; and a place that does not exist: before anything is judged.
+fn check_folder(path: &Path, force: bool) -> anyhow::Result<()> {
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    if let Some(parent) = parent.filter(|parent| !parent.is_dir()) {
+        bail!(
+            "{}: expected a folder to make the report in, found none",
+            parent.display()
+        );
+    }
+    if !path.try_exists()? {
+        return Ok(());
+    }
+    if !force {
+        bail!(
+            "{}: exists already: choose another name, or pass --force to replace it",
+            path.display()
+        );
+    }
+    if !path.is_dir() {
+        bail!(
+            "{}: expected a report to replace, found a file: choose another name",
+            path.display()
+        );
+    }
+    for entry in fs_err::read_dir(path)? {
+        let name = entry?.file_name();
+        if !FILES.iter().any(|file| name == *file) {
+            bail!(
+                "{}: expected a report to replace, found {} in it: choose another name",
+                path.display(),
+                name.to_string_lossy()
+            );
+        }
+    }
+    Ok(())
+}
+
+impl AuditArgs {
+    /// Returns what draws the latents of each level.
+    fn drawers(
+        &self,
+        levels: &[Level],
+        codecs: &[bitquilt::latent::Codec],
+    ) -> anyhow::Result<Vec<Drawer>> {
+        if self.model.is_given() && levels.len() > 1 {
+            bail!("--model: draws codes of one level: leave it out for a pyramid");
+        }
+        let each = levels.iter().zip(codecs);
+        let each = each.map(|(level, codec)| self.model.drawer(&self.index, level.shape(), codec));
+        each.collect()
+    }
+}
+
+/// Writes the folder: whole, or not at all.
+fn write(args: &AuditArgs, audit: &Audit, drawers: &[Drawer]) -> anyhow::Result<()> {
+    let image = |level: &Level, packed: &[u8]| -> anyhow::Result<Picture> {
+        drawers[level.number()].one(level.shape(), packed, &args.output)
+    };
+    let page = audit_page(audit, image)?;
+    files::write_folder_whole(&args.output, |folder| {
+        fs_err::write(folder.join("index.html"), &page)?;
+        let report = serde_json::to_vec_pretty(&audit.report)?;
+        fs_err::write(folder.join("report.json"), report)?;
+        audit.calibration.write(&folder.join("calibration.json"))?;
+        Ok::<_, anyhow::Error>(())
+    })
+}
+
+/// Prints the verdict, for people.
+fn show(args: &AuditArgs, audit: &Audit, ui: &Ui) -> anyhow::Result<()> {
+    let report = &audit.report;
+    let worst: Vec<(usize, &Verdict)> = report
+        .worst
+        .iter()
+        .map(|worst| (worst.sample, &worst.verdict))
+        .collect();
+    for (number, (value, what)) in copies::report(&report.copies, &worst)
+        .into_iter()
+        .enumerate()
+    {
+        let name = if number == 0 { "copies" } else { "" };
+        let between = if value.is_empty() { "" } else { " " };
+        print(format!("{name:<15} {value}{between}{what}"))?;
+    }
+    for lent in report.credits.iter().take(3) {
+        print(format!(
+            "{:<15} latent {}: {:.0} bits in {} samples",
+            "lent most", lent.latent, lent.gain, lent.samples
+        ))?;
+    }
+    for note in copies::notes(&audit.calibration, report.copies.false_alarms) {
+        ui.note(note);
+    }
+    print(format!("→ {}", page_of(&args.output).display()))
+}
+
+fn page_of(folder: &Path) -> PathBuf {
+    folder.join("index.html")
+}
