@@ -10,8 +10,11 @@
 //!
 //! | module | what is in it |
 //! | --- | --- |
+//! | [`page`] | reports as web pages |
+//! | [`engine`] | what every user of the library calls: owned sessions, requests and reports that serialize |
 //! | [`trace`] | where samples come from: support, quilts of copied regions, summaries, the trace file |
-//! | [`copies`] | what of a sample is a copy, errors and all |
+//! | [`audit`] | the field's own numbers for memorization |
+//! | [`copies`] | what of a sample is a copy, errors and all; a limit on it |
 //! | [`search`] | generation: rows, bits, constraints, back-off, a network where no window has a match |
 //! | [`picture`] | PNG pictures of latents and images, grids of them, maps with marks on their sites |
 //! | `neural` | (feature `neural`) the binary latent autoencoder, the ARVM and its peers, and the loop that trains them |

@@ -126,6 +126,19 @@ fn an_audit_tells_who_copies_whom_and_shows_it() {
     assert!(denied.stdout.contains("→ report/index.html"), "{denied:?}");
     let page = fs::read_to_string(desk.path("report/index.html")).unwrap();
     assert_eq!(page.matches("class=\"card\"").count(), 2);
+    // What is known of the held-out latents need not be measured again; of others it is not taken.
+    let known = desk.run(
+        &format!("{audit} --calibration report/calibration.json --json")
+            .replace("-o report", "-o again"),
+    );
+    let known: Value = serde_json::from_str(&known.stdout).unwrap();
+    assert_eq!(known["verdicts"], report["verdicts"]);
+    let other = desk
+        .run("audit index samples --against latents --calibration again/calibration.json -o other");
+    assert!(
+        other.code == 2 && other.stderr.contains("other held-out latents"),
+        "{other:?}"
+    );
     // No threads and no other run change a byte.
     let before = fs::read(desk.path("report/report.json")).unwrap();
     let again = desk.run(&format!(

@@ -329,7 +329,7 @@ fn the_command_gives_the_verdict_of_held_out_latents_and_of_their_calibration_al
     .unwrap();
     assert!(
         stderr("trace other samples --calibration line")
-            .contains("made against other training latents")
+            .contains("made with other training latents")
     );
     assert!(stderr("trace index samples --calibration samples").contains("expected a calibration"));
     let mut small = LatentSet::new(Shape::new(3, 3, 1).unwrap());

@@ -13,7 +13,7 @@ use super::preload::PreloadArgs;
 use super::ui::Ui;
 use super::{NO, print, print_json};
 use bitquilt::base::files;
-use bitquilt::copies::Verdict;
+use bitquilt::copies::{Calibration, Verdict};
 use bitquilt::engine::{Audit, AuditRequest, CopyRequest};
 use bitquilt::latent::{LatentSet, Level};
 use bitquilt::page::audit_page;
@@ -42,6 +42,11 @@ pub(super) struct AuditArgs {
     /// called copies
     #[arg(long, value_name = "HELD_OUT")]
     against: PathBuf,
+
+    /// How these held-out latents looked: calibration.json of an earlier report, or a file of `trace --save-calibration`. Saves the
+    /// time to look at them again
+    #[arg(long, value_name = "FILE")]
+    calibration: Option<PathBuf>,
 
     /// The folder to make
     #[arg(short, long, value_name = "REPORT")]
@@ -100,8 +105,10 @@ pub(super) fn run(args: &AuditArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
         credits: args.credits,
     };
     let held_out = (&held_out, args.against.as_path());
+    let calibration = args.calibration.as_ref();
+    let calibration = calibration.map(|path| Calibration::read(path).context("--calibration"));
     let mut audit = session
-        .audit(&samples, held_out, &request, ui)
+        .audit(&samples, held_out, calibration.transpose()?, &request, ui)
         .with_context(|| {
             format!(
                 "{} against {}",

@@ -226,6 +226,23 @@ impl Ranks<'_> {
     }
 }
 
+/// Refuses a calibration that was made by other latents than those of a digest.
+///
+/// # Errors
+/// [`CopiesError::OtherMeasure`].
+pub fn check_held_out(calibration: &Calibration, xxh3_128: &str) -> Result<(), CopiesError> {
+    let found = &calibration.held_out.xxh3_128;
+    if found == xxh3_128 {
+        return Ok(());
+    }
+    Err(CopiesError::OtherMeasure {
+        path: None,
+        what: "held-out latents",
+        expected: format!("those of digest {xxh3_128}"),
+        found: format!("{} of digest {found}", calibration.held_out.name),
+    })
+}
+
 /// Refuses a calibration that was made against something else.
 ///
 /// # Errors

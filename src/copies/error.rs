@@ -28,8 +28,8 @@ pub enum CopiesError {
 
     /// A calibration that was made against something else.
     #[error(
-        "{of}made against other {what}: expected {expected}, found {found}: calibrate again with held-out latents",
-        of = path.as_ref().map_or_else(String::new, |path| format!("{}: ", path.display()))
+        "{of}made with other {what}: expected {expected}, found {found}: calibrate again with held-out latents",
+        of = path.as_ref().map_or_else(|| "a calibration ".to_owned(), |path| format!("{}: ", path.display()))
     )]
     OtherMeasure {
         /// The file.

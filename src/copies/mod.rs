@@ -20,7 +20,8 @@ mod verdict;
 mod watch;
 
 pub use calibration::{
-    CALIBRATION_VERSION, Calibration, HeldOut, Measure, Ranks, check_measure, scores,
+    CALIBRATION_VERSION, Calibration, HeldOut, Measure, Ranks, check_held_out, check_measure,
+    scores,
 };
 pub use error::CopiesError;
 pub use finder::{Copied, CopyFinder, CopyWorker, Evidence};

@@ -9,7 +9,8 @@ use serde::{Deserialize, Serialize};
 use super::{CopyRequest, Copying, EngineError, Session};
 use crate::audit::{Number, fitting_gap, near, numbers};
 use crate::base::Observer;
-use crate::copies::{Calibration, CopyCount, Judged, Verdict};
+use crate::copies::{Calibration, CopyCount, Judged, Verdict, check_held_out};
+use crate::index::Source;
 use crate::latent::{Bits, LatentSet, Level, Shape};
 use crate::samples::SampleSet;
 
@@ -136,15 +137,16 @@ pub struct Audit {
 
 impl Session {
     /// Audits samples against the training latents that they were generated with. `held_out` are latents that were not indexed, drawn
-    /// as the training latents were; `name` names them.
+    /// as the training latents were; `name` names them. `calibration` is how they looked, where that is known already.
     ///
     /// # Errors
     /// [`EngineError::NoSamples`] without samples or held-out latents; [`EngineError::Request`] for those of another shape than the
-    /// index's; as [`Session::copying`].
+    /// index's; [`EngineError::Copies`] for a calibration by other latents or against others; as [`Session::copying`].
     pub fn audit(
         &self,
         samples: &SampleSet,
         (held_out, name): (&LatentSet, &Path),
+        calibration: Option<Calibration>,
         request: &AuditRequest,
         observer: &dyn Observer,
     ) -> Result<Audit, EngineError> {
@@ -155,7 +157,14 @@ impl Session {
         let looked_at = latents.len() + held_out.len();
         let copying = self.copying_as_generated(samples, looked_at, observer)?;
         copying.check_shape(latents, "the samples")?;
-        let calibration = copying.calibrate(held_out, name, observer)?;
+        let calibration = match calibration {
+            None => copying.calibrate(held_out, name, observer)?,
+            Some(calibration) => {
+                let source = Source::of(held_out, name.display().to_string());
+                check_held_out(&calibration, &source.xxh3_128)?;
+                calibration
+            }
+        };
         let every = 0..latents.len();
         let verdicts = copying.judge(latents, every, &calibration, &request.copies, observer)?;
         let worst = worst(&verdicts, request.worst);
