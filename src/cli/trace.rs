@@ -50,8 +50,8 @@ pub(super) struct TraceArgs {
     #[arg(short, long, value_name = "TRACE.json")]
     output: Option<PathBuf>,
 
-    /// Draw a map of the first samples here: each with its quilt coloured by source, the sources that tell
-    /// most with what was copied outlined, and the nearest training latent with what differs
+    /// Draw a map of the first samples here: each with what it is most likely a copy of, where that is judged; its quilt coloured by
+    /// source; the sources that tell most with what was copied outlined; and the nearest training latent with what differs
     #[arg(long, value_name = "MAP.png")]
     png: Option<PathBuf>,
 
@@ -287,14 +287,15 @@ impl<'a> Job<'a> {
         )?;
         let max_drawn = self.args.png.as_ref().map_or(0, |_| self.args.png_limit);
         let judged = self.judged.as_ref();
-        let take = |traced: TracedSample<'a>| {
+        let take = |mut traced: TracedSample<'a>| {
+            traced.verdict = judged.and_then(|judged| judged.each.get(traced.sample).cloned());
             let marked = traced.interpolated.iter().filter(|marked| **marked);
             writer.add(&Traced {
                 sample: traced.sample,
                 label: traced.label,
                 summary: &traced.summary,
                 trace: &traced.trace,
-                verdict: judged.and_then(|judged| judged.each.get(traced.sample)),
+                verdict: traced.verdict.as_ref(),
                 answered_by: traced.answered_by,
                 interpolated: traced.answered_by.map(|_| marked.count()),
             })?;

@@ -18,6 +18,15 @@ pub struct Judged {
     pub copied: Copied,
 }
 
+impl Judged {
+    /// Orders by what looks most like a copy: what is rarest in honest data, and of equals what most speaks for.
+    pub fn likelier_first(&self, other: &Self) -> std::cmp::Ordering {
+        let p = self.p.total_cmp(&other.p);
+        let evidence = |judged: &Self| judged.copied.evidence();
+        p.then(evidence(other).total_cmp(&evidence(self)))
+    }
+}
+
 /// One level of a sample, judged.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
@@ -47,13 +56,9 @@ impl Verdict {
         levels.flat_map(|level| level.whole.iter().chain(&level.parts))
     }
 
-    /// Returns what looks most like a copy in it: what is least likely, and of equals what most speaks for.
+    /// Returns what looks most like a copy in it.
     pub fn most_likely(&self) -> Option<&Judged> {
-        let evidence = |judged: &Judged| judged.copied.evidence();
-        self.judged().min_by(|a, b| {
-            let p = a.p.total_cmp(&b.p);
-            p.then(evidence(b).total_cmp(&evidence(a)))
-        })
+        self.judged().min_by(|a, b| a.likelier_first(b))
     }
 
     /// Orders verdicts by how much samples look like copies, the worst first.

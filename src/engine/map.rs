@@ -6,6 +6,7 @@
 use std::collections::HashMap;
 
 use super::{EngineError, TracedSample, Tracing};
+use crate::copies::{Judged, Verdict};
 use crate::latent::{Bits, Level, Shape};
 use crate::picture::{Heading, Map, Marks, Panel, Picture, QuiltMarks};
 use crate::trace::{Region, Tracer};
@@ -52,8 +53,12 @@ impl Tracing<'_> {
         let level = level_of(shape)?;
         let source = level_of(tracer.training().shape())?;
         let shapes = [level.shape(), source.shape()];
-        // The sample, its quilt, its sources and the nearest.
-        let panels = (samples.len(), sources.saturating_add(3));
+        // The sample, its quilt, its sources and the nearest; and what it is most likely a copy of.
+        let judged = samples.iter().any(|sample| sample.verdict.is_some());
+        let panels = (
+            samples.len(),
+            sources.saturating_add(3 + usize::from(judged)),
+        );
         let map =
             Map::new(&heading(&tracer, &level), &shapes, panels).map_err(EngineError::from)?;
         let mut drawing = Drawing {
@@ -62,6 +67,7 @@ impl Tracing<'_> {
             under: source,
             map,
             max_sources: sources,
+            judged,
             image,
         };
         for (row, sample) in samples.iter().enumerate() {
@@ -107,6 +113,8 @@ struct Drawing<'a, F> {
     map: Map,
     /// Sources to draw beside each sample.
     max_sources: usize,
+    /// Whether there are verdicts to draw.
+    judged: bool,
     image: F,
 }
 
@@ -136,6 +144,10 @@ impl<E: From<EngineError>, F: Fn(Shape, &[u8]) -> Result<Picture, E>> Drawing<'_
             marks: Marks::None,
         };
         self.map.draw((row, 0), &panel);
+        let next = 1 + usize::from(self.judged);
+        if let Some(verdict) = &sample.verdict {
+            self.copied((row, 1), verdict)?;
+        }
 
         let count = |n: usize, what: &str| format!("{n} {what}{}", if n == 1 { "" } else { "s" });
         let panel = Panel {
@@ -146,12 +158,54 @@ impl<E: From<EngineError>, F: Fn(Shape, &[u8]) -> Result<Picture, E>> Drawing<'_
             marks: Marks::Quilt(quilt_marks(sample, &level, &sources)),
             ..panel
         };
-        self.map.draw((row, 1), &panel);
+        self.map.draw((row, next), &panel);
 
         for (rank, source) in sources.iter().take(self.max_sources).enumerate() {
-            self.source((row, 2 + rank), sample, rank, source)?;
+            self.source((row, next + 1 + rank), sample, rank, source)?;
         }
-        self.nearest((row, 2 + self.max_sources), sample)
+        self.nearest((row, next + 1 + self.max_sources), sample)
+    }
+
+    /// Draws what the level is most likely a copy of, errors and all, with what was copied outlined where the sample is called a copy.
+    fn copied(&mut self, place: (usize, usize), verdict: &Verdict) -> Result<(), E> {
+        let of_level = |judged: &&Judged| judged.copied.level == self.level.number();
+        let likeliest = verdict.judged().filter(of_level);
+        let Some(judged) = likeliest.min_by(|a, b| a.likelier_first(b)) else {
+            return Ok(());
+        };
+        let copied = &judged.copied;
+        let shape = self.under.shape();
+        let packed = self.training(copied.latent)?;
+        let at = |at: usize, by: i32| at.saturating_add_signed(by as isize);
+        let rows = at(copied.rows.start, copied.down)..at(copied.rows.end, copied.down);
+        let columns = at(copied.columns.start, copied.right)..at(copied.columns.end, copied.right);
+        let sites = 0..shape.height() * shape.width();
+        let is_copied = |site| {
+            rows.contains(&(site / shape.width())) && columns.contains(&(site % shape.width()))
+        };
+        let panel = Panel {
+            shape,
+            caption: [
+                match verdict.copy {
+                    true => format!("copy: latent {}", copied.latent),
+                    false => "no copy".to_owned(),
+                },
+                format!(
+                    "p {:.4}, {} of {} differ",
+                    verdict.p, copied.errors, copied.bits
+                ),
+            ],
+            picture: &(self.image)(shape, &packed)?,
+            marks: match verdict.copy {
+                true => Marks::Copied {
+                    rank: 0,
+                    sites: sites.map(is_copied).collect(),
+                },
+                false => Marks::None,
+            },
+        };
+        self.map.draw(place, &panel);
+        Ok(())
     }
 
     /// Draws a source with what was copied from it.

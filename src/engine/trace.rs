@@ -8,6 +8,7 @@ use serde_with::{DisplayFromStr, serde_as};
 
 use super::{EngineError, Preload, Session, WindowChoice};
 use crate::base::Observer;
+use crate::copies::Verdict;
 use crate::index::{Index, Resident};
 use crate::latent::Shape;
 use crate::provenance::Corpus;
@@ -120,6 +121,8 @@ pub struct TracedSample<'a> {
     pub answered_by: Option<&'a [u8]>,
     /// Whether a network answered each of its bits; empty where the samples file does not say.
     pub interpolated: Vec<bool>,
+    /// Whether it is a copy, where whoever takes it has that judged ([`Copying::judge`](super::Copying::judge)).
+    pub verdict: Option<Verdict>,
 }
 
 impl Session {
@@ -284,6 +287,7 @@ impl<'s> Tracing<'s> {
                 summary,
                 answered_by,
                 interpolated: answered_by.map(marks).unwrap_or_default(),
+                verdict: None,
             })
         })?;
         Ok(summaries.finish(&tracer, &self.background, self.credits))

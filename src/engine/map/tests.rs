@@ -208,3 +208,87 @@ fn a_map_that_nobody_could_look_at_is_refused_before_it_is_drawn() {
         ));
     });
 }
+
+#[test]
+fn a_map_with_verdicts_outlines_what_a_copy_was_copied_from() {
+    // Stripes that are all different, and one of them moved down by a row.
+    let shape = Shape::new(12, 12, 1).unwrap();
+    let mut random = 1u64;
+    let mut latents = LatentSet::new(shape);
+    for _ in 0..60 {
+        let bits = (0..144).map(|_| {
+            random = random
+                .wrapping_mul(6364136223846793005)
+                .wrapping_add(1442695040888963407);
+            random >> 63 == 1
+        });
+        latents.push_bits(bits).unwrap();
+    }
+    let held_out = latents.only(&"30..60".parse().unwrap());
+    let training = latents.only(&"0..30".parse().unwrap());
+    let moved =
+        |id: usize| (0..144).map(move |at: usize| at >= 12 && training_bit(&latents, id, at - 12));
+    let mut samples = LatentSet::new(shape);
+    samples.push_bits(moved(7)).unwrap();
+    samples
+        .push_bits(held_out.latent(3).iter().map(|bit| !*bit))
+        .unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("index");
+    let options = BuildOptions::new("5x5".parse().unwrap());
+    build(&training, &path, &options, &Unobserved).unwrap();
+    let session = Session::open(&path, &SessionOptions::default()).unwrap();
+    let copying = session.copying(40, &Unobserved).unwrap();
+    let calibration = copying
+        .calibrate(&held_out, "held out".as_ref(), &Unobserved)
+        .unwrap();
+    let request = crate::engine::CopyRequest {
+        false_alarms: 0.07,
+        ..crate::engine::CopyRequest::default()
+    };
+    let verdicts = copying
+        .judge(&samples, 0..2, &calibration, &request, &Unobserved)
+        .unwrap();
+    assert!(verdicts[0].copy && !verdicts[1].copy);
+    let samples = SampleSet {
+        latents: samples,
+        answered_by: None,
+        windows: Vec::new(),
+        min_count: 1,
+        without: Ids::default(),
+    };
+    let tracing = session
+        .tracing(&samples, &TraceRequest::default(), &Unobserved)
+        .unwrap();
+    let mut traced = Vec::new();
+    let take = |sample| {
+        traced.push(sample);
+        Ok(())
+    };
+    tracing.trace(&Unobserved, take).unwrap();
+    for sample in &mut traced {
+        sample.verdict = Some(verdicts[sample.sample].clone());
+    }
+    let white = |shape: Shape, _: &[u8]| {
+        let (height, width) = (shape.height(), shape.width());
+        Ok::<_, EngineError>(Picture::of_colours(
+            height,
+            width,
+            vec![255; height * width * 3],
+        ))
+    };
+    let map = tracing.draw_map(&traced, 1, None, white).unwrap();
+    // Copied: rows 0 to 10 of latent 7, all columns. Its last row is under no site of the sample.
+    for (row, col) in sites(shape) {
+        let copied = at(&map, shape, 1, (row, col)) != OUTSIDE;
+        assert_eq!(copied, row < 11, "{row} {col}");
+    }
+    assert_eq!(verdicts[0].most_likely().unwrap().copied.latent, 7);
+    // The sample that is none has its panel too, with nothing on it.
+    let second = HEADER + CAPTION + SIDE + GAP + CAPTION + SIDE / 2;
+    assert_eq!(map.colour(second, GAP + GAP + SIDE + SIDE / 2), WHITE);
+}
+
+fn training_bit(latents: &LatentSet, id: usize, at: usize) -> bool {
+    latents.latent(id)[at]
+}
