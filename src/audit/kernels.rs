@@ -128,8 +128,9 @@ mod tests {
         let gap = fitting_gap(&training, &training, &others).unwrap();
         assert!(gap < -20.0, "{gap}");
         assert_eq!(fitting_gap(&others, &training, &training), Some(0.0));
-        // The other way round the sign turns.
-        assert!(fitting_gap(&training, &others, &training).unwrap() > 0.0);
+        // Where held-out latents are the nearer ones the sign turns.
+        let (near, far) = (set(&[0x0000, 0xffff]), set(&[0x000f, 0xfff0]));
+        assert!(fitting_gap(&near, &far, &near).unwrap() > 20.0);
         assert_eq!(fitting_gap(&set(&[]), &training, &others), None);
     }
 
