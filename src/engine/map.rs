@@ -174,6 +174,8 @@ impl<E: From<EngineError>, F: Fn(Shape, &[u8]) -> Result<Picture, E>> Drawing<'_
             return Ok(());
         };
         let copied = &judged.copied;
+        // It may be another level that the sample is called a copy for.
+        let is_copy = verdict.copy && judged.p <= verdict.p;
         let shape = self.under.shape();
         let packed = self.training(copied.latent)?;
         let at = |at: usize, by: i32| at.saturating_add_signed(by as isize);
@@ -186,17 +188,17 @@ impl<E: From<EngineError>, F: Fn(Shape, &[u8]) -> Result<Picture, E>> Drawing<'_
         let panel = Panel {
             shape,
             caption: [
-                match verdict.copy {
+                match is_copy {
                     true => format!("copy: latent {}", copied.latent),
                     false => "no copy".to_owned(),
                 },
                 format!(
                     "p {:.4}, {} of {} differ",
-                    verdict.p, copied.errors, copied.bits
+                    judged.p, copied.errors, copied.bits
                 ),
             ],
             picture: &(self.image)(shape, &packed)?,
-            marks: match verdict.copy {
+            marks: match is_copy {
                 true => Marks::Copied {
                     rank: 0,
                     sites: sites.map(is_copied).collect(),
