@@ -366,6 +366,14 @@ fn ctrl_c_is_told_in_the_words_of_the_verb() {
             "generate index -n 2 --novel --preload all -o samples.safetensors",
             "nothing is written",
         ),
+        (
+            "audit index latents.safetensors --against latents.safetensors -o report",
+            "nothing is written",
+        ),
+        (
+            "trace index latents.safetensors --against latents.safetensors -o trace.json",
+            "nothing is written",
+        ),
     ] {
         // From short to long, until the signal comes while it works: a build's first moments are not watched.
         let mut after = Duration::from_millis(8);
@@ -384,6 +392,7 @@ fn ctrl_c_is_told_in_the_words_of_the_verb() {
                 break told;
             }
             let _ = fs_err::remove_dir_all(path.join("other"));
+            let _ = fs_err::remove_dir_all(path.join("report"));
             let _ = fs_err::remove_file(path.join("trace.json"));
             let _ = fs_err::remove_file(path.join("samples.safetensors"));
             after = after.mul_f64(1.25);
@@ -399,7 +408,9 @@ fn ctrl_c_is_told_in_the_words_of_the_verb() {
         );
         let builds = command.starts_with("build");
         assert_eq!(told.contains("goes on"), builds, "{command}: {told}");
-        assert!(!path.join("trace.json").exists() && !path.join("samples.safetensors").exists());
+        for output in ["trace.json", "samples.safetensors", "report"] {
+            assert!(!path.join(output).exists(), "{command}: {output}");
+        }
     }
 }
 

@@ -44,11 +44,13 @@ impl Ui {
         static HANDLER: OnceLock<()> = OnceLock::new();
         HANDLER.get_or_init(|| {
             let stop = || {
-                if STOP.swap(true, Ordering::Relaxed) || !WATCHED.load(Ordering::Relaxed) {
+                if STOP.load(Ordering::Relaxed) || !WATCHED.load(Ordering::Relaxed) {
                     std::process::exit(130);
                 }
                 let message = b"\nstopping at the next safe point; Ctrl-C again stops at once\n";
                 let _ = std::io::stderr().write_all(message);
+                // Only now: what is told at the safe point must not come before this.
+                STOP.store(true, Ordering::Relaxed);
             };
             // A process that already has a handler keeps it: Ctrl-C then ends it at once.
             let _ = ctrlc::set_handler(stop);

@@ -47,6 +47,7 @@ pub enum CopiesError {
     Io(#[from] io::Error),
 
     /// The observer asked to stop.
-    #[error(transparent)]
+    // Not transparent: whoever asks whether work was stopped looks for it among the causes.
+    #[error("{0}")]
     Stopped(#[from] Stopped),
 }
