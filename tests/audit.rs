@@ -13,24 +13,14 @@ const SIDE: usize = 14;
 /// Latents of spots, and samples of which the first four copy some of them.
 fn prepare(desk: &Desk) -> (LatentSet, LatentSet) {
     let mut random = Random(9);
-    let mut one = || -> Vec<bool> {
-        let mut latent = vec![false; SIDE * SIDE];
-        for at in 0..latent.len() {
-            let above = at.checked_sub(SIDE).is_some_and(|above| latent[above]);
-            let left = at % SIDE > 0 && latent[at - 1];
-            let percent = [12, 50, 90][usize::from(above) + usize::from(left)];
-            latent[at] = random.below(100) < percent;
-        }
-        latent
-    };
     let grid = crate::oracle::Grid {
         height: SIDE,
         width: SIDE,
         channels: 1,
     };
-    let training: Vec<_> = (0..300).map(|_| one()).collect();
-    let held_out: Vec<_> = (0..150).map(|_| one()).collect();
-    let mut samples: Vec<_> = (0..20).map(|_| one()).collect();
+    let training = spots(SIDE, 300, &mut random);
+    let held_out = spots(SIDE, 150, &mut random);
+    let mut samples = spots(SIDE, 20, &mut random);
     samples[0] = training[17].clone();
     samples[1] = training[17].clone();
     samples[1][40] ^= true;

@@ -9,8 +9,8 @@ use crate::latent::LatentSet;
 const MAX: usize = 2000;
 /// Rounds of fitting; the likelihood hardly grows after a few.
 const ROUNDS: usize = 20;
-/// A kernel errs in at least that share of the bits, times half an error: an exact copy is not infinitely likely.
-const LEAST_ERRORS: f64 = 0.5;
+/// Errors added on either side, so that no kernel is sure of a bit: an exact copy is not infinitely likely.
+const ADDED_ERRORS: f64 = 0.5;
 
 /// Returns how many more bits a mixture of the samples takes to tell a training latent than a held-out one, per hundred bits: far
 /// below 0 where samples say more of training. `None` for an empty set.
@@ -79,8 +79,7 @@ fn fitted(distances: &[Vec<u32>], flips: &[f64], bits: f64) -> Vec<f64> {
     }
     let each = sums.iter().zip(flips);
     let each = each.map(|((own, differing), before)| match *own > 1e-9 {
-        // Half an error on either side: no kernel is sure of a bit.
-        true => ((differing + LEAST_ERRORS) / (own * bits + 2.0 * LEAST_ERRORS)).min(0.5),
+        true => ((differing + ADDED_ERRORS) / (own * bits + 2.0 * ADDED_ERRORS)).min(0.5),
         false => *before,
     });
     each.collect()

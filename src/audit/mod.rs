@@ -7,6 +7,6 @@ mod distances;
 mod kernels;
 mod numbers;
 
-pub use distances::{Near, near};
+pub use distances::near;
 pub use kernels::fitting_gap;
-pub use numbers::{Number, authentic, ct, memorized, numbers, ratio_to_many};
+pub use numbers::{Number, ct, numbers, ratio_to_many};

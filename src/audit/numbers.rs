@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::Near;
+use crate::provenance::Neighbours;
 
 /// A number that the field reports, for samples and for held-out latents.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -43,18 +43,18 @@ impl Number {
 }
 
 /// Returns the numbers that are told of distances. `false_alarms` is the rate at which held-out latents are called copies.
-pub fn numbers(samples: &[Near], held_out: &[Near], false_alarms: f64) -> Vec<Number> {
-    let share = |of: fn(&Near) -> bool| {
-        move |set: &[Near]| {
+pub fn numbers(samples: &[Neighbours], held_out: &[Neighbours], false_alarms: f64) -> Vec<Number> {
+    let share = |of: fn(&Neighbours) -> bool| {
+        move |set: &[Neighbours]| {
             let such = set.iter().filter(|near| of(near)).count();
             (!set.is_empty()).then(|| such as f64 / set.len() as f64)
         }
     };
-    let set_number = |name, value: &dyn Fn(&[Near]) -> Option<f64>, meaning, trap| {
+    let set_number = |name, value: &dyn Fn(&[Neighbours]) -> Option<f64>, meaning, trap| {
         Number::of_set(name, value(samples), value(held_out), meaning, trap)
     };
-    let each_number = |name, value: fn(&Near) -> f64, meaning, trap| {
-        let all = |set: &[Near]| set.iter().map(value).collect::<Vec<_>>();
+    let each_number = |name, value: fn(&Neighbours) -> f64, meaning, trap| {
+        let all = |set: &[Neighbours]| set.iter().map(value).collect::<Vec<_>>();
         let (samples, held_out) = (all(samples), all(held_out));
         Number {
             name,
@@ -68,31 +68,31 @@ pub fn numbers(samples: &[Near], held_out: &[Near], false_alarms: f64) -> Vec<Nu
     vec![
         set_number(
             "exact copies",
-            &share(|near| near.nearest() == 0),
+            &share(|near| near.distance() == 0),
             "share that equal a training latent",
             "one bit that differs, or a move by one pixel, and a copy is none",
         ),
         each_number(
             "nearest distance",
-            |near| f64::from(near.nearest()),
+            |near| f64::from(near.distance()),
             "median Hamming distance to the nearest training latent, in bits",
             "simple samples are near to everything, and a copy of a part is near to nothing",
         ),
         set_number(
             "authentic",
-            &share(authentic),
+            &share(Neighbours::is_authentic),
             "share farther from their nearest training latent than that one from its own nearest (AuthPct, Alaa et al. 2022)",
             "calls noisy copies of crowded training latents authentic, and honest samples near lonely ones not",
         ),
         set_number(
             "rule of a third",
-            &share(memorized),
+            &share(Neighbours::is_memorized),
             "share at most a third as far from their nearest training latent as from the next (Yoon et al. 2023)",
             "two training latents that are nearly the same hide a copy of either",
         ),
         each_number(
             "distance ratio",
-            |near| near_ratio(near).unwrap_or(1.0),
+            |near| near.ratio().unwrap_or(1.0),
             "median of the distance to the nearest over that to the next training latent, Euclidean",
             "as the rule of a third, whose line at 1/3 it has not",
         ),
@@ -115,46 +115,30 @@ pub fn numbers(samples: &[Near], held_out: &[Near], false_alarms: f64) -> Vec<Nu
     ]
 }
 
-/// Returns whether a latent is farther from its nearest training latent than that one from its own nearest: never for one that is equal.
-pub fn authentic(near: &Near) -> bool {
-    near.nearest() > 0 && near.own.is_none_or(|own| near.nearest() > own)
-}
-
-/// Returns whether a latent is at most a third as far from its nearest training latent as from the next, by Euclidean distance.
-pub fn memorized(near: &Near) -> bool {
-    near.nearest() == 0 || near_ratio(near).is_some_and(|ratio| ratio <= 1.0 / 3.0)
-}
-
-/// Returns the ratio of the Euclidean distances to the nearest training latent and to the next; `None` without a next one.
-fn near_ratio(near: &Near) -> Option<f64> {
-    let next = f64::from(near.next?.max(1));
-    Some((f64::from(near.nearest()) / next).sqrt())
-}
-
 /// Returns the Euclidean distance to the nearest over half the mean of those to the nearest 50: `None` where all are equal to it.
-pub fn ratio_to_many(near: &Near) -> Option<f64> {
+pub fn ratio_to_many(near: &Neighbours) -> Option<f64> {
     let all = near
-        .distances
+        .nearest
         .iter()
-        .map(|distance| f64::from(*distance).sqrt());
-    let mean = all.sum::<f64>() / near.distances.len() as f64;
-    (mean > 0.0).then(|| f64::from(near.nearest()).sqrt() / (0.5 * mean))
+        .map(|near| f64::from(near.distance).sqrt());
+    let mean = all.sum::<f64>() / near.nearest.len() as f64;
+    (mean > 0.0).then(|| f64::from(near.distance()).sqrt() / (0.5 * mean))
 }
 
 /// Returns how far the samples' distances to training lie above those of held-out latents: the Z of Mann and Whitney's U, ties half, as
 /// in C_T with one cell. `None` for an empty set.
-pub fn ct(samples: &[Near], held_out: &[Near]) -> Option<f64> {
+pub fn ct(samples: &[Neighbours], held_out: &[Neighbours]) -> Option<f64> {
     if samples.is_empty() || held_out.is_empty() {
         return None;
     }
-    let mut sorted: Vec<u32> = held_out.iter().map(Near::nearest).collect();
+    let mut sorted: Vec<u32> = held_out.iter().map(Neighbours::distance).collect();
     sorted.sort_unstable();
     let above: usize = samples
         .iter()
         .map(|near| {
-            let below = sorted.partition_point(|other| *other < near.nearest());
+            let below = sorted.partition_point(|other| *other < near.distance());
             // Twice: ties count half.
-            below + sorted.partition_point(|other| *other <= near.nearest())
+            below + sorted.partition_point(|other| *other <= near.distance())
         })
         .sum();
     let (n, m) = (samples.len() as f64, held_out.len() as f64);
@@ -163,7 +147,7 @@ pub fn ct(samples: &[Near], held_out: &[Near]) -> Option<f64> {
 }
 
 /// Returns the C_T of every other held-out latent beside the others.
-fn split_ct(held_out: &[Near]) -> Option<f64> {
+fn split_ct(held_out: &[Neighbours]) -> Option<f64> {
     let half = |odd: usize| {
         held_out
             .iter()
@@ -194,29 +178,39 @@ fn median(mut values: Vec<f64>) -> Option<f64> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::provenance::Neighbour;
 
-    fn near(distances: &[u32], next: Option<u32>, own: Option<u32>) -> Near {
-        Near::new(distances.to_vec(), next, own)
+    fn near(distances: &[u32], next: Option<u32>, own: Option<u32>) -> Neighbours {
+        let nearest = distances.iter().map(|distance| Neighbour {
+            distance: *distance,
+            latent: 0,
+        });
+        Neighbours {
+            nearest: nearest.collect(),
+            equal: Vec::new(),
+            next_distance: next,
+            training_distance: own,
+        }
     }
 
     #[test]
     fn a_copy_is_not_authentic_and_a_stranger_is() {
         // Equal; 3 away from one whose nearest is 5 away; 9 away from the same.
-        assert!(!authentic(&near(&[0, 5], Some(5), Some(5))));
-        assert!(!authentic(&near(&[3, 6], Some(6), Some(5))));
-        assert!(authentic(&near(&[9, 9], Some(9), Some(5))));
+        assert!(!near(&[0, 5], Some(5), Some(5)).is_authentic());
+        assert!(!near(&[3, 6], Some(6), Some(5)).is_authentic());
+        assert!(near(&[9, 9], Some(9), Some(5)).is_authentic());
         // The trap: a copy with three errors of one that has a neighbour two bits away.
-        assert!(authentic(&near(&[3, 4], Some(4), Some(2))));
+        assert!(near(&[3, 4], Some(4), Some(2)).is_authentic());
     }
 
     #[test]
     fn the_rule_of_a_third_compares_euclidean_distances() {
         // Hamming distances 4 and 36 are Euclidean 2 and 6.
-        assert!(memorized(&near(&[4, 36], Some(36), Some(30))));
-        assert!(!memorized(&near(&[5, 36], Some(36), Some(30))));
-        assert!(memorized(&near(&[0], None, None)));
+        assert!(near(&[4, 36], Some(36), Some(30)).is_memorized());
+        assert!(!near(&[5, 36], Some(36), Some(30)).is_memorized());
+        assert!(near(&[0], None, None).is_memorized());
         // The trap: a training latent that is nearly the same as the source.
-        assert!(!memorized(&near(&[4, 5], Some(5), Some(1))));
+        assert!(!near(&[4, 5], Some(5), Some(1)).is_memorized());
     }
 
     #[test]

@@ -10,8 +10,8 @@ use super::copies;
 use super::drawer::{Drawer, ModelArgs};
 use super::ids::WithoutArgs;
 use super::preload::PreloadArgs;
-use super::ui::Ui;
-use super::{NO, print, print_json};
+use super::ui::{Ui, check_place};
+use super::{NO, line, print, print_json};
 use bitquilt::base::files;
 use bitquilt::copies::{Calibration, Verdict};
 use bitquilt::engine::{Audit, AuditRequest, CopyRequest};
@@ -129,27 +129,14 @@ pub(super) fn run(args: &AuditArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
 }
 
 /// The files of a report.
-const FILES: [&str; 3] = ["index.html", "report.json", "calibration.json"];
+const PAGE: &str = "index.html";
+const FILES: [&str; 3] = [PAGE, "report.json", "calibration.json"];
 
 /// Refuses a report that exists, unless `force`; a folder of anything else; and a place that does not exist: before anything is judged.
 fn check_folder(path: &Path, force: bool) -> anyhow::Result<()> {
-    let parent = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty());
-    if let Some(parent) = parent.filter(|parent| !parent.is_dir()) {
-        bail!(
-            "{}: expected a folder to make the report in, found none",
-            parent.display()
-        );
-    }
+    check_place(path, force)?;
     if !path.try_exists()? {
         return Ok(());
-    }
-    if !force {
-        bail!(
-            "{}: exists already: choose another name, or pass --force to replace it",
-            path.display()
-        );
     }
     if !path.is_dir() {
         bail!(
@@ -193,7 +180,7 @@ fn write(args: &AuditArgs, audit: &Audit, drawers: &[Drawer]) -> anyhow::Result<
     };
     let page = audit_page(audit, image)?;
     files::write_folder_whole(&args.output, |folder| {
-        fs_err::write(folder.join("index.html"), &page)?;
+        fs_err::write(folder.join(PAGE), &page)?;
         let report = serde_json::to_vec_pretty(&audit.report)?;
         fs_err::write(folder.join("report.json"), report)?;
         audit.calibration.write(&folder.join("calibration.json"))?;
@@ -209,26 +196,16 @@ fn show(args: &AuditArgs, audit: &Audit, ui: &Ui) -> anyhow::Result<()> {
         .iter()
         .map(|worst| (worst.sample, &worst.verdict))
         .collect();
-    for (number, (value, what)) in copies::report(&report.copies, &worst)
-        .into_iter()
-        .enumerate()
-    {
-        let name = if number == 0 { "copies" } else { "" };
-        let between = if value.is_empty() { "" } else { " " };
-        print(format!("{name:<15} {value}{between}{what}"))?;
-    }
+    copies::report(&report.copies, &worst)?;
     for lent in report.credits.iter().take(3) {
-        print(format!(
-            "{:<15} latent {}: {:.0} bits in {} samples",
-            "lent most", lent.latent, lent.gain, lent.samples
-        ))?;
+        let what = format!(
+            "latent {}: {:.0} bits in {} samples",
+            lent.latent, lent.gain, lent.samples
+        );
+        line("lent most", String::new(), &what)?;
     }
     for note in copies::notes(&audit.calibration, report.copies.false_alarms) {
         ui.note(note);
     }
-    print(format!("→ {}", page_of(&args.output).display()))
-}
-
-fn page_of(folder: &Path) -> PathBuf {
-    folder.join("index.html")
+    print(format!("→ {}", args.output.join(PAGE).display()))
 }

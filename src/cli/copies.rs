@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, bail};
 use clap::Args;
 
+use super::line;
 use super::ui::{Ui, check_output};
 use bitquilt::copies::{Calibration, CopyCount, Verdict, check_measure};
 use bitquilt::engine::{CopyRequest, Copying};
@@ -130,8 +131,16 @@ pub(super) fn notes(calibration: &Calibration, false_alarms: f64) -> Vec<String>
     notes
 }
 
-/// Returns the lines of a verdict on a set, of which `worst` are the samples that look most like copies, with their numbers, the worst first.
-pub(super) fn report(count: &CopyCount, worst: &[(usize, &Verdict)]) -> Vec<(String, String)> {
+/// Prints a verdict on a set, of which `worst` are the samples that look most like copies, with their numbers, the worst first.
+pub(super) fn report(count: &CopyCount, worst: &[(usize, &Verdict)]) -> anyhow::Result<()> {
+    for (number, (value, what)) in lines_of(count, worst).into_iter().enumerate() {
+        line(if number == 0 { "copies" } else { "" }, value, &what)?;
+    }
+    Ok(())
+}
+
+/// Returns the lines of a verdict.
+fn lines_of(count: &CopyCount, worst: &[(usize, &Verdict)]) -> Vec<(String, String)> {
     let share = |share: f64| format!("{:.1} %", 100.0 * share);
     let mut lines = vec![(
         count.copies.to_string(),
@@ -158,13 +167,6 @@ pub(super) fn report(count: &CopyCount, worst: &[(usize, &Verdict)]) -> Vec<(Str
     lines
 }
 
-/// Returns the samples of a set by how much they look like copies, the worst first.
-pub(super) fn worst_first(verdicts: &[Verdict]) -> Vec<(usize, &Verdict)> {
-    let mut worst: Vec<_> = verdicts.iter().enumerate().collect();
-    worst.sort_by(|(_, a), (_, b)| a.worse_first(b));
-    worst
-}
-
 /// Copies that are printed one by one.
 const WORST: usize = 5;
 
@@ -174,22 +176,7 @@ fn in_words(sample: usize, verdict: &Verdict) -> String {
         return format!("sample {sample}");
     };
     let copied = &judged.copied;
-    let of_level = match verdict.levels.len() {
-        1 => String::new(),
-        _ => format!(" of level {}", copied.level),
-    };
-    let (rows, columns) = (&copied.rows, &copied.columns);
-    let what = match copied.is_whole {
-        true => format!("all{of_level}"),
-        false => format!(
-            "rows {}..{}, columns {}..{}{of_level}",
-            rows.start, rows.end, columns.start, columns.end
-        ),
-    };
-    let moved = match (copied.down, copied.right) {
-        (0, 0) => "in place".to_owned(),
-        (down, right) => format!("moved by {down}, {right}"),
-    };
+    let (what, moved) = (copied.what(verdict.levels.len()), copied.moved());
     format!(
         "sample {sample}: {what} from latent {} {moved}, {} of {} bits differ (p = {:.4})",
         copied.latent, copied.errors, copied.bits, verdict.p

@@ -235,6 +235,12 @@ fn print(text: impl AsRef<str>) -> anyhow::Result<()> {
     Ok(out.flush()?)
 }
 
+/// Prints a line of a summary: its name, a value and what that is.
+fn line(name: &str, value: String, what: &str) -> anyhow::Result<()> {
+    let between = if value.is_empty() { "" } else { " " };
+    print(format!("{name:<15} {value}{between}{what}"))
+}
+
 /// Writes a JSON document to stdout.
 fn print_json(value: &impl serde::Serialize) -> anyhow::Result<()> {
     print(serde_json::to_string_pretty(value)?)

@@ -14,10 +14,10 @@ use super::level::level_to_draw;
 use super::limit::{Top, at_least_1};
 use super::preload::PreloadArgs;
 use super::ui::{Ui, check_output};
-use super::{NO, grouped, print};
+use super::{NO, grouped, line, print};
 use bitquilt::Observer;
 use bitquilt::base::{Stopped, files};
-use bitquilt::copies::{Calibration, CopyCount, Verdict};
+use bitquilt::copies::{Calibration, CopyCount, Verdict, worst_first};
 use bitquilt::engine::{Session, TraceRequest, TracedSample, Tracing, WindowChoice};
 use bitquilt::latent::Shape;
 use bitquilt::samples::SampleSet;
@@ -483,12 +483,9 @@ fn report_copies(job: &Job<'_>) -> anyhow::Result<()> {
         );
         return Ok(());
     };
-    for (number, (value, what)) in copies::report(count, &copies::worst_first(each))
-        .into_iter()
-        .enumerate()
-    {
-        line(if number == 0 { "copies" } else { "" }, value, &what)?;
-    }
+    let worst = worst_first(each).into_iter();
+    let worst: Vec<_> = worst.map(|number| (number, &each[number])).collect();
+    copies::report(count, &worst)?;
     for note in copies::notes(calibration, count.false_alarms) {
         job.ui.note(note);
     }
@@ -536,11 +533,6 @@ fn spread_of(spreads: &[NamedSpread], name: &str) -> Option<Spread> {
     let mut all = spreads.iter();
     all.find(|named| named.name == name)
         .map(|named| named.spread)
-}
-
-fn line(name: &str, value: String, what: &str) -> anyhow::Result<()> {
-    let between = if value.is_empty() { "" } else { " " };
-    print(format!("{name:<15} {value}{between}{what}"))
 }
 
 /// Prints "median (10 % .. 90 %) what".

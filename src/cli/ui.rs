@@ -152,18 +152,24 @@ fn write_rate(state: &ProgressState, out: &mut dyn std::fmt::Write) {
     };
 }
 
-/// Refuses an output that exists, unless `force`; and an output in a folder that does not exist.
+/// Refuses an output that exists, unless `force`, or is no file; and an output in a folder that does not exist.
 pub(crate) fn check_output(path: &Path, force: bool) -> anyhow::Result<()> {
-    if path.exists() && !force {
-        anyhow::bail!(
-            "{}: exists already: choose another name, or pass --force to replace it",
-            path.display()
-        );
-    }
+    check_place(path, force)?;
     // Results take a name by being renamed to it, which would replace a device or a folder too.
     if path.exists() && !path.is_file() {
         anyhow::bail!(
             "{}: expected the name of a file to write, found something else: choose another name",
+            path.display()
+        );
+    }
+    Ok(())
+}
+
+/// Refuses an output that exists, unless `force`; and an output in a folder that does not exist.
+pub(crate) fn check_place(path: &Path, force: bool) -> anyhow::Result<()> {
+    if path.exists() && !force {
+        anyhow::bail!(
+            "{}: exists already: choose another name, or pass --force to replace it",
             path.display()
         );
     }

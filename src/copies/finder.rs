@@ -99,6 +99,40 @@ impl Copied {
         }
     }
 
+    /// Says what of a latent it is: all, or which rows and columns; and of which level, where there are several.
+    pub fn what(&self, levels: usize) -> String {
+        let of_level = match levels {
+            1 => String::new(),
+            _ => format!(" of level {}", self.level),
+        };
+        let (rows, columns) = (&self.rows, &self.columns);
+        match self.is_whole {
+            true => format!("all{of_level}"),
+            false => format!(
+                "rows {}..{}, columns {}..{}{of_level}",
+                rows.start, rows.end, columns.start, columns.end
+            ),
+        }
+    }
+
+    /// Says how far it was moved.
+    pub fn moved(&self) -> String {
+        match (self.down, self.right) {
+            (0, 0) => "in place".to_owned(),
+            (down, right) => format!("moved by {down}, {right}"),
+        }
+    }
+
+    /// Returns the sites of the source: rows and columns.
+    pub fn source_sites(&self) -> (Range<usize>, Range<usize>) {
+        let at = |at: usize, by: i32| at.saturating_add_signed(by as isize);
+        let moved = |range: &Range<usize>, by| at(range.start, by)..at(range.end, by);
+        (
+            moved(&self.rows, self.down),
+            moved(&self.columns, self.right),
+        )
+    }
+
     fn rectangle(&self) -> Rectangle {
         Rectangle {
             rows: self.rows.clone(),

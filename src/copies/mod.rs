@@ -27,5 +27,5 @@ pub use error::CopiesError;
 pub use finder::{Copied, CopyFinder, CopyWorker, Evidence};
 pub use limit::{Carried, CopyLimit};
 pub use stroke::Stroke;
-pub use verdict::{CopyCount, Judge, Judged, LevelVerdict, Verdict};
+pub use verdict::{CopyCount, Judge, Judged, LevelVerdict, Verdict, worst_first};
 pub use watch::{CopyWatch, TooMuch};

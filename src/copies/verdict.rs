@@ -62,7 +62,7 @@ impl Verdict {
     }
 
     /// Orders verdicts by how much samples look like copies, the worst first.
-    pub fn worse_first(&self, other: &Self) -> std::cmp::Ordering {
+    fn worse_first(&self, other: &Self) -> std::cmp::Ordering {
         let strength = |verdict: &Self| {
             let all = verdict.judged().map(|judged| judged.copied.evidence());
             all.fold(f64::MIN, f64::max)
@@ -70,6 +70,13 @@ impl Verdict {
         let p = self.p.total_cmp(&other.p);
         p.then(strength(other).total_cmp(&strength(self)))
     }
+}
+
+/// Returns the numbers of verdicts by how much their samples look like copies, the worst first.
+pub fn worst_first(verdicts: &[Verdict]) -> Vec<usize> {
+    let mut all: Vec<usize> = (0..verdicts.len()).collect();
+    all.sort_by(|a, b| verdicts[*a].worse_first(&verdicts[*b]));
+    all
 }
 
 /// Gives verdicts.

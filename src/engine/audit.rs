@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use super::{CopyRequest, Copying, EngineError, Session};
 use crate::audit::{Number, fitting_gap, near, numbers};
 use crate::base::Observer;
-use crate::copies::{Calibration, CopyCount, Judged, Verdict, check_held_out};
+use crate::copies::{Calibration, CopyCount, Judged, Verdict, check_held_out, worst_first};
 use crate::index::Source;
 use crate::latent::{Bits, LatentSet, Level, Shape};
 use crate::samples::SampleSet;
@@ -129,7 +129,9 @@ pub struct Audit {
     pub report: AuditReport,
     /// For each of the worst samples what most looks like a copy in it; a sample of which nothing does is left out.
     pub exhibits: Vec<Exhibit>,
-    /// For each latent that is credited, the bits of its finest level.
+    /// The finest level of samples and training latents.
+    pub finest: Level,
+    /// For each latent that is credited, the bits of that level.
     pub lenders: Vec<Vec<u8>>,
     /// How held-out latents looked.
     pub calibration: Calibration,
@@ -167,7 +169,8 @@ impl Session {
         };
         let every = 0..latents.len();
         let verdicts = copying.judge(latents, every, &calibration, &request.copies, observer)?;
-        let worst = worst(&verdicts, request.worst);
+        let mut worst = worst_first(&verdicts);
+        worst.truncate(request.worst);
         let label = |sample: usize| latents.labels().map(|labels| labels[sample]);
         let credits = credits(&verdicts, request.copies.false_alarms, request.credits);
         let exhibits = worst.iter().filter_map(|sample| {
@@ -212,18 +215,11 @@ impl Session {
         Ok(Audit {
             report,
             exhibits,
+            finest,
             lenders,
             calibration,
         })
     }
-}
-
-/// Returns the samples that look most like copies, the worst first.
-fn worst(verdicts: &[Verdict], max: usize) -> Vec<usize> {
-    let mut all: Vec<usize> = (0..verdicts.len()).collect();
-    all.sort_by(|a, b| verdicts[*a].worse_first(&verdicts[*b]));
-    all.truncate(max);
-    all
 }
 
 /// Returns the training latents that lent most to samples that are called copies.
@@ -311,13 +307,12 @@ impl Copying {
         let of = |set| near(&self.corpus, set, observer).map_err(crate::copies::CopiesError::from);
         let mut told = numbers(&of(samples)?, &of(held_out)?, false_alarms);
         let ids: Vec<u32> = self.corpus.spaced(MAX_TRAINING).collect();
-        let finest = samples.shape();
         let rows = ids
             .par_iter()
             .map(|id| self.index.held_latent((*id).into()));
         let rows = rows.map(|latent| latent.map(|latent| latent.packed().to_vec()));
         let rows = rows.collect::<Result<Vec<_>, _>>()?.concat();
-        let training = LatentSet::from_packed(finest, rows)?;
+        let training = LatentSet::from_packed(samples.shape(), rows)?;
         let half = |odd: usize| {
             let ids = (odd..held_out.len())
                 .step_by(2)

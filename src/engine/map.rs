@@ -178,9 +178,7 @@ impl<E: From<EngineError>, F: Fn(Shape, &[u8]) -> Result<Picture, E>> Drawing<'_
         let is_copy = verdict.copy && judged.p <= verdict.p;
         let shape = self.under.shape();
         let packed = self.training(copied.latent)?;
-        let at = |at: usize, by: i32| at.saturating_add_signed(by as isize);
-        let rows = at(copied.rows.start, copied.down)..at(copied.rows.end, copied.down);
-        let columns = at(copied.columns.start, copied.right)..at(copied.columns.end, copied.right);
+        let (rows, columns) = copied.source_sites();
         let sites = 0..shape.height() * shape.width();
         let is_copied = |site| {
             rows.contains(&(site / shape.width())) && columns.contains(&(site % shape.width()))

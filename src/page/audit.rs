@@ -8,7 +8,7 @@ use super::image::{Marks, latent};
 use crate::audit::Number;
 use crate::copies::Copied;
 use crate::engine::{Audit, AuditReport, Exhibit};
-use crate::latent::{LatentError, Level, Shape};
+use crate::latent::{LatentError, Level};
 use crate::picture::Picture;
 
 /// Bars of the chart of p-values.
@@ -84,21 +84,7 @@ fn verdict(report: &AuditReport) -> Markup {
 
 /// Says what is copied, in words.
 fn in_words(copied: &Copied, levels: usize) -> String {
-    let of_level = match levels {
-        1 => String::new(),
-        _ => format!(" of level {}", copied.level),
-    };
-    let what = match copied.is_whole {
-        true => format!("all{of_level}"),
-        false => format!(
-            "rows {}..{}, columns {}..{}{of_level}",
-            copied.rows.start, copied.rows.end, copied.columns.start, copied.columns.end
-        ),
-    };
-    let moved = match (copied.down, copied.right) {
-        (0, 0) => "in place".to_owned(),
-        (down, right) => format!("moved by {down}, {right}"),
-    };
+    let (what, moved) = (copied.what(levels), copied.moved());
     let stroke = match copied.stroke {
         Some(stroke) => format!(", strokes {stroke}"),
         None => String::new(),
@@ -118,18 +104,12 @@ fn card<E: From<LatentError>>(
     let copied = &exhibit.judged.copied;
     let [own, source] = &exhibit.bits;
     let grid = exhibit.level.shape();
-    let moved = |range: &std::ops::Range<usize>, by: i32| {
-        range.start.saturating_add_signed(by as isize)..range.end.saturating_add_signed(by as isize)
-    };
     let here = Marks {
         outlined: Some((copied.rows.clone(), copied.columns.clone())),
         spots: &exhibit.differing,
     };
     let there = Marks {
-        outlined: Some((
-            moved(&copied.rows, copied.down),
-            moved(&copied.columns, copied.right),
-        )),
+        outlined: Some(copied.source_sites()),
         spots: &[],
     };
     let sample = latent(
@@ -185,12 +165,11 @@ fn lenders<E: From<LatentError>>(
     }
     let mut figures = Vec::new();
     for (lent, bits) in credits.iter().zip(&audit.lenders) {
-        let level = finest(&audit.report.shape);
-        let Some(level) = level else { continue };
+        let level = &audit.finest;
         let says = format!("training latent {}", lent.latent);
         let drawn = latent(
             level.shape(),
-            &image(&level, bits)?,
+            &image(level, bits)?,
             &Marks::default(),
             &says,
         )?;
@@ -206,12 +185,6 @@ fn lenders<E: From<LatentError>>(
         p { "Training latents by the bits that telling samples as copies of them saves, over all samples that are called copies." }
         div.small { @for figure in &figures { (figure) } }
     })
-}
-
-/// Returns the finest level of a shape.
-fn finest(shape: &str) -> Option<Level> {
-    let shape: Shape = shape.parse().ok()?;
-    Some(*shape.finest())
 }
 
 /// Returns the table of the field's own numbers.

@@ -77,6 +77,36 @@ pub struct Neighbours {
     pub training_distance: Option<u32>,
 }
 
+/// A latent is memorized, by the rule of a third, when it is at most a third as far from its nearest training latent as from the next
+/// one that differs.
+const THIRD: f64 = 1.0 / 3.0;
+
+impl Neighbours {
+    /// Returns the distance to the nearest.
+    pub fn distance(&self) -> u32 {
+        // Of an empty corpus nothing is asked.
+        self.nearest.first().map_or(0, |first| first.distance)
+    }
+
+    /// Returns the ratio of the Euclidean distances to the nearest and to the next that differs from it; `None` without a next one.
+    pub fn ratio(&self) -> Option<f64> {
+        let next = f64::from(self.next_distance?.max(1));
+        Some((f64::from(self.distance()) / next).sqrt())
+    }
+
+    /// Returns whether the latent is memorized by the rule of a third, or equals a training latent.
+    pub fn is_memorized(&self) -> bool {
+        self.distance() == 0 || self.ratio().is_some_and(|ratio| ratio <= THIRD)
+    }
+
+    /// Returns whether the latent is farther from its nearest training latent than that one from its own nearest (Alaa et al. 2022,
+    /// duplicates left aside): never for one that is equal.
+    pub fn is_authentic(&self) -> bool {
+        let own = self.training_distance;
+        self.distance() > 0 && own.is_none_or(|own| self.distance() > own)
+    }
+}
+
 /// The bits of one latent in the order of [`Corpus`].
 pub(crate) struct Planes {
     shape: Shape,

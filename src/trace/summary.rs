@@ -9,10 +9,6 @@ use super::{Quilt, Region, Trace, Tracer};
 use crate::latent::{Level, Shape};
 use crate::provenance::{Information, Neighbour, Neighbours};
 
-/// A region is memorized, by the rule of a third, when the sample is at most a third as far from its
-/// nearest training latent as from the next one that differs.
-const THIRD: f64 = 1.0 / 3.0;
-
 /// The figures of one sample.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct SampleSummary {
@@ -197,19 +193,15 @@ fn same_source(quilt: &Quilt, shape: Shape, level: &Level) -> Option<f64> {
 
 impl Nearness {
     fn of(near: &Neighbours, background: Option<&Distances>) -> Self {
-        let distance = near.nearest.first().map_or(0, |first| first.distance);
-        let ratio = |next: u32| (f64::from(distance) / f64::from(next.max(1))).sqrt();
-        let ratio = near.next_distance.map(ratio);
-        let own = near.training_distance;
         Self {
             exact_copies: near.equal.clone(),
             nearest: near.nearest.clone(),
             next_distance: near.next_distance,
-            ratio,
-            memorized: distance == 0 || ratio.is_some_and(|ratio| ratio <= THIRD),
-            training_distance: own,
-            authentic: distance > 0 && own.is_none_or(|own| distance > own),
-            quantile: background.and_then(|background| background.share_within(distance)),
+            ratio: near.ratio(),
+            memorized: near.is_memorized(),
+            training_distance: near.training_distance,
+            authentic: near.is_authentic(),
+            quantile: background.and_then(|background| background.share_within(near.distance())),
         }
     }
 }

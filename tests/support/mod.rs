@@ -58,6 +58,21 @@ impl Random {
     }
 }
 
+/// Latents of one channel in spots: each site is mostly what the ones above and to the left of it are.
+pub fn spots(side: usize, count: usize, random: &mut Random) -> Vec<Latent> {
+    let mut one = || {
+        let mut latent = vec![false; side * side];
+        for at in 0..latent.len() {
+            let above = at.checked_sub(side).is_some_and(|above| latent[above]);
+            let left = at % side > 0 && latent[at - 1];
+            let percent = [12, 50, 90][usize::from(above) + usize::from(left)];
+            latent[at] = random.below(100) < percent;
+        }
+        latent
+    };
+    (0..count).map(|_| one()).collect()
+}
+
 /// A latent set with what it was made of.
 #[derive(Clone, Debug)]
 pub struct Sample {
