@@ -29,7 +29,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         windows: vec!["5x5".parse()?],
         samples: 0..16,
         seed: 7,
-        novel: true,
+        novel: Some(bitquilt::Novel::Finest),
         ..GenerateRequest::default()
     };
     session.generate(&request, &[], &Unobserved)?.write(&file)?;

@@ -118,13 +118,13 @@ pub use index::{
     BuildOptions, BuildReport, Counts, Histogram, Index, IndexError, Manifest, Posting, Postings,
     Question, Resident, Source, UpperQuestion, WindowIndex, build,
 };
-pub use latent::{Bits, Codec, Ids, LatentError, LatentSet, Level, Shape};
+pub use latent::{Bits, Codec, Ids, LatentError, LatentSet, Level, PerLevel, Shape};
 pub use samples::{
     Attempt, Counters, SampleSet, SamplesError, Status, verify_from_index, verify_from_latents,
 };
 pub use search::{
-    Backoff, Constraint, Count, Fallback, FixedBits, Method, Policy, Rung, Search, SearchError,
-    SearchOptions, Taken, Task, count, enumerate, generate,
+    Backoff, Constraint, Count, Fallback, FixedBits, Method, Novel, Policy, Rung, Search,
+    SearchError, SearchOptions, Taken, Task, count, enumerate, generate,
 };
 pub use window::{
     Anchor, Condition, Context, ContextKey, Contexts, Direction, Frame, Geometry, Given,

@@ -148,7 +148,7 @@ proptest! {
         let bits = puzzle.training.grid.bits();
         // Nearly even at every choice: 5 free bits come as wanted once in 32 times or more often, so one of
         // 32 samples is missed with a probability of 10⁻⁷ at most.
-        let flat = |seed| SearchOptions { temperature: 1e9, ..unlimited(Method::Row, seed) };
+        let flat = |seed| SearchOptions { temperature: 1e9.into(), ..unlimited(Method::Row, seed) };
         let mut found = BTreeSet::new();
         board.with(flat(0), |task| {
             for number in 0..600 {

@@ -95,7 +95,7 @@ fn check(grid: Grid, window: &str, latents: usize, min_count: u64, temperature: 
             novel: false,
         };
         let options = SearchOptions {
-            temperature,
+            temperature: temperature.into(),
             ..unlimited(Method::Row, seed)
         };
         let attempts = puzzle.board().with(options, |task| {

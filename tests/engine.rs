@@ -12,7 +12,8 @@ use bitquilt::samples::Status;
 use bitquilt::search::FixedBits;
 use bitquilt::{
     Anchor, Attempt, Backoff, Budget, Condition, Contexts, Ids, Interpolator, LatentSet, Method,
-    Observer, OutOfMemory, SampleSet, Unobserved, Window, verify_from_index, verify_from_latents,
+    Novel, Observer, OutOfMemory, SampleSet, Unobserved, Window, verify_from_index,
+    verify_from_latents,
 };
 use tempfile::TempDir;
 
@@ -88,7 +89,7 @@ fn longest_is_every_window_of_nearest_sites_and_its_samples_are_proved_and_trace
     let parts: Vec<&str> = parts.iter().map(String::as_str).collect();
     for min_count in [1, 4] {
         let of = |windows: &[&str]| GenerateRequest {
-            min_count,
+            min_count: min_count.into(),
             ..request(windows)
         };
         let longest = session
@@ -207,7 +208,7 @@ fn requests_are_plain_data() {
         fixed,
         size: Some((9, 8)),
         label: Some(-3),
-        novel: true,
+        novel: Some(Novel::Finest),
         backoff: Backoff::OnDeadEnd,
         method: Method::Chronological,
         max_backtracks: None,
@@ -255,7 +256,7 @@ fn many_threads_share_a_session() {
     let (_folder, session) = session(&SessionOptions::default());
     let session = Arc::new(session);
     let all = GenerateRequest {
-        novel: true,
+        novel: Some(Novel::Finest),
         preload: Preload::All,
         ..request(&["5x5", "3x3"])
     };
@@ -363,7 +364,7 @@ fn what_a_session_has_too_little_memory_for_is_refused_before_it_is_taken() {
     refused(generate(&request(&["5x5"])).unwrap_err(), "40 samples");
     // Not kept by the session, but the digests of what they must not be are.
     let novel = GenerateRequest {
-        novel: true,
+        novel: Some(Novel::Finest),
         ..request(&["5x5"])
     };
     let nobody = |_| unreachable!("a sample");
@@ -421,7 +422,7 @@ fn a_session_with_enough_memory_answers_as_one_with_all_of_it() {
     let (_folder, whole) = session(&SessionOptions::default());
     let samples = samples_of_fewer(&whole);
     let novel = GenerateRequest {
-        novel: true,
+        novel: Some(Novel::Finest),
         ..request(&["5x5", "3x3"])
     };
     let expected = whole.generate(&novel, &[], &Unobserved).unwrap();
@@ -463,7 +464,7 @@ fn what_a_session_holds_counts_against_its_memory() {
     let options = SessionOptions::default().memory(Budget::bytes(latents + digests - 1));
     let session = Session::open(whole.index().path(), &options).unwrap();
     let novel = GenerateRequest {
-        novel: true,
+        novel: Some(Novel::Finest),
         ..request(&["5x5"])
     };
     let generate = || session.generate_into(&novel, &[], &Unobserved, |_| Ok(()));
@@ -600,7 +601,7 @@ fn a_request_that_cannot_be_is_refused_in_the_words_of_its_parts() {
         ));
     }
     refused(&GenerateRequest {
-        temperature: 0.0,
+        temperature: 0.0.into(),
         ..request(&["5x5"])
     });
     refused(&GenerateRequest {

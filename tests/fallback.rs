@@ -274,7 +274,7 @@ fn alone_it_draws_each_value_as_often_as_it_says() {
         (2.0, 0.25f64.sqrt() / (0.25f64.sqrt() + 0.75f64.sqrt())),
     ] {
         let options = SearchOptions {
-            temperature,
+            temperature: temperature.into(),
             ..SearchOptions::default()
         };
         let attempts = with_network(

@@ -301,7 +301,7 @@ fn golden_latents_and_samples_are_read_as_what_they_were() {
         assert_eq!(samples.latents.len(), count, "{name}");
         assert_eq!(samples.latents.shape().to_string(), "4x4x2", "{name}");
         assert_eq!(samples.windows, windows(asked), "{name}");
-        assert_eq!(samples.min_count, 1, "{name}");
+        assert_eq!(samples.min_count, 1.into(), "{name}");
         assert_eq!(samples.without.to_string(), without, "{name}");
         let mut by = samples.answered_by.unwrap();
         assert_eq!(by.len(), count * 32, "{name}");

@@ -110,6 +110,8 @@ mod resident;
 mod search;
 /// Samples of another size than the training latents.
 mod size;
+/// The same of pyramids.
+mod sized_pyramids;
 /// Random latent sets, indexes of them, and the binary.
 mod support;
 /// Removal requests: latents left out.

@@ -295,7 +295,7 @@ fn all_samples_are_exit_code_0_and_some_of_them_1() {
 fn the_least_count_holds_for_every_bit() {
     let (folder, training) = workshop();
     let (samples, latents) = samples_of(folder.path(), "index", "-w 3x3 -n 6 --min-count 5");
-    assert_eq!((samples.min_count, latents.len()), (5, 6));
+    assert_eq!((samples.min_count, latents.len()), (5.into(), 6));
     let oracle =
         crate::oracle::Oracle::new(EIGHT, "3x3".parse().unwrap(), false, &training.latents);
     for latent in &latents {

@@ -178,7 +178,7 @@ proptest! {
                 latents: set_of(training.grid, &all),
                 answered_by: None,
                 windows: Vec::new(),
-                min_count: 1,
+                min_count: 1.into(),
                 without: bitquilt::Ids::default(),
             };
             let expected = expected(&training, anchor, &all, |_, _| Some(*window));
@@ -207,7 +207,7 @@ proptest! {
             latents: set_of(training.grid, &latents).with_labels(theirs.clone()).unwrap(),
             answered_by: None,
             windows: Vec::new(),
-            min_count: 1,
+            min_count: 1.into(),
             without: bitquilt::Ids::default(),
         };
         let set = training.set().with_labels(labels.clone()).unwrap();
@@ -236,7 +236,7 @@ proptest! {
                 latents: set_of(training.grid, &all).with_labels(theirs.clone()).unwrap(),
                 answered_by: None,
                 windows: Vec::new(),
-                min_count: 1,
+                min_count: 1.into(),
                 without: bitquilt::Ids::default(),
             };
             let labels = Some([&labels[..], &theirs]);
@@ -261,7 +261,7 @@ proptest! {
             latents: set_of(training.grid, &strangers),
             answered_by: Some(answered.clone()),
             windows: windows.clone(),
-            min_count: 1,
+            min_count: 1.into(),
             without: bitquilt::Ids::default(),
         };
         let who = |sample: usize, position: usize| {
@@ -297,7 +297,7 @@ fn samples_of_another_shape_are_refused() {
             latents: set_of(grid, &[vec![true; grid.bits()]]),
             answered_by: None,
             windows: Vec::new(),
-            min_count: 1,
+            min_count: 1.into(),
             without: bitquilt::Ids::default(),
         };
         let found = verify_from_index(&index, &samples, window, &Unobserved);
@@ -328,7 +328,7 @@ fn samples_of_a_window_that_the_index_does_not_hold_are_refused() {
         latents: training.set(),
         answered_by: Some(vec![1; 12]),
         windows: vec!["seq:4".parse().unwrap()],
-        min_count: 1,
+        min_count: 1.into(),
         without: bitquilt::Ids::default(),
     };
     let error = verify_from_index(&index, &samples, window, &Unobserved).unwrap_err();
@@ -354,7 +354,7 @@ fn samples_without_labels_are_refused_where_contexts_are_bound_to_them() {
         latents: with(labels),
         answered_by: None,
         windows: Vec::new(),
-        min_count: 1,
+        min_count: 1.into(),
         without: bitquilt::Ids::default(),
     };
     let of_index = |labels| verify_from_index(&index, &samples(labels), window, &Unobserved);

@@ -133,7 +133,7 @@ impl Puzzle {
         let given = index.given(self.label).unwrap();
         let training = self
             .novel
-            .then(|| Taken::training(&index, Budget::of_machine(), &Unobserved).unwrap());
+            .then(|| Taken::training(&index, &[0], Budget::of_machine(), &Unobserved).unwrap());
         Board {
             _folder: folder,
             index,
@@ -192,7 +192,7 @@ impl Board {
             constraints,
             given: self.given,
             options: SearchOptions {
-                min_count: self.min_count,
+                min_count: self.min_count.into(),
                 ..options
             },
             fallbacks: Vec::new(),

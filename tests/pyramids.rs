@@ -4,12 +4,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bitquilt::engine::{GenerateRequest, Network, Session, SessionOptions};
+use bitquilt::latent::LevelValue;
 use bitquilt::samples::{ANSWERED_INTERPOLATED, INTERPOLATED};
 use bitquilt::search::{Fallback, Policy};
 use bitquilt::{
-    Anchor, Backoff, Budget, BuildOptions, FixedBits, Geometry, Index, LatentSet, Method, Rung,
-    SampleSet, Search, SearchOptions, Status, Task, Unobserved, Window, WindowIndex, build, count,
-    generate, verify_from_index, verify_from_latents,
+    Anchor, Backoff, Budget, BuildOptions, Constraint, FixedBits, Geometry, Index, LatentSet,
+    Method, Novel, PerLevel, Rung, SampleSet, Search, SearchOptions, Status, Taken, Task,
+    Unobserved, Window, WindowIndex, build, count, generate, verify_from_index,
+    verify_from_latents,
 };
 use proptest::prelude::*;
 
@@ -109,7 +111,9 @@ proptest! {
 struct Puzzle {
     all: Pyramids,
     fixed: BTreeMap<usize, bool>,
-    min_count: u64,
+    /// By level.
+    min_count: [u64; 3],
+    novel: Option<Novel>,
     label: Option<i64>,
 }
 
@@ -154,8 +158,20 @@ fn networks(puzzle: &Puzzle, levels: &BTreeSet<usize>) -> BTreeMap<usize, Fake> 
 }
 
 fn puzzles() -> impl Strategy<Value = Puzzle> {
-    (pyramids(12, 2), 0..4usize, any::<u64>(), 1..=2u64).prop_map(
-        |(mut all, fix, seed, min_count)| {
+    let novel = (0..5usize).prop_map(|pick| match pick {
+        0 => Some(Novel::Finest),
+        1 => Some(Novel::Every),
+        2 => Some(Novel::Level(0)),
+        _ => None,
+    });
+    (
+        pyramids(12, 2),
+        0..4usize,
+        any::<u64>(),
+        [1..=2u64, 1..=2, 1..=2],
+        novel,
+    )
+        .prop_map(|(mut all, fix, seed, min_count, novel)| {
             let mut random = Random(seed);
             // Windows of a level are asked largest first; those of one list must not hold an earlier one.
             all.windows.sort_by_key(|window| {
@@ -181,14 +197,42 @@ fn puzzles() -> impl Strategy<Value = Puzzle> {
             Puzzle {
                 fixed: fixed.collect(),
                 min_count,
+                novel,
                 label: all.labels.as_ref().map(|labels| labels[0]),
                 all,
             }
-        },
-    )
+        })
 }
 
 impl Puzzle {
+    fn min_count(&self) -> PerLevel<u64> {
+        let mut counts = PerLevel::from(7);
+        for (level, value) in self.min_count.into_iter().enumerate() {
+            if level < self.all.sides.len() {
+                let level = Some(level);
+                counts.set(LevelValue { level, value }).unwrap();
+            }
+        }
+        counts
+    }
+
+    /// Whether the levels that are to be new equal those of no training latent.
+    fn is_novel(&self, latent: &[bool]) -> bool {
+        let last = self.all.sides.len() - 1;
+        let levels = match self.novel {
+            None => 0..0,
+            Some(Novel::Every) => 0..last + 1,
+            Some(Novel::Finest) => last..last + 1,
+            Some(Novel::Level(level)) => level..level + 1,
+        };
+        levels.into_iter().all(|level| {
+            let (height, width, channels) = self.all.sides[level];
+            let own = self.all.start(level)..self.all.start(level) + height * width * channels;
+            let mut training = self.all.latents.iter();
+            training.all(|other| other[own.clone()] != latent[own.clone()])
+        })
+    }
+
     /// Which window answers for a bit of a latent and how often it was seen there: the first one that has a match.
     fn answer(
         &self,
@@ -205,9 +249,10 @@ impl Puzzle {
         for window in own {
             let context = self.all.context(*window, latent, self.label, position);
             let found = counts[window].get(&context).copied().unwrap_or_default();
-            if found.iter().any(|count| *count >= self.min_count) {
+            let least = self.min_count[level];
+            if found.iter().any(|count| *count >= least) {
                 let count = found[usize::from(latent[position])];
-                return Some((*window, if count >= self.min_count { count } else { 0 }));
+                return Some((*window, if count >= least { count } else { 0 }));
             }
         }
         None
@@ -228,7 +273,7 @@ impl Puzzle {
         let mut found = BTreeMap::new();
         for number in 0..1u32 << bits {
             let latent: Latent = (0..bits).map(|bit| number >> bit & 1 == 1).collect();
-            if self.fixed.iter().any(|(at, bit)| latent[*at] != *bit) {
+            if self.fixed.iter().any(|(at, bit)| latent[*at] != *bit) || !self.is_novel(&latent) {
                 continue;
             }
             let answers: Option<Vec<_>> = (0..bits)
@@ -273,18 +318,22 @@ proptest! {
         for (at, bit) in &puzzle.fixed {
             fixed.fix(*at, *bit).unwrap();
         }
+        let taken = puzzle.novel.map(|novel| {
+            let levels = novel.levels(&puzzle.all.shape()).unwrap();
+            Taken::training(&index, &levels, Budget::of_machine(), &Unobserved).unwrap()
+        });
         for method in [Method::Row, Method::Backjump, Method::Chronological] {
             let options = SearchOptions {
                 method,
                 max_backtracks: None,
-                min_count: puzzle.min_count,
+                min_count: puzzle.min_count(),
                 restart: Some(2),
                 max_states: 3,
                 ..SearchOptions::default()
             };
             let task = Task {
                 rungs: held.iter().map(|held| Rung { geometry: held.geometry(), counts: held }).collect(),
-                constraints: vec![&fixed],
+                constraints: taken.iter().map(|taken| taken as &dyn Constraint).chain([&fixed as _]).collect(),
                 given: index.given(puzzle.label).unwrap(),
                 options,
                 fallbacks: fallbacks(&held, &networks, policy),
@@ -302,7 +351,7 @@ proptest! {
                 prop_assert!(before.is_none(), "found twice");
             }
             prop_assert_eq!(&found, &expected, "{}", method);
-            if levels.is_empty() {
+            if levels.is_empty() && puzzle.novel.is_none() {
                 let counted = count(&task, None, &Unobserved).unwrap();
                 prop_assert_eq!(counted.samples, expected.len().into());
             }
@@ -331,7 +380,8 @@ proptest! {
         let request = GenerateRequest {
             windows: puzzle.all.windows.iter().map(|window| (*window).into()).collect(),
             samples: 0..6,
-            min_count: puzzle.min_count,
+            min_count: puzzle.min_count(),
+            novel: puzzle.novel,
             label: puzzle.label,
             ..GenerateRequest::default()
         };
@@ -349,6 +399,11 @@ proptest! {
         generated.write(&file).unwrap();
         let samples = SampleSet::read(&file).unwrap();
         prop_assert_eq!(&samples.latents, &generated.latents().unwrap());
+        prop_assert_eq!(samples.min_count, puzzle.min_count());
+        for number in 0..samples.latents.len() {
+            let latent: Vec<bool> = samples.latents.latent(number).iter().by_vals().collect();
+            prop_assert!(puzzle.is_novel(&latent));
+        }
         if samples.latents.is_empty() {
             return Ok(());
         }
@@ -393,7 +448,8 @@ proptest! {
         let request = GenerateRequest {
             windows: windows.iter().map(|window| (*window).into()).collect(),
             samples: 0..6,
-            min_count: puzzle.min_count,
+            min_count: puzzle.min_count(),
+            novel: puzzle.novel,
             label: puzzle.label,
             policy: Policy::OnDeadEnd,
             ..GenerateRequest::default()

@@ -135,7 +135,7 @@ proptest! {
         if let Some(label) = label {
             set = set.with_labels(vec![label; all.len()]).unwrap();
         }
-        let samples = SampleSet { latents: set, answered_by: None, windows: Vec::new(), min_count: 1, without: bitquilt::Ids::default(), };
+        let samples = SampleSet { latents: set, answered_by: None, windows: Vec::new(), min_count: 1.into(), without: bitquilt::Ids::default(), };
         let expected: Vec<_> = all
             .iter()
             .enumerate()

@@ -150,7 +150,7 @@ impl BitsArgs {
             sets: &sets,
             taken: match self.samples {
                 0 => None,
-                _ => Some(Taken::training(index, Budget::of_machine(), ui)?),
+                _ => Some(Taken::training(index, &[0], Budget::of_machine(), ui)?),
             },
             ui,
         };
@@ -231,7 +231,7 @@ fn judge(
         latents,
         answered_by: None,
         windows: Vec::new(),
-        min_count: 1,
+        min_count: 1.into(),
         without: Ids::default(),
     };
     let window = predictor.geometry().window();

@@ -25,10 +25,10 @@ use super::{NO, STOPPED, grouped, print, print_json};
 use bitquilt::Observer;
 use bitquilt::copies::Calibration;
 use bitquilt::engine::{GenerateRequest, Generated, MaxCopied, Session, WindowChoice};
-use bitquilt::latent::{Codec, Shape};
+use bitquilt::latent::{Codec, LevelValue, PerLevel, Shape};
 use bitquilt::picture::GridOptions;
 use bitquilt::samples::Status;
-use bitquilt::search::{Backoff, Method};
+use bitquilt::search::{Backoff, Method, Novel};
 
 /// Generate latents in which every local window was seen in training
 #[derive(Args)]
@@ -83,7 +83,7 @@ pub(super) struct GenerateArgs {
     )]
     max_counted_states: Limit,
 
-    /// Grid of the samples, where it is not that of the index
+    /// Grid of the samples, where it is not that of the index; of pyramids, of their finest level: the others grow with it
     #[arg(long, value_name = "HxW", value_parser = parse_sides)]
     size: Option<(usize, usize)>,
 
@@ -98,9 +98,10 @@ pub(super) struct GenerateArgs {
     #[arg(long, value_name = "L", allow_negative_numbers = true)]
     label: Option<i64>,
 
-    /// No sample is a training latent
-    #[arg(long)]
-    novel: bool,
+    /// No sample is a training latent; of pyramids, none has the finest level of one, or =every: no level of one, or =N: not
+    /// its level N
+    #[arg(long, value_name = "LEVEL", num_args = 0..=1, require_equals = true, default_missing_value = "finest")]
+    novel: Option<Novel>,
 
     /// No sample twice in the run
     #[arg(long)]
@@ -119,13 +120,15 @@ pub(super) struct GenerateArgs {
     #[arg(long, value_name = "FILE", requires = "max_copied_like_held_out")]
     calibration: Option<PathBuf>,
 
-    /// Occurrences that a context with its next bit needs to be supported
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..))]
-    min_count: u64,
+    /// Occurrences that a context with its next bit needs to be supported; LEVEL:N for one level of a pyramid, beside or in
+    /// place of N for all
+    #[arg(long, value_name = "N", default_value = "1", allow_negative_numbers = true, value_parser = parse_min_count)]
+    min_count: Vec<LevelValue<u64>>,
 
-    /// Draw values with probability as n^(1/T): 1 as counted, less sharper, more flatter
-    #[arg(long, value_name = "T", default_value_t = 1.0, value_parser = parse_temperature)]
-    temperature: f64,
+    /// Draw values with probability as n^(1/T): 1 as counted, less sharper, more flatter; LEVEL:T for one level of a pyramid,
+    /// beside or in place of T for all
+    #[arg(long, value_name = "T", default_value = "1", allow_negative_numbers = true, value_parser = parse_temperature)]
+    temperature: Vec<LevelValue<f64>>,
 
     /// What to do at a dead end
     #[arg(long, default_value_t, value_parser = one_of::<Method>())]
@@ -181,11 +184,32 @@ fn parse_seconds(text: &str) -> Result<Duration, String> {
     Duration::try_from_secs_f64(seconds).map_err(|error| error.to_string())
 }
 
-fn parse_temperature(text: &str) -> Result<f64, String> {
-    let temperature: Option<f64> = text.parse().ok();
+fn parse_temperature(text: &str) -> Result<LevelValue<f64>, String> {
+    let temperature = text.parse::<LevelValue<f64>>().ok();
     temperature
-        .filter(|t| t.is_finite() && *t > 0.0)
-        .ok_or_else(|| "expected a number above 0".to_owned())
+        .filter(|given| given.value.is_finite() && given.value > 0.0)
+        .ok_or_else(|| "expected a number above 0, or LEVEL:NUMBER".to_owned())
+}
+
+fn parse_min_count(text: &str) -> Result<LevelValue<u64>, String> {
+    let count = text.parse::<LevelValue<u64>>().ok();
+    count
+        .filter(|given| given.value > 0)
+        .ok_or_else(|| "expected a number of at least 1, or LEVEL:NUMBER".to_owned())
+}
+
+/// Returns what an option says of each level, `otherwise` where it says nothing.
+fn per_level<T: Copy>(
+    option: &str,
+    otherwise: T,
+    given: &[LevelValue<T>],
+) -> anyhow::Result<PerLevel<T>> {
+    let mut values = PerLevel::from(otherwise);
+    for value in given {
+        let set = values.set(*value);
+        set.map_err(|level| anyhow::anyhow!("{option}: no pyramid has a level {level}"))?;
+    }
+    Ok(values)
 }
 
 fn parse_sides(text: &str) -> Result<(usize, usize), String> {
@@ -199,7 +223,7 @@ pub(super) fn run(args: &GenerateArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
         check_output(output, args.force)?;
     }
     let session = args.without.open(&args.index, args.preload.options())?;
-    let mut request = args.request();
+    let mut request = args.request()?;
     let shape = request.shape(&session)?;
     let codec = session.index().manifest().codec.clone();
     let drawer = args.drawer(shape, &codec)?;
@@ -314,8 +338,8 @@ impl GenerateArgs {
     }
 
     /// Returns the request, but for what samples may carry, the bits that are fixed and the network.
-    fn request(&self) -> GenerateRequest {
-        GenerateRequest {
+    fn request(&self) -> anyhow::Result<GenerateRequest> {
+        Ok(GenerateRequest {
             windows: self.window.clone(),
             samples: 0..self.samples.unwrap_or(64),
             size: self.size,
@@ -324,8 +348,8 @@ impl GenerateArgs {
             label: self.label,
             novel: self.novel,
             distinct: self.distinct,
-            min_count: self.min_count,
-            temperature: self.temperature,
+            min_count: per_level("--min-count", 1, &self.min_count)?,
+            temperature: per_level("--temperature", 1.0, &self.temperature)?,
             method: self.search,
             backoff: self.backoff,
             max_backtracks: self.max_backtracks.0,
@@ -334,7 +358,7 @@ impl GenerateArgs {
             max_states: self.max_states as usize,
             preload: self.preload.preload(),
             ..GenerateRequest::default()
-        }
+        })
     }
 }
 

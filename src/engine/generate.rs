@@ -9,10 +9,10 @@ use serde_with::{DisplayFromStr, serde_as};
 
 use super::{Copying, EngineError, MaxCopied, Preload, Session, WindowChoice};
 use crate::base::Observer;
-use crate::latent::{Codec, Ids, LatentSet, Shape};
+use crate::latent::{Codec, Ids, LatentSet, PerLevel, Shape};
 use crate::samples::{Attempt, Run, Status};
 use crate::search::{
-    self, Backoff, Constraint, Fallback, FixedBits, MAX_WINDOWS, Method, Policy, Rung,
+    self, Backoff, Constraint, Fallback, FixedBits, MAX_WINDOWS, Method, Novel, Policy, Rung,
     SearchOptions, Task,
 };
 use crate::window::{Geometry, Interpolator, Window};
@@ -20,13 +20,14 @@ use crate::window::{Geometry, Interpolator, Window};
 /// What to generate. The same index, request and sample number give the same sample.
 ///
 /// ```
+/// use bitquilt::Novel;
 /// use bitquilt::engine::GenerateRequest;
 ///
 /// // Fields that are left out have their defaults.
-/// let request = r#"{"windows": ["7x7", "5x5"], "samples": {"start": 0, "end": 8}, "novel": true}"#;
+/// let request = r#"{"windows": ["7x7", "5x5"], "samples": {"start": 0, "end": 8}, "novel": "finest"}"#;
 /// let request: GenerateRequest = serde_json::from_str(request)?;
 /// assert_eq!(request.samples, 0..8);
-/// assert!(request.novel && request.max_backtracks == Some(20_000));
+/// assert_eq!((request.novel, request.max_backtracks), (Some(Novel::Finest), Some(20_000)));
 /// assert!(serde_json::from_str::<GenerateRequest>(r#"{"window": "7x7"}"#).is_err());
 /// # Ok::<(), serde_json::Error>(())
 /// ```
@@ -51,17 +52,18 @@ pub struct GenerateRequest {
     pub fixed_words: Vec<String>,
     /// The label of the samples, where contexts are bound to labels.
     pub label: Option<i64>,
-    /// Whether training latents are ruled out as samples.
-    pub novel: bool,
+    /// Which levels of a sample equal those of no training latent; `None` for any that there are.
+    #[serde_as(as = "Option<DisplayFromStr>")]
+    pub novel: Option<Novel>,
     /// Whether samples that equal an earlier one of the run are ruled out.
     pub distinct: bool,
     /// How much a sample may carry of any one training latent, at levels or at all; where a level is named more than once, the least.
     #[serde_as(as = "Vec<DisplayFromStr>")]
     pub max_copied: Vec<MaxCopied>,
-    /// Occurrences that a context with its next bit needs to be supported, at least 1.
-    pub min_count: u64,
-    /// Values are drawn with probability ∝ n^(1/temperature).
-    pub temperature: f64,
+    /// Occurrences that a context with its next bit needs to be supported, at least 1; of pyramids, by level.
+    pub min_count: PerLevel<u64>,
+    /// Values are drawn with probability ∝ n^(1/temperature); of pyramids, by level.
+    pub temperature: PerLevel<f64>,
     /// What to do at a dead end.
     pub method: Method,
     /// When a later window answers.
@@ -94,7 +96,7 @@ impl Default for GenerateRequest {
             fixed: FixedBits::none(),
             fixed_words: Vec::new(),
             label: None,
-            novel: false,
+            novel: None,
             distinct: false,
             max_copied: Vec::new(),
             min_count: options.min_count,
@@ -193,15 +195,7 @@ impl GenerateRequest {
     pub fn shape(&self, session: &Session) -> Result<Shape, EngineError> {
         let held = session.index.shape();
         Ok(match self.size {
-            Some(_) if held.is_pyramid() => {
-                return Err(EngineError::Request {
-                    part: "the size",
-                    why: format!(
-                        "latents {held} are generated in the sizes of their levels: leave it out"
-                    ),
-                });
-            }
-            Some((height, width)) => Shape::new(height, width, held.channels())?,
+            Some((height, width)) => held.resized(height, width)?,
             None => held,
         })
     }
@@ -279,14 +273,29 @@ impl GenerateRequest {
         if words.is_empty() && bits > 0 {
             words.push(format!("{bits} fixed bits"));
         }
-        for (name, given) in [("novel", self.novel), ("distinct", self.distinct)] {
-            if given {
-                words.push(name.to_owned());
-            }
-        }
+        words.extend(self.novel.map(|novel| match novel {
+            Novel::Finest => "novel".to_owned(),
+            other => format!("novel {other}"),
+        }));
+        words.extend(self.distinct.then(|| "distinct".to_owned()));
         let limits = self.max_copied.iter();
         words.extend(limits.map(|limit| format!("max copied {limit}")));
         words.join("; ")
+    }
+
+    /// Returns the levels at which samples are to be novel, if at any.
+    fn novel_levels(&self, shape: Shape) -> Result<Option<Vec<usize>>, EngineError> {
+        let Some(novel) = self.novel else {
+            return Ok(None);
+        };
+        let levels = novel.levels(&shape).ok_or_else(|| EngineError::Request {
+            part: "the level at which samples are to be novel",
+            why: format!(
+                "expected a level of {shape}, from 0 to {}, found {novel}",
+                shape.finest().number()
+            ),
+        });
+        Ok(Some(levels?))
     }
 
     /// Returns how much a sample may carry at each level, `None` for as much as there is.
@@ -337,7 +346,7 @@ impl Session {
     /// Generates samples and keeps them.
     ///
     /// ```
-    /// use bitquilt::FixedBits;
+    /// use bitquilt::{FixedBits, Novel};
     /// use bitquilt::engine::GenerateRequest;
     /// # use bitquilt::engine::{Session, SessionOptions};
     /// # use bitquilt::{BuildOptions, LatentSet, Shape, Unobserved, build};
@@ -354,7 +363,7 @@ impl Session {
     /// let request = GenerateRequest {
     ///     samples: 0..4,
     ///     fixed: FixedBits::prefix([true, true, true]),
-    ///     novel: true,
+    ///     novel: Some(Novel::Finest),
     ///     ..GenerateRequest::default()
     /// };
     /// let latents = session.generate(&request, &[], &Unobserved)?.latents()?;
@@ -548,9 +557,8 @@ impl Session {
             .iter()
             .map(|network| self.geometry_of(network, shape));
         let of_networks = of_networks.collect::<Result<Vec<_>, _>>()?;
-        let taken = request
-            .novel
-            .then(|| self.taken(kept, observer))
+        let taken = (request.novel_levels(self.index.shape())?)
+            .map(|levels| self.taken(&levels, kept, observer))
             .transpose()?;
         // Some ten for each bit, without dead ends.
         let lookups = searches.saturating_mul(10 * shape.bits() as u64);

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use crate::latent::LevelValue;
+
 /// A limit on what a sample carries of any one training latent, as text `BITS`, or `LEVEL:BITS` for one level of a pyramid.
 ///
 /// ```
@@ -27,11 +29,8 @@ impl FromStr for MaxCopied {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let wrong = || format!("'{text}': expected BITS or LEVEL:BITS, as 60 or 1:60");
-        let (level, bits) = match text.split_once(':') {
-            None => (None, text),
-            Some((level, bits)) => (Some(level.parse().map_err(|_| wrong())?), bits),
-        };
-        let bits: f64 = bits.parse().map_err(|_| wrong())?;
+        let LevelValue { level, value: bits } =
+            text.parse::<LevelValue<f64>>().map_err(|_| wrong())?;
         // Beyond that nothing is carried: a latent has at most 2²⁰ bits of at most 54 bits of information.
         match (0.0..=1e9).contains(&bits) {
             true => Ok(Self { level, bits }),

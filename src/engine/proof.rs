@@ -116,7 +116,7 @@ impl Session {
     /// let mut latents = LatentSet::new(Shape::new(1, 6, 1)?);
     /// latents.push_bits([1, 1, 1, 1, 0, 0].map(|bit| bit == 1))?;
     /// # let samples =
-    /// #     SampleSet { latents, answered_by: None, windows: Vec::new(), min_count: 1, without: Ids::default() };
+    /// #     SampleSet { latents, answered_by: None, windows: Vec::new(), min_count: 1.into(), without: Ids::default() };
     /// let report = session.verify(&samples, &VerifyRequest::default(), &Unobserved)?;
     /// assert!(!report.verified);
     /// assert_eq!(report.unsupported.len(), 1);

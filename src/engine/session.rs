@@ -311,15 +311,24 @@ impl Session {
         })
     }
 
-    /// Digests of the training latents, none of which a sample may be, beside so many bytes that the request is about to take.
+    /// Digests of these levels of the training latents, none of which a sample may have, beside so many bytes that the request is
+    /// about to take.
     pub(super) fn taken(
         &self,
+        levels: &[usize],
         beside: u64,
         observer: &dyn Observer,
     ) -> Result<Arc<Taken>, EngineError> {
+        let shape = self.index.shape();
+        let asked = if shape.is_pyramid() { levels } else { &[] };
+        let mut place = self.taken.lock().unwrap_or_else(PoisonError::into_inner);
+        if place.as_ref().is_some_and(|held| held.levels() != asked) {
+            *place = None;
+        }
+        drop(place);
         kept(&self.taken, || {
             let memory = self.memory_beside(beside);
-            Ok(Taken::training(&self.index, memory, observer)?)
+            Ok(Taken::training(&self.index, levels, memory, observer)?)
         })
     }
 

@@ -82,7 +82,7 @@ impl Default for TraceRequest {
 /// let mut latents = LatentSet::new(Shape::new(1, 6, 1)?);
 /// latents.push_bits([1, 1, 1, 0, 1, 1].map(|bit| bit == 1))?;
 /// # let samples =
-/// #     SampleSet { latents, answered_by: None, windows: Vec::new(), min_count: 1, without: Ids::default() };
+/// #     SampleSet { latents, answered_by: None, windows: Vec::new(), min_count: 1.into(), without: Ids::default() };
 /// let tracing = session.tracing(&samples, &TraceRequest::default(), &Unobserved)?;
 /// let summary = tracing.trace(&Unobserved, |traced| {
 ///     let nearest = &traced.trace.near.as_ref().expect("the grids are the same").nearest[0];

@@ -6,7 +6,7 @@ use super::manifest::{ArrayEntry, WindowEntry};
 use super::reader::HeldWindow;
 use super::{Counts, Histogram, Index, IndexError, Question, UpperQuestion};
 use crate::latent::Shape;
-use crate::window::{Anchor, Context, Frame, Geometry, Window};
+use crate::window::{Context, Frame, Geometry, Window};
 
 /// One window of an index.
 #[derive(Clone, Copy)]
@@ -25,8 +25,8 @@ impl<'a> WindowIndex<'a> {
         &self.held.geometry
     }
 
-    /// Returns the window on another grid, of the same number of channels: its contexts are the same wherever they
-    /// lie.
+    /// Returns the window on latents of another size, whose levels lie over each other as those of the index do: its contexts are
+    /// the same wherever they lie.
     ///
     /// # Errors
     /// [`IndexError::Grid`] when they are not, because the place is part of the context;
@@ -37,14 +37,17 @@ impl<'a> WindowIndex<'a> {
         if shape == own {
             return Ok(geometry.clone());
         }
-        let placed = if own.is_pyramid() || shape.is_pyramid() {
-            Some("pyramids keep their levels")
-        } else if geometry.window().sees_everything() {
+        let placed = if geometry.window().sees_everything() {
             Some("global sees all of a latent")
         } else if geometry.is_placed() {
             Some("with anchor site the place is part of every context")
-        } else if shape.channels() != own.channels() {
-            Some("a site keeps its channels")
+        } else if !shape.lies_like(&own) {
+            Some(match own.is_pyramid() {
+                true => {
+                    "a pyramid keeps its levels, their channels and how their sites lie over each other"
+                }
+                false => "a site keeps its channels",
+            })
         } else {
             None
         };
@@ -56,9 +59,7 @@ impl<'a> WindowIndex<'a> {
                 why,
             });
         }
-        let labels = geometry.labels();
-        let geometry = Geometry::new(geometry.window(), Anchor::None, shape)?;
-        Ok(geometry.with_labels(labels)?)
+        Ok(geometry.on(shape)?)
     }
 
     /// Returns the largest whole window of the same array that has at most so many sites (on a line, bits).

@@ -21,6 +21,24 @@ pub enum LatentError {
         found: String,
     },
 
+    /// A size at which the levels of a pyramid would not lie over each other as they do.
+    #[error(
+        "{height}x{width}: at that size not every level of {shape} has a whole number of rows and columns: expected multiples \
+         of {rows} and {columns}"
+    )]
+    Resized {
+        /// The shape of the pyramid.
+        shape: Box<Shape>,
+        /// Rows of the finest level that were asked for.
+        height: usize,
+        /// Columns of it.
+        width: usize,
+        /// What its rows must be a multiple of.
+        rows: usize,
+        /// What its columns must be a multiple of.
+        columns: usize,
+    },
+
     /// A latent of one shape where the set has another.
     #[error("expected a latent of {expected} bits, found {found} bits")]
     Length {

@@ -5,6 +5,7 @@ mod file;
 mod hold_out;
 mod ids;
 mod levels;
+mod per_level;
 mod pool;
 mod set;
 mod shape;
@@ -12,6 +13,8 @@ pub(crate) mod tensors;
 
 pub use error::LatentError;
 pub use ids::{Ids, IdsError};
+pub use per_level::{LevelValue, PerLevel};
 pub use pool::{Pool, PoolRule};
 pub use set::{Bits, Codec, LatentSet};
+pub(crate) use shape::divisor;
 pub use shape::{Level, MAX_BITS, MAX_LEVELS, Shape};

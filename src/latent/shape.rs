@@ -180,6 +180,47 @@ impl Shape {
         }
     }
 
+    /// Makes the shape with a finest level of so many rows and columns, its coarser levels larger or smaller by the same factors,
+    /// and every level's sites lying over its parents as here.
+    ///
+    /// # Errors
+    /// [`LatentError::Resized`] when a level would not have a whole number of rows or columns; as [`Shape::pyramid`].
+    pub fn resized(&self, height: usize, width: usize) -> Result<Self, LatentError> {
+        let finest = self.finest();
+        let wrong = || LatentError::Resized {
+            shape: (*self).into(),
+            height,
+            width,
+            rows: step(self.levels(), Level::height),
+            columns: step(self.levels(), Level::width),
+        };
+        let side = |own: usize, asked: usize, finest: usize| {
+            let product = own.checked_mul(asked).filter(|all| all % finest == 0);
+            product.map(|all| all / finest).ok_or_else(wrong)
+        };
+        let levels = self.levels().iter().map(|level| {
+            let rows = side(level.height(), height, finest.height())?;
+            let columns = side(level.width(), width, finest.width())?;
+            Self::new(rows, columns, level.channels())
+        });
+        Self::pyramid(&levels.collect::<Result<Vec<_>, _>>()?)
+    }
+
+    /// Returns whether it is of another size at most: as many levels, of the same channels, and as many sites of each for one of
+    /// the level before.
+    pub fn lies_like(&self, other: &Self) -> bool {
+        let alike = |(own, of): (&Level, &Level)| own.channels() == of.channels();
+        let (all, of) = (self.levels(), other.levels());
+        // a/b = c/d, without a fraction.
+        let over = |own: &[Level], of: &[Level], side: fn(&Level) -> usize| {
+            side(&own[0]) * side(&of[1]) == side(&own[1]) * side(&of[0])
+        };
+        let pairs = || all.windows(2).zip(of.windows(2));
+        all.len() == of.len()
+            && all.iter().zip(of).all(alike)
+            && pairs().all(|(own, of)| over(own, of, Level::height) && over(own, of, Level::width))
+    }
+
     /// Returns its levels, the coarsest first; at least one.
     pub fn levels(&self) -> &[Level] {
         &self.levels[..self.count as usize]
@@ -261,6 +302,21 @@ impl Shape {
     pub fn place(&self, position: usize) -> (usize, usize, usize) {
         self.level_of(position).place(position)
     }
+}
+
+/// Returns of what a side of the finest level must be a multiple for all levels to have a whole number of sites: 4 for sides of
+/// 7, 14 and 28.
+fn step(levels: &[Level], side: impl Fn(&Level) -> usize) -> usize {
+    let all = levels.iter().map(&side).fold(0, divisor);
+    levels.last().map_or(1, |finest| side(finest) / all)
+}
+
+/// Returns the greatest common divisor.
+pub(crate) fn divisor(mut a: usize, mut b: usize) -> usize {
+    while b > 0 {
+        (a, b) = (b, a % b);
+    }
+    a
 }
 
 impl fmt::Debug for Shape {

@@ -6,7 +6,7 @@ use std::path::Path;
 use super::{Attempt, INTERPOLATED, SamplesError};
 use crate::base::Budget;
 use crate::latent::tensors::{Tensor, TensorFile};
-use crate::latent::{Codec, Ids, LatentSet, Shape};
+use crate::latent::{Codec, Ids, LatentSet, PerLevel, Shape};
 use crate::window::Window;
 
 /// `answered_by` of a bit that the user fixed.
@@ -57,8 +57,8 @@ pub struct SampleSet {
     pub answered_by: Option<Vec<u8>>,
     /// The windows of the search, in the order in which they were asked.
     pub windows: Vec<Window>,
-    /// Occurrences that each bit needed to be supported.
-    pub min_count: u64,
+    /// Occurrences that each bit needed to be supported, by level.
+    pub min_count: PerLevel<u64>,
     /// Training latents that had been left out of the index.
     pub without: Ids,
 }
@@ -191,15 +191,16 @@ impl SampleSet {
             ));
         }
         let min_count = match &min_count {
-            None => 1,
+            None => 1.into(),
             // By 0 occurrences anything would be supported.
             Some(text) => text
                 .parse()
                 .ok()
-                .filter(|count| *count > 0)
+                .filter(|counts: &PerLevel<u64>| counts.all(|count| count > 0))
                 .ok_or_else(|| {
                     wrong(
-                        "a number of at least 1 in samples.min_count".to_owned(),
+                        "a number of at least 1 in samples.min_count, and LEVEL:N for levels that differ"
+                            .to_owned(),
                         text.clone(),
                     )
                 })?,

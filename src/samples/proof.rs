@@ -118,7 +118,7 @@ fn labels_of<'a>(
 /// let mut latents = LatentSet::new(Shape::new(1, 6, 1)?);
 /// latents.push_bits([1, 1, 1, 1, 0, 0].map(|bit| bit == 1))?;
 /// let samples =
-///     SampleSet { latents, answered_by: None, windows: Vec::new(), min_count: 1, without: Ids::default() };
+///     SampleSet { latents, answered_by: None, windows: Vec::new(), min_count: 1.into(), without: Ids::default() };
 /// let report = verify_from_index(&index, &samples, "seq:3".parse()?, &Unobserved)?;
 /// assert_eq!((report.checked, report.unsupported.len()), (6, 1));
 /// assert_eq!(report.unsupported[0].position, 3);
@@ -181,7 +181,12 @@ pub fn verify_from_index(
                 None => None,
             };
             let count = histogram.unwrap_or_default().count(frame.get(position));
-            report.note(sample, position, window, count >= samples.min_count);
+            report.note(
+                sample,
+                position,
+                window,
+                count >= samples.min_count.of(window.level()),
+            );
         }
         observer.advance(1);
         Ok(report)
@@ -205,7 +210,7 @@ pub fn verify_from_index(
 /// let mut latents = LatentSet::new(Shape::new(1, 6, 1)?);
 /// latents.push_bits([1, 1, 1, 1, 0, 0].map(|bit| bit == 1))?;
 /// let samples =
-///     SampleSet { latents, answered_by: None, windows: Vec::new(), min_count: 1, without: Ids::default() };
+///     SampleSet { latents, answered_by: None, windows: Vec::new(), min_count: 1.into(), without: Ids::default() };
 /// let window = "seq:3".parse()?;
 /// let (anchor, condition) = (Anchor::None, Condition::None);
 /// let report = verify_from_latents(&set, anchor, condition, &samples, window, &Unobserved)?;
@@ -243,8 +248,7 @@ pub fn verify_from_latents(
             Geometry::new(window, anchor, shape).map_err(crate::index::IndexError::from)?;
         }
         let placed = anchor == Anchor::Site || window.sees_everything();
-        let several = on.is_pyramid() || shape.is_pyramid();
-        if on != shape && (several || placed || on.channels() != shape.channels()) {
+        if on != shape && (placed || !on.lies_like(&shape)) {
             return Err(SamplesError::Shape {
                 expected: shape.into(),
                 found: on.into(),
@@ -256,7 +260,12 @@ pub fn verify_from_latents(
         for (sample, position, context) in &bits {
             let histogram = counted.get(context).copied().unwrap_or_default();
             let count = histogram.count(samples.latents.latent(*sample)[*position]);
-            report.note(*sample, *position, window, count >= samples.min_count);
+            report.note(
+                *sample,
+                *position,
+                window,
+                count >= samples.min_count.of(window.level()),
+            );
         }
         reports.push(report);
     }
@@ -374,6 +383,14 @@ impl SupportReport {
 /// and its symbols in a fixed order: 0, 1, or 2 for absent.
 type PlainContext = (Vec<usize>, Vec<u8>);
 
+/// Returns a fraction in its lowest terms.
+fn fraction(part: usize, whole: usize) -> [usize; 2] {
+    let common = (1..=whole)
+        .rev()
+        .find(|by| part.is_multiple_of(*by) && whole.is_multiple_of(*by));
+    [part, whole].map(|side| side / common.unwrap_or(1))
+}
+
 /// Returns the context of `position`, one site at a time.
 fn plain_context(
     shape: Shape,
@@ -456,8 +473,9 @@ fn plain_context(
             {
                 let coarse = shape.levels()[level.number() - 1];
                 let (down, right) = (row * coarse.height(), col * coarse.width());
-                // Where in its parent the site lies.
-                place.extend([down % level.height(), right % level.width()]);
+                // Where in its parent the site lies, as fractions of its sides.
+                place.extend(fraction(down % level.height(), level.height()));
+                place.extend(fraction(right % level.width(), level.width()));
                 let (parent_row, parent_col) = (down / level.height(), right / level.width());
                 let square = square as isize;
                 for down in -square..=square {

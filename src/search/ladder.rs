@@ -6,7 +6,7 @@ use super::SearchError;
 use super::fallback::{Fallback, Policy};
 use super::options::{Backoff, SearchOptions};
 use crate::index::{Counts, Histogram, Question};
-use crate::latent::Shape;
+use crate::latent::{PerLevel, Shape};
 use crate::samples::INTERPOLATED;
 use crate::window::{ContextKey, Contexts, Frame, Geometry};
 
@@ -58,8 +58,8 @@ pub(super) struct Ladder<'a> {
     shape: Shape,
     /// The numbers of the windows of each level of a pyramid: first and last.
     levels: Vec<(u8, u8)>,
-    min_count: u64,
-    temperature: f64,
+    min_count: PerLevel<u64>,
+    temperature: PerLevel<f64>,
     backoff: Backoff,
     /// Whether a match of a window is one of every later window too: each is part of the one before.
     nested: bool,
@@ -116,7 +116,7 @@ impl<'a> Ladder<'a> {
             rungs,
             shape,
             levels: levels.collect(),
-            min_count: options.min_count.max(1),
+            min_count: options.min_count,
             temperature: options.temperature,
             backoff: options.backoff,
             nested,
@@ -202,7 +202,7 @@ impl<'a> Ladder<'a> {
             self.lookups += 1;
             let histogram = rung.counts.histogram(&question)?.unwrap_or_default();
             let answer = Answer {
-                chance: self.chances(histogram),
+                chance: self.chances(number, histogram),
                 rung: number,
             };
             if !answer.is_dead() || !self.goes_on(number, position) {
@@ -254,7 +254,7 @@ impl<'a> Ladder<'a> {
             rung.counts.histograms(&self.questions, &mut self.found)?;
             for (state, histogram) in self.asked.iter().zip(&self.found) {
                 answers[*state as usize] = Answer {
-                    chance: self.chances(histogram.unwrap_or_default()),
+                    chance: self.chances(number, histogram.unwrap_or_default()),
                     rung: number,
                 };
             }
@@ -279,7 +279,8 @@ impl<'a> Ladder<'a> {
         let rung = self.rungs[usize::from(from)];
         let question = rung.counts.question(rung.geometry, frame, position);
         self.lookups += 1;
-        let found = rung.counts.longest_part(&question, self.min_count)?;
+        let min_count = self.min_count.of(rung.geometry.level().number());
+        let found = rung.counts.longest_part(&question, min_count.max(1))?;
         let bits = found.map_or(0, |(bits, _)| bits);
         let number = self.parts.iter().position(|part| *part <= bits);
         let (Some((_, histogram)), Some(number)) = (found, number) else {
@@ -297,10 +298,11 @@ impl<'a> Ladder<'a> {
                 rung.counts.histogram(&question)?.unwrap_or_default()
             }
         };
+        // No more than `MAX_WINDOWS`.
+        let number = number as u8;
         Ok(Answer {
-            chance: self.chances(histogram),
-            // No more than `MAX_WINDOWS`.
-            rung: number as u8,
+            chance: self.chances(number, histogram),
+            rung: number,
         })
     }
 
@@ -323,16 +325,17 @@ impl<'a> Ladder<'a> {
         let mut chances = std::mem::take(&mut self.chances);
         fallback.ask(&self.contexts, &mut chances)?;
         for (answer, chances) in answers.iter_mut().zip(&chances) {
-            *answer = self.interpolation(*chances);
+            *answer = self.interpolation(position, *chances);
         }
         self.chances = chances;
         Ok(())
     }
 
-    /// Returns the network's answer, with the search's temperature.
-    pub(super) fn interpolation(&self, chances: [f64; 2]) -> Answer {
+    /// Returns the network's answer for a position, with the search's temperature.
+    pub(super) fn interpolation(&self, position: usize, chances: [f64; 2]) -> Answer {
+        let level = self.shape.level_of(position).number();
         Answer {
-            chance: self.tempered(chances),
+            chance: tempered(chances, self.temperature.of(level)),
             rung: INTERPOLATED,
         }
     }
@@ -386,27 +389,30 @@ impl<'a> Ladder<'a> {
         self.backoff == Backoff::OnNoMatch && number < self.last(position)
     }
 
-    /// Returns the probabilities of both values by their counts.
-    fn chances(&self, histogram: Histogram) -> [f64; 2] {
+    /// Returns the probabilities of both values by their counts at window number `rung`.
+    fn chances(&self, rung: u8, histogram: Histogram) -> [f64; 2] {
+        let level = self.rungs[usize::from(rung)].geometry.level().number();
+        let min_count = self.min_count.of(level).max(1);
         let counts = [histogram.n0, histogram.n1];
-        let supported = counts.map(|count| if count >= self.min_count { count } else { 0 });
+        let supported = counts.map(|count| if count >= min_count { count } else { 0 });
         if supported == [0; 2] {
             return [0.0; 2];
         }
-        self.tempered(supported.map(|count| count as f64))
+        let weights = supported.map(|count| count as f64);
+        tempered(weights, self.temperature.of(level))
     }
+}
 
-    /// Returns probabilities ∝ w^(1/temperature); a weight of 0 stays one, and not both are.
-    fn tempered(&self, weights: [f64; 2]) -> [f64; 2] {
-        let larger = weights[0].max(weights[1]);
-        let weights = weights.map(|weight| {
-            if weight == 0.0 || self.temperature == 1.0 {
-                return weight;
-            }
-            let share = weight / larger;
-            share.powf(self.temperature.recip()).max(MIN_CHANCE)
-        });
-        let sum = weights[0] + weights[1];
-        weights.map(|weight| weight / sum)
-    }
+/// Returns probabilities ∝ w^(1/temperature); a weight of 0 stays one, and not both are.
+fn tempered(weights: [f64; 2], temperature: f64) -> [f64; 2] {
+    let larger = weights[0].max(weights[1]);
+    let weights = weights.map(|weight| {
+        if weight == 0.0 || temperature == 1.0 {
+            return weight;
+        }
+        let share = weight / larger;
+        share.powf(temperature.recip()).max(MIN_CHANCE)
+    });
+    let sum = weights[0] + weights[1];
+    weights.map(|weight| weight / sum)
 }

@@ -31,7 +31,7 @@ pub use error::SearchError;
 pub use fallback::{Fallback, MIN_PROBABILITY, Policy};
 pub use fixed::FixedBits;
 pub use ladder::Rung;
-pub use novel::Taken;
+pub use novel::{Novel, Taken};
 pub use options::{Backoff, Method, SearchOptions};
 pub use run::{enumerate, enumerate_into, generate, generate_into};
 pub use task::{MAX_WINDOWS, Task};

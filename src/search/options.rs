@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::base::choice;
+use crate::latent::PerLevel;
 
 choice! {
     "kebab-case",
@@ -97,11 +98,11 @@ pub struct SearchOptions {
     /// Dead ends after which [`Method::Row`] starts afresh, with what it has learned; then after twice as
     /// many, and so on. `None` for never.
     pub restart: Option<u64>,
-    /// Occurrences that a (context, bit) needs to be supported, at least 1.
-    pub min_count: u64,
+    /// Occurrences that a (context, bit) needs to be supported, at least 1, by level.
+    pub min_count: PerLevel<u64>,
     /// Values are drawn with probability ∝ n^(1/temperature): 1 as counted, less sharper, more flatter.
-    /// Above 0. A supported value never gets less than 2⁻⁵² of the other's probability.
-    pub temperature: f64,
+    /// Above 0, by level. A supported value never gets less than 2⁻⁵² of the other's probability.
+    pub temperature: PerLevel<f64>,
     /// When a smaller window answers, if there are several.
     pub backoff: Backoff,
 }
@@ -115,8 +116,8 @@ impl Default for SearchOptions {
             timeout: None,
             max_states: 1 << 14,
             restart: Some(50),
-            min_count: 1,
-            temperature: 1.0,
+            min_count: 1.into(),
+            temperature: 1.0.into(),
             backoff: Backoff::default(),
         }
     }

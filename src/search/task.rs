@@ -170,8 +170,20 @@ impl<'a> Task<'a> {
             return wrong("the windows know no label of that number, or need one");
         }
         let options = &self.options;
-        if !(options.temperature > 0.0 && options.temperature.is_finite()) {
+        if !options.temperature.all(|own| own > 0.0 && own.is_finite()) {
             return wrong("the temperature must be a number above 0");
+        }
+        let highest = options
+            .temperature
+            .highest()
+            .max(options.min_count.highest());
+        if let Some(level) = highest.filter(|level| shape.level(*level).is_none()) {
+            return Err(SearchError::Task {
+                why: format!(
+                    "an option names level {level}: the levels of {shape} are 0 to {}",
+                    shape.finest().number()
+                ),
+            });
         }
         if options.backoff == Backoff::OnDeadEnd
             && (options.method != Method::Row || self.walks_bits())

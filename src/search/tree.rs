@@ -250,7 +250,7 @@ impl<'a> BitSearch<'a> {
         let fallback = self.ladder.fallback(position);
         if let Some(fallback) = fallback.filter(|_| answer.is_dead()) {
             match self.told.take() {
-                Some(chances) => answer = self.ladder.interpolation(chances),
+                Some(chances) => answer = self.ladder.interpolation(position, chances),
                 None => {
                     self.asked_for = Some((answer, key));
                     return Ok(Entered::Asks(fallback));

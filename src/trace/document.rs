@@ -200,7 +200,7 @@ pub struct Traced<'a> {
 /// # let session = Session::open(&path, &SessionOptions::default())?;
 /// # let latents = LatentSet::from_packed(set.shape(), vec![0b110111])?;
 /// # let samples =
-/// #     SampleSet { latents, answered_by: None, windows: Vec::new(), min_count: 1, without: Ids::default() };
+/// #     SampleSet { latents, answered_by: None, windows: Vec::new(), min_count: 1.into(), without: Ids::default() };
 /// let tracing = session.tracing(&samples, &TraceRequest::default(), &Unobserved)?;
 /// let mut file = Vec::new();
 /// let mut writer = TraceWriter::new(&mut file, &tracing.header()?, &tracing.tracer()?, None)?;

@@ -192,6 +192,27 @@ impl Geometry {
         self
     }
 
+    /// Returns the same window on latents of another shape, its contexts laid out as here: those that both have are equal.
+    ///
+    /// # Errors
+    /// As [`Geometry::new`].
+    pub(crate) fn on(&self, shape: Shape) -> Result<Self, WindowError> {
+        let other = Self::new(self.window, self.anchor, shape)?.with_labels(self.labels)?;
+        // How the order goes on behind a window that holds this one makes no difference to it. Rings alone have one order.
+        let holding = self
+            .path
+            .iter()
+            .position(|window| self.window.nests_in(*window));
+        let path = match (self.window, holding) {
+            (Window::Level { .. }, Some(last)) => &self.path[..=last],
+            _ => return Ok(other),
+        };
+        for window in path {
+            Self::new(*window, self.anchor, shape)?;
+        }
+        Ok(other.along(path))
+    }
+
     /// Returns whether keys can be made of what is given: a label that they tell apart where they tell labels apart, and
     /// none, or number 0, where they do not.
     pub fn takes(&self, given: Given) -> bool {

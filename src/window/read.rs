@@ -5,7 +5,7 @@
 //! window of one channel are six fetches.
 
 use crate::base::bits::words;
-use crate::latent::{Level, Shape};
+use crate::latent::{Level, Shape, divisor};
 
 /// What some bits of a laid-out context are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,12 +97,6 @@ pub(super) fn coarser<'a>(shape: &'a Shape, level: &Level) -> Option<&'a Level> 
 /// Returns the steps in which sites lie apart in their parents, as multiples of 1/H and 1/W of it: the greatest common
 /// divisors of the sides.
 fn phase_steps(level: &Level, coarser: &Level) -> [usize; 2] {
-    let divisor = |mut a: usize, mut b: usize| {
-        while b > 0 {
-            (a, b) = (b, a % b);
-        }
-        a
-    };
     [
         divisor(level.height(), coarser.height()),
         divisor(level.width(), coarser.width()),

@@ -31,7 +31,7 @@ fn map_of(
         latents: LatentSet::from_packed(training.shape(), sample.to_vec()).unwrap(),
         answered_by: None,
         windows: Vec::new(),
-        min_count: 1,
+        min_count: 1.into(),
         without: Ids::default(),
     };
     let tracing = session.tracing(&samples, &TraceRequest::default(), &Unobserved);
@@ -254,7 +254,7 @@ fn a_map_with_verdicts_outlines_what_a_copy_was_copied_from() {
         latents: samples,
         answered_by: None,
         windows: Vec::new(),
-        min_count: 1,
+        min_count: 1.into(),
         without: Ids::default(),
     };
     let tracing = session
