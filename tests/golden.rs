@@ -83,7 +83,7 @@ pub fn lines() -> Vec<Line> {
 pub fn copied() -> tempfile::TempDir {
     let folder = small_folder();
     copy_folder(&folder_of("v1"), folder.path());
-    for line in indexes() {
+    for line in of_version_1() {
         fs_err::remove_dir_all(folder.path().join(line.file)).unwrap();
     }
     copy_folder(&folder_of("v2"), folder.path());
@@ -194,14 +194,20 @@ fn indexes() -> Vec<Line> {
         .collect()
 }
 
+/// Those that a program of version 1 made too.
+fn of_version_1() -> impl Iterator<Item = Line> {
+    let made = |line: &Line| folder_of("v1").join(line.file).exists();
+    indexes().into_iter().filter(made)
+}
+
 #[test]
 fn a_golden_index_is_proved_from_its_latents_and_one_built_today_answers_the_same() {
     let folder = copied();
     let path = folder.path();
-    let codes = LatentSet::read(&path.join("codes.safetensors")).unwrap();
-    assert_eq!(codes.shape().to_string(), "4x4x2");
-    assert_eq!(codes.labels().map(<[i64]>::len), Some(24));
     for line in indexes() {
+        let built_of = line.command.split_whitespace().nth(1).unwrap();
+        let codes = LatentSet::read(&path.join(built_of)).unwrap();
+        assert_eq!(codes.labels().map(<[i64]>::len), Some(24));
         let golden = path.join(line.file);
         let index = open(&golden);
         index.verify(Budget::of_machine(), &Unobserved).unwrap();
@@ -221,7 +227,7 @@ fn a_golden_index_is_proved_from_its_latents_and_one_built_today_answers_the_sam
         assert_eq!(open(&today).identity(), identity);
         fs_err::remove_dir_all(&today).unwrap();
     }
-    assert_eq!(indexes().len(), 2);
+    assert_eq!(indexes().len(), 3);
 }
 
 /// An index of a version that is no longer read is refused by name, with what to do, and nothing of it is changed.
@@ -230,7 +236,8 @@ fn an_index_of_format_version_1_is_refused_with_what_rebuilds_it() {
     let folder = small_folder();
     let path = folder.path();
     copy_folder(&folder_of("v1"), path);
-    for line in indexes() {
+    assert_eq!(of_version_1().count(), 2);
+    for line in of_version_1() {
         let before = files_of(&path.join(line.file));
         let opened = Index::open(&path.join(line.file)).map(|_| ());
         let Err(IndexError::Version {
@@ -310,6 +317,39 @@ fn golden_latents_and_samples_are_read_as_what_they_were() {
         assert_eq!(by, answered, "{name}");
         let labels = samples.latents.labels().map(<[i64]>::to_vec);
         assert_eq!(labels, (name == "label").then(|| vec![2; count]), "{name}");
+    }
+}
+
+#[test]
+fn golden_pyramids_are_read_as_what_they_were() {
+    let pyramids = LatentSet::read(&kept("pyramids.safetensors")).unwrap();
+    assert_eq!(
+        (pyramids.len(), pyramids.shape().to_string()),
+        (24, "2x2x2+4x4x1+8x8x1".to_owned())
+    );
+    let pixels = LatentSet::read(&kept("pixels.safetensors")).unwrap();
+    assert_eq!(pyramids.level(2).unwrap().packed(), pixels.packed());
+    let codecs: Vec<String> = pyramids
+        .codecs()
+        .iter()
+        .map(|codec| codec.to_string())
+        .collect();
+    assert_eq!(codecs, ["thermometer:2", "threshold", "threshold"]);
+    for (name, count, min_count, answered) in [
+        ("levels", 4, "2 0:1", vec![1, 2, 3, 4, 5]),
+        ("layout", 3, "1", vec![ANSWERED_FIXED, 2, 3]),
+    ] {
+        let samples = SampleSet::read(&kept(format!("{name}.safetensors"))).unwrap();
+        assert_eq!(
+            (samples.latents.len(), samples.latents.shape()),
+            (count, pyramids.shape()),
+            "{name}"
+        );
+        assert_eq!(samples.min_count, min_count.parse().unwrap(), "{name}");
+        let mut by = samples.answered_by.unwrap();
+        by.sort_unstable();
+        by.dedup();
+        assert_eq!(by, answered, "{name}");
     }
 }
 

@@ -1,6 +1,6 @@
 //! Pyramids through the real binary: images become levels, levels an index, samples whole images; and what cannot be is refused.
 
-use bitquilt::{Codec, LatentSet};
+use bitquilt::{Codec, LatentSet, SampleSet};
 
 use crate::support::desk::{Desk, bits, shape};
 use crate::support::files::{idx, noise};
@@ -265,11 +265,73 @@ fn a_layout_that_is_given_stays_and_gets_detail() {
         ),
         ("--fix 3:0,0=1", ["--fix '3:0,0=1'", "levels 0 to 2"]),
         ("--fix 0:0,0=1", ["2 channels", "CHANNEL"]),
-        ("--size 16x16", ["size", "levels"]),
+        ("--size 16x16", ["16x16x1", "global sees all"]),
+        (
+            "--size 15x16",
+            ["2x2x2+4x4x1+8x8x1", "multiples of 4 and 4"],
+        ),
+        ("--novel=3", ["novel", "0 to 2"]),
+        ("--novel=some", ["--novel", "finest, every"]),
+        ("--min-count 3:2", ["level 3", "0 to 2"]),
+        ("--min-count 16:2", ["--min-count", "16"]),
+        ("--temperature 1:0", ["--temperature", "above 0"]),
         ("--window 3:3x3", ["3:3x3", "window"]),
     ] {
         desk.refused(&format!("generate index {arguments} -o out"), &words);
     }
+}
+
+#[test]
+fn levels_have_their_own_least_counts_temperatures_and_novelty() {
+    let desk = stripes();
+    // Layouts are those of training latents where they are whole.
+    let outcome = desk.run("generate index -n 3 --novel=every -o own");
+    assert_eq!(outcome.code, 1, "{outcome:?}");
+    assert!(outcome.stderr.contains("proved"), "{outcome:?}");
+    desk.run("build latents -o parts -w 3x3 -w 1:3x3^1x1 -w 2:3x3^1x1 -w 2:1x1^1x1");
+    let outcome = desk.run(
+        "generate parts -n 30 -w 2:3x3^1x1 -w 2:1x1^1x1 --min-count 2:3 --temperature 4 --temperature 0:1 --novel=2 -o own",
+    );
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let (own, training) = (
+        SampleSet::read(&desk.path("own")).unwrap(),
+        LatentSet::read(&desk.path("latents")).unwrap(),
+    );
+    assert_eq!(own.min_count.to_string(), "1 2:3");
+    let fine = |set: &LatentSet| -> Vec<Vec<u8>> {
+        let level = set.level(2).unwrap();
+        (0..level.len())
+            .map(|id| level.packed_latent(id).to_vec())
+            .collect()
+    };
+    let known = fine(&training);
+    assert!(
+        fine(&own.latents)
+            .iter()
+            .all(|latent| !known.contains(latent))
+    );
+    let proof = desk.run("verify parts own --brute-force");
+    assert_eq!(proof.code, 0, "{proof:?}");
+}
+
+#[test]
+fn pyramids_in_another_size_are_generated_level_by_level_proved_traced_and_drawn() {
+    let desk = stripes();
+    desk.run("import images --level 4x4x2 --level 8x8 -o two");
+    desk.run("build two -o parts -w 3x3 -w sites:1 -w 1:3x3^1x1 -w 1:1x1^1x1");
+    let windows = "-w 3x3 -w sites:1 -w 1:3x3^1x1 -w 1:1x1^1x1";
+    let outcome = desk.run(&format!(
+        "generate parts {windows} --size 12x22 -n 6 --novel -o wide --png wide.png"
+    ));
+    assert_eq!(outcome.code, 0, "{outcome:?}");
+    let wide = SampleSet::read(&desk.path("wide")).unwrap().latents;
+    assert_eq!(wide.shape().to_string(), "6x11x2+12x22x1");
+    assert!(wide.packed().iter().any(|byte| *byte != 0));
+    for verify in ["verify parts wide", "verify parts wide --brute-force"] {
+        let outcome = desk.run(verify);
+        assert_eq!(outcome.code, 0, "{outcome:?}");
+    }
+    assert_eq!(desk.run("decode wide --level 0 -o coarse.png").code, 0);
 }
 
 #[test]

@@ -99,7 +99,7 @@ impl Session {
         );
         self.memory_beside(0).check(columns, what)?;
         let lookups = latents as u64 * self.index.shape().bits() as u64;
-        let tables = self.tables(&windows, Preload::Auto, lookups, columns, observer)?;
+        let tables = self.tables(&windows, Preload::Auto, |_| lookups, columns, observer)?;
         let names = |windows: &[Window]| windows.iter().map(Window::to_string).collect();
         let measure = Measure {
             shape: self.index.shape().to_string(),

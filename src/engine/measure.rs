@@ -111,7 +111,7 @@ impl Session {
         }
         let latents: usize = sets.iter().map(|(set, _)| set.len()).sum();
         let lookups = 2 * latents as u64 * shape.bits() as u64;
-        let tables = self.tables(&windows, Preload::Auto, lookups, 0, observer)?;
+        let tables = self.tables(&windows, Preload::Auto, |_| lookups, 0, observer)?;
         let mut models = Vec::new();
         let grids = shape.levels().iter().filter(|_| shape.is_pyramid());
         let mut levels: Vec<LevelCounts> = grids

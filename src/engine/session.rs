@@ -279,13 +279,13 @@ impl Session {
         }
     }
 
-    /// Windows of the index, held in memory where `preload` says so and a run of so many lookups gains by it, beside so many
+    /// Windows of the index, held in memory where `preload` says so and a run that asks each so often gains by it, beside so many
     /// bytes that the request is about to take.
     pub(super) fn tables(
         &self,
         windows: &[WindowIndex<'_>],
         preload: Preload,
-        lookups: u64,
+        lookups: impl Fn(Window) -> u64,
         beside: u64,
         observer: &dyn Observer,
     ) -> Result<Vec<Option<Arc<Resident>>>, EngineError> {
@@ -297,6 +297,7 @@ impl Session {
                 tables: limit,
                 memory: self.memory_beside(beside),
             };
+            let lookups = lookups(window.geometry().window());
             let table = self.tables.load(window, preload, lookups, &room, observer);
             tables.push(table?);
         }

@@ -158,7 +158,7 @@ impl Session {
         let lookups = range.len() as u64 * shape.bits() as u64;
         // First what there is no trace without: windows in memory only save time.
         let corpus = session.corpus(observer)?;
-        let tables = session.tables(&windows, request.preload, lookups, 0, observer)?;
+        let tables = session.tables(&windows, request.preload, |_| lookups, 0, observer)?;
         let mut tracing = Tracing {
             index: session.index.clone(),
             corpus,

@@ -42,7 +42,7 @@ impl<'a> WindowIndex<'a> {
         } else if geometry.is_placed() {
             Some("with anchor site the place is part of every context")
         } else if !shape.lies_like(&own) {
-            Some(match own.is_pyramid() {
+            Some(match own.is_pyramid() || shape.is_pyramid() {
                 true => {
                     "a pyramid keeps its levels, their channels and how their sites lie over each other"
                 }
