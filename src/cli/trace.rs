@@ -17,13 +17,13 @@ use super::ui::{Ui, check_output};
 use super::{NO, grouped, line, print};
 use bitquilt::Observer;
 use bitquilt::base::{Stopped, files};
-use bitquilt::copies::{Calibration, CopyCount, Verdict, worst_first};
-use bitquilt::engine::{Session, TraceRequest, TracedSample, Tracing, WindowChoice};
+use bitquilt::copies::worst_first;
+use bitquilt::engine::{
+    Judged, Session, TraceNames, TraceRequest, TracedSample, Tracing, WindowChoice,
+};
 use bitquilt::latent::Shape;
 use bitquilt::samples::SampleSet;
-use bitquilt::trace::{
-    Header, NamedSpread, SetSummary, Spread, TraceOptions, TraceWriter, Traced, Tracer,
-};
+use bitquilt::trace::{NamedSpread, SetSummary, Spread, TraceOptions, Tracer};
 
 /// Tell which training patches samples reuse
 #[derive(Args)]
@@ -149,7 +149,7 @@ impl TraceArgs {
         session: &Session,
         samples: &SampleSet,
         ui: &Ui,
-    ) -> anyhow::Result<Option<Verdicts>> {
+    ) -> anyhow::Result<Option<Judged>> {
         if !self.copies.is_given() {
             return Ok(None);
         }
@@ -163,15 +163,10 @@ impl TraceArgs {
         let copying = copying.with_context(|| self.samples.display().to_string())?;
         let calibration = self.copies.calibration(&copying, held_out, ui)?;
         let request = self.copies.request();
-        let each = copying
-            .judge(&samples.latents, 0..end, &calibration, &request, ui)
-            .with_context(|| self.samples.display().to_string())?;
-        let count = CopyCount::new(&calibration, request.false_alarms, &each);
-        Ok(Some(Verdicts {
-            calibration,
-            each,
-            count,
-        }))
+        let judged = copying.judged(&samples.latents, 0..end, calibration, &request, ui);
+        Ok(Some(
+            judged.with_context(|| self.samples.display().to_string())?,
+        ))
     }
 
     /// Returns the number of postings to list for each bit; `None` when single bits are not listed.
@@ -251,18 +246,11 @@ pub(super) fn run(args: &TraceArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     })
 }
 
-/// Whether the samples copy.
-struct Verdicts {
-    calibration: Calibration,
-    each: Vec<Verdict>,
-    count: CopyCount,
-}
-
 struct Job<'a> {
     args: &'a TraceArgs,
     samples: &'a SampleSet,
     tracing: &'a Tracing<'a>,
-    judged: Option<Verdicts>,
+    judged: Option<Judged>,
     ui: &'a Ui,
 }
 
@@ -273,45 +261,25 @@ impl<'a> Job<'a> {
         out: impl Write,
         drawn: &mut Vec<TracedSample<'a>>,
     ) -> anyhow::Result<SetSummary> {
-        let header = Header {
+        let names = TraceNames {
             index: self.args.index.display().to_string(),
-            samples_file: self.args.samples.display().to_string(),
-            ..self.tracing.header()?
+            samples: self.args.samples.display().to_string(),
         };
-        let out = io::BufWriter::new(out);
-        let mut writer = TraceWriter::new(
-            out,
-            &header,
-            &self.tracing.tracer()?,
-            self.args.postings_listed(),
-        )?;
         let max_drawn = self.args.png.as_ref().map_or(0, |_| self.args.png_limit);
-        let judged = self.judged.as_ref();
-        let take = |mut traced: TracedSample<'a>| {
-            traced.verdict = judged.and_then(|judged| judged.each.get(traced.sample).cloned());
-            let marked = traced.interpolated.iter().filter(|marked| **marked);
-            writer.add(&Traced {
-                sample: traced.sample,
-                label: traced.label,
-                summary: &traced.summary,
-                trace: &traced.trace,
-                verdict: traced.verdict.as_ref(),
-                answered_by: traced.answered_by,
-                interpolated: traced.answered_by.map(|_| marked.count()),
-            })?;
+        let keep = |traced: TracedSample<'a>| {
             if drawn.len() < max_drawn {
                 drawn.push(traced);
             }
             Ok(())
         };
-        let summary = self.tracing.trace(self.ui, take);
-        let summary = summary.with_context(|| self.args.samples.display().to_string())?;
+        let out = io::BufWriter::new(out);
+        let (top, judged) = (self.args.postings_listed(), self.judged.as_ref());
+        let summary = self.tracing.write(out, &names, top, judged, self.ui, keep);
         if self.ui.stop_requested() {
             self.ui.finish();
             return Err(Stopped.into());
         }
-        writer.finish(&summary, judged.map(|judged| &judged.count))?;
-        Ok(summary)
+        summary.with_context(|| self.args.samples.display().to_string())
     }
 
     fn draw(
@@ -472,7 +440,7 @@ fn report_credits(tracer: &Tracer<'_>, summary: &SetSummary) -> anyhow::Result<(
 
 /// Prints how many samples are copies, and the worst of them.
 fn report_copies(job: &Job<'_>) -> anyhow::Result<()> {
-    let Some(Verdicts {
+    let Some(Judged {
         calibration,
         each,
         count,

@@ -3,7 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
-use crate::base::OutOfMemory;
+use crate::base::{OutOfMemory, Stopped};
 use crate::copies::CopiesError;
 use crate::index::IndexError;
 use crate::latent::LatentError;
@@ -126,6 +126,10 @@ pub enum EngineError {
     /// A window that does not fit.
     #[error(transparent)]
     Window(#[from] WindowError),
+
+    /// The work was told to stop.
+    #[error("{0}")]
+    Stopped(#[from] Stopped),
 
     /// Whoever takes the results cannot; the message names the file.
     #[error(transparent)]

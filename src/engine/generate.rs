@@ -10,7 +10,7 @@ use serde_with::{DisplayFromStr, serde_as};
 use super::{Copying, EngineError, MaxCopied, Preload, Session, WindowChoice};
 use crate::base::Observer;
 use crate::latent::{Codec, Ids, LatentSet, PerLevel, Shape};
-use crate::samples::{Attempt, Run, Status};
+use crate::samples::{Attempt, Run, SampleSet, Status};
 use crate::search::{
     self, Backoff, Constraint, Fallback, FixedBits, MAX_WINDOWS, Method, Novel, Policy, Rung,
     SearchOptions, Task,
@@ -163,6 +163,14 @@ impl Generated {
     /// [`EngineError::Samples`] when one is not of the run's shape.
     pub fn latents(&self) -> Result<LatentSet, EngineError> {
         Ok(self.run().latents()?)
+    }
+
+    /// Returns the samples with what answered their bits, as they are read from the file that [`Generated::write`] writes.
+    ///
+    /// # Errors
+    /// [`EngineError::Samples`] when one is not of the run's shape.
+    pub fn samples(&self) -> Result<SampleSet, EngineError> {
+        Ok(self.run().samples()?)
     }
 
     /// Writes the samples file, whole or not at all.

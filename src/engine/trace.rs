@@ -1,12 +1,13 @@
 //! Where samples come from.
 
+use std::io::Write;
 use std::ops::Range;
 use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 use serde_with::{DisplayFromStr, serde_as};
 
-use super::{EngineError, Preload, Session, WindowChoice};
+use super::{EngineError, Judged, Preload, Session, WindowChoice};
 use crate::base::Observer;
 use crate::copies::Verdict;
 use crate::index::{Index, Resident};
@@ -14,8 +15,8 @@ use crate::latent::Shape;
 use crate::provenance::Corpus;
 use crate::samples::{ANSWERED_INTERPOLATED, SampleSet};
 use crate::trace::{
-    Background, Header, SampleSummary, SetSummaries, SetSummary, Trace, TraceOptions, Tracer,
-    summarize,
+    Background, Header, SampleSummary, SetSummaries, SetSummary, Trace, TraceOptions, TraceWriter,
+    Traced, Tracer, summarize,
 };
 use crate::window::Window;
 
@@ -102,6 +103,15 @@ pub struct Tracing<'s> {
     range: Range<usize>,
     credits: usize,
     samples: &'s SampleSet,
+}
+
+/// What a trace file says of where things are.
+#[derive(Clone, Debug, Default)]
+pub struct TraceNames {
+    /// The index.
+    pub index: String,
+    /// The samples.
+    pub samples: String,
 }
 
 /// One sample, traced.
@@ -256,6 +266,46 @@ impl<'s> Tracing<'s> {
         let marked = answered.iter().filter(|by| **by == ANSWERED_INTERPOLATED);
         let share = marked.count() as f64 / answered.len().max(1) as f64;
         (share > 0.0).then_some(share)
+    }
+
+    /// Traces the samples into a trace file, with their verdicts where they were judged, hands each to `take`, in order, and gives
+    /// the figures of all. With `top`, that many postings of each bit are listed; without, nothing is said of single bits.
+    ///
+    /// # Errors
+    /// [`EngineError::Stopped`]: what was written is not whole; [`EngineError::Io`] for what `out` reports; whatever the index
+    /// reports, or `take` returns.
+    pub fn write(
+        &self,
+        out: impl Write,
+        names: &TraceNames,
+        top: Option<usize>,
+        judged: Option<&Judged>,
+        observer: &dyn Observer,
+        mut take: impl FnMut(TracedSample<'s>) -> Result<(), EngineError>,
+    ) -> Result<SetSummary, EngineError> {
+        let header = Header {
+            index: names.index.clone(),
+            samples_file: names.samples.clone(),
+            ..self.header()?
+        };
+        let mut writer = TraceWriter::new(out, &header, &self.tracer()?, top)?;
+        let summary = self.trace(observer, |mut traced| {
+            traced.verdict = judged.and_then(|judged| judged.each.get(traced.sample).cloned());
+            let marked = traced.interpolated.iter().filter(|marked| **marked);
+            writer.add(&Traced {
+                sample: traced.sample,
+                label: traced.label,
+                summary: &traced.summary,
+                trace: &traced.trace,
+                verdict: traced.verdict.as_ref(),
+                answered_by: traced.answered_by,
+                interpolated: traced.answered_by.map(|_| marked.count()),
+            })?;
+            take(traced)
+        })?;
+        observer.check()?;
+        writer.finish(&summary, judged.map(|judged| &judged.count))?;
+        Ok(summary)
     }
 
     /// Traces the samples, hands each to `take`, in order, and gives the figures of all. When the observer asks to stop, of

@@ -18,6 +18,9 @@ pub const ANSWERED_INTERPOLATED: u8 = INTERPOLATED + 1;
 /// The version that this program reads and writes.
 const VERSION: &str = "1";
 
+/// The setting that is read again.
+const MIN_COUNT: &str = "min_count";
+
 /// Samples, and what answered each of their bits as far as the search knows it.
 ///
 /// ```
@@ -103,6 +106,31 @@ impl Run<'_> {
             .with_source(self.source.clone()))
     }
 
+    /// Returns for each bit of each sample what answered, as [`SampleSet::answered_by`] has it.
+    fn answered_by(&self) -> Vec<u8> {
+        let answered = self.attempts.iter().flat_map(|attempt| &attempt.answered);
+        let answered = answered.map(|rung| rung.map_or(ANSWERED_FIXED, |rung| rung + 1));
+        answered.collect()
+    }
+
+    /// Returns the samples as they are read from the file that [`Run::write`] writes.
+    ///
+    /// # Errors
+    /// As [`Run::latents`].
+    pub fn samples(&self) -> Result<SampleSet, SamplesError> {
+        let mut settings = self.settings.iter();
+        let min_count = settings.find(|(name, _)| *name == MIN_COUNT);
+        let min_count = min_count.and_then(|(_, text)| text.parse().ok());
+        Ok(SampleSet {
+            latents: self.latents()?,
+            answered_by: Some(self.answered_by()),
+            windows: self.windows.to_vec(),
+            // What a file that does not say it is read as.
+            min_count: min_count.unwrap_or_else(|| 1.into()),
+            without: self.without.clone(),
+        })
+    }
+
     /// Writes the samples file, whole or not at all. The same run gives the same bytes.
     ///
     /// # Errors
@@ -113,10 +141,8 @@ impl Run<'_> {
         let mut add = |name: &str, tensor| file.tensors.insert(name.to_owned(), tensor);
 
         let bits = self.shape.bits();
-        let answered = self.attempts.iter().flat_map(|attempt| &attempt.answered);
-        let answered = answered.map(|rung| rung.map_or(ANSWERED_FIXED, |rung| rung + 1));
         let shape = vec![latents.len(), bits];
-        add("answered_by", Tensor::of_u8(shape, answered.collect()));
+        add("answered_by", Tensor::of_u8(shape, self.answered_by()));
         let found = self
             .attempts
             .iter()
@@ -176,7 +202,7 @@ impl SampleSet {
         let answered_by = file.tensors.remove("answered_by");
         let windows = file.metadata.remove("samples.windows");
         let version = file.metadata.remove("samples.version");
-        let min_count = file.metadata.remove("samples.min_count");
+        let min_count = file.metadata.remove(&format!("samples.{MIN_COUNT}"));
         let without = file.metadata.remove("samples.without");
         let latents = LatentSet::from_tensors(file, path)?;
         let wrong = |expected: String, found: String| SamplesError::Format {

@@ -1,0 +1,34 @@
+"""What can go wrong. Files that cannot be read or written are plain `OSError`s, with their number."""
+
+
+class Error(Exception):
+    """Any error of this package."""
+
+
+class InputError(Error, ValueError):
+    """Arrays, options or files that cannot be what was asked for: what was expected, what was found, what to do."""
+
+
+class NotAnIndex(Error, FileNotFoundError):
+    """No index is there."""
+
+
+class Damaged(Error):
+    """An index or a file is not what was written."""
+
+
+class MemoryLimit(Error, MemoryError):
+    """More memory than may be taken; nothing was taken."""
+
+
+class Unsupported(Error):
+    """Samples have bits that nothing in the training set supports."""
+
+
+class InternalError(Error, RuntimeError):
+    """A bug in bitquilt."""
+
+
+# As users import them, so that tracebacks say so.
+for _class in (Error, InputError, NotAnIndex, Damaged, MemoryLimit, Unsupported, InternalError):
+    _class.__module__ = "bitquilt"

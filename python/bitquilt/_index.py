@@ -1,0 +1,479 @@
+"""Indexes: built, opened and asked."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from . import _bitquilt
+from ._errors import InputError, Unsupported
+from ._latents import Latents, Path, as_latents, there
+from ._progress import Progress, watched
+from ._samples import Samples
+from ._trace import Trace
+
+#: A number of bytes, or a text as "4GiB".
+Size = int | str
+#: Ids of training latents: one, some, or a text as "3,17,100..200".
+Ids = int | Iterable[int] | str
+#: A posting: where a next bit occurred.
+POSTING = np.dtype([("latent", "u8"), ("position", "u8"), ("row", "u4"), ("col", "u4"), ("channel", "u4"), ("bit", "u1")])
+
+UNITS = {"": 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
+
+
+def _bytes(size: Size | None) -> int | None:
+    if size is None or isinstance(size, int):
+        return size
+    number = size.rstrip("BKMGTki ")
+    unit = size[len(number) :].strip()
+    try:
+        return int(float(number) * UNITS[unit])
+    except (KeyError, ValueError):
+        raise InputError(f"{size!r} is not a size: expected a number of bytes, or a text as '4GiB' or '512MiB'") from None
+
+
+def _ids(ids: Ids | None) -> str:
+    if ids is None:
+        return ""
+    if isinstance(ids, str):
+        return ids
+    return str(ids) if isinstance(ids, int) else ",".join(str(int(id)) for id in ids)
+
+
+def _windows(windows: str | Sequence[str] | None) -> list[str]:
+    if windows is None:
+        return []
+    return [windows] if isinstance(windows, str) else list(windows)
+
+
+@dataclass(frozen=True)
+class Verified:
+    """What a proof of samples found."""
+
+    #: Whether every bit that was neither given nor interpolated is supported.
+    verified: bool
+    samples: int
+    #: Bits that were checked, that were given, and that a network answered.
+    checked: int
+    fixed: int
+    interpolated: int
+    #: Bits that nothing supports: sample, position and window of each.
+    unsupported: list[dict[str, Any]]
+
+    def check(self) -> None:
+        """Raises `Unsupported` if a bit is not supported."""
+        if self.unsupported:
+            first = ", ".join(f"sample {bit['sample']} position {bit['position']} at {bit['window']}" for bit in self.unsupported[:3])
+            raise Unsupported(f"{len(self.unsupported)} bits are not supported, the first ones: {first}")
+
+
+def build(
+    latents: Latents | Any,
+    path: Path,
+    *,
+    windows: str | Sequence[str] | None = None,
+    depth: str | None = None,
+    anchor: Literal["none", "site"] = "none",
+    condition: Literal["none", "label"] = "none",
+    exclude: Ids | None = None,
+    memory: Size | None = None,
+    force: bool = False,
+    layout: str | None = None,
+    progress: Progress = False,
+) -> Index:
+    """Builds an index of latents in the folder `path`, and opens it.
+
+    Parameters
+    ----------
+    latents
+        `Latents`, an array, or an iterable of batches (see `Latents`).
+    windows
+        The windows that are meant where later calls name none, as "7x7"; every smaller one is answered as well.
+    depth
+        The largest window to answer, where that is larger.
+    anchor, condition
+        Whether the site, or the latent's label, is part of every context.
+    exclude
+        Latents that are not indexed; the others keep their ids.
+    memory
+        What the build may take [default: a quarter of the machine's].
+    force
+        Whether to replace an index that is there, which stays whole until the new one is.
+    layout
+        The axes of arrays, as `Latents` takes it.
+
+    Examples
+    --------
+    >>> import numpy as np, bitquilt as bq
+    >>> index = bq.build(np.ones((3, 4, 4)), tmp / "ones.index", windows=["3x3", "5x5"])
+    >>> index.windows
+    ['3x3', '5x5']
+    >>> bq.build(np.ones((3, 4, 4)), tmp / "ones.index")
+    Traceback (most recent call last):
+    ...
+    bitquilt.InputError: ...ones.index: ...
+    """
+    if not isinstance(latents, Latents):
+        latents = Latents(latents, layout=layout)
+    with watched(progress) as told:
+        _bitquilt.build(
+            latents._set, path, _windows(windows), depth, anchor, condition, _bytes(memory), force, _ids(exclude), told
+        )
+    return open(path)
+
+
+def open(path: Path, *, without: Ids | None = None, memory: Size | None = None) -> Index:
+    """Opens the index in folder `path`.
+
+    `without` answers as if these training latents had never been indexed; `memory` is what may be held of it: windows, training
+    latents, samples [default: what the machine can give].
+    """
+    return Index(_bitquilt.Session(path, _ids(without), _bytes(memory)), _ids(without), _bytes(memory))
+
+
+class Index:
+    """An opened index. Shared by threads, and usable in processes that are forked or spawned: it pickles by path and content.
+
+    >>> import pickle, numpy as np, bitquilt as bq
+    >>> index = bq.build(np.eye(4)[None] == 1, tmp / "one.index", windows="3x3")
+    >>> index
+    Index(1 latents 4x4x1, windows to 3x3)
+    >>> pickle.loads(pickle.dumps(index)).identity == index.identity
+    True
+    """
+
+    def __init__(self, session: _bitquilt.Session, without: str, memory: int | None) -> None:
+        self._session, self._without, self._memory = session, without, memory
+        self._info: dict[str, Any] = json.loads(session.info())
+
+    @property
+    def info(self) -> dict[str, Any]:
+        """What the index holds, as `bitquilt info --json` prints it."""
+        return dict(self._info)
+
+    @property
+    def path(self) -> str:
+        """The folder."""
+        return os.fspath(self._session.path)
+
+    @property
+    def identity(self) -> str:
+        """A digest of what decides every count: latents, shape, conditions."""
+        return self._session.identity
+
+    @property
+    def shape(self) -> tuple[int, int, int]:
+        """Height, width and channels of the finest level."""
+        return self.levels[-1]
+
+    @property
+    def levels(self) -> list[tuple[int, int, int]]:
+        """Height, width and channels of each level."""
+        sides = [tuple(map(int, level.split("x"))) for level in str(self._info["shape"]).split("+")]
+        return [(height, width, channels) for height, width, channels in sides]
+
+    @property
+    def windows(self) -> list[str]:
+        """The windows that are meant where a call names none."""
+        return list(self._info["named"])
+
+    def __len__(self) -> int:
+        return int(self._info["latents"])
+
+    def __repr__(self) -> str:
+        depths = ", ".join(array["depth"] for array in self._info["arrays"])
+        return f"Index({len(self):,} latents {self._info['shape']}, windows to {depths})"
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return _reopened, (self.path, self._without, self._memory, self.identity)
+
+    def without(self, ids: Ids) -> Index:
+        """The same index as if these training latents had never been indexed, beside those that are left out already."""
+        both = ",".join(filter(None, [self._without, _ids(ids)]))
+        return open(self.path, without=both, memory=self._memory)
+
+    def training(self, *, progress: Progress = False) -> Latents:
+        """The training latents."""
+        with watched(progress) as told:
+            return Latents._of(self._session.training(told))
+
+    def lookup(self, latents: Any, window: str | None = None, *, progress: Progress = False) -> NDArray[np.uint64]:
+        """How often 0 and 1 followed the context of every bit, uint64 [N, H, W, K, 2], H, W and K of the window's level.
+
+        >>> import numpy as np, bitquilt as bq
+        >>> index = bq.build(np.eye(4)[None].repeat(3, axis=0), tmp / "three.index", windows=["3x3"])
+        >>> index.lookup(np.eye(4)[None])[0, 0, :, 0].tolist()
+        [[0, 3], [3, 0], [3, 0], [3, 0]]
+        """
+        set = as_latents(latents, self.shape if len(self.levels) == 1 else None)
+        level = _level_of(window) if window is not None else 0
+        with watched(progress) as told:
+            counts = self._session.lookup(set._set, window, told)
+        if window is None:
+            # That of the only window; the engine refuses where there are several.
+            level = _level_of(self.windows[0])
+        return counts.reshape(len(set), *set.levels[level], 2)
+
+    def postings(
+        self,
+        latent: Any,
+        at: tuple[int, ...],
+        window: str | None = None,
+        *,
+        level: int = -1,
+        limit: int | None = 1000,
+    ) -> NDArray[Any]:
+        """Where the context of one bit occurred, and which bit followed: a structured array (`latent`, `position`, `row`, `col`,
+        `channel`, `bit`), at most `limit` for each next bit, in the order of the array.
+
+        `latent` is the id of a training latent, or a latent [H, W, K]; `at` is (row, column) or (row, column, channel).
+
+        >>> import numpy as np, bitquilt as bq
+        >>> index = bq.build(np.eye(4)[None].repeat(2, axis=0), tmp / "two.index", windows=["3x3"])
+        >>> found = index.postings(0, (1, 1), "3x3")
+        >>> found["latent"].tolist(), found["row"].tolist(), found["bit"].tolist()
+        ([0, 0, 1, 1], [1, 2, 1, 2], [1, 1, 1, 1])
+        """
+        levels = self.levels
+        level = range(len(levels))[level]
+        height, width, channels = levels[level]
+        row, col, channel = at if len(at) == 3 else (*at, 0)
+        if not (0 <= row < height and 0 <= col < width and 0 <= channel < channels):
+            raise InputError(f"at {at}: expected a place of {height}x{width}x{channels}")
+        start = sum(h * w * k for h, w, k in levels[:level])
+        of = None
+        number = latent
+        if not isinstance(latent, (int, np.integer)):
+            set = as_latents(latent, self.shape if len(levels) == 1 else None)
+            of, number = set._set, 0
+        request = {
+            "window": window,
+            "latent": int(number),
+            "position": start + (row * width + col) * channels + channel,
+            "top": limit,
+        }
+        report = json.loads(self._session.query(json.dumps(request), of))
+        pairs = [(*pair, bit) for bit in (0, 1) for pair in report[f"postings{bit}"]]
+        found = np.zeros(len(pairs), POSTING)
+        if pairs:
+            latents, positions, bits = np.array(pairs, np.uint64).T
+            site = (positions - np.uint64(start)) // np.uint64(channels)
+            found["latent"], found["position"], found["bit"] = latents, positions, bits
+            found["row"], found["col"] = site // np.uint64(width), site % np.uint64(width)
+            found["channel"] = (positions - np.uint64(start)) % np.uint64(channels)
+        return found
+
+    def generate(
+        self,
+        n: int = 64,
+        *,
+        windows: str | Sequence[str] | None = None,
+        first: int = 0,
+        seed: int = 0,
+        fixed: Any = None,
+        mask: Any = None,
+        label: int | None = None,
+        size: tuple[int, int] | None = None,
+        novel: bool | str | int = False,
+        distinct: bool = False,
+        max_copied: float | Sequence[str] | None = None,
+        min_count: int | str = 1,
+        temperature: float | str = 1.0,
+        progress: Progress = False,
+        **options: Any,
+    ) -> Samples:
+        """Searches for samples `first` to `first + n`: every local window of each was seen in training. Sample j depends on the
+        index, the options, the seed and j alone, whatever the number of threads.
+
+        Parameters
+        ----------
+        windows
+            At which every bit must be supported, largest first; smaller ones answer where larger ones know nothing. "longest":
+            as much of each context as occurred.
+        fixed, mask
+            A latent [H, W, K] and where it is to stay (all of it without a mask); of pyramids lists of one array a level, `None` for
+            those that are free.
+        label
+            The label of the samples, of an index with `condition="label"`.
+        size
+            Height and width, where they are others than the index's.
+        novel
+            True: no sample is a training latent; of pyramids at the finest level; "every", or the number of a level.
+        distinct
+            No sample twice.
+        max_copied
+            Bits that a sample may carry of any one training latent; of pyramids also ["1:60", …], by level.
+        min_count, temperature
+            Occurrences that a bit needs; sharper below 1, flatter above. Of pyramids also texts as "1 2:3", by level.
+        options
+            Whatever else a `GenerateRequest` takes: method, backoff, max_backtracks, restart, timeout_seconds, max_states, preload.
+
+        Examples
+        --------
+        >>> import numpy as np, bitquilt as bq
+        >>> stripes = np.arange(6)[:, None] // 2 % 2 * np.ones((1, 6), int)
+        >>> index = bq.build(np.stack([stripes, 1 - stripes, stripes.T, 1 - stripes.T]), tmp / "four.index", windows=["3x3"])
+        >>> given = np.ones((6, 6), int)
+        >>> mask = np.arange(6)[:, None] < 2
+        >>> index.generate(1, fixed=given, mask=mask).bits[0, :3, :, 0].tolist()
+        [[1, 1, 1, 1, 1, 1], [1, 1, 1, 1, 1, 1], [0, 0, 0, 0, 0, 0]]
+        >>> index.generate(4, novel=True, windows="global").attempts[0]["status"]
+        Traceback (most recent call last):
+        ...
+        bitquilt.InputError: ...global...
+        """
+        request = self._request(
+            windows=windows, seed=seed, fixed=fixed, mask=mask, label=label, size=size, novel=novel, distinct=distinct,
+            max_copied=max_copied, min_count=min_count, temperature=temperature, **options,
+        )
+        request["samples"] = {"start": first, "end": first + n}
+        with watched(progress) as told:
+            return Samples(self._session.generate(json.dumps(request), told))
+
+    def samples(self, *, first: int = 0, batch: int = 64, **options: Any) -> Iterator[NDArray[np.uint8]]:
+        """Samples without end, one after the other, uint8 [H, W, K] of the finest level: those of `generate`, in its order. Searches
+        that find none are passed over; what was yielded is yours when you stop, by Ctrl-C too.
+
+        >>> import itertools, numpy as np, bitquilt as bq
+        >>> index = bq.build(np.eye(4)[None] == 1, tmp / "endless.index", windows=["3x3"])
+        >>> [sample.shape for sample in itertools.islice(index.samples(seed=3), 3)]
+        [(4, 4, 1), (4, 4, 1), (4, 4, 1)]
+        """
+        while True:
+            found = self.generate(batch, first=first, **options)
+            if not len(found) and all(attempt["status"] == "none exists" for attempt in found.attempts):
+                return
+            yield from found.bits
+            first += batch
+
+    def all(self, max_samples: int | None = None, *, progress: Progress = False, **options: Any) -> tuple[Samples, bool]:
+        """Every sample that there is, each once, and whether they are proved to be all. Options as of `generate`."""
+        with watched(progress) as told:
+            found = Samples(self._session.enumerate(json.dumps(self._request(**options)), max_samples, told))
+        return found, bool(found.attempts) and found.attempts[-1]["status"] == "none exists"
+
+    def count(self, max_states: int | None = 20_000, *, progress: Progress = False, **options: Any) -> tuple[int, bool]:
+        """How many samples there are, and whether all are counted. Options as of `generate`."""
+        with watched(progress) as told:
+            report = json.loads(self._session.count(json.dumps(self._request(**options)), max_states, told))
+        return int(report["count"]), bool(report["complete"])
+
+    def _request(
+        self, *, windows: Any = None, fixed: Any = None, mask: Any = None, novel: Any = False, max_copied: Any = None, **options: Any
+    ) -> dict[str, Any]:
+        request = {name: value for name, value in options.items() if value is not None}
+        request["windows"] = _windows(windows)
+        if novel is not False and novel is not None:
+            request["novel"] = "finest" if novel is True else str(novel)
+        if max_copied is not None:
+            limits = [max_copied] if isinstance(max_copied, (int, float, str)) else max_copied
+            request["max_copied"] = [str(limit) for limit in limits]
+        if fixed is not None:
+            request["fixed"] = self._fixed(fixed, mask, request.get("size"))
+        elif mask is not None:
+            raise InputError("mask says where fixed stays: hand in fixed too")
+        return request
+
+    def _fixed(self, fixed: Any, mask: Any, size: tuple[int, int] | None) -> list[tuple[int, bool]]:
+        levels = self.levels
+        if len(levels) == 1:
+            height, width = size or levels[0][:2]
+            levels, fixed, mask = [(height, width, levels[0][2])], [fixed], [mask]
+        elif size is not None:
+            raise InputError("fixed: takes pyramids of the index's own size")
+        masks = [None] * len(levels) if mask is None else mask
+        if len(fixed) != len(levels) or len(masks) != len(levels):
+            raise InputError(f"fixed and mask: expected an array, or None, for each of {len(levels)} levels")
+        given: list[tuple[int, bool]] = []
+        start = 0
+        for shape, bits, where in zip(levels, fixed, masks):
+            count = int(np.prod(shape))
+            if bits is not None:
+                values = as_latents(np.asarray(bits).reshape(1, *shape), shape).bits.reshape(-1)
+                stays = np.ones(shape, bool) if where is None else np.asarray(where, bool)
+                stays = np.broadcast_to(stays[..., None] if stays.ndim == 2 else stays, shape).reshape(-1)
+                given += [(start + int(at), bool(values[at])) for at in np.flatnonzero(stays)]
+            start += count
+        return given
+
+    def verify(
+        self, samples: Samples | Any, *, window: str | None = None, brute_force: bool = False, progress: Progress = False
+    ) -> Verified:
+        """Proves that every bit of samples is supported at the window that answered it; of other latents at `window`. With
+        `brute_force`, from the training latents alone."""
+        request = {"window": window, "brute_force": brute_force}
+        with watched(progress) as told:
+            report = self._session.verify(self._samples_of(samples), json.dumps(request), told)
+        return Verified(**json.loads(report))
+
+    def check(self, *, brute_force: bool = False, progress: Progress = False) -> str | None:
+        """Proves the index itself; returns what is wrong with it, `None` for nothing."""
+        with watched(progress) as told:
+            return self._session.verify_index(brute_force, told)
+
+    def trace(
+        self,
+        samples: Samples | Any,
+        *,
+        windows: str | Sequence[str] | None = None,
+        against: Latents | Any = None,
+        calibration: Path | None = None,
+        save_calibration: Path | None = None,
+        false_alarms: float = 0.01,
+        bits: bool = False,
+        limit: int | None = None,
+        nearest: int | None = None,
+        progress: Progress = False,
+        **options: Any,
+    ) -> Trace:
+        """Tells where samples, or any latents, come from. `against`, latents that were not indexed, or a `calibration` of an earlier
+        call gives each a verdict: whether it copies, at a rate of false alarms that is kept.
+
+        `bits=True` tells it of every bit; `options` are those of a `TraceRequest`: top, reach, credits, all_latents, preload.
+        """
+        request: dict[str, Any] = {"windows": _windows(windows), **options}
+        if limit is not None:
+            request["samples"] = {"start": 0, "end": limit}
+        if nearest is not None:
+            request["nearest"] = nearest
+        held_out = None if against is None else as_latents(against, self.shape if len(self.levels) == 1 else None)._set
+        copies = json.dumps({"false_alarms": false_alarms})
+        with watched(progress) as told:
+            text = self._session.trace(
+                self._samples_of(samples), json.dumps(request), int(options.get("top", 3)) if bits else None, "", held_out,
+                None if calibration is None else there(calibration), save_calibration, copies, told,
+            )
+        return Trace(text)
+
+    def measure(self, held_out: Any = None, *, windows: str | Sequence[str] | None = None, limit: int | None = None,
+                progress: Progress = False) -> dict[str, Any]:
+        """The counts as a model of latents: bits per latent, of the training latents as if each had not been indexed and of held-out
+        ones, as `bitquilt eval counts --json` prints them."""
+        request: dict[str, Any] = {"windows": _windows(windows)}
+        if limit is not None:
+            request["limit"] = limit
+        set = None if held_out is None else as_latents(held_out, self.shape if len(self.levels) == 1 else None)._set
+        with watched(progress) as told:
+            return dict(json.loads(self._session.measure_counts(json.dumps(request), set, told)))
+
+    def _samples_of(self, samples: Any) -> _bitquilt.Samples:
+        if isinstance(samples, Samples):
+            return samples._samples
+        set = as_latents(samples, self.shape if len(self.levels) == 1 else None)
+        return _bitquilt.Samples.of_latents(set._set)
+
+
+def _level_of(window: str) -> int:
+    level, colon, _ = window.partition(":")
+    return int(level) if colon and level.isdigit() else 0
+
+
+def _reopened(path: str, without: str, memory: int | None, identity: str) -> Index:
+    return Index(_bitquilt.Session(path, without, memory, identity), without, memory)

@@ -1,0 +1,151 @@
+"""Where samples come from, as the trace file has it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path as FilePath
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._errors import InputError
+from ._latents import Path
+
+
+@dataclass(frozen=True)
+class Region:
+    """A part of a sample that one training latent has, bit for bit, moved by so many sites."""
+
+    #: Level of a pyramid, 0 for the coarsest.
+    level: int
+    #: Id of the training latent.
+    latent: int
+    #: How far down and to the right the sample has it.
+    shift: tuple[int, int]
+    #: Row and column of its first site.
+    first: tuple[int, int]
+    sites: int
+    bits: int
+    #: What it tells, in bits.
+    information: float
+
+
+class TracedSample:
+    """One sample, traced. `record` is its part of the trace file."""
+
+    def __init__(self, record: dict[str, Any], levels: list[dict[str, Any]]) -> None:
+        self.record, self._levels = record, levels
+
+    @property
+    def sample(self) -> int:
+        """Its number among the samples."""
+        return int(self.record["sample"])
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """Its figures."""
+        return dict(self.record["summary"])
+
+    @property
+    def verdict(self) -> dict[str, Any] | None:
+        """Whether it is called a copy ("copy"), how likely an honest latent looks as much like one ("p"), and of what; `None` where
+        there was nothing to judge by."""
+        return self.record.get("verdict")
+
+    @property
+    def regions(self) -> list[Region]:
+        """The regions of its quilt."""
+        return [
+            Region(
+                level=region["level"],
+                latent=region["latent"],
+                shift=(region["down"], region["right"]),
+                first=(region["row"], region["col"]),
+                sites=region["sites"],
+                bits=region["bits"],
+                information=region["information"],
+            )
+            for region in self.record["regions"]
+        ]
+
+    def region_map(self, level: int = -1) -> NDArray[np.int64]:
+        """The number of each bit's region in `regions`, −1 where it is in none, int64 [H, W, K]; of pyramids at a level, the
+        finest unless another is named. Takes a trace with `bits=True`."""
+        if "bits" not in self.record:
+            raise InputError("the trace says nothing of single bits: trace with bits=True")
+        own = self._levels[level]
+        height, width, channels = own["shape"]
+        part = self.record["bits"]["region"][own["first"] : own["first"] + height * width * channels]
+        numbers = [-1 if number is None else number for number in part]
+        return np.array(numbers, dtype=np.int64).reshape(height, width, channels)
+
+    def __repr__(self) -> str:
+        verdict = "" if self.verdict is None else f", {'a copy' if self.verdict['copy'] else 'no copy'} (p = {self.verdict['p']:.4f})"
+        return f"TracedSample({self.sample}: {len(self.record['regions'])} regions{verdict})"
+
+
+class Trace:
+    """Where samples come from: `document` is the trace file (`schemas/trace.schema.json`) as Python has JSON.
+
+    >>> import numpy as np, bitquilt as bq
+    >>> index = bq.build(bq.Latents(np.eye(6)[None] == 1), tmp / "eyes.index", windows=["3x3"])
+    >>> trace = index.trace(index.generate(2))
+    >>> trace.summary["supported"], len(trace), trace[0].regions[0].latent
+    (1.0, 2, 0)
+    """
+
+    def __init__(self, text: str) -> None:
+        self._text = text
+        self.document: dict[str, Any] = json.loads(text)
+
+    def save(self, path: Path) -> None:
+        """Writes the trace file, as `bitquilt trace -o` does."""
+        FilePath(path).write_text(self._text, encoding="utf-8")
+
+    @property
+    def summary(self) -> dict[str, Any]:
+        """The figures of all samples."""
+        return dict(self.document["summary"])
+
+    @property
+    def copies(self) -> dict[str, Any] | None:
+        """How many samples are called copies and how many of as many honest latents would be; `None` where nothing was judged."""
+        return self.document["summary"].get("copies")
+
+    def credits(self) -> list[dict[str, Any]]:
+        """The training latents by what they lent, most first."""
+        return list(self.document["summary"]["credits"])
+
+    def __len__(self) -> int:
+        return len(self.document["samples"])
+
+    def __getitem__(self, number: int) -> TracedSample:
+        return TracedSample(self.document["samples"][number], self.document["levels"])
+
+    def __iter__(self) -> Iterator[TracedSample]:
+        return (self[number] for number in range(len(self)))
+
+    def records(self) -> list[dict[str, Any]]:
+        """A flat record for each sample: its figures that are numbers, and its verdict."""
+        records = []
+        for traced in self:
+            record: dict[str, Any] = {"sample": traced.sample, "label": traced.record.get("label")}
+            record |= {name: value for name, value in traced.summary.items() if isinstance(value, (int, float))}
+            record["regions"] = len(traced.record["regions"])
+            if traced.verdict is not None:
+                record |= {"copy": traced.verdict["copy"], "p": traced.verdict["p"]}
+            records.append(record)
+        return records
+
+    def to_pandas(self) -> Any:
+        """The records as a `pandas.DataFrame`."""
+        import pandas
+
+        return pandas.DataFrame(self.records())
+
+    def __repr__(self) -> str:
+        copies = "" if self.copies is None else f", {self.copies['copies']} called copies"
+        return f"Trace({len(self):,} samples, {100 * self.summary['supported']:.1f} % of their bits supported{copies})"

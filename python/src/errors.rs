@@ -1,0 +1,186 @@
+//! The library's errors as Python's exceptions, which `bitquilt/_errors.py` defines.
+
+use std::error::Error;
+use std::io;
+
+use bitquilt::base::{OutOfMemory, Stopped};
+use bitquilt::copies::CopiesError;
+use bitquilt::engine::EngineError;
+use bitquilt::provenance::ProvenanceError;
+use bitquilt::trace::TraceError;
+use bitquilt::{IndexError, LatentError, SamplesError, SearchError};
+use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError, PyRuntimeError};
+use pyo3::prelude::*;
+
+/// An error of the library on its way to Python.
+pub(crate) struct Failure(Box<dyn Error + Send + Sync>);
+
+impl<E: Error + Send + Sync + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        Self(Box::new(error))
+    }
+}
+
+/// The exceptions by their names in `bitquilt._errors`.
+#[derive(Clone, Copy)]
+enum Class {
+    Input,
+    NotAnIndex,
+    Damaged,
+    MemoryLimit,
+    Internal,
+}
+
+impl Class {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Input => "InputError",
+            Self::NotAnIndex => "NotAnIndex",
+            Self::Damaged => "Damaged",
+            Self::MemoryLimit => "MemoryLimit",
+            Self::Internal => "InternalError",
+        }
+    }
+}
+
+fn raise(py: Python<'_>, class: Class, message: &str) -> PyErr {
+    let made = py
+        .import("bitquilt._errors")
+        .and_then(|module| module.getattr(class.name()))
+        .and_then(|class| class.call1((message,)));
+    match made {
+        Ok(exception) => PyErr::from_value(exception),
+        Err(error) => error,
+    }
+}
+
+/// Returns the exception for a panic.
+pub(crate) fn internal(py: Python<'_>, message: &str) -> PyErr {
+    let text = format!("a bug in bitquilt, please report it: {message}");
+    raise(py, Class::Internal, &text)
+}
+
+/// Returns the exception for input that cannot be what was asked for.
+pub(crate) fn input(message: impl AsRef<str>) -> PyErr {
+    Python::attach(|py| raise(py, Class::Input, message.as_ref()))
+}
+
+impl From<Failure> for PyErr {
+    fn from(Failure(error): Failure) -> Self {
+        let message = messages(&*error);
+        let mut cause: Option<&(dyn Error + 'static)> = Some(&*error);
+        let mut class = None;
+        while let Some(error) = cause {
+            let error = told_by(error);
+            if error.is::<Stopped>() {
+                return PyKeyboardInterrupt::new_err(());
+            }
+            if let Some(io) = error.downcast_ref::<io::Error>() {
+                return match io.raw_os_error() {
+                    // (errno, text) makes the subclass: FileNotFoundError, PermissionError …
+                    Some(code) => PyOSError::new_err((code, message)),
+                    None => PyOSError::new_err(message),
+                };
+            }
+            class = class.or_else(|| class_of(error));
+            cause = error.source();
+        }
+        Python::attach(|py| raise(py, class.unwrap_or(Class::Input), &message))
+    }
+}
+
+/// Returns the error that another one passes on as it is, which is then none of its sources.
+fn told_by<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
+    let inner: Option<&(dyn Error + 'static)> = match error.downcast_ref() {
+        Some(EngineError::Memory(inner)) => Some(inner),
+        Some(EngineError::Index(inner)) => Some(inner),
+        Some(EngineError::Search(inner)) => Some(inner),
+        Some(EngineError::Samples(inner)) => Some(inner),
+        Some(EngineError::Copies(inner)) => Some(inner),
+        Some(EngineError::Trace(inner)) => Some(inner),
+        Some(EngineError::Provenance(inner)) => Some(inner),
+        Some(EngineError::Latent(inner)) => Some(inner),
+        Some(EngineError::Io(inner)) => Some(inner),
+        _ => None,
+    };
+    let inner = inner.or_else(|| match error.downcast_ref() {
+        Some(IndexError::Memory(inner)) => Some(inner as _),
+        Some(IndexError::Latent(inner)) => Some(inner as _),
+        Some(IndexError::Io(inner)) => Some(inner as _),
+        _ => None,
+    });
+    let inner = inner.or_else(|| match error.downcast_ref() {
+        Some(LatentError::Memory(inner)) => Some(inner as _),
+        Some(LatentError::Io(inner)) => Some(inner as _),
+        _ => None,
+    });
+    let inner = inner.or_else(|| match error.downcast_ref() {
+        Some(SearchError::Index(inner)) => Some(inner as _),
+        Some(SearchError::Copies(inner)) => Some(inner as _),
+        _ => None,
+    });
+    let inner = inner.or_else(|| match error.downcast_ref() {
+        Some(SamplesError::Index(inner)) => Some(inner as _),
+        Some(SamplesError::Latent(inner)) => Some(inner as _),
+        _ => None,
+    });
+    let inner = inner.or_else(|| match error.downcast_ref() {
+        Some(ProvenanceError::Memory(inner)) => Some(inner as _),
+        Some(ProvenanceError::Index(inner)) => Some(inner as _),
+        _ => None,
+    });
+    let inner = inner.or_else(|| match error.downcast_ref() {
+        Some(TraceError::Provenance(inner)) => Some(inner as _),
+        Some(TraceError::Index(inner)) => Some(inner as _),
+        _ => None,
+    });
+    let inner = inner.or_else(|| match error.downcast_ref() {
+        Some(CopiesError::Index(inner)) => Some(inner as _),
+        Some(CopiesError::Io(inner)) => Some(inner as _),
+        _ => None,
+    });
+    match inner {
+        Some(inner) => told_by(inner),
+        None => error,
+    }
+}
+
+/// Returns the class of an error that has one of its own.
+fn class_of(error: &(dyn Error + 'static)) -> Option<Class> {
+    if error.is::<OutOfMemory>() {
+        return Some(Class::MemoryLimit);
+    }
+    if let Some(EngineError::NoSuchLatent { .. }) = error.downcast_ref() {
+        return Some(Class::Damaged);
+    }
+    match error.downcast_ref::<IndexError>()? {
+        IndexError::NotAnIndex { .. } => Some(Class::NotAnIndex),
+        IndexError::Damaged { .. } | IndexError::Store { .. } => Some(Class::Damaged),
+        IndexError::MemoryLimit { .. } | IndexError::Memory(_) => Some(Class::MemoryLimit),
+        _ => None,
+    }
+}
+
+/// Returns what an error says, with what it says of its cause where it does not say that itself.
+fn messages(error: &(dyn Error + 'static)) -> String {
+    let mut text = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        let more = error.to_string();
+        if !text.contains(&more) {
+            text = format!("{text}: {more}");
+        }
+        cause = error.source();
+    }
+    text
+}
+
+/// Refuses JSON that is no request, by what is wrong with it.
+pub(crate) fn request(error: &serde_json::Error) -> PyErr {
+    input(format!("the request: {error}"))
+}
+
+/// Returns a report as JSON.
+pub(crate) fn json(report: &impl serde::Serialize) -> PyResult<String> {
+    serde_json::to_string(report).map_err(|error| PyRuntimeError::new_err(error.to_string()))
+}

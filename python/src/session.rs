@@ -1,0 +1,427 @@
+//! An opened index, and building one.
+
+use std::convert::Infallible;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
+
+use bitquilt::copies::{Calibration, check_measure};
+use bitquilt::engine::{
+    self, CopyRequest, CountsRequest, EngineError, GenerateRequest, Judged, QueryRequest,
+    SessionOptions, TraceNames, TraceRequest, VerifyRequest,
+};
+use bitquilt::index::Source;
+use bitquilt::latent::Ids;
+use bitquilt::{Budget, BuildOptions, Observer, Window};
+use numpy::{PyArray1, PyArray2, PyArrayMethods};
+use pyo3::prelude::*;
+use serde::de::DeserializeOwned;
+
+use crate::errors::{self, Failure, input};
+use crate::latents::LatentSet;
+use crate::pool::try_of_process;
+use crate::samples::Samples;
+use crate::watched::watched;
+
+/// An index, opened once in each process that asks it.
+#[pyclass(frozen, module = "bitquilt._bitquilt")]
+pub(crate) struct Session {
+    path: PathBuf,
+    options: SessionOptions,
+    /// What the index was when it was opened first.
+    identity: String,
+    held: Mutex<Option<(u32, Arc<engine::Session>)>>,
+}
+
+impl Session {
+    /// Returns the session of this process.
+    fn session(&self) -> Result<Arc<engine::Session>, Failure> {
+        try_of_process(&self.held, || {
+            let session = engine::Session::open(&self.path, &self.options)?;
+            let found = session.index().identity();
+            match found == self.identity {
+                true => Ok(session),
+                false => Err(Changed {
+                    path: self.path.clone(),
+                    expected: self.identity.clone(),
+                    found,
+                }
+                .into()),
+            }
+        })
+    }
+
+    /// Does `work` with the session, out of the interpreter's way.
+    fn with<T: Send>(
+        &self,
+        py: Python<'_>,
+        progress: Option<Py<PyAny>>,
+        work: impl FnOnce(&engine::Session, &dyn Observer) -> Result<T, Failure> + Send,
+    ) -> PyResult<T> {
+        watched(py, progress, |observer| work(&*self.session()?, observer))
+    }
+}
+
+/// Another index where one was opened.
+#[derive(Debug)]
+struct Changed {
+    path: PathBuf,
+    expected: String,
+    found: String,
+}
+
+impl std::fmt::Display for Changed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let path = self.path.display();
+        write!(
+            f,
+            "{path}: expected the index of content {}, found {}: it was replaced since: open it anew",
+            self.expected, self.found
+        )
+    }
+}
+
+impl std::error::Error for Changed {}
+
+/// Reads a request.
+fn read<T: DeserializeOwned>(request: &str) -> PyResult<T> {
+    serde_json::from_str(request).map_err(|error| errors::request(&error))
+}
+
+fn window_of(window: Option<&str>) -> PyResult<Option<Window>> {
+    let window = window.map(str::parse::<Window>).transpose();
+    Ok(window.map_err(Failure::from)?)
+}
+
+#[pymethods]
+impl Session {
+    /// Opens an index; with `identity`, only one of that content.
+    #[new]
+    #[pyo3(signature = (path, without = "", memory = None, identity = None))]
+    fn new(
+        py: Python<'_>,
+        path: PathBuf,
+        without: &str,
+        memory: Option<u64>,
+        identity: Option<String>,
+    ) -> PyResult<Self> {
+        let ids: Ids = match without {
+            "" => Ids::default(),
+            ids => ids.parse().map_err(Failure::from)?,
+        };
+        let budget = memory.map_or_else(Budget::of_machine, Budget::bytes);
+        let options = SessionOptions::default().without(ids).memory(budget);
+        let opened = watched(py, None, |_| {
+            engine::Session::open(&path, &options).map_err(Failure::from)
+        })?;
+        let found = opened.index().identity();
+        if let Some(expected) = identity.filter(|expected| *expected != found) {
+            let changed = Changed {
+                path,
+                expected,
+                found,
+            };
+            return Err(input(changed.to_string()));
+        }
+        let held: Result<_, Infallible> = {
+            let place = Mutex::new(None);
+            try_of_process(&place, || Ok(opened)).map(|_| place)
+        };
+        let Ok(held) = held;
+        Ok(Self {
+            path,
+            options,
+            identity: found,
+            held,
+        })
+    }
+
+    #[getter]
+    fn path(&self) -> PathBuf {
+        self.path.clone()
+    }
+
+    #[getter]
+    fn identity(&self) -> &str {
+        &self.identity
+    }
+
+    /// Returns what the index holds, as JSON.
+    fn info(&self) -> PyResult<String> {
+        errors::json(&self.session()?.info())
+    }
+
+    /// Returns the training latents.
+    fn training(&self, py: Python<'_>, progress: Option<Py<PyAny>>) -> PyResult<LatentSet> {
+        let set = self.with(py, progress, |session, observer| {
+            Ok(session.training(observer)?)
+        })?;
+        Ok(LatentSet(Arc::new(set)))
+    }
+
+    /// Returns how often 0 and 1 followed the context of each bit, uint64 [latents × bits of the window's level, 2].
+    fn lookup<'py>(
+        &self,
+        py: Python<'py>,
+        latents: &LatentSet,
+        window: Option<&str>,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<Bound<'py, PyArray2<u64>>> {
+        let window = window_of(window)?;
+        let counts = self.with(py, progress, |session, observer| {
+            let found = session.lookup(&latents.0, window, observer)?;
+            Ok(found
+                .iter()
+                .flat_map(|found| [found.n0, found.n1])
+                .collect::<Vec<u64>>())
+        })?;
+        let rows = counts.len() / 2;
+        PyArray1::from_vec(py, counts).reshape([rows, 2])
+    }
+
+    /// Answers a question about one context; request and report are JSON.
+    fn query(&self, py: Python<'_>, request: &str, of: Option<&LatentSet>) -> PyResult<String> {
+        let request: QueryRequest = read(request)?;
+        let of = of.map(|set| set.0.clone());
+        let report = self.with(py, None, |session, _| {
+            Ok(session.query(&request, of.as_deref())?)
+        })?;
+        errors::json(&report)
+    }
+
+    /// Generates samples; the request is JSON.
+    fn generate(
+        &self,
+        py: Python<'_>,
+        request: &str,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<Samples> {
+        let request: GenerateRequest = read(request)?;
+        self.with(py, progress, |session, observer| {
+            Samples::of_run(session.generate(&request, &[], observer)?)
+        })
+    }
+
+    /// Finds every sample that there is, at most so many.
+    fn enumerate(
+        &self,
+        py: Python<'_>,
+        request: &str,
+        max_samples: Option<u64>,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<Samples> {
+        let request: GenerateRequest = read(request)?;
+        self.with(py, progress, |session, observer| {
+            Samples::of_run(session.enumerate(&request, max_samples, observer)?)
+        })
+    }
+
+    /// Counts the samples that there are; the report is JSON.
+    fn count(
+        &self,
+        py: Python<'_>,
+        request: &str,
+        max_states: Option<u64>,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<String> {
+        let request: GenerateRequest = read(request)?;
+        let report = self.with(py, progress, |session, observer| {
+            Ok(session.count(&request, max_states, observer)?)
+        })?;
+        errors::json(&report)
+    }
+
+    /// Proves samples; request and report are JSON.
+    fn verify(
+        &self,
+        py: Python<'_>,
+        samples: &Samples,
+        request: &str,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<String> {
+        let request: VerifyRequest = read(request)?;
+        let report = self.with(py, progress, |session, observer| {
+            Ok(session.verify(&samples.set, &request, observer)?)
+        })?;
+        errors::json(&report)
+    }
+
+    /// Proves the index; what is wrong with it, in words.
+    fn verify_index(
+        &self,
+        py: Python<'_>,
+        brute_force: bool,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<Option<String>> {
+        self.with(py, progress, |session, observer| {
+            Ok(session.verify_index(brute_force, observer)?)
+        })
+    }
+
+    /// Traces samples; the trace file as text. With held-out latents or a calibration, they are judged too; the calibration is
+    /// written to a file where one is named.
+    #[pyo3(signature = (samples, request, top, name, held_out, calibration, save_calibration, copies, progress))]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "one call of the typed layer, which names them"
+    )]
+    fn trace(
+        &self,
+        py: Python<'_>,
+        samples: &Samples,
+        request: &str,
+        top: Option<usize>,
+        name: String,
+        held_out: Option<&LatentSet>,
+        calibration: Option<PathBuf>,
+        save_calibration: Option<PathBuf>,
+        copies: &str,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<String> {
+        let request: TraceRequest = read(request)?;
+        let copies: CopyRequest = read(copies)?;
+        let held_out = held_out.map(|set| set.0.clone());
+        let names = TraceNames {
+            index: self.path.display().to_string(),
+            samples: name,
+        };
+        self.with(py, progress, |session, observer| {
+            let by = By {
+                held_out: held_out.as_deref(),
+                calibration: calibration.as_deref(),
+                save: save_calibration.as_deref(),
+            };
+            let judged = by.judged(session, &samples.set, &request, &copies, observer)?;
+            let tracing = session.tracing(&samples.set, &request, observer)?;
+            let mut file = Vec::new();
+            tracing.write(
+                &mut file,
+                &names,
+                top,
+                judged.as_ref(),
+                observer,
+                |_| Ok(()),
+            )?;
+            Ok(String::from_utf8(file)?)
+        })
+    }
+
+    /// Measures the counts as a model of latents; request and report are JSON.
+    fn measure_counts(
+        &self,
+        py: Python<'_>,
+        request: &str,
+        held_out: Option<&LatentSet>,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<String> {
+        let request: CountsRequest = read(request)?;
+        let held_out = held_out.map(|set| set.0.clone());
+        let report = self.with(py, progress, |session, observer| {
+            Ok(session.measure_counts(&request, held_out.as_deref(), observer)?)
+        })?;
+        errors::json(&report)
+    }
+}
+
+/// What samples are judged by.
+struct By<'a> {
+    held_out: Option<&'a bitquilt::LatentSet>,
+    calibration: Option<&'a Path>,
+    save: Option<&'a Path>,
+}
+
+impl By<'_> {
+    fn judged(
+        &self,
+        session: &engine::Session,
+        samples: &bitquilt::SampleSet,
+        request: &TraceRequest,
+        copies: &CopyRequest,
+        observer: &dyn Observer,
+    ) -> Result<Option<Judged>, Failure> {
+        if self.held_out.is_none() && self.calibration.is_none() {
+            return Ok(None);
+        }
+        let end = request.samples.end.min(samples.latents.len());
+        let latents = end + self.held_out.map_or(0, bitquilt::LatentSet::len);
+        let copying = match request.all_latents {
+            true => session.copying(latents, observer)?,
+            false => session.copying_as_generated(samples, latents, observer)?,
+        };
+        let calibration = match (self.held_out, self.calibration) {
+            (Some(held_out), _) => {
+                let name = match held_out.source() {
+                    "" => Path::new("latents in memory"),
+                    source => Path::new(source),
+                };
+                copying.calibrate(held_out, name, observer)?
+            }
+            (None, path) => {
+                let path = path.unwrap_or(Path::new(""));
+                let calibration = Calibration::read(path)?;
+                check_measure(&calibration, copying.measure(), Some(path.to_owned()))?;
+                calibration
+            }
+        };
+        if let Some(path) = self.save {
+            calibration.write(path)?;
+        }
+        let judged = copying.judged(&samples.latents, 0..end, calibration, copies, observer);
+        Ok(Some(judged?))
+    }
+}
+
+/// Builds an index of latents; what it holds, as JSON.
+#[pyfunction]
+#[pyo3(signature = (latents, path, windows, depth, anchor, condition, memory, force, exclude, progress))]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one call of the typed layer, which names them"
+)]
+pub(crate) fn build(
+    py: Python<'_>,
+    latents: &LatentSet,
+    path: PathBuf,
+    windows: Vec<String>,
+    depth: Option<&str>,
+    anchor: &str,
+    condition: &str,
+    memory: Option<u64>,
+    force: bool,
+    exclude: &str,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<()> {
+    let windows = windows.iter().map(|window| window.parse::<Window>());
+    let windows = windows
+        .collect::<Result<Vec<_>, _>>()
+        .map_err(Failure::from)?;
+    let set = latents.0.clone();
+    let name = match set.source() {
+        "" => "latents in memory".to_owned(),
+        source => source.to_owned(),
+    };
+    let defaults = BuildOptions::default();
+    let options = BuildOptions {
+        windows,
+        depth: window_of(depth)?,
+        anchor: anchor
+            .parse()
+            .map_err(|_| input(format!("anchor: expected none or site, found {anchor}")))?,
+        condition: condition.parse().map_err(|_| {
+            input(format!(
+                "condition: expected none or label, found {condition}"
+            ))
+        })?,
+        memory: memory.unwrap_or(defaults.memory),
+        force,
+        sources: vec![Source::of(&set, name)],
+        excluded: match exclude {
+            "" => Ids::default(),
+            ids => ids.parse().map_err(Failure::from)?,
+        },
+    };
+    watched(py, progress, |observer| {
+        bitquilt::build(&set, &path, &options, observer)
+            .map_err(|error| Failure::from(EngineError::from(error)))?;
+        Ok::<(), Failure>(())
+    })
+}
