@@ -1,12 +1,15 @@
 from os import PathLike
-from typing import Callable
+from typing import Callable, final
 
 from numpy import int64, uint8, uint64
 from numpy.typing import NDArray
 
+__all__ = ["LatentSet", "Samples", "Session", "build", "panics"]
+
 _Path = str | PathLike[str]
 _Progress = Callable[[str, int, int, str], object] | None
 
+@final
 class LatentSet:
     @staticmethod
     def of_bits(
@@ -33,6 +36,7 @@ class LatentSet:
     @property
     def labels(self) -> NDArray[int64] | None: ...
 
+@final
 class Samples:
     @staticmethod
     def of_latents(latents: LatentSet) -> Samples: ...
@@ -50,10 +54,11 @@ class Samples:
     def without(self) -> str: ...
     def attempts(self) -> str: ...
 
+@final
 class Session:
-    def __init__(
-        self, path: _Path, without: str = "", memory: int | None = None, identity: str | None = None
-    ) -> None: ...
+    def __new__(
+        cls, path: _Path, without: str = "", memory: int | None = None, identity: str | None = None
+    ) -> Session: ...
     @property
     def path(self) -> PathLike[str]: ...
     @property

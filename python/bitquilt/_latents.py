@@ -151,10 +151,10 @@ class Latents:
         if not isinstance(other, Latents):
             return NotImplemented
         same = self.levels == other.levels and np.array_equal(self._set.packed(), other._set.packed())
-        labels = [set.labels for set in (self, other)]
-        if (labels[0] is None) != (labels[1] is None):
-            return False
-        return bool(same and (labels[0] is None or np.array_equal(*labels)))
+        mine, theirs = self.labels, other.labels
+        if mine is None or theirs is None:
+            return same and mine is theirs
+        return same and np.array_equal(mine, theirs)
 
     __hash__ = None  # type: ignore[assignment]
 

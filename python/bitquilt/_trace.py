@@ -53,7 +53,8 @@ class TracedSample:
     def verdict(self) -> dict[str, Any] | None:
         """Whether it is called a copy ("copy"), how likely an honest latent looks as much like one ("p"), and of what; `None` where
         there was nothing to judge by."""
-        return self.record.get("verdict")
+        verdict: dict[str, Any] | None = self.record.get("verdict")
+        return verdict
 
     @property
     def regions(self) -> list[Region]:
@@ -113,7 +114,8 @@ class Trace:
     @property
     def copies(self) -> dict[str, Any] | None:
         """How many samples are called copies and how many of as many honest latents would be; `None` where nothing was judged."""
-        return self.document["summary"].get("copies")
+        copies: dict[str, Any] | None = self.document["summary"].get("copies")
+        return copies
 
     def credits(self) -> list[dict[str, Any]]:
         """The training latents by what they lent, most first."""
