@@ -522,6 +522,7 @@ fn what_was_generated_verifies_and_traces_without_a_file_between() {
     let path = folder.path().join("samples.safetensors");
     generated.write(&path).unwrap();
     let samples = SampleSet::read(&path).unwrap();
+    assert_eq!(generated.samples().unwrap(), samples);
     assert_eq!(samples.without, without);
     // A session of the whole index leaves out what they were generated without.
     let whole = Session::open(session.index().path(), &SessionOptions::default()).unwrap();
@@ -566,6 +567,43 @@ fn what_was_generated_verifies_and_traces_without_a_file_between() {
             }
         ),
         "{refused}"
+    );
+}
+
+/// Of training latents, of other ones and of ones of another size; in memory or not.
+#[test]
+fn a_lookup_of_every_bit_says_what_a_question_about_each_says() {
+    let (_folder, session) = session(&SessionOptions::default());
+    let window: Window = "3x3".parse().unwrap();
+    let strangers = repetitive(EIGHT, 7, 30).set();
+    for set in [session.training(&Unobserved).unwrap(), strangers] {
+        let found = session.lookup(&set, Some(window), &Unobserved).unwrap();
+        assert_eq!(found.len(), set.len() * 64);
+        for latent in 0..set.len() {
+            for position in 0..64 {
+                let query = QueryRequest {
+                    window: Some(window.into()),
+                    latent: latent as u64,
+                    position,
+                    min_count: 1,
+                    top: Some(0),
+                };
+                let report = session.query(&query, Some(&set)).unwrap();
+                let own = found[latent * 64 + position];
+                assert_eq!((own.n0, own.n1), (report.n0, report.n1));
+            }
+        }
+    }
+    let small = LatentSet::from_packed("4x4".parse().unwrap(), vec![0x5a; 6]).unwrap();
+    let found = session.lookup(&small, Some(window), &Unobserved).unwrap();
+    assert_eq!(found.len(), 3 * 16);
+    assert_eq!(found[..16], found[32..], "equal latents have equal counts");
+    let wrong = LatentSet::from_packed("4x4x2".parse().unwrap(), vec![0; 4]).unwrap();
+    assert!(session.lookup(&wrong, Some(window), &Unobserved).is_err());
+    let several = session.lookup(&small, None, &Unobserved).unwrap_err();
+    assert!(
+        matches!(several, EngineError::WindowNeeded { .. }),
+        "{several}"
     );
 }
 
