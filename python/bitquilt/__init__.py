@@ -17,14 +17,17 @@ True
 """
 
 from ._errors import Damaged, Error, InputError, InternalError, MemoryLimit, NotAnIndex, Unsupported
+from ._fallback import Contexts, Fallback
 from ._index import Index, build, open
 from ._latents import Latents
 from ._samples import Samples
 from ._trace import Region, Trace, TracedSample
 
 __all__ = [
+    "Contexts",
     "Damaged",
     "Error",
+    "Fallback",
     "Index",
     "InputError",
     "InternalError",

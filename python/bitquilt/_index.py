@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from . import _bitquilt
 from ._errors import InputError, Unsupported
+from ._fallback import Contexts, Fallback
 from ._latents import Latents, Path, as_latents, there
 from ._progress import Progress, watched
 from ._samples import Samples
@@ -221,6 +222,22 @@ class Index:
             level = _level_of(self.windows[0])
         return counts.reshape(len(set), *set.levels[level], 2)
 
+    def contexts(self, latents: Any, window: str | None = None, *, progress: Progress = False) -> Contexts:
+        """Every context of a window of some latents, as a `Fallback` is asked about them, with the bit that followed: what to train one
+        on.
+
+        >>> import numpy as np, bitquilt as bq
+        >>> index = bq.build(np.eye(4)[None] == 1, tmp / "net.index", windows=["3x3"])
+        >>> contexts = index.contexts(np.eye(4)[None])
+        >>> contexts.symbols.shape, contexts.bits[:5].tolist(), contexts.symbols[5].tolist()
+        ((16, 5), [1, 0, 0, 0, 0], [1.0, -1.0, -1.0, -1.0, 1.0])
+        """
+        set = as_latents(latents, self.shape if len(self.levels) == 1 else None)
+        with watched(progress) as told:
+            symbols, places, labels = self._session.contexts(set._set, window, told)
+        bits = set.level(_level_of(self.windows[0] if window is None else window)).reshape(-1)
+        return Contexts(symbols, places, labels, bits)
+
     def postings(
         self,
         latent: Any,
@@ -286,6 +303,7 @@ class Index:
         max_copied: float | Sequence[str] | None = None,
         min_count: int | str = 1,
         temperature: float | str = 1.0,
+        fallback: Fallback | Sequence[Fallback] | None = None,
         progress: Progress = False,
         **options: Any,
     ) -> Samples:
@@ -312,6 +330,9 @@ class Index:
             Bits that a sample may carry of any one training latent; of pyramids also ["1:60", …], by level.
         min_count, temperature
             Occurrences that a bit needs; sharper below 1, flatter above. Of pyramids also texts as "1 2:3", by level.
+        fallback
+            A function of yours that answers where the index has no match, with `policy` ("on-dead-end", "on-no-match" or "always") and
+            `max_interpolated` bits of a sample at most; of pyramids one for each level.
         options
             Whatever else a `GenerateRequest` takes: method, backoff, max_backtracks, restart, timeout_seconds, max_states, preload.
 
@@ -334,8 +355,10 @@ class Index:
             max_copied=max_copied, min_count=min_count, temperature=temperature, **options,
         )
         request["samples"] = {"start": first, "end": first + n}
+        fallbacks = [fallback] if isinstance(fallback, Fallback) else list(fallback or [])
+        asked = [(one.window, one._asked(), one.name) for one in fallbacks]
         with watched(progress) as told:
-            return Samples(self._session.generate(json.dumps(request), told))
+            return Samples(self._session.generate(json.dumps(request), asked, told))
 
     def samples(self, *, first: int = 0, batch: int = 64, **options: Any) -> Iterator[NDArray[np.uint8]]:
         """Samples without end, one after the other, uint8 [H, W, K] of the finest level: those of `generate`, in its order. Searches

@@ -2,6 +2,7 @@
 //! in the library, how it looks to a user in the Python files beside this.
 
 mod errors;
+mod fallback;
 mod latents;
 mod pool;
 mod samples;

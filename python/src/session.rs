@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex};
 
 use bitquilt::copies::{Calibration, check_measure};
 use bitquilt::engine::{
-    self, CopyRequest, CountsRequest, EngineError, GenerateRequest, Judged, QueryRequest,
+    self, CopyRequest, CountsRequest, EngineError, GenerateRequest, Judged, Network, QueryRequest,
     SessionOptions, TraceNames, TraceRequest, VerifyRequest,
 };
 use bitquilt::index::Source;
@@ -17,6 +17,7 @@ use pyo3::prelude::*;
 use serde::de::DeserializeOwned;
 
 use crate::errors::{self, Failure, input};
+use crate::fallback::Asked;
 use crate::latents::LatentSet;
 use crate::pool::try_of_process;
 use crate::samples::Samples;
@@ -188,17 +189,59 @@ impl Session {
         errors::json(&report)
     }
 
-    /// Generates samples; the request is JSON.
+    /// Generates samples; the request is JSON. Functions, each with its window and a name, answer where the index has no match.
     fn generate(
         &self,
         py: Python<'_>,
         request: &str,
+        fallbacks: Vec<(String, Py<PyAny>, String)>,
         progress: Option<Py<PyAny>>,
     ) -> PyResult<Samples> {
         let request: GenerateRequest = read(request)?;
-        self.with(py, progress, |session, observer| {
-            Samples::of_run(session.generate(&request, &[], observer)?)
-        })
+        let asked = fallbacks
+            .into_iter()
+            .map(|(window, function, name)| Asked::new(&window, function, name));
+        let asked = asked.collect::<PyResult<Vec<_>>>()?;
+        let samples = self.with(py, progress, |session, observer| {
+            let networks = asked.iter().map(|asked| Network {
+                name: asked.name(),
+                network: asked,
+            });
+            let networks: Vec<_> = networks.collect();
+            Samples::of_run(session.generate(&request, &networks, observer)?)
+        });
+        match asked.iter().find_map(Asked::take_raised) {
+            Some(raised) => Err(raised),
+            None => samples,
+        }
+    }
+
+    /// Returns every context of a window's level of some latents as numbers, float32 [n, numbers of a context], with their places
+    /// and labels, uint32 [n].
+    #[expect(clippy::type_complexity, reason = "three arrays")]
+    fn contexts<'py>(
+        &self,
+        py: Python<'py>,
+        latents: &LatentSet,
+        window: Option<&str>,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<(
+        Bound<'py, PyArray2<f32>>,
+        Bound<'py, PyArray1<u32>>,
+        Bound<'py, PyArray1<u32>>,
+    )> {
+        let window = window_of(window)?;
+        let set = &latents.0;
+        let contexts = self.with(py, progress, |session, observer| {
+            Ok(session.contexts(set, window, observer)?)
+        })?;
+        let count = contexts.len();
+        let numbers = contexts.symbols.len() / count.max(1);
+        Ok((
+            PyArray1::from_vec(py, contexts.symbols).reshape([count, numbers])?,
+            PyArray1::from_vec(py, contexts.places),
+            PyArray1::from_vec(py, contexts.labels),
+        ))
     }
 
     /// Finds every sample that there is, at most so many.

@@ -5,7 +5,7 @@ import importlib
 
 import pytest
 
-MODULES = ["bitquilt", "bitquilt._index", "bitquilt._latents", "bitquilt._samples", "bitquilt._trace"]
+MODULES = ["bitquilt", "bitquilt._fallback", "bitquilt._index", "bitquilt._latents", "bitquilt._samples", "bitquilt._trace"]
 
 
 @pytest.mark.parametrize("name", MODULES)

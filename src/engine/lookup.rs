@@ -1,4 +1,4 @@
-//! What followed every context of some latents.
+//! Every context of some latents: what followed it, and as numbers.
 
 use rayon::prelude::*;
 
@@ -7,7 +7,7 @@ use super::{EngineError, Preload, Session};
 use crate::base::Observer;
 use crate::index::{Histogram, IndexError};
 use crate::latent::LatentSet;
-use crate::window::{Frame, Window};
+use crate::window::{Condition, Contexts, Frame, Window};
 
 impl Session {
     /// Returns how often 0 and 1 followed the context of every bit of some latents at a window: of latent after latent, the bits
@@ -76,5 +76,57 @@ impl Session {
             },
         )?;
         Ok(found)
+    }
+
+    /// Returns every context of some latents at a window as numbers, as a network reads them that is to answer where this index has no
+    /// match: of latent after latent, the bits of the window's level in scan order.
+    ///
+    /// ```
+    /// # use bitquilt::engine::{Session, SessionOptions};
+    /// # use bitquilt::{BuildOptions, LatentSet, Shape, Unobserved, build};
+    /// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
+    /// # for bits in ["101100", "111010"] {
+    /// #     set.push_bits(bits.chars().map(|bit| bit == '1'))?;
+    /// # }
+    /// # let folder = tempfile::tempdir()?;
+    /// # let path = folder.path().join("index");
+    /// # build(&set, &path, &BuildOptions::new("seq:3".parse()?), &Unobserved)?;
+    /// # let session = Session::open(&path, &SessionOptions::default())?;
+    /// // `set` holds 101100 and 111010.
+    /// let contexts = session.contexts(&set, None, &Unobserved)?;
+    /// assert_eq!(contexts.len(), 2 * 6);
+    /// assert_eq!(contexts.symbols[3 * 3..4 * 3], [1.0, -1.0, 1.0], "what comes before bit 3 of 101100");
+    /// # Ok::<(), Box<dyn std::error::Error>>(())
+    /// ```
+    ///
+    /// # Errors
+    /// As [`Session::lookup`], and [`EngineError::Index`] for a label that no training latent has.
+    pub fn contexts(
+        &self,
+        set: &LatentSet,
+        window: Option<Window>,
+        observer: &dyn Observer,
+    ) -> Result<Contexts, EngineError> {
+        let window = self.index.window(self.window(window)?)?;
+        let geometry = window.geometry_on(set.shape())?;
+        let count = set.len() * geometry.positions().len();
+        // Symbols of 4 bytes, a place and a label; twice while their vectors grow.
+        let needed = (count as u64).saturating_mul(2 * 4 * (geometry.symbols() as u64 + 2));
+        let what = format!("the contexts of {} latents", set.len());
+        self.memory_beside(0).check(needed, what)?;
+        observer.stage("contexts", set.len() as u64, "latents");
+        let mut contexts = Contexts::default();
+        let mut frame = Frame::new(set.shape(), &[&geometry]);
+        for number in 0..set.len() {
+            observer.check()?;
+            let label = set.labels().map(|labels| labels[number]);
+            let label = label.filter(|_| self.index.condition() == Condition::Label);
+            frame.load(set.packed_latent(number), self.index.given(label)?);
+            for position in geometry.positions() {
+                contexts.push(&geometry, &frame, position);
+            }
+            observer.advance(1);
+        }
+        Ok(contexts)
     }
 }
