@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import operator
 import os
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
@@ -52,6 +53,22 @@ def _windows(windows: str | Sequence[str] | None) -> list[str]:
     if windows is None:
         return []
     return [windows] if isinstance(windows, str) else list(windows)
+
+
+def _json(request: dict[str, Any]) -> str:
+    """A request as JSON, NumPy's numbers and arrays as plain ones."""
+    return json.dumps(request, default=lambda value: value.tolist() if isinstance(value, (np.generic, np.ndarray)) else str(value))
+
+
+def _number(name: str, value: Any) -> int:
+    """A whole number of at least 0."""
+    try:
+        number = operator.index(value)
+    except TypeError:
+        raise InputError(f"{name}: expected a whole number, found {value!r}") from None
+    if number < 0:
+        raise InputError(f"{name}: expected a number of at least 0, found {number}")
+    return number
 
 
 @dataclass(frozen=True)
@@ -276,7 +293,7 @@ class Index:
             "position": start + (row * width + col) * channels + channel,
             "top": limit,
         }
-        report = json.loads(self._session.query(json.dumps(request), of))
+        report = json.loads(self._session.query(_json(request), of))
         pairs = [(*pair, bit) for bit in (0, 1) for pair in report[f"postings{bit}"]]
         found = np.zeros(len(pairs), POSTING)
         if pairs:
@@ -354,11 +371,12 @@ class Index:
             windows=windows, seed=seed, fixed=fixed, mask=mask, label=label, size=size, novel=novel, distinct=distinct,
             max_copied=max_copied, min_count=min_count, temperature=temperature, **options,
         )
+        first, n = _number("first", first), _number("n", n)
         request["samples"] = {"start": first, "end": first + n}
         fallbacks = [fallback] if isinstance(fallback, Fallback) else list(fallback or [])
         asked = [(one.window, one._asked(), one.name) for one in fallbacks]
         with watched(progress) as told:
-            return Samples(self._session.generate(json.dumps(request), asked, told))
+            return Samples(self._session.generate(_json(request), asked, told))
 
     def samples(self, *, first: int = 0, batch: int = 64, **options: Any) -> Iterator[NDArray[np.uint8]]:
         """Samples without end, one after the other, uint8 [H, W, K] of the finest level: those of `generate`, in its order. Searches
@@ -379,13 +397,13 @@ class Index:
     def all(self, max_samples: int | None = None, *, progress: Progress = False, **options: Any) -> tuple[Samples, bool]:
         """Every sample that there is, each once, and whether they are proved to be all. Options as of `generate`."""
         with watched(progress) as told:
-            found = Samples(self._session.enumerate(json.dumps(self._request(**options)), max_samples, told))
+            found = Samples(self._session.enumerate(_json(self._request(**options)), max_samples, told))
         return found, bool(found.attempts) and found.attempts[-1]["status"] == "none exists"
 
     def count(self, max_states: int | None = 20_000, *, progress: Progress = False, **options: Any) -> tuple[int, bool]:
         """How many samples there are, and whether all are counted. Options as of `generate`."""
         with watched(progress) as told:
-            report = json.loads(self._session.count(json.dumps(self._request(**options)), max_states, told))
+            report = json.loads(self._session.count(_json(self._request(**options)), max_states, told))
         return int(report["count"]), bool(report["complete"])
 
     def _request(
@@ -419,9 +437,9 @@ class Index:
         for shape, bits, where in zip(levels, fixed, masks):
             count = int(np.prod(shape))
             if bits is not None:
-                values = as_latents(np.asarray(bits).reshape(1, *shape), shape).bits.reshape(-1)
-                stays = np.ones(shape, bool) if where is None else np.asarray(where, bool)
-                stays = np.broadcast_to(stays[..., None] if stays.ndim == 2 else stays, shape).reshape(-1)
+                values = _fitting("fixed", bits, shape)
+                stays = np.ones(shape, bool) if where is None else _fitting("mask", where, shape).astype(bool)
+                values, stays = as_latents(values[None], shape).bits.reshape(-1), stays.reshape(-1)
                 given += [(start + int(at), bool(values[at])) for at in np.flatnonzero(stays)]
             start += count
         return given
@@ -433,7 +451,7 @@ class Index:
         `brute_force`, from the training latents alone."""
         request = {"window": window, "brute_force": brute_force}
         with watched(progress) as told:
-            report = self._session.verify(self._samples_of(samples), json.dumps(request), told)
+            report = self._session.verify(self._samples_of(samples), _json(request), told)
         return Verified(**json.loads(report))
 
     def check(self, *, brute_force: bool = False, progress: Progress = False) -> str | None:
@@ -467,10 +485,10 @@ class Index:
         if nearest is not None:
             request["nearest"] = nearest
         held_out = None if against is None else as_latents(against, self.shape if len(self.levels) == 1 else None)._set
-        copies = json.dumps({"false_alarms": false_alarms})
+        copies = _json({"false_alarms": false_alarms})
         with watched(progress) as told:
             text = self._session.trace(
-                self._samples_of(samples), json.dumps(request), int(options.get("top", 3)) if bits else None, "", held_out,
+                self._samples_of(samples), _json(request), int(options.get("top", 3)) if bits else None, "", held_out,
                 None if calibration is None else there(calibration), save_calibration, copies, told,
             )
         return Trace(text)
@@ -484,13 +502,24 @@ class Index:
             request["limit"] = limit
         set = None if held_out is None else as_latents(held_out, self.shape if len(self.levels) == 1 else None)._set
         with watched(progress) as told:
-            return dict(json.loads(self._session.measure_counts(json.dumps(request), set, told)))
+            return dict(json.loads(self._session.measure_counts(_json(request), set, told)))
 
     def _samples_of(self, samples: Any) -> _bitquilt.Samples:
         if isinstance(samples, Samples):
             return samples._samples
         set = as_latents(samples, self.shape if len(self.levels) == 1 else None)
         return _bitquilt.Samples.of_latents(set._set)
+
+
+def _fitting(name: str, given: Any, shape: tuple[int, int, int]) -> NDArray[Any]:
+    """An array that can be spread over one latent [H, W, K]."""
+    array = np.asarray(given)
+    array = array[..., None] if array.ndim == 2 else array
+    try:
+        return np.broadcast_to(array, shape)
+    except ValueError:
+        found = np.asarray(given).shape
+        raise InputError(f"{name}: expected an array {shape} or {shape[:2]}, found one {found}") from None
 
 
 def _level_of(window: str) -> int:

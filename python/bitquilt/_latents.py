@@ -56,6 +56,8 @@ class Latents:
         if _is_array(bits):
             self._set = _set_of([_grid(bits, layout)], given, source)
             return
+        if isinstance(bits, (str, os.PathLike)):
+            raise InputError("expected an array, found a path: Latents.load reads a latents file")
         if not isinstance(bits, Iterable):
             raise InputError(f"expected an array or an iterable of arrays, found {type(bits).__name__}")
         batches = [_grid(batch, layout) for batch in bits]
@@ -259,5 +261,5 @@ def _set_of(levels: list[NDArray[np.uint8]], labels: NDArray[np.int64] | None, s
     if len(counts) > 1:
         raise InputError(f"expected as many latents at each level, found {sorted(counts)}")
     shape = "+".join("x".join(map(str, level.shape[1:])) for level in levels)
-    flat = [np.ascontiguousarray(level).reshape(len(level), -1) for level in levels]
+    flat = [np.ascontiguousarray(level).reshape(len(level), int(np.prod(level.shape[1:]))) for level in levels]
     return _bitquilt.LatentSet.of_bits(shape, flat, labels, ["codes"] * len(levels), source)

@@ -69,23 +69,27 @@ impl From<Failure> for PyErr {
     fn from(Failure(error): Failure) -> Self {
         let message = messages(&*error);
         let mut cause: Option<&(dyn Error + 'static)> = Some(&*error);
-        let mut class = None;
+        let (mut class, mut kind) = (None, None);
         while let Some(error) = cause {
             let error = told_by(error);
             if error.is::<Stopped>() {
                 return PyKeyboardInterrupt::new_err(());
             }
             if let Some(io) = error.downcast_ref::<io::Error>() {
-                return match io.raw_os_error() {
-                    // (errno, text) makes the subclass: FileNotFoundError, PermissionError …
-                    Some(code) => PyOSError::new_err((code, message)),
-                    None => PyOSError::new_err(message),
-                };
+                // (errno, text) makes the subclass: FileNotFoundError, PermissionError … An error that names its file has its
+                // number in what it was caused by.
+                if let Some(code) = io.raw_os_error() {
+                    return PyOSError::new_err((code, message));
+                }
+                kind = Some(io.kind());
             }
             class = class.or_else(|| class_of(error));
             cause = error.source();
         }
-        Python::attach(|py| raise(py, class.unwrap_or(Class::Input), &message))
+        match (class, kind) {
+            (None, Some(kind)) => io::Error::new(kind, message).into(),
+            _ => Python::attach(|py| raise(py, class.unwrap_or(Class::Input), &message)),
+        }
     }
 }
 
@@ -177,7 +181,10 @@ fn messages(error: &(dyn Error + 'static)) -> String {
 
 /// Refuses JSON that is no request, by what is wrong with it.
 pub(crate) fn request(error: &serde_json::Error) -> PyErr {
-    input(format!("the request: {error}"))
+    // Where in the JSON it is says nothing to whoever wrote no JSON.
+    let text = error.to_string();
+    let what = text.split(" at line ").next().unwrap_or(&text);
+    input(format!("the request: {what}"))
 }
 
 /// Returns a report as JSON.

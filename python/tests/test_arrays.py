@@ -82,7 +82,7 @@ def test_channels_first_and_batches():
         ([BITS, BITS[:, :2]], "nhwc", ["one shape"]),
         ([[1, 0]], None, ["list"]),
         (3, None, ["int"]),
-        ("bits", None, ["str"]),
+        ("bits", None, ["path"]),
     ],
 )
 def test_what_is_no_latents_is_refused_with_what_was_expected(array, layout, words):

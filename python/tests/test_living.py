@@ -164,6 +164,21 @@ def test_errors_say_what_they_are(index, tmp_path, digits):
     with pytest.raises(bq.MemoryLimit) as caught:
         bq.open(index.path, memory=1000).generate(1000, windows="3x3")
     assert isinstance(caught.value, MemoryError)
+    for wrong in [-1, 2.5, "three", None]:
+        with pytest.raises(bq.InputError, match="n: expected"):
+            index.generate(wrong, windows="3x3")
+    for wrong in [{"size": (8,)}, {"fixed": np.ones((4, 4))}, {"mask": np.ones((8, 8))}, {"min_count": 0}, {"temperature": -1}, {"novel": 3},
+                  {"fixed": np.ones((8, 8)), "mask": np.ones((8, 9))}, {"max_copied": -1}, {"seed": 0.5}]:
+        with pytest.raises(bq.InputError):
+            index.generate(1, windows="3x3", **wrong)
+    many = index.generate(np.int64(2), windows="3x3", seed=np.int64(3), size=np.array([8, 12]))
+    assert many.bits.shape == (2, 8, 12, 1)
+    with pytest.raises(bq.InputError, match="load"):
+        bq.build("latents.safetensors", tmp_path / "new.index")
+    with pytest.raises(bq.InputError):
+        bq.build(np.ones((0, 4, 4)), tmp_path / "new.index")
+    with pytest.raises(FileNotFoundError, match="nowhere"):
+        bq.build(digits, "/proc/nowhere/new.index")
     with pytest.raises(bq.InputError, match="GiB"):
         bq.open(index.path, memory="much")
     found = index.verify(1 - digits[:2], window="3x3")

@@ -280,7 +280,7 @@ impl<'a> Ladder<'a> {
         let question = rung.counts.question(rung.geometry, frame, position);
         self.lookups += 1;
         let min_count = self.min_count.of(rung.geometry.level().number());
-        let found = rung.counts.longest_part(&question, min_count.max(1))?;
+        let found = rung.counts.longest_part(&question, min_count)?;
         let bits = found.map_or(0, |(bits, _)| bits);
         let number = self.parts.iter().position(|part| *part <= bits);
         let (Some((_, histogram)), Some(number)) = (found, number) else {
@@ -392,7 +392,7 @@ impl<'a> Ladder<'a> {
     /// Returns the probabilities of both values by their counts at window number `rung`.
     fn chances(&self, rung: u8, histogram: Histogram) -> [f64; 2] {
         let level = self.rungs[usize::from(rung)].geometry.level().number();
-        let min_count = self.min_count.of(level).max(1);
+        let min_count = self.min_count.of(level);
         let counts = [histogram.n0, histogram.n1];
         let supported = counts.map(|count| if count >= min_count { count } else { 0 });
         if supported == [0; 2] {

@@ -173,6 +173,9 @@ impl<'a> Task<'a> {
         if !options.temperature.all(|own| own > 0.0 && own.is_finite()) {
             return wrong("the temperature must be a number above 0");
         }
+        if !options.min_count.all(|own| own > 0) {
+            return wrong("a bit needs at least 1 occurrence to be supported");
+        }
         let highest = options
             .temperature
             .highest()
