@@ -554,7 +554,7 @@ fn what_was_generated_verifies_and_traces_without_a_file_between() {
         assert_eq!((traced, summary.unwrap().samples), (vec![1, 2, 3], 3));
     }
     let window = VerifyRequest {
-        window: Some("3x3".parse().unwrap()),
+        windows: vec!["3x3".parse().unwrap()],
         ..VerifyRequest::default()
     };
     let refused = session.verify(&samples, &window, &Unobserved).unwrap_err();

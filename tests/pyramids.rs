@@ -205,6 +205,34 @@ fn puzzles() -> impl Strategy<Value = Puzzle> {
 }
 
 impl Puzzle {
+    /// The bits of some latents that were not seen often enough at the window of their level.
+    fn unsupported(&self, latents: &LatentSet, windows: &[Window]) -> Vec<(usize, usize)> {
+        let seen: Vec<_> = windows
+            .iter()
+            .map(|window| self.all.occurrences(*window))
+            .collect();
+        let mut found = Vec::new();
+        for sample in 0..latents.len() {
+            let latent: Latent = latents.latent(sample).iter().by_vals().collect();
+            for position in 0..self.all.bits() {
+                let level = self.all.place(position).0;
+                let number = windows
+                    .iter()
+                    .position(|window| window.level() == level)
+                    .unwrap();
+                let context = self
+                    .all
+                    .context(windows[number], &latent, self.label, position);
+                let lists = seen[number].get(&context);
+                let count = lists.map_or(0, |lists| lists[usize::from(latent[position])].len());
+                if (count as u64) < self.min_count[level] {
+                    found.push((sample, position));
+                }
+            }
+        }
+        found
+    }
+
     fn min_count(&self) -> PerLevel<u64> {
         let mut counts = PerLevel::from(7);
         for (level, value) in self.min_count.into_iter().enumerate() {
@@ -426,6 +454,16 @@ proptest! {
         let by_index = verify_from_index(index, &wrong, otherwise, &Unobserved).unwrap();
         let alone = verify_from_latents(&set, anchor, condition, &wrong, otherwise, &Unobserved).unwrap();
         prop_assert_eq!(by_index, alone);
+        // The same as latents that say nothing: each bit at the window of its level that is named, in any order.
+        wrong.answered_by = None;
+        let mut windows = puzzle.all.windows.clone();
+        windows.dedup_by_key(|window| window.level());
+        windows.reverse();
+        let by_index = verify_from_index(index, &wrong, &windows, &Unobserved).unwrap();
+        let alone = verify_from_latents(&set, anchor, condition, &wrong, &windows, &Unobserved).unwrap();
+        prop_assert_eq!(&by_index, &alone);
+        let found: Vec<_> = by_index.unsupported.iter().map(|bit| (bit.sample, bit.position)).collect();
+        prop_assert_eq!(found, puzzle.unsupported(&wrong.latents, &windows));
     }
 }
 

@@ -338,6 +338,13 @@ fn pyramids_in_another_size_are_generated_level_by_level_proved_traced_and_drawn
 fn what_takes_latents_of_one_level_says_so() {
     let desk = stripes();
     assert_eq!(desk.run("generate index -n 4 -o samples").code, 0);
+    // Latents that say nothing are proved at the windows that are meant, or at those that are named.
+    for verify in [
+        "verify index latents",
+        "verify index latents --window 1:5x5^3x3 --brute-force",
+    ] {
+        assert_eq!(desk.run(verify).code, 0, "{verify}");
+    }
     for (arguments, words) in [
         (
             "trace index samples --level 3 --png map.png",
@@ -348,7 +355,10 @@ fn what_takes_latents_of_one_level_says_so() {
             "decode samples --level 3 -o out.png",
             ["--level 3", "levels 0 to 2"],
         ),
-        ("verify index latents --window global", ["level", "global"]),
+        (
+            "verify index latents --window global --window 3x3",
+            ["level 0", "one window"],
+        ),
         (
             "query index --latent 0 --at 0,6 --window global",
             ["level 2", "global"],

@@ -445,11 +445,11 @@ class Index:
         return given
 
     def verify(
-        self, samples: Samples | Any, *, window: str | None = None, brute_force: bool = False, progress: Progress = False
+        self, samples: Samples | Any, *, window: str | Sequence[str] | None = None, brute_force: bool = False, progress: Progress = False
     ) -> Verified:
-        """Proves that every bit of samples is supported at the window that answered it; of other latents at `window`. With
-        `brute_force`, from the training latents alone."""
-        request = {"window": window, "brute_force": brute_force}
+        """Proves that every bit of samples is supported at the window that answered it; of other latents at `window`, of pyramids one for
+        each level. With `brute_force`, from the training latents alone."""
+        request = {"windows": _windows(window), "brute_force": brute_force}
         with watched(progress) as told:
             report = self._session.verify(self._samples_of(samples), _json(request), told)
         return Verified(**json.loads(report))

@@ -132,6 +132,8 @@ def test_pyramids_of_arrays(tmp_path, digits):
     for level, known in enumerate([coarse, digits]):
         for bits in samples.level(level)[..., 0]:
             assert not (known == bits).all(axis=(1, 2)).any()
+    for proof in [index.verify(pyramids), index.verify(pyramids, window=["1:3x3^1x1", "3x3"], brute_force=True)]:
+        assert proof.verified and proof.checked == 60 * 80
     under = index.generate(4, fixed=[coarse[7], None])
     assert (under.level(0)[..., 0] == coarse[7]).all()
     wide = index.generate(2, size=(8, 16))

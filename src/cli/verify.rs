@@ -34,9 +34,10 @@ pub(super) struct VerifyArgs {
     /// Samples, or any latents of the same shape
     samples: Option<PathBuf>,
 
-    /// The window for latents that do not say which one answered for each bit
+    /// The window for latents that do not say which one answered for each bit; of pyramids one for each level, where the index
+    /// does not mean one
     #[arg(short, long, requires = "samples")]
-    window: Option<Window>,
+    window: Vec<Window>,
 
     /// Do not believe the index: count from the latents it was built from
     #[arg(long)]
@@ -94,7 +95,7 @@ fn verify_samples(args: &VerifyArgs, path: &Path, ui: &Ui) -> anyhow::Result<Exi
     let samples = SampleSet::read(path)?;
     let session = args.without.open(&args.index, SessionOptions::default())?;
     let request = VerifyRequest {
-        window: args.window,
+        windows: args.window.clone(),
         brute_force: args.brute_force,
     };
     let report = session.verify(&samples, &request, ui);

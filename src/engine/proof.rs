@@ -14,9 +14,10 @@ use crate::window::Window;
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(default, deny_unknown_fields)]
 pub struct VerifyRequest {
-    /// The window for latents that do not say which one answered for each bit; the only one of the index, if `None`.
-    #[serde_as(as = "Option<DisplayFromStr>")]
-    pub window: Option<Window>,
+    /// The window for latents that do not say which one answered for each bit, of pyramids one for each level; of levels that none is
+    /// named for the only one of the index.
+    #[serde_as(as = "Vec<DisplayFromStr>")]
+    pub windows: Vec<Window>,
     /// Whether to count in the training latents alone, whatever the index says.
     pub brute_force: bool,
 }
@@ -140,26 +141,28 @@ impl Session {
             return Err(EngineError::NoSamples);
         }
         let says = samples.answered_by.is_some();
-        if says && request.window.is_some() {
+        if says && !request.windows.is_empty() {
             return Err(EngineError::Request {
                 part: "the window",
                 why: "the samples say themselves which window answered for each bit: leave it out"
                     .to_owned(),
             });
         }
-        let own = samples.windows.first().copied().filter(|_| says);
-        let otherwise = match own {
-            Some(window) => window,
-            None => session.window(request.window)?,
-        };
+        let mut otherwise = request.windows.clone();
+        for level in session.index.shape().levels().iter().filter(|_| !says) {
+            let number = level.number();
+            if otherwise.iter().all(|window| window.level() != number) {
+                otherwise.push(session.window_of(None, Some(number))?);
+            }
+        }
         let index = &*session.index;
         let report = if request.brute_force {
             let training = session.training(&Unobserved)?;
             let anchor = index.manifest().anchor;
             let condition = index.condition();
-            verify_from_latents(&training, anchor, condition, samples, otherwise, observer)?
+            verify_from_latents(&training, anchor, condition, samples, &otherwise, observer)?
         } else {
-            verify_from_index(index, samples, otherwise, observer)?
+            verify_from_index(index, samples, &otherwise, observer)?
         };
         let unsupported = report.unsupported.iter().map(|bit| UnsupportedBit {
             sample: bit.sample,

@@ -18,15 +18,24 @@ pub enum SamplesError {
         found: Box<crate::latent::Shape>,
     },
 
-    /// A bit for which no window of its level is named.
+    /// Bits for which no window of their level is named, or several are.
     #[error(
-        "bits of level {level} are to be supported at a window of that level, and {window} is named"
+        "bits of level {level} are to be supported at one window of that level: expected one, found {found}"
     )]
     Level {
         /// The level.
         level: usize,
-        /// A window that is named.
-        window: crate::window::Window,
+        /// The windows that are named, in words.
+        found: String,
+    },
+
+    /// A bit that is said to be answered by a window that is none of the samples'.
+    #[error("a bit answered by window number {number}: the samples name {windows}")]
+    Answered {
+        /// The number, counted from 1.
+        number: usize,
+        /// Windows that there are.
+        windows: usize,
     },
 
     /// Latents without labels where contexts are bound to labels.

@@ -45,39 +45,88 @@ enum By {
     Window(Window),
 }
 
-/// Returns who answers for each bit of one sample.
-fn windows_of(samples: &SampleSet, sample: usize, otherwise: Window) -> Vec<By> {
-    let bits = samples.latents.shape().bits();
-    match &samples.answered_by {
-        None => vec![By::Window(otherwise); bits],
-        Some(answered) => answered[sample * bits..(sample + 1) * bits]
-            .iter()
-            .map(|by| match by {
-                &ANSWERED_FIXED => By::User,
-                &ANSWERED_INTERPOLATED => By::Network,
-                // `SampleSet::read` has seen to it that every number has its window.
-                by => By::Window(
-                    samples
-                        .windows
-                        .get(usize::from(*by) - 1)
-                        .copied()
-                        .unwrap_or(otherwise),
-                ),
-            })
-            .collect(),
-    }
+/// Who answers for the bits of some samples.
+struct Answering<'a> {
+    samples: &'a SampleSet,
+    /// For samples that do not say it, the window of each bit; else nothing.
+    otherwise: Vec<By>,
 }
 
-/// Refuses samples some of whose bits no window of their level is named for.
-fn check_levels(samples: &SampleSet, otherwise: Window) -> Result<(), SamplesError> {
-    let shape = samples.latents.shape();
-    let mut levels = shape.levels().iter();
-    match levels.find(|level| level.number() != otherwise.level()) {
-        Some(level) if samples.answered_by.is_none() => Err(SamplesError::Level {
-            level: level.number(),
-            window: otherwise,
-        }),
-        _ => Ok(()),
+impl<'a> Answering<'a> {
+    /// Takes samples; those that do not say what answered are to be supported at `otherwise`, a window for each level.
+    fn new(samples: &'a SampleSet, otherwise: &[Window]) -> Result<Self, SamplesError> {
+        let shape = samples.latents.shape();
+        let mut by = Vec::new();
+        if let Some(answered) = &samples.answered_by {
+            let windows = samples.windows.len();
+            let windowed = answered.iter().filter(|by| **by != ANSWERED_INTERPOLATED);
+            let most = windowed.max().copied().map_or(0, usize::from);
+            return match most <= windows {
+                true => Ok(Self {
+                    samples,
+                    otherwise: by,
+                }),
+                false => Err(SamplesError::Answered {
+                    number: most,
+                    windows,
+                }),
+            };
+        }
+        for level in shape.levels() {
+            let of_level = |window: &&Window| window.level() == level.number();
+            let own: Vec<&Window> = otherwise.iter().filter(of_level).collect();
+            let [window] = own[..] else {
+                let names: Vec<String> = otherwise.iter().map(Window::to_string).collect();
+                return Err(SamplesError::Level {
+                    level: level.number(),
+                    found: if names.is_empty() {
+                        "none".to_owned()
+                    } else {
+                        names.join(", ")
+                    },
+                });
+            };
+            by.extend(level.positions().map(|_| By::Window(*window)));
+        }
+        Ok(Self {
+            samples,
+            otherwise: by,
+        })
+    }
+
+    /// Returns who answers for each bit of one sample.
+    fn of(&self, sample: usize) -> Vec<By> {
+        let bits = self.samples.latents.shape().bits();
+        let Some(answered) = &self.samples.answered_by else {
+            return self.otherwise.clone();
+        };
+        let answered = answered[sample * bits..(sample + 1) * bits].iter();
+        let by = answered.map(|by| match *by {
+            ANSWERED_FIXED => By::User,
+            ANSWERED_INTERPOLATED => By::Network,
+            number => By::Window(self.samples.windows[usize::from(number) - 1]),
+        });
+        by.collect()
+    }
+
+    /// Returns the windows that answer, each once.
+    fn windows(&self) -> Vec<Window> {
+        let named = match &self.samples.answered_by {
+            Some(_) => self.samples.windows.clone(),
+            None => {
+                let by = self.otherwise.iter();
+                let windows = by.filter_map(|by| match by {
+                    By::Window(window) => Some(*window),
+                    By::User | By::Network => None,
+                });
+                windows.collect()
+            }
+        };
+        let mut once = HashSet::new();
+        named
+            .into_iter()
+            .filter(|window| once.insert(*window))
+            .collect()
     }
 }
 
@@ -100,7 +149,7 @@ fn labels_of<'a>(
 }
 
 /// Looks up every bit of every sample. Bits of a file without `answered_by` must be supported at
-/// `otherwise`. Where the index binds contexts to labels, a sample of a label that no training latent
+/// `otherwise`, of pyramids a window for each level. Where the index binds contexts to labels, a sample of a label that no training latent
 /// has is supported nowhere.
 ///
 /// ```
@@ -132,22 +181,16 @@ fn labels_of<'a>(
 pub fn verify_from_index(
     index: &Index,
     samples: &SampleSet,
-    otherwise: Window,
+    otherwise: impl AsRef<[Window]>,
     observer: &dyn Observer,
 ) -> Result<SupportReport, SamplesError> {
     let shape = samples.latents.shape();
-    check_levels(samples, otherwise)?;
+    let answering = Answering::new(samples, otherwise.as_ref())?;
     let labels = labels_of(&samples.latents, index.condition(), SAMPLES)?;
     let mut windows: Vec<(WindowIndex<'_>, Geometry)> = Vec::new();
-    for window in samples.windows.iter().copied().chain([otherwise]) {
-        let used = match samples.answered_by {
-            Some(_) => samples.windows.contains(&window),
-            None => window == otherwise,
-        };
-        if used && windows.iter().all(|(_, held)| held.window() != window) {
-            let held = index.window(window)?;
-            windows.push((held, held.geometry_on(shape)?));
-        }
+    for window in answering.windows() {
+        let held = index.window(window)?;
+        windows.push((held, held.geometry_on(shape)?));
     }
     let geometries: Vec<_> = windows.iter().map(|(_, geometry)| geometry).collect();
     observer.stage("support", samples.latents.len() as u64, "samples");
@@ -160,7 +203,7 @@ pub fn verify_from_index(
             given.unwrap_or_default(),
         );
         let mut report = SupportReport::default();
-        let asked = windows_of(samples, sample, otherwise);
+        let asked = answering.of(sample);
         for (position, window) in asked.into_iter().enumerate() {
             let window = match window {
                 By::User => {
@@ -227,22 +270,15 @@ pub fn verify_from_latents(
     anchor: Anchor,
     condition: Condition,
     samples: &SampleSet,
-    otherwise: Window,
+    otherwise: impl AsRef<[Window]>,
     observer: &dyn Observer,
 ) -> Result<SupportReport, SamplesError> {
     let (shape, on) = (training.shape(), samples.latents.shape());
-    check_levels(samples, otherwise)?;
+    let answering = Answering::new(samples, otherwise.as_ref())?;
     let labels = labels_of(training, condition, "the training latents")?;
     let sample_labels = labels_of(&samples.latents, condition, SAMPLES)?;
     let mut reports = Vec::new();
-    let mut windows = samples.windows.clone();
-    if samples.answered_by.is_none() || windows.is_empty() {
-        windows = vec![otherwise];
-    }
-    // A file may name a window twice; its bits are counted once.
-    let mut named = HashSet::new();
-    windows.retain(|window| named.insert(*window));
-    for window in windows {
+    for window in answering.windows() {
         // Refuses a window that does not fit; nothing else of it is used.
         for shape in [shape, on] {
             Geometry::new(window, anchor, shape).map_err(crate::index::IndexError::from)?;
@@ -254,7 +290,7 @@ pub fn verify_from_latents(
                 found: on.into(),
             });
         }
-        let (bits, mut report) = bits_at((window, anchor), samples, sample_labels, otherwise);
+        let (bits, mut report) = bits_at((window, anchor), &answering, sample_labels);
         let wanted: HashSet<&Wanted> = bits.iter().map(|(.., wanted)| wanted).collect();
         let counted = count_wanted((window, anchor), training, labels, &wanted, observer);
         for (sample, position, context) in &bits {
@@ -286,17 +322,17 @@ type Wanted = (Option<i64>, PlainContext);
 /// answered.
 fn bits_at(
     (window, anchor): (Window, Anchor),
-    samples: &SampleSet,
+    answering: &Answering<'_>,
     labels: Option<&[i64]>,
-    otherwise: Window,
 ) -> (Vec<(usize, usize, Wanted)>, SupportReport) {
+    let samples = answering.samples;
     let shape = samples.latents.shape();
     let mut bits = Vec::new();
     let mut report = SupportReport::default();
     for sample in 0..samples.latents.len() {
         let latent = samples.latents.latent(sample);
         let label = labels.map(|labels| labels[sample]);
-        let asked = windows_of(samples, sample, otherwise);
+        let asked = answering.of(sample);
         for (position, by) in asked.into_iter().enumerate() {
             match by {
                 By::Window(own) if own == window => {

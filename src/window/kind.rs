@@ -214,6 +214,13 @@ impl Window {
     }
 }
 
+/// One window, where several may be named.
+impl AsRef<[Self]> for Window {
+    fn as_ref(&self) -> &[Self] {
+        std::slice::from_ref(self)
+    }
+}
+
 impl fmt::Display for Window {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
