@@ -9,6 +9,7 @@ use bitquilt::{
 };
 use proptest::prelude::*;
 
+use crate::levels::Pyramids;
 use crate::oracle::Grid;
 use crate::support::*;
 
@@ -31,6 +32,33 @@ fn small_index() -> (tempfile::TempDir, PathBuf) {
         .unwrap();
     let (folder, index) = built(&set, &windows, Anchor::None);
     assert!(index.manifest().arrays[0].blocks > 1);
+    let path = folder.path().join("index");
+    (folder, path)
+}
+
+/// A small index of pyramids: an array for each level, and one more.
+fn small_index_of_pyramids() -> (tempfile::TempDir, PathBuf) {
+    let mut random = Random(6);
+    let latents = (0..40).map(|_| {
+        let row = random.below(6) as usize;
+        let fine: Vec<bool> = (0..36)
+            .map(|at| at / 6 == row || random.below(12) == 0)
+            .collect();
+        let coarse = (0..9).map(|at| fine[at / 3 * 12 + at % 3 * 2]);
+        coarse.collect::<Vec<_>>().into_iter().chain(fine).collect()
+    });
+    let all = Pyramids {
+        sides: vec![(3, 3, 1), (6, 6, 1)],
+        latents: latents.collect(),
+        windows: ["global", "1:3x3^3x3", "1:5x5^1x1"]
+            .map(|text| text.parse().unwrap())
+            .to_vec(),
+        anchor: Anchor::None,
+        labels: None,
+    };
+    let (folder, index) = all.built();
+    assert_eq!(index.manifest().arrays.len(), 3);
+    drop(index);
     let path = folder.path().join("index");
     (folder, path)
 }
@@ -112,7 +140,15 @@ fn ask_about(what: &str, path: &Path, expected: &Everything) -> Found {
 
 #[test]
 fn a_flipped_byte_is_reported_or_changes_no_answer() {
-    let (_folder, path) = small_index();
+    check_flips(small_index());
+}
+
+#[test]
+fn a_flipped_byte_of_an_index_of_pyramids_is_reported_or_changes_no_answer() {
+    check_flips(small_index_of_pyramids());
+}
+
+fn check_flips((_folder, path): (tempfile::TempDir, PathBuf)) {
     let expected = everything(&open(&path), None).unwrap();
     let mut random = Random(8);
     for (file, listed) in files(&path) {

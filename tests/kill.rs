@@ -26,6 +26,25 @@ fn large(latents: usize, seed: u64) -> LatentSet {
     set_of(grid, &latents.collect::<Vec<_>>())
 }
 
+/// The same as pyramids: blocks of 4 that hold a 1 above the pixels.
+fn large_pyramids(latents: usize, seed: u64) -> LatentSet {
+    let pixels = large(latents, seed);
+    let blocks = (0..latents).map(|id| {
+        let latent = pixels.latent(id);
+        let block = |at: usize| {
+            let (row, col) = (at / 7 * 4, at % 7 * 4);
+            (0..4).any(|down| latent[(row + down) * 28 + col..][..4].any())
+        };
+        (0..49).map(block).collect()
+    });
+    let grid = Grid {
+        height: 7,
+        width: 7,
+        channels: 1,
+    };
+    LatentSet::pyramids(&[set_of(grid, &blocks.collect::<Vec<_>>()), pixels]).unwrap()
+}
+
 const BUILD: &str = "build latents.safetensors -o index --window 7x7 --window seq:9 --memory";
 
 /// The arguments of a build with little memory.
@@ -74,22 +93,33 @@ fn instants(whole: Duration, seed: u64) -> Vec<Duration> {
 
 #[test]
 fn a_build_killed_at_any_instant_is_never_wrong() {
+    let set = large(1_500, 1);
+    check_killed_builds(&set, &build_arguments(&set));
+}
+
+#[test]
+fn a_build_of_pyramids_killed_at_any_instant_is_never_wrong() {
+    let build =
+        split("build latents.safetensors -o index --window 7x7 --window 1:5x5^3x3 --memory 64MiB");
+    let build: Vec<String> = build.into_iter().map(str::to_owned).collect();
+    check_killed_builds(&large_pyramids(700, 2), &build);
+}
+
+fn check_killed_builds(set: &LatentSet, build: &[String]) {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     let output = folder.join("index");
-    let set = large(1_500, 1);
     set.write(&folder.join("latents.safetensors")).unwrap();
-    let build = build_arguments(&set);
     let started = Instant::now();
-    run(folder, &build);
+    run(folder, build);
     let whole = started.elapsed();
     let expected = counted(&open(&output));
 
     let mut hits = 0;
     for delay in instants(whole, 1) {
         fs_err::remove_dir_all(&output).unwrap();
-        hits += u32::from(killed(folder, &build, delay));
-        let mut again = build.clone();
+        hits += u32::from(killed(folder, build, delay));
+        let mut again = build.to_vec();
         match Index::open(&output) {
             Ok(index) => {
                 index.verify(Budget::of_machine(), &Unobserved).unwrap();
