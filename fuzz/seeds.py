@@ -13,7 +13,7 @@ import struct
 import sys
 import zipfile
 
-GOLDEN = pathlib.Path(__file__).parent.parent / "tests" / "golden" / "v1"
+GOLDEN = pathlib.Path(__file__).parent.parent / "tests" / "golden"
 out = pathlib.Path(sys.argv[1])
 
 
@@ -147,7 +147,7 @@ seed("latents", "none", safetensors({"bits": ("U8", [0, 1], b"")}, shape))
 seed("latents", "padding", safetensors({"bits": ("U8", [1, 1], b"\xff")}, shape))
 seed("latents", "labels", safetensors({"bits": ("U8", [1, 1], b"\x01"), "labels": ("I64", [1], bytes(8))}, shape))
 seed("latents", "other", safetensors({"bits": ("F32", [1, 1], bytes(4))}, shape | {"codec": "mine", "source": "\u00e9"}))
-for golden in GOLDEN.glob("*.safetensors"):
+for golden in GOLDEN.glob("v*/*.safetensors"):
     if golden.name not in ("blae.safetensors", "arvm.safetensors"):
         shutil.copy(golden, out / "latents")
         (out / "samples").mkdir(exist_ok=True)
@@ -160,13 +160,15 @@ for name, metadata in {
     "without_more": {"samples.without": "5,99999999999..18446744073709551615"},
     "no_count": {"samples.min_count": "0"},
     "twice": {"samples.windows": "3x3 3x3 5x5 seq:4 global"},
+    "by_level": {"samples.min_count": "2 0:1 15:18446744073709551615"},
+    "no_level": {"samples.min_count": "2 16:1"},
     "large": {"samples.windows": "9999999x9999999 seq:18446744073709551615"},
 }.items():
     metadata = grid | {"samples.version": "1", "samples.windows": "3x3"} | metadata
     tensors = {"answered_by": ("U8", [1, 32], bytes([1, 0, 255, 1] * 8)), "bits": ("U8", [1, 4], bytes([9, 200, 3, 77]))}
     seed("samples", name, safetensors(tensors, metadata))
-for index in ("windows", "labelled"):
-    manifest = (GOLDEN / f"{index}.index" / "manifest.json").read_text()
+for index in ("windows", "labelled", "pyramids"):
+    manifest = (GOLDEN / "v2" / f"{index}.index" / "manifest.json").read_text()
     seed("manifest", index, manifest)
     document = json.loads(manifest)
     document["files"] = document["files"][:2]
@@ -203,9 +205,9 @@ for number, text in enumerate((
     "3", "3,17,100..200", "17, 3, 100..200, 150..210", "0..18446744073709551615", "18446744073709551614", "5..5", "9..3", "1,,2",
 )):
     seed("ids", str(number), text)
-for number, text in enumerate(("7x7", "seq:3", "global", "101x101", "3x5", "seq:0", "18446744073709551615x18446744073709551615")):
+for number, text in enumerate(("7x7", "seq:3", "global", "101x101", "3x5", "seq:0", "2:5x5^3x3", "1:1x1", "18446744073709551615x18446744073709551615")):
     seed("window", str(number), text)
-for number, text in enumerate(("14x14x2", "1x6", "1024x1024x1", "4294967296x4294967296x1", "0x1x1", "+3x3")):
+for number, text in enumerate(("14x14x2", "1x6", "1024x1024x1", "4294967296x4294967296x1", "0x1x1", "+3x3", "7x7x2+14x14+28x28")):
     seed("shape", str(number), text)
 for number, text in enumerate((
     "1x6x1\nprefix=101\n0,3=1\n0,3=0", "2x2x2\n0,1,1=1\n 1 , 0 , 0 =0", "2x3x1\n01?\n?10", "2x2x2\n01 ?1\n\n0?10", "3x3\n0,0=2",
