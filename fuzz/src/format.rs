@@ -63,7 +63,7 @@ pub fn samples(bytes: &[u8]) {
         );
     }
     assert!(
-        samples.min_count > 0,
+        samples.min_count.all(|count| count > 0),
         "nothing is supported by no occurrence"
     );
     if bits > MAX_BITS || samples.windows.len() > 8 {
