@@ -148,12 +148,12 @@ fn labels_of<'a>(
     }
 }
 
-/// Looks up every bit of every sample. Bits of a file without `answered_by` must be supported at
-/// `otherwise`, of pyramids a window for each level. Where the index binds contexts to labels, a sample of a label that no training latent
-/// has is supported nowhere.
+/// Looks up every bit of every sample. Bits of a file without `answered_by` must be supported at `otherwise`, of
+/// pyramids a window for each level. Where the index binds contexts to labels, a sample of a label that no training
+/// latent has is supported nowhere.
 ///
 /// ```
-/// use bitquilt::{Ids, SampleSet, verify_from_index};
+/// use bitquilt::{Ids, SampleSet, Window, verify_from_index};
 /// # use bitquilt::{BuildOptions, Index, LatentSet, Shape, Unobserved, build};
 /// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
 /// # for bits in ["101100", "111010"] {
@@ -168,7 +168,8 @@ fn labels_of<'a>(
 /// latents.push_bits([1, 1, 1, 1, 0, 0].map(|bit| bit == 1))?;
 /// let samples =
 ///     SampleSet { latents, answered_by: None, windows: Vec::new(), min_count: 1.into(), without: Ids::default() };
-/// let report = verify_from_index(&index, &samples, "seq:3".parse()?, &Unobserved)?;
+/// let window: Window = "seq:3".parse()?;
+/// let report = verify_from_index(&index, &samples, window, &Unobserved)?;
 /// assert_eq!((report.checked, report.unsupported.len()), (6, 1));
 /// assert_eq!(report.unsupported[0].position, 3);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
@@ -243,7 +244,7 @@ pub fn verify_from_index(
 /// bits).
 ///
 /// ```
-/// use bitquilt::{Anchor, Condition, Ids, SampleSet, verify_from_latents};
+/// use bitquilt::{Anchor, Condition, Ids, SampleSet, Window, verify_from_latents};
 /// # use bitquilt::{LatentSet, Shape, Unobserved};
 /// # let mut set = LatentSet::new(Shape::new(1, 6, 1)?);
 /// # for bits in ["101100", "111010"] {
@@ -254,7 +255,7 @@ pub fn verify_from_index(
 /// latents.push_bits([1, 1, 1, 1, 0, 0].map(|bit| bit == 1))?;
 /// let samples =
 ///     SampleSet { latents, answered_by: None, windows: Vec::new(), min_count: 1.into(), without: Ids::default() };
-/// let window = "seq:3".parse()?;
+/// let window: Window = "seq:3".parse()?;
 /// let (anchor, condition) = (Anchor::None, Condition::None);
 /// let report = verify_from_latents(&set, anchor, condition, &samples, window, &Unobserved)?;
 /// assert_eq!((report.checked, report.unsupported.len()), (6, 1));
