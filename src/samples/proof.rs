@@ -8,7 +8,7 @@ use rayon::prelude::*;
 
 use super::{ANSWERED_FIXED, ANSWERED_INTERPOLATED, SampleSet, SamplesError};
 use crate::base::Observer;
-use crate::index::{Histogram, Index, WindowIndex};
+use crate::index::{Histogram, Index, IndexError, WindowIndex};
 use crate::latent::{Bits, LatentSet, Level, Shape};
 use crate::window::{Anchor, Condition, Frame, Geometry, Window};
 
@@ -197,6 +197,7 @@ pub fn verify_from_index(
     observer.stage("support", samples.latents.len() as u64, "samples");
     let rows = 0..samples.latents.len();
     let reports = rows.into_par_iter().map(|sample| {
+        observer.check().map_err(IndexError::from)?;
         let mut frame = Frame::new(shape, &geometries);
         let given = index.given_if_seen(labels.map(|labels| labels[sample]))?;
         frame.load(
@@ -294,6 +295,7 @@ pub fn verify_from_latents(
         let (bits, mut report) = bits_at((window, anchor), &answering, sample_labels);
         let wanted: HashSet<&Wanted> = bits.iter().map(|(.., wanted)| wanted).collect();
         let counted = count_wanted((window, anchor), training, labels, &wanted, observer);
+        observer.check().map_err(IndexError::from)?;
         for (sample, position, context) in &bits {
             let histogram = counted.get(context).copied().unwrap_or_default();
             let count = histogram.count(samples.latents.latent(*sample)[*position]);
@@ -362,6 +364,10 @@ fn count_wanted(
     let counted = (0..training.len()).into_par_iter().fold(
         HashMap::new,
         |mut counted: HashMap<Wanted, Histogram>, id| {
+            // Whoever asked for it looks whether the work was stopped.
+            if observer.stop_requested() {
+                return counted;
+            }
             let latent = training.latent(id);
             let label = labels.map(|labels| labels[id]);
             let level = shape.level(window.level());
