@@ -230,14 +230,10 @@ class Index:
         >>> index.lookup(np.eye(4)[None])[0, 0, :, 0].tolist()
         [[0, 3], [3, 0], [3, 0], [3, 0]]
         """
-        set = as_latents(latents, self.shape if len(self.levels) == 1 else None)
-        level = _level_of(window) if window is not None else 0
+        set = self._latents(latents)
         with watched(progress) as told:
             counts = self._session.lookup(set._set, window, told)
-        if window is None:
-            # That of the only window; the engine refuses where there are several.
-            level = _level_of(self.windows[0])
-        return counts.reshape(len(set), *set.levels[level], 2)
+        return counts.reshape(len(set), *set.levels[self._level_of(window)], 2)
 
     def contexts(self, latents: Any, window: str | None = None, *, progress: Progress = False) -> Contexts:
         """Every context of a window of some latents, as a `Fallback` is asked about them, with the bit that followed: what to train one
@@ -249,10 +245,10 @@ class Index:
         >>> contexts.symbols.shape, contexts.bits[:5].tolist(), contexts.symbols[5].tolist()
         ((16, 5), [1, 0, 0, 0, 0], [1.0, -1.0, -1.0, -1.0, 1.0])
         """
-        set = as_latents(latents, self.shape if len(self.levels) == 1 else None)
+        set = self._latents(latents)
         with watched(progress) as told:
             symbols, places, labels = self._session.contexts(set._set, window, told)
-        bits = set.level(_level_of(self.windows[0] if window is None else window)).reshape(-1)
+        bits = set.level(self._level_of(window)).reshape(-1)
         return Contexts(symbols, places, labels, bits)
 
     def postings(
@@ -285,7 +281,7 @@ class Index:
         of = None
         number = latent
         if not isinstance(latent, (int, np.integer)):
-            set = as_latents(latent, self.shape if len(levels) == 1 else None)
+            set = self._latents(latent)
             of, number = set._set, 0
         request = {
             "window": window,
@@ -484,7 +480,7 @@ class Index:
             request["samples"] = {"start": 0, "end": limit}
         if nearest is not None:
             request["nearest"] = nearest
-        held_out = None if against is None else as_latents(against, self.shape if len(self.levels) == 1 else None)._set
+        held_out = None if against is None else self._latents(against)._set
         copies = _json({"false_alarms": false_alarms})
         with watched(progress) as told:
             text = self._session.trace(
@@ -500,14 +496,23 @@ class Index:
         request: dict[str, Any] = {"windows": _windows(windows)}
         if limit is not None:
             request["limit"] = limit
-        set = None if held_out is None else as_latents(held_out, self.shape if len(self.levels) == 1 else None)._set
+        set = None if held_out is None else self._latents(held_out)._set
         with watched(progress) as told:
             return dict(json.loads(self._session.measure_counts(_json(request), set, told)))
+
+    def _latents(self, given: Any) -> Latents:
+        """Latents, or an array of some or of one, as those of this index."""
+        return as_latents(given, self.shape if len(self.levels) == 1 else None)
+
+    def _level_of(self, window: str | None) -> int:
+        """The level of a window; without one, of the only one that there is: the engine has refused where there are several."""
+        level, colon, _ = (self.windows[0] if window is None else window).partition(":")
+        return int(level) if colon and level.isdigit() else 0
 
     def _samples_of(self, samples: Any) -> _bitquilt.Samples:
         if isinstance(samples, Samples):
             return samples._samples
-        set = as_latents(samples, self.shape if len(self.levels) == 1 else None)
+        set = self._latents(samples)
         return _bitquilt.Samples.of_latents(set._set)
 
 
@@ -520,11 +525,6 @@ def _fitting(name: str, given: Any, shape: tuple[int, int, int]) -> NDArray[Any]
     except ValueError:
         found = np.asarray(given).shape
         raise InputError(f"{name}: expected an array {shape} or {shape[:2]}, found one {found}") from None
-
-
-def _level_of(window: str) -> int:
-    level, colon, _ = window.partition(":")
-    return int(level) if colon and level.isdigit() else 0
 
 
 def _reopened(path: str, without: str, memory: int | None, identity: str) -> Index:

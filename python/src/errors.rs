@@ -95,58 +95,25 @@ impl From<Failure> for PyErr {
 
 /// Returns the error that another one passes on as it is, which is then none of its sources.
 fn told_by<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
-    let inner: Option<&(dyn Error + 'static)> = match error.downcast_ref() {
-        Some(EngineError::Memory(inner)) => Some(inner),
-        Some(EngineError::Index(inner)) => Some(inner),
-        Some(EngineError::Search(inner)) => Some(inner),
-        Some(EngineError::Samples(inner)) => Some(inner),
-        Some(EngineError::Copies(inner)) => Some(inner),
-        Some(EngineError::Trace(inner)) => Some(inner),
-        Some(EngineError::Provenance(inner)) => Some(inner),
-        Some(EngineError::Latent(inner)) => Some(inner),
-        Some(EngineError::Io(inner)) => Some(inner),
-        _ => None,
-    };
-    let inner = inner.or_else(|| match error.downcast_ref() {
-        Some(IndexError::Memory(inner)) => Some(inner as _),
-        Some(IndexError::Latent(inner)) => Some(inner as _),
-        Some(IndexError::Io(inner)) => Some(inner as _),
-        _ => None,
-    });
-    let inner = inner.or_else(|| match error.downcast_ref() {
-        Some(LatentError::Memory(inner)) => Some(inner as _),
-        Some(LatentError::Io(inner)) => Some(inner as _),
-        _ => None,
-    });
-    let inner = inner.or_else(|| match error.downcast_ref() {
-        Some(SearchError::Index(inner)) => Some(inner as _),
-        Some(SearchError::Copies(inner)) => Some(inner as _),
-        _ => None,
-    });
-    let inner = inner.or_else(|| match error.downcast_ref() {
-        Some(SamplesError::Index(inner)) => Some(inner as _),
-        Some(SamplesError::Latent(inner)) => Some(inner as _),
-        _ => None,
-    });
-    let inner = inner.or_else(|| match error.downcast_ref() {
-        Some(ProvenanceError::Memory(inner)) => Some(inner as _),
-        Some(ProvenanceError::Index(inner)) => Some(inner as _),
-        _ => None,
-    });
-    let inner = inner.or_else(|| match error.downcast_ref() {
-        Some(TraceError::Provenance(inner)) => Some(inner as _),
-        Some(TraceError::Index(inner)) => Some(inner as _),
-        _ => None,
-    });
-    let inner = inner.or_else(|| match error.downcast_ref() {
-        Some(CopiesError::Index(inner)) => Some(inner as _),
-        Some(CopiesError::Io(inner)) => Some(inner as _),
-        _ => None,
-    });
-    match inner {
-        Some(inner) => told_by(inner),
-        None => error,
+    macro_rules! passed_on {
+        ($($kind:ident: $($variant:ident)*;)*) => {$(
+            match error.downcast_ref() {
+                $(Some($kind::$variant(inner)) => return told_by(inner),)*
+                _ => {}
+            }
+        )*};
     }
+    passed_on! {
+        EngineError: Memory Index Search Samples Copies Trace Provenance Latent Io;
+        IndexError: Memory Latent Io;
+        LatentError: Memory Io;
+        SearchError: Index Copies;
+        SamplesError: Index Latent;
+        ProvenanceError: Memory Index;
+        TraceError: Provenance Index;
+        CopiesError: Index Io;
+    }
+    error
 }
 
 /// Returns the class of an error that has one of its own.

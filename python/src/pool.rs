@@ -8,19 +8,8 @@ use rayon::{ThreadPool, ThreadPoolBuilder};
 
 static POOL: Mutex<Option<(u32, Arc<ThreadPool>)>> = Mutex::new(None);
 
-/// Something that belongs to one process: in a forked one it is made anew, and what was there is left alone.
-pub(crate) fn of_process<T>(
-    place: &Mutex<Option<(u32, Arc<T>)>>,
-    make: impl FnOnce() -> T,
-) -> Arc<T> {
-    let made: Result<_, std::convert::Infallible> = try_of_process(place, || Ok(make()));
-    match made {
-        Ok(made) => made,
-    }
-}
-
-/// As [`of_process`], of what may fail.
-pub(crate) fn try_of_process<T, E>(
+/// Returns something that belongs to one process: in a forked one it is made anew, and what was there is left alone.
+pub(crate) fn of_process<T, E>(
     place: &Mutex<Option<(u32, Arc<T>)>>,
     make: impl FnOnce() -> Result<T, E>,
 ) -> Result<Arc<T>, E> {
@@ -39,10 +28,9 @@ pub(crate) fn try_of_process<T, E>(
 
 /// Returns the threads of this process, one for each core.
 pub(crate) fn pool() -> Arc<ThreadPool> {
-    of_process(&POOL, || {
+    let made = of_process(&POOL, || {
         let builder = ThreadPoolBuilder::new().thread_name(|number| format!("bitquilt-{number}"));
-        builder
-            .build()
-            .unwrap_or_else(|error| panic!("no threads to work with: {error}"))
-    })
+        builder.build()
+    });
+    made.unwrap_or_else(|error| panic!("no threads to work with: {error}"))
 }

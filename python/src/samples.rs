@@ -105,16 +105,11 @@ impl Samples {
     fn attempts(&self) -> PyResult<String> {
         let attempts = self.run.iter().flat_map(|run| &run.attempts);
         let attempts = attempts.map(|attempt| {
-            json!({
-                "sample": attempt.index,
-                "status": attempt.status,
-                "lookups": attempt.counters.lookups,
-                "backtracks": attempt.counters.backtracks,
-                "returns": attempt.counters.returns,
-                "longest_jump": attempt.counters.longest_jump,
-                "deepest": attempt.counters.deepest,
-                "seconds": attempt.elapsed.as_secs_f64(),
-            })
+            let mut value = json!(attempt.counters);
+            value["sample"] = json!(attempt.index);
+            value["status"] = json!(attempt.status);
+            value["seconds"] = json!(attempt.elapsed.as_secs_f64());
+            value
         });
         errors::json(&attempts.collect::<Vec<_>>())
     }

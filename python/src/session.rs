@@ -1,12 +1,12 @@
 //! An opened index, and building one.
 
-use std::convert::Infallible;
 use std::path::{Path, PathBuf};
+use std::process;
 use std::sync::{Arc, Mutex};
 
 use bitquilt::copies::{Calibration, check_measure};
 use bitquilt::engine::{
-    self, CopyRequest, CountsRequest, EngineError, GenerateRequest, Judged, Network, QueryRequest,
+    self, CopyRequest, CountsRequest, GenerateRequest, Judged, Network, QueryRequest,
     SessionOptions, TraceNames, TraceRequest, VerifyRequest,
 };
 use bitquilt::index::Source;
@@ -19,7 +19,7 @@ use serde::de::DeserializeOwned;
 use crate::errors::{self, Failure, input};
 use crate::fallback::Asked;
 use crate::latents::LatentSet;
-use crate::pool::try_of_process;
+use crate::pool::of_process;
 use crate::samples::Samples;
 use crate::watched::watched;
 
@@ -36,18 +36,8 @@ pub(crate) struct Session {
 impl Session {
     /// Returns the session of this process.
     fn session(&self) -> Result<Arc<engine::Session>, Failure> {
-        try_of_process(&self.held, || {
-            let session = engine::Session::open(&self.path, &self.options)?;
-            let found = session.index().identity();
-            match found == self.identity {
-                true => Ok(session),
-                false => Err(Changed {
-                    path: self.path.clone(),
-                    expected: self.identity.clone(),
-                    found,
-                }
-                .into()),
-            }
+        of_process(&self.held, || {
+            opened(&self.path, &self.options, Some(&self.identity))
         })
     }
 
@@ -59,6 +49,25 @@ impl Session {
         work: impl FnOnce(&engine::Session, &dyn Observer) -> Result<T, Failure> + Send,
     ) -> PyResult<T> {
         watched(py, progress, |observer| work(&*self.session()?, observer))
+    }
+}
+
+/// Opens an index; with `identity`, only one of that content.
+fn opened(
+    path: &Path,
+    options: &SessionOptions,
+    identity: Option<&str>,
+) -> Result<engine::Session, Failure> {
+    let session = engine::Session::open(path, options)?;
+    let found = session.index().identity();
+    match identity.filter(|expected| *expected != found) {
+        None => Ok(session),
+        Some(expected) => Err(Changed {
+            path: path.to_owned(),
+            expected: expected.to_owned(),
+            found,
+        }
+        .into()),
     }
 }
 
@@ -93,6 +102,21 @@ fn window_of(window: Option<&str>) -> PyResult<Option<Window>> {
     Ok(window.map_err(Failure::from)?)
 }
 
+fn ids_of(ids: &str) -> PyResult<Ids> {
+    match ids {
+        "" => Ok(Ids::default()),
+        ids => Ok(ids.parse().map_err(Failure::from)?),
+    }
+}
+
+/// Returns where latents come from, in words.
+fn name_of(set: &bitquilt::LatentSet) -> &str {
+    match set.source() {
+        "" => "latents in memory",
+        source => source,
+    }
+}
+
 #[pymethods]
 impl Session {
     /// Opens an index; with `identity`, only one of that content.
@@ -105,34 +129,15 @@ impl Session {
         memory: Option<u64>,
         identity: Option<String>,
     ) -> PyResult<Self> {
-        let ids: Ids = match without {
-            "" => Ids::default(),
-            ids => ids.parse().map_err(Failure::from)?,
-        };
+        let ids = ids_of(without)?;
         let budget = memory.map_or_else(Budget::of_machine, Budget::bytes);
         let options = SessionOptions::default().without(ids).memory(budget);
-        let opened = watched(py, None, |_| {
-            engine::Session::open(&path, &options).map_err(Failure::from)
-        })?;
-        let found = opened.index().identity();
-        if let Some(expected) = identity.filter(|expected| *expected != found) {
-            let changed = Changed {
-                path,
-                expected,
-                found,
-            };
-            return Err(input(changed.to_string()));
-        }
-        let held: Result<_, Infallible> = {
-            let place = Mutex::new(None);
-            try_of_process(&place, || Ok(opened)).map(|_| place)
-        };
-        let Ok(held) = held;
+        let session = watched(py, None, |_| opened(&path, &options, identity.as_deref()))?;
         Ok(Self {
             path,
             options,
-            identity: found,
-            held,
+            identity: session.index().identity(),
+            held: Mutex::new(Some((process::id(), Arc::new(session)))),
         })
     }
 
@@ -392,11 +397,7 @@ impl By<'_> {
         };
         let calibration = match (self.held_out, self.calibration) {
             (Some(held_out), _) => {
-                let name = match held_out.source() {
-                    "" => Path::new("latents in memory"),
-                    source => Path::new(source),
-                };
-                copying.calibrate(held_out, name, observer)?
+                copying.calibrate(held_out, Path::new(name_of(held_out)), observer)?
             }
             (None, path) => {
                 let path = path.unwrap_or(Path::new(""));
@@ -413,7 +414,7 @@ impl By<'_> {
     }
 }
 
-/// Builds an index of latents; what it holds, as JSON.
+/// Builds an index of latents.
 #[pyfunction]
 #[pyo3(signature = (latents, path, windows, depth, anchor, condition, memory, force, exclude, progress))]
 #[expect(
@@ -438,10 +439,6 @@ pub(crate) fn build(
         .collect::<Result<Vec<_>, _>>()
         .map_err(Failure::from)?;
     let set = latents.0.clone();
-    let name = match set.source() {
-        "" => "latents in memory".to_owned(),
-        source => source.to_owned(),
-    };
     let defaults = BuildOptions::default();
     let options = BuildOptions {
         windows,
@@ -456,15 +453,11 @@ pub(crate) fn build(
         })?,
         memory: memory.unwrap_or(defaults.memory),
         force,
-        sources: vec![Source::of(&set, name)],
-        excluded: match exclude {
-            "" => Ids::default(),
-            ids => ids.parse().map_err(Failure::from)?,
-        },
+        sources: vec![Source::of(&set, name_of(&set).to_owned())],
+        excluded: ids_of(exclude)?,
     };
     watched(py, progress, |observer| {
-        bitquilt::build(&set, &path, &options, observer)
-            .map_err(|error| Failure::from(EngineError::from(error)))?;
-        Ok::<(), Failure>(())
+        let built = bitquilt::build(&set, &path, &options, observer);
+        built.map(drop).map_err(Failure::from)
     })
 }

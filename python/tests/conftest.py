@@ -1,18 +1,14 @@
-"""What tests and doctests share."""
+"""What tests share."""
 
-import multiprocessing
 import os
 import pathlib
+import shutil
+import sys
 
 import numpy as np
 import pytest
 
 import bitquilt as bq
-
-
-@pytest.fixture(autouse=True)
-def _doctest_folder(doctest_namespace, tmp_path):
-    doctest_namespace["tmp"] = tmp_path
 
 
 @pytest.fixture(scope="session")
@@ -34,16 +30,7 @@ def index(digits, tmp_path_factory):
 @pytest.fixture(scope="session")
 def command():
     """The command of the same wheel."""
-    import shutil
-    import sys
-
     beside = pathlib.Path(sys.executable).parent / "bitquilt"
     found = beside if beside.exists() else shutil.which("bitquilt")
     assert found, "the wheel brings the command along"
     return os.fspath(found)
-
-
-def in_process(context, target, *arguments, seconds=60):
-    """What `target` returns in a process of another start method; fails if it takes too long."""
-    with multiprocessing.get_context(context).Pool(1) as pool:
-        return pool.apply_async(target, arguments).get(timeout=seconds)

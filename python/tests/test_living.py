@@ -1,5 +1,6 @@
 """Living in a process: forks, signals, threads, panics, pickles."""
 
+import multiprocessing
 import os
 import pickle
 import signal
@@ -24,8 +25,6 @@ def same(found, expected):
 
 
 def in_process(context, target, *arguments, seconds=120):
-    import multiprocessing
-
     with multiprocessing.get_context(context).Pool(1) as pool:
         return pool.apply_async(target, arguments).get(timeout=seconds)
 

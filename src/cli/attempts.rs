@@ -11,16 +11,10 @@ use bitquilt::window::Window;
 
 /// Returns an attempt in the words of `schemas/generate.schema.json`.
 pub(super) fn attempt_json(attempt: &Attempt, windows: &[Window]) -> serde_json::Value {
-    let mut value = json!({
-        "index": attempt.index,
-        "status": attempt.status.to_string(),
-        "lookups": attempt.counters.lookups,
-        "backtracks": attempt.counters.backtracks,
-        "returns": attempt.counters.returns,
-        "longest_jump": attempt.counters.longest_jump,
-        "deepest": attempt.counters.deepest,
-        "seconds": attempt.elapsed.as_secs_f64(),
-    });
+    let mut value = json!(attempt.counters);
+    value["index"] = json!(attempt.index);
+    value["status"] = json!(attempt.status.to_string());
+    value["seconds"] = json!(attempt.elapsed.as_secs_f64());
     if attempt.packed.is_some() {
         let by = answered_by(std::slice::from_ref(attempt), windows);
         let by = by.into_iter().map(|(name, bits)| (name, json!(bits)));

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use serde::Serialize;
+
 use crate::base::choice;
 
 /// In [`Attempt::answered`], a bit that the network answered.
@@ -57,7 +59,7 @@ impl Status {
 }
 
 /// What a search did.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize)]
 pub struct Counters {
     /// Contexts looked up.
     pub lookups: u64,
