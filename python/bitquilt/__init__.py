@@ -16,14 +16,18 @@ for every bit of a sample, the training patches that it reuses.
 True
 """
 
-from ._errors import Damaged, Error, InputError, InternalError, MemoryLimit, NotAnIndex, Unsupported
+from ._audit import Audit
+from ._build import build
+from ._errors import Damaged, Error, InputError, InternalError, Interrupted, MemoryLimit, NotAnIndex, Unsupported
 from ._fallback import Contexts, Fallback
-from ._index import Index, build, open
+from ._index import Index, open
 from ._latents import Latents
+from ._pictures import Picture
 from ._samples import Samples
 from ._trace import Region, Trace, TracedSample
 
 __all__ = [
+    "Audit",
     "Contexts",
     "Damaged",
     "Error",
@@ -31,9 +35,11 @@ __all__ = [
     "Index",
     "InputError",
     "InternalError",
+    "Interrupted",
     "Latents",
     "MemoryLimit",
     "NotAnIndex",
+    "Picture",
     "Region",
     "Samples",
     "Trace",

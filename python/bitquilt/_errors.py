@@ -1,5 +1,12 @@
 """What can go wrong. Files that cannot be read or written are plain `OSError`s, with their number."""
 
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._samples import Samples
+
 
 class Error(Exception):
     """Any error of this package."""
@@ -29,6 +36,14 @@ class InternalError(Error, RuntimeError):
     """A bug in bitquilt."""
 
 
+class Interrupted(KeyboardInterrupt):
+    """Ctrl-C in a search: `samples` is what was found by then."""
+
+    def __init__(self, samples: Samples) -> None:
+        super().__init__(f"{len(samples)} samples were found")
+        self.samples = samples
+
+
 # As users import them, so that tracebacks say so.
-for _class in (Error, InputError, NotAnIndex, Damaged, MemoryLimit, Unsupported, InternalError):
+for _class in (Error, InputError, NotAnIndex, Damaged, MemoryLimit, Unsupported, InternalError, Interrupted):
     _class.__module__ = "bitquilt"

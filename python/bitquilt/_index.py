@@ -1,74 +1,30 @@
-"""Indexes: built, opened and asked."""
+"""Indexes: opened and asked."""
 
 from __future__ import annotations
 
 import json
-import operator
 import os
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from . import _bitquilt
-from ._errors import InputError, Unsupported
+from ._arrays import is_array
+from ._audit import Audit
+from ._errors import InputError, Interrupted, Unsupported
 from ._fallback import Contexts, Fallback
-from ._latents import Latents, Path, as_latents, there
+from ._latents import Latents, as_latents
+from ._pictures import Decode
 from ._progress import Progress, watched
+from ._requests import Ids, Path, Size, as_bytes, as_ids, as_json, as_number, as_windows, there
 from ._samples import Samples
 from ._trace import Trace
 
-#: A number of bytes, or a text as "4GiB".
-Size = int | str
-#: Ids of training latents: one, some, or a text as "3,17,100..200".
-Ids = int | Iterable[int] | str
 #: A posting: where a next bit occurred.
 POSTING = np.dtype([("latent", "u8"), ("position", "u8"), ("row", "u4"), ("col", "u4"), ("channel", "u4"), ("bit", "u1")])
-
-UNITS = {"": 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
-
-
-def _bytes(size: Size | None) -> int | None:
-    if size is None or isinstance(size, int):
-        return size
-    number = size.rstrip("BKMGTki ")
-    unit = size[len(number) :].strip()
-    try:
-        return int(float(number) * UNITS[unit])
-    except (KeyError, ValueError):
-        raise InputError(f"{size!r} is not a size: expected a number of bytes, or a text as '4GiB' or '512MiB'") from None
-
-
-def _ids(ids: Ids | None) -> str:
-    if ids is None:
-        return ""
-    if isinstance(ids, str):
-        return ids
-    return str(ids) if isinstance(ids, int) else ",".join(str(int(id)) for id in ids)
-
-
-def _windows(windows: str | Sequence[str] | None) -> list[str]:
-    if windows is None:
-        return []
-    return [windows] if isinstance(windows, str) else list(windows)
-
-
-def _json(request: dict[str, Any]) -> str:
-    """A request as JSON, NumPy's numbers and arrays as plain ones."""
-    return json.dumps(request, default=lambda value: value.tolist() if isinstance(value, (np.generic, np.ndarray)) else str(value))
-
-
-def _number(name: str, value: Any) -> int:
-    """A whole number of at least 0."""
-    try:
-        number = operator.index(value)
-    except TypeError:
-        raise InputError(f"{name}: expected a whole number, found {value!r}") from None
-    if number < 0:
-        raise InputError(f"{name}: expected a number of at least 0, found {number}")
-    return number
 
 
 @dataclass(frozen=True)
@@ -92,68 +48,13 @@ class Verified:
             raise Unsupported(f"{len(self.unsupported)} bits are not supported, the first ones: {first}")
 
 
-def build(
-    latents: Latents | Any,
-    path: Path,
-    *,
-    windows: str | Sequence[str] | None = None,
-    depth: str | None = None,
-    anchor: Literal["none", "site"] = "none",
-    condition: Literal["none", "label"] = "none",
-    exclude: Ids | None = None,
-    memory: Size | None = None,
-    force: bool = False,
-    layout: str | None = None,
-    progress: Progress = False,
-) -> Index:
-    """Builds an index of latents in the folder `path`, and opens it.
-
-    Parameters
-    ----------
-    latents
-        `Latents`, an array, or an iterable of batches (see `Latents`).
-    windows
-        The windows that are meant where later calls name none, as "7x7"; every smaller one is answered as well.
-    depth
-        The largest window to answer, where that is larger.
-    anchor, condition
-        Whether the site, or the latent's label, is part of every context.
-    exclude
-        Latents that are not indexed; the others keep their ids.
-    memory
-        What the build may take [default: a quarter of the machine's].
-    force
-        Whether to replace an index that is there, which stays whole until the new one is.
-    layout
-        The axes of arrays, as `Latents` takes it.
-
-    Examples
-    --------
-    >>> import numpy as np, bitquilt as bq
-    >>> index = bq.build(np.ones((3, 4, 4)), tmp / "ones.index", windows=["3x3", "5x5"])
-    >>> index.windows
-    ['3x3', '5x5']
-    >>> bq.build(np.ones((3, 4, 4)), tmp / "ones.index")
-    Traceback (most recent call last):
-    ...
-    bitquilt.InputError: ...ones.index: ...
-    """
-    if not isinstance(latents, Latents):
-        latents = Latents(latents, layout=layout)
-    with watched(progress) as told:
-        _bitquilt.build(
-            latents._set, path, _windows(windows), depth, anchor, condition, _bytes(memory), force, _ids(exclude), told
-        )
-    return open(path)
-
-
 def open(path: Path, *, without: Ids | None = None, memory: Size | None = None) -> Index:
     """Opens the index in folder `path`.
 
     `without` answers as if these training latents had never been indexed; `memory` is what may be held of it: windows, training
     latents, samples [default: what the machine can give].
     """
-    return Index(_bitquilt.Session(path, _ids(without), _bytes(memory)), _ids(without), _bytes(memory))
+    return Index(_bitquilt.Session(path, as_ids(without), as_bytes(memory)), as_ids(without), as_bytes(memory))
 
 
 class Index:
@@ -214,7 +115,7 @@ class Index:
 
     def without(self, ids: Ids) -> Index:
         """The same index as if these training latents had never been indexed, beside those that are left out already."""
-        both = ",".join(filter(None, [self._without, _ids(ids)]))
+        both = ",".join(filter(None, [self._without, as_ids(ids)]))
         return open(self.path, without=both, memory=self._memory)
 
     def training(self, *, progress: Progress = False) -> Latents:
@@ -289,7 +190,7 @@ class Index:
             "position": start + (row * width + col) * channels + channel,
             "top": limit,
         }
-        report = json.loads(self._session.query(_json(request), of))
+        report = json.loads(self._session.query(as_json(request), of))
         pairs = [(*pair, bit) for bit in (0, 1) for pair in report[f"postings{bit}"]]
         found = np.zeros(len(pairs), POSTING)
         if pairs:
@@ -314,6 +215,8 @@ class Index:
         novel: bool | str | int = False,
         distinct: bool = False,
         max_copied: float | Sequence[str] | None = None,
+        max_copied_like_held_out: float | None = None,
+        calibration: Path | None = None,
         min_count: int | str = 1,
         temperature: float | str = 1.0,
         fallback: Fallback | Sequence[Fallback] | None = None,
@@ -322,6 +225,8 @@ class Index:
     ) -> Samples:
         """Searches for samples `first` to `first + n`: every local window of each was seen in training. Sample j depends on the
         index, the options, the seed and j alone, whatever the number of threads.
+
+        Ctrl-C raises `Interrupted`, a `KeyboardInterrupt` that has in `samples` what was found by then.
 
         Parameters
         ----------
@@ -341,6 +246,8 @@ class Index:
             No sample twice.
         max_copied
             Bits that a sample may carry of any one training latent; of pyramids also ["1:60", …], by level.
+        max_copied_like_held_out, calibration
+            No sample carries more than all but such a share of held-out latents do, of a calibration that `trace` or `audit` wrote.
         min_count, temperature
             Occurrences that a bit needs; sharper below 1, flatter above. Of pyramids also texts as "1 2:3", by level.
         fallback
@@ -367,12 +274,17 @@ class Index:
             windows=windows, seed=seed, fixed=fixed, mask=mask, label=label, size=size, novel=novel, distinct=distinct,
             max_copied=max_copied, min_count=min_count, temperature=temperature, **options,
         )
-        first, n = _number("first", first), _number("n", n)
+        first, n = as_number("first", first), as_number("n", n)
         request["samples"] = {"start": first, "end": first + n}
+        if (max_copied_like_held_out is None) != (calibration is None):
+            raise InputError("max_copied_like_held_out: is told by a calibration: hand in both")
         fallbacks = [fallback] if isinstance(fallback, Fallback) else list(fallback or [])
         asked = [(one.window, one._asked(), one.name) for one in fallbacks]
         with watched(progress) as told:
-            return Samples(self._session.generate(_json(request), asked, told))
+            if max_copied_like_held_out is not None and calibration is not None:
+                limits = _bitquilt.carried_at(self._session, there(calibration), max_copied_like_held_out, told)
+                request["max_copied"] = [*request.get("max_copied", []), *limits]
+            return _found(*self._session.generate(as_json(request), asked, told))
 
     def samples(self, *, first: int = 0, batch: int = 64, **options: Any) -> Iterator[NDArray[np.uint8]]:
         """Samples without end, one after the other, uint8 [H, W, K] of the finest level: those of `generate`, in its order. Searches
@@ -393,20 +305,20 @@ class Index:
     def all(self, max_samples: int | None = None, *, progress: Progress = False, **options: Any) -> tuple[Samples, bool]:
         """Every sample that there is, each once, and whether they are proved to be all. Options as of `generate`."""
         with watched(progress) as told:
-            found = Samples(self._session.enumerate(_json(self._request(**options)), max_samples, told))
+            found = _found(*self._session.enumerate(as_json(self._request(**options)), max_samples, told))
         return found, bool(found.attempts) and found.attempts[-1]["status"] == "none exists"
 
     def count(self, max_states: int | None = 20_000, *, progress: Progress = False, **options: Any) -> tuple[int, bool]:
         """How many samples there are, and whether all are counted. Options as of `generate`."""
         with watched(progress) as told:
-            report = json.loads(self._session.count(_json(self._request(**options)), max_states, told))
+            report = json.loads(self._session.count(as_json(self._request(**options)), max_states, told))
         return int(report["count"]), bool(report["complete"])
 
     def _request(
         self, *, windows: Any = None, fixed: Any = None, mask: Any = None, novel: Any = False, max_copied: Any = None, **options: Any
     ) -> dict[str, Any]:
         request = {name: value for name, value in options.items() if value is not None}
-        request["windows"] = _windows(windows)
+        request["windows"] = as_windows(windows)
         if novel is not False and novel is not None:
             request["novel"] = "finest" if novel is True else str(novel)
         if max_copied is not None:
@@ -445,9 +357,9 @@ class Index:
     ) -> Verified:
         """Proves that every bit of samples is supported at the window that answered it; of other latents at `window`, of pyramids one for
         each level. With `brute_force`, from the training latents alone."""
-        request = {"windows": _windows(window), "brute_force": brute_force}
+        request = {"windows": as_windows(window), "brute_force": brute_force}
         with watched(progress) as told:
-            report = self._session.verify(self._samples_of(samples), _json(request), told)
+            report = self._session.verify(self._samples_of(samples), as_json(request), told)
         return Verified(**json.loads(report))
 
     def check(self, *, brute_force: bool = False, progress: Progress = False) -> str | None:
@@ -475,30 +387,57 @@ class Index:
 
         `bits=True` tells it of every bit; `options` are those of a `TraceRequest`: top, reach, credits, all_latents, preload.
         """
-        request: dict[str, Any] = {"windows": _windows(windows), **options}
+        request: dict[str, Any] = {"windows": as_windows(windows), **options}
         if limit is not None:
-            request["samples"] = {"start": 0, "end": limit}
+            request["samples"] = {"start": 0, "end": as_number("limit", limit)}
         if nearest is not None:
             request["nearest"] = nearest
         held_out = None if against is None else self._latents(against)._set
-        copies = _json({"false_alarms": false_alarms})
+        of, top = self._samples_of(samples), int(options.get("top", 3)) if bits else None
         with watched(progress) as told:
-            text = self._session.trace(
-                self._samples_of(samples), _json(request), int(options.get("top", 3)) if bits else None, "", held_out,
-                None if calibration is None else there(calibration), save_calibration, copies, told,
+            traced = _bitquilt.trace(
+                self._session, of, as_json(request), top, of.latents.source, held_out,
+                None if calibration is None else there(calibration), save_calibration, as_json({"false_alarms": false_alarms}), told,
             )
-        return Trace(text)
+        return Trace(traced.text, traced)
+
+    def audit(
+        self,
+        samples: Samples | Any,
+        *,
+        against: Latents | Any,
+        calibration: Path | None = None,
+        false_alarms: float = 0.01,
+        worst: int = 24,
+        credits: int = 24,
+        decode: Decode | None = None,
+        progress: Progress = False,
+    ) -> Audit:
+        """Tells how many samples copy, which most, from where, and what the field's own numbers say; `against` are latents that were not
+        indexed, drawn as the training latents were. `calibration`: how these looked, from an earlier call.
+
+        `worst` and `credits` bound how many samples and training latents are told one by one; `decode` draws them, as in
+        `Latents.picture`.
+        """
+        held_out, of = self._latents(against), self._samples_of(samples)
+        request = {"copies": {"false_alarms": false_alarms}, "worst": as_number("worst", worst), "credits": as_number("credits", credits)}
+        with watched(progress) as told:
+            audit = _bitquilt.audit(
+                self._session, of, held_out._set, None if calibration is None else there(calibration),
+                of.latents.source or "samples", as_json(request), told,
+            )
+        return Audit(audit, decode)
 
     def measure(self, held_out: Any = None, *, windows: str | Sequence[str] | None = None, limit: int | None = None,
                 progress: Progress = False) -> dict[str, Any]:
         """The counts as a model of latents: bits per latent, of the training latents as if each had not been indexed and of held-out
         ones, as `bitquilt eval counts --json` prints them."""
-        request: dict[str, Any] = {"windows": _windows(windows)}
+        request: dict[str, Any] = {"windows": as_windows(windows)}
         if limit is not None:
             request["limit"] = limit
         set = None if held_out is None else self._latents(held_out)._set
         with watched(progress) as told:
-            return dict(json.loads(self._session.measure_counts(_json(request), set, told)))
+            return dict(json.loads(self._session.measure_counts(as_json(request), set, told)))
 
     def _latents(self, given: Any) -> Latents:
         """Latents, or an array of some or of one, as those of this index."""
@@ -514,6 +453,16 @@ class Index:
             return samples._samples
         set = self._latents(samples)
         return _bitquilt.Samples.of_latents(set._set)
+
+
+def _found(samples: _bitquilt.Samples, raised: BaseException | None) -> Samples:
+    """The samples of a search; what stopped it is raised, with the samples where it was Ctrl-C."""
+    found = Samples(samples)
+    if isinstance(raised, KeyboardInterrupt):
+        raise Interrupted(found) from None
+    if raised is not None:
+        raise raised
+    return found
 
 
 def _fitting(name: str, given: Any, shape: tuple[int, int, int]) -> NDArray[Any]:

@@ -10,7 +10,9 @@ from numpy.typing import NDArray
 
 from . import _bitquilt
 from ._errors import InputError
-from ._latents import Latents, Path, there
+from ._latents import Latents
+from ._pictures import Picture
+from ._requests import Path, there
 
 #: `answered_by` of a bit that was given, and of one that a network answered.
 FIXED, INTERPOLATED = 0, 255
@@ -72,9 +74,16 @@ class Samples:
 
     @property
     def attempts(self) -> list[dict[str, Any]]:
-        """How each search went: its number, its status ("sample", "none exists", "budget spent" …) and what it took. Empty where
-        they were loaded."""
+        """How each search went, as `bitquilt generate --json` prints it: its number, its status ("sample", "none exists", "budget spent" …),
+        what it took, and how many bits each window answered. Empty where they were loaded."""
         return list(json.loads(self._samples.attempts()))
+
+    def picture(self, **options: Any) -> Picture:
+        """The samples as a sheet, which shows itself in a notebook; options as of `Latents.picture`."""
+        return self.latents.picture(**options)
+
+    def _repr_png_(self) -> bytes:
+        return self.picture()._repr_png_()
 
     def __len__(self) -> int:
         return len(self._samples.latents)

@@ -11,8 +11,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from . import _bitquilt
 from ._errors import InputError
-from ._latents import Path
+from ._pictures import Decode, Picture, drawn_by
+from ._progress import Progress, watched
+from ._requests import Path, as_json
 
 
 @dataclass(frozen=True)
@@ -34,10 +37,10 @@ class Region:
 
 
 class TracedSample:
-    """One sample, traced. `record` is its part of the trace file."""
+    """One sample, traced. `record` is its part of the trace file. Shows its picture in a notebook."""
 
-    def __init__(self, record: dict[str, Any], levels: list[dict[str, Any]]) -> None:
-        self.record, self._levels = record, levels
+    def __init__(self, record: dict[str, Any], levels: list[dict[str, Any]], drawn: _bitquilt.Traced | None) -> None:
+        self.record, self._levels, self._drawn = record, levels, drawn
 
     @property
     def sample(self) -> int:
@@ -83,6 +86,17 @@ class TracedSample:
         numbers = [-1 if number is None else number for number in part]
         return np.array(numbers, dtype=np.int64).reshape(height, width, channels)
 
+    def picture(self, *, sources: int = 5, level: int | None = None, decode: Decode | None = None) -> Picture:
+        """The sample, what it is most likely a copy of where that was judged, its quilt coloured by source, the sources that tell most with what
+        was copied outlined, and the nearest training latent with what differs, as `bitquilt trace --png` draws them.
+
+        `level` of a pyramid [default: the finest]; `decode` draws latents of that level as images (see `Latents.picture`).
+        """
+        return _map(self._drawn, self.sample, self.sample + 1, sources, level, decode)
+
+    def _repr_png_(self) -> bytes:
+        return self.picture()._repr_png_()
+
     def __repr__(self) -> str:
         verdict = "" if self.verdict is None else f", {'a copy' if self.verdict['copy'] else 'no copy'} (p = {self.verdict['p']:.4f})"
         return f"TracedSample({self.sample}: {len(self.record['regions'])} regions{verdict})"
@@ -98,9 +112,17 @@ class Trace:
     (1.0, 2, 0)
     """
 
-    def __init__(self, text: str) -> None:
-        self._text = text
+    def __init__(self, text: str, drawn: _bitquilt.Traced | None = None) -> None:
+        self._text, self._drawn = text, drawn
         self.document: dict[str, Any] = json.loads(text)
+
+    @classmethod
+    def load(cls, path: Path) -> Trace:
+        """Reads a trace file; of one there are no pictures."""
+        return cls(FilePath(path).read_text(encoding="utf-8"))
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        return Trace, (self._text,)
 
     def save(self, path: Path) -> None:
         """Writes the trace file, as `bitquilt trace -o` does."""
@@ -125,7 +147,7 @@ class Trace:
         return len(self.document["samples"])
 
     def __getitem__(self, number: int) -> TracedSample:
-        return TracedSample(self.document["samples"][number], self.document["levels"])
+        return TracedSample(self.document["samples"][number], self.document["levels"], self._drawn)
 
     def __iter__(self) -> Iterator[TracedSample]:
         return (self[number] for number in range(len(self)))
@@ -142,12 +164,61 @@ class Trace:
             records.append(record)
         return records
 
-    def to_pandas(self) -> Any:
-        """The records as a `pandas.DataFrame`."""
+    def region_records(self) -> list[dict[str, Any]]:
+        """A flat record for each region of each sample."""
+        return [
+            {"sample": traced.sample, **{name: value for name, value in region.items() if not isinstance(value, (dict, list))}}
+            for traced in self
+            for region in traced.record["regions"]
+        ]
+
+    def to_pandas(self, *, regions: bool = False) -> Any:
+        """The records, of samples or of regions, as a `pandas.DataFrame`."""
         import pandas
 
-        return pandas.DataFrame(self.records())
+        return pandas.DataFrame(self.region_records() if regions else self.records())
+
+    def to_arrow(self, *, regions: bool = False) -> Any:
+        """The records, of samples or of regions, as a `pyarrow.Table`; a trace itself is what polars, DuckDB and others take for a table of
+        samples.
+
+        >>> import numpy as np, bitquilt as bq
+        >>> index = bq.build(bq.Latents(np.eye(6)[None] == 1), tmp / "table.index", windows=["3x3"])
+        >>> index.trace(index.generate(2)).to_arrow(regions=True).select(["sample", "latent", "bits"]).to_pylist()
+        [{'sample': 0, 'latent': 0, 'bits': 36}, {'sample': 1, 'latent': 0, 'bits': 36}]
+        """
+        import pyarrow
+
+        return pyarrow.Table.from_pylist(self.region_records() if regions else self.records())
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        return self.to_arrow().__arrow_c_stream__(requested_schema)
+
+    def picture(
+        self,
+        *,
+        limit: int = 8,
+        sources: int = 5,
+        level: int | None = None,
+        decode: Decode | None = None,
+        progress: Progress = False,
+    ) -> Picture:
+        """The first samples as `TracedSample.picture` draws each."""
+        return _map(self._drawn, 0, min(limit, len(self)), sources, level, decode, progress)
+
+    def _repr_png_(self) -> bytes:
+        return self.picture()._repr_png_()
 
     def __repr__(self) -> str:
         copies = "" if self.copies is None else f", {self.copies['copies']} called copies"
         return f"Trace({len(self):,} samples, {100 * self.summary['supported']:.1f} % of their bits supported{copies})"
+
+
+def _map(
+    drawn: _bitquilt.Traced | None, first: int, end: int, sources: int, level: int | None, decode: Decode | None, progress: Progress = False
+) -> Picture:
+    if drawn is None:
+        raise InputError("a trace that was read from a file or a pickle has no pictures: trace the samples again")
+    request = as_json({"sources": sources, "level": level})
+    with watched(progress) as told:
+        return Picture(drawn.map(first, end, request, drawn_by(decode), told))

@@ -6,6 +6,8 @@ use std::io;
 use bitquilt::base::{OutOfMemory, Stopped};
 use bitquilt::copies::CopiesError;
 use bitquilt::engine::EngineError;
+use bitquilt::latent::Ids;
+use bitquilt::model::EvalError;
 use bitquilt::provenance::ProvenanceError;
 use bitquilt::trace::TraceError;
 use bitquilt::{IndexError, LatentError, SamplesError, SearchError};
@@ -67,6 +69,11 @@ pub(crate) fn input(message: impl AsRef<str>) -> PyErr {
 
 impl From<Failure> for PyErr {
     fn from(Failure(error): Failure) -> Self {
+        // What a function of the user's raised.
+        let error = match error.downcast::<PyErr>() {
+            Ok(raised) => return *raised,
+            Err(error) => error,
+        };
         let message = messages(&*error);
         let mut cause: Option<&(dyn Error + 'static)> = Some(&*error);
         let (mut class, mut kind) = (None, None);
@@ -112,6 +119,7 @@ fn told_by<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
         ProvenanceError: Memory Index;
         TraceError: Provenance Index;
         CopiesError: Index Io;
+        EvalError: Memory Latent;
     }
     error
 }
@@ -152,6 +160,14 @@ pub(crate) fn request(error: &serde_json::Error) -> PyErr {
     let text = error.to_string();
     let what = text.split(" at line ").next().unwrap_or(&text);
     input(format!("the request: {what}"))
+}
+
+/// Reads ids, none of an empty text.
+pub(crate) fn ids(ids: &str) -> PyResult<Ids> {
+    match ids {
+        "" => Ok(Ids::default()),
+        ids => Ok(ids.parse().map_err(Failure::from)?),
+    }
 }
 
 /// Returns a report as JSON.

@@ -1,67 +1,46 @@
 //! A set of latents as arrays.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use bitquilt::Shape;
 use bitquilt::latent::{Codec, Ids};
+use bitquilt::model::CodesReport;
+use bitquilt::{Budget, Shape};
 use numpy::{PyArray1, PyArray2, PyArrayMethods, PyReadonlyArray1, PyReadonlyArray2};
 use pyo3::prelude::*;
 
-use crate::errors::{Failure, input};
+use crate::errors::{self, Failure, input};
+use crate::picture::{Drawing, Picture, sheet};
+use crate::watched::watched;
 
 /// N latents of one shape.
 #[pyclass(frozen, module = "bitquilt._bitquilt")]
 pub(crate) struct LatentSet(pub(crate) Arc<bitquilt::LatentSet>);
 
+/// A set under work: latents come batch by batch, and take an eighth of a byte a bit.
+#[pyclass(frozen, module = "bitquilt._bitquilt")]
+pub(crate) struct Gathered {
+    set: Mutex<bitquilt::LatentSet>,
+    memory: Budget,
+}
+
 #[pymethods]
-impl LatentSet {
-    /// Makes a set of the bits of each level, uint8 [N, bits of the level].
-    #[staticmethod]
-    fn of_bits(
-        shape: &str,
-        levels: Vec<PyReadonlyArray2<'_, u8>>,
-        labels: Option<PyReadonlyArray1<'_, i64>>,
-        codecs: Vec<String>,
-        source: &str,
-    ) -> PyResult<Self> {
+impl Gathered {
+    /// Begins a set of no latents; `memory` is what it may take.
+    #[new]
+    #[pyo3(signature = (shape, memory = None))]
+    fn new(shape: &str, memory: Option<u64>) -> PyResult<Self> {
         let shape: Shape = shape.parse().map_err(Failure::from)?;
-        let levels = levels.iter().map(|level| level.as_array());
-        let levels: Vec<_> = levels.collect();
-        let count = levels.first().map_or(0, |level| level.nrows());
-        let mut set = bitquilt::LatentSet::new(shape);
-        for number in 0..count {
-            let rows = levels.iter().map(|level| level.row(number));
-            let bits = rows.flat_map(|row| row.to_vec());
-            let mut wrong = None;
-            let bits = bits.enumerate().map(|(position, bit)| {
-                if bit > 1 && wrong.is_none() {
-                    wrong = Some((position, bit));
-                }
-                bit == 1
-            });
-            set.push_bits(bits).map_err(Failure::from)?;
-            if let Some((position, bit)) = wrong {
-                return Err(input(format!(
-                    "latent {number}, position {position}: expected 0 or 1, found {bit}"
-                )));
-            }
-        }
-        if let Some(labels) = labels {
-            set = set
-                .with_labels(labels.as_array().to_vec())
-                .map_err(Failure::from)?;
-        }
-        let codecs = codecs.iter().map(|codec| Codec::from(codec.as_str()));
-        let set = set.with_codecs(codecs.collect()).with_source(source);
-        Ok(Self(Arc::new(set)))
+        Ok(Self {
+            set: Mutex::new(bitquilt::LatentSet::new(shape)),
+            memory: memory.map_or_else(Budget::of_machine, Budget::bytes),
+        })
     }
 
-    /// Makes a set of packed rows, as numpy's `packbits(bitorder="little")` makes them, uint8 [N, bytes].
-    #[staticmethod]
-    fn of_packed(shape: &str, packed: PyReadonlyArray2<'_, u8>) -> PyResult<Self> {
-        let shape: Shape = shape.parse().map_err(Failure::from)?;
-        let rows = packed.as_array();
+    /// Adds packed rows, as numpy's `packbits(bitorder="little")` makes them, uint8 [N, bytes].
+    fn push(&self, packed: PyReadonlyArray2<'_, u8>) -> PyResult<()> {
+        let mut set = self.set.lock().unwrap_or_else(PoisonError::into_inner);
+        let (shape, rows) = (set.shape(), packed.as_array());
         if rows.ncols() != shape.packed_bytes() {
             return Err(input(format!(
                 "expected rows of {} bytes for latents {shape}, found {}",
@@ -69,11 +48,42 @@ impl LatentSet {
                 rows.ncols()
             )));
         }
-        let packed = rows.iter().copied().collect();
-        let set = bitquilt::LatentSet::from_packed(shape, packed).map_err(Failure::from)?;
-        Ok(Self(Arc::new(set)))
+        let bytes = (set.packed().len() + rows.len()) as u64;
+        self.memory
+            .check(
+                bytes,
+                format!("{} latents {shape}", set.len() + rows.nrows()),
+            )
+            .map_err(Failure::from)?;
+        let rows = rows.iter().copied().collect();
+        let rows = bitquilt::LatentSet::from_packed(shape, rows).map_err(Failure::from)?;
+        Ok(set.append(&rows).map_err(Failure::from)?)
     }
 
+    /// Returns the set, and begins anew.
+    #[pyo3(signature = (labels, codecs, source))]
+    fn finish(
+        &self,
+        labels: Option<PyReadonlyArray1<'_, i64>>,
+        codecs: Vec<String>,
+        source: &str,
+    ) -> PyResult<LatentSet> {
+        let mut held = self.set.lock().unwrap_or_else(PoisonError::into_inner);
+        let empty = bitquilt::LatentSet::new(held.shape());
+        let mut set = std::mem::replace(&mut *held, empty);
+        if let Some(labels) = labels {
+            set = set
+                .with_labels(labels.as_array().to_vec())
+                .map_err(Failure::from)?;
+        }
+        let codecs = codecs.iter().map(|codec| Codec::from(codec.as_str()));
+        let set = set.with_codecs(codecs.collect()).with_source(source);
+        Ok(LatentSet(Arc::new(set)))
+    }
+}
+
+#[pymethods]
+impl LatentSet {
     /// Reads a latents file.
     #[staticmethod]
     fn read(py: Python<'_>, path: PathBuf) -> PyResult<Self> {
@@ -86,19 +96,55 @@ impl LatentSet {
         Ok(py.detach(|| self.0.write(&path)).map_err(Failure::from)?)
     }
 
-    /// Returns the set with another one's latents behind its own.
-    fn with_appended(&self, py: Python<'_>, other: &Self) -> PyResult<Self> {
-        let set = py.detach(|| {
-            let mut set = (*self.0).clone();
-            set.append(&other.0).map(|()| set)
-        });
-        Ok(Self(Arc::new(set.map_err(Failure::from)?)))
-    }
-
     /// Returns the latents of some ids, in their order.
     fn only(&self, ids: Vec<u64>) -> Self {
         let ids = Ids::new(ids.into_iter().map(|id| id..id + 1));
         Self(Arc::new(self.0.only(&ids)))
+    }
+
+    /// Returns the ids of latents drawn at random, those of `without` aside: what a build that holds out so many sets aside.
+    fn drawn(&self, count: u64, without: &str) -> PyResult<Vec<u64>> {
+        let without = errors::ids(without)?;
+        Ok(self.0.drawn(count, &without).iter().collect())
+    }
+
+    /// Returns what single bits are worth, as JSON.
+    fn measure(&self, py: Python<'_>, max_bits: Option<usize>) -> PyResult<String> {
+        let max_bits = max_bits.unwrap_or(CodesReport::MAX_BITS);
+        let set = self.0.clone();
+        let report = watched(py, None, |_| {
+            CodesReport::of(&set, max_bits, Budget::of_machine()).map_err(Failure::from)
+        })?;
+        errors::json(&report)
+    }
+
+    /// Draws the first latents of the set as a sheet, one level of them, a pixel a site or as `decode` draws them, `scale` times as
+    /// large.
+    fn picture(
+        &self,
+        py: Python<'_>,
+        level: usize,
+        max_latents: usize,
+        columns: Option<usize>,
+        scale: usize,
+        decode: Option<Py<PyAny>>,
+    ) -> PyResult<Picture> {
+        let set = self.0.clone();
+        let Some(level) = set.shape().level(level).copied() else {
+            return Err(input(format!("no level {level} of {}", set.shape())));
+        };
+        let codec = set.codecs()[level.number()].clone();
+        watched(py, None, |observer| {
+            let drawing = Drawing(decode);
+            let latents = 0..set.len().min(max_latents);
+            let pictures = latents.map(|id| {
+                observer.check()?;
+                let packed = level.bits_of(set.packed_latent(id));
+                drawing.one(level.shape(), &packed, &codec)
+            });
+            let pictures = pictures.collect::<Result<Vec<_>, Failure>>()?;
+            sheet(&pictures, columns, scale).map(Picture)
+        })
     }
 
     fn __len__(&self) -> usize {
@@ -156,4 +202,12 @@ impl LatentSet {
         let labels = self.0.labels()?;
         Some(PyArray1::from_slice(py, labels))
     }
+}
+
+/// Returns where latents come from, in words, or that they were in memory.
+pub(crate) fn name_of(set: &bitquilt::LatentSet) -> &Path {
+    Path::new(match set.source() {
+        "" => "latents in memory",
+        source => source,
+    })
 }

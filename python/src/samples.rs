@@ -8,7 +8,6 @@ use bitquilt::latent::Ids;
 use bitquilt::{SampleSet, Window};
 use numpy::{PyArray1, PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
-use serde_json::json;
 
 use crate::errors::{self, Failure};
 use crate::latents::LatentSet;
@@ -16,7 +15,7 @@ use crate::latents::LatentSet;
 /// Samples of a search, or other latents that are looked at like some.
 #[pyclass(frozen, module = "bitquilt._bitquilt")]
 pub(crate) struct Samples {
-    pub(crate) set: SampleSet,
+    pub(crate) set: Arc<SampleSet>,
     latents: Arc<bitquilt::LatentSet>,
     /// The run that found them; `None` of latents from elsewhere.
     run: Option<Generated>,
@@ -31,7 +30,7 @@ impl Samples {
     fn of(set: SampleSet, run: Option<Generated>) -> Self {
         Self {
             latents: Arc::new(set.latents.clone()),
-            set,
+            set: Arc::new(set),
             run,
         }
     }
@@ -103,14 +102,7 @@ impl Samples {
 
     /// Returns how each search of the run went, as JSON.
     fn attempts(&self) -> PyResult<String> {
-        let attempts = self.run.iter().flat_map(|run| &run.attempts);
-        let attempts = attempts.map(|attempt| {
-            let mut value = json!(attempt.counters);
-            value["sample"] = json!(attempt.index);
-            value["status"] = json!(attempt.status);
-            value["seconds"] = json!(attempt.elapsed.as_secs_f64());
-            value
-        });
-        errors::json(&attempts.collect::<Vec<_>>())
+        let run = self.run.as_ref();
+        errors::json(&run.map(Generated::reports).unwrap_or_default())
     }
 }

@@ -1,27 +1,23 @@
-//! An opened index, and building one.
+//! An opened index.
 
 use std::path::{Path, PathBuf};
 use std::process;
 use std::sync::{Arc, Mutex};
 
-use bitquilt::copies::{Calibration, check_measure};
 use bitquilt::engine::{
-    self, CopyRequest, CountsRequest, GenerateRequest, Judged, Network, QueryRequest,
-    SessionOptions, TraceNames, TraceRequest, VerifyRequest,
+    self, CountsRequest, GenerateRequest, Network, QueryRequest, SessionOptions, VerifyRequest,
 };
-use bitquilt::index::Source;
-use bitquilt::latent::Ids;
-use bitquilt::{Budget, BuildOptions, Observer, Window};
+use bitquilt::{Budget, Observer, Window};
 use numpy::{PyArray1, PyArray2, PyArrayMethods};
 use pyo3::prelude::*;
 use serde::de::DeserializeOwned;
 
-use crate::errors::{self, Failure, input};
+use crate::errors::{self, Failure};
 use crate::fallback::Asked;
 use crate::latents::LatentSet;
 use crate::pool::of_process;
 use crate::samples::Samples;
-use crate::watched::watched;
+use crate::watched::{watched, watched_kept};
 
 /// An index, opened once in each process that asks it.
 #[pyclass(frozen, module = "bitquilt._bitquilt")]
@@ -41,14 +37,29 @@ impl Session {
         })
     }
 
+    /// Returns the folder, for people.
+    pub(crate) fn path_in_words(&self) -> String {
+        self.path.display().to_string()
+    }
+
     /// Does `work` with the session, out of the interpreter's way.
-    fn with<T: Send>(
+    pub(crate) fn with<T: Send>(
         &self,
         py: Python<'_>,
         progress: Option<Py<PyAny>>,
         work: impl FnOnce(&engine::Session, &dyn Observer) -> Result<T, Failure> + Send,
     ) -> PyResult<T> {
         watched(py, progress, |observer| work(&*self.session()?, observer))
+    }
+
+    /// Does the same for work that ends early when it is asked to, with what it has by then: what interrupted it comes back too.
+    fn with_kept<T: Send>(
+        &self,
+        py: Python<'_>,
+        progress: Option<Py<PyAny>>,
+        work: impl FnOnce(&engine::Session, &dyn Observer) -> Result<T, Failure> + Send,
+    ) -> PyResult<(T, Option<PyErr>)> {
+        watched_kept(py, progress, |observer| work(&*self.session()?, observer))
     }
 }
 
@@ -93,28 +104,13 @@ impl std::fmt::Display for Changed {
 impl std::error::Error for Changed {}
 
 /// Reads a request.
-fn read<T: DeserializeOwned>(request: &str) -> PyResult<T> {
+pub(crate) fn read<T: DeserializeOwned>(request: &str) -> PyResult<T> {
     serde_json::from_str(request).map_err(|error| errors::request(&error))
 }
 
-fn window_of(window: Option<&str>) -> PyResult<Option<Window>> {
+pub(crate) fn window_of(window: Option<&str>) -> PyResult<Option<Window>> {
     let window = window.map(str::parse::<Window>).transpose();
     Ok(window.map_err(Failure::from)?)
-}
-
-fn ids_of(ids: &str) -> PyResult<Ids> {
-    match ids {
-        "" => Ok(Ids::default()),
-        ids => Ok(ids.parse().map_err(Failure::from)?),
-    }
-}
-
-/// Returns where latents come from, in words.
-fn name_of(set: &bitquilt::LatentSet) -> &str {
-    match set.source() {
-        "" => "latents in memory",
-        source => source,
-    }
 }
 
 #[pymethods]
@@ -129,7 +125,7 @@ impl Session {
         memory: Option<u64>,
         identity: Option<String>,
     ) -> PyResult<Self> {
-        let ids = ids_of(without)?;
+        let ids = errors::ids(without)?;
         let budget = memory.map_or_else(Budget::of_machine, Budget::bytes);
         let options = SessionOptions::default().without(ids).memory(budget);
         let session = watched(py, None, |_| opened(&path, &options, identity.as_deref()))?;
@@ -194,20 +190,21 @@ impl Session {
         errors::json(&report)
     }
 
-    /// Generates samples; the request is JSON. Functions, each with its window and a name, answer where the index has no match.
+    /// Generates samples; the request is JSON. Functions, each with its window and a name, answer where the index has no match. What
+    /// interrupted it comes back beside what was found by then.
     fn generate(
         &self,
         py: Python<'_>,
         request: &str,
         fallbacks: Vec<(String, Py<PyAny>, String)>,
         progress: Option<Py<PyAny>>,
-    ) -> PyResult<Samples> {
+    ) -> PyResult<(Samples, Option<PyErr>)> {
         let request: GenerateRequest = read(request)?;
         let asked = fallbacks
             .into_iter()
             .map(|(window, function, name)| Asked::new(&window, function, name));
         let asked = asked.collect::<PyResult<Vec<_>>>()?;
-        let samples = self.with(py, progress, |session, observer| {
+        let samples = self.with_kept(py, progress, |session, observer| {
             let networks = asked.iter().map(|asked| Network {
                 name: asked.name(),
                 network: asked,
@@ -249,16 +246,16 @@ impl Session {
         ))
     }
 
-    /// Finds every sample that there is, at most so many.
+    /// Finds every sample that there is, at most so many. What interrupted it comes back beside what was found by then.
     fn enumerate(
         &self,
         py: Python<'_>,
         request: &str,
         max_samples: Option<u64>,
         progress: Option<Py<PyAny>>,
-    ) -> PyResult<Samples> {
+    ) -> PyResult<(Samples, Option<PyErr>)> {
         let request: GenerateRequest = read(request)?;
-        self.with(py, progress, |session, observer| {
+        self.with_kept(py, progress, |session, observer| {
             Samples::of_run(session.enumerate(&request, max_samples, observer)?)
         })
     }
@@ -305,54 +302,6 @@ impl Session {
         })
     }
 
-    /// Traces samples; the trace file as text. With held-out latents or a calibration, they are judged too; the calibration is
-    /// written to a file where one is named.
-    #[pyo3(signature = (samples, request, top, name, held_out, calibration, save_calibration, copies, progress))]
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "one call of the typed layer, which names them"
-    )]
-    fn trace(
-        &self,
-        py: Python<'_>,
-        samples: &Samples,
-        request: &str,
-        top: Option<usize>,
-        name: String,
-        held_out: Option<&LatentSet>,
-        calibration: Option<PathBuf>,
-        save_calibration: Option<PathBuf>,
-        copies: &str,
-        progress: Option<Py<PyAny>>,
-    ) -> PyResult<String> {
-        let request: TraceRequest = read(request)?;
-        let copies: CopyRequest = read(copies)?;
-        let held_out = held_out.map(|set| set.0.clone());
-        let names = TraceNames {
-            index: self.path.display().to_string(),
-            samples: name,
-        };
-        self.with(py, progress, |session, observer| {
-            let by = By {
-                held_out: held_out.as_deref(),
-                calibration: calibration.as_deref(),
-                save: save_calibration.as_deref(),
-            };
-            let judged = by.judged(session, &samples.set, &request, &copies, observer)?;
-            let tracing = session.tracing(&samples.set, &request, observer)?;
-            let mut file = Vec::new();
-            tracing.write(
-                &mut file,
-                &names,
-                top,
-                judged.as_ref(),
-                observer,
-                |_| Ok(()),
-            )?;
-            Ok(String::from_utf8(file)?)
-        })
-    }
-
     /// Measures the counts as a model of latents; request and report are JSON.
     fn measure_counts(
         &self,
@@ -368,96 +317,4 @@ impl Session {
         })?;
         errors::json(&report)
     }
-}
-
-/// What samples are judged by.
-struct By<'a> {
-    held_out: Option<&'a bitquilt::LatentSet>,
-    calibration: Option<&'a Path>,
-    save: Option<&'a Path>,
-}
-
-impl By<'_> {
-    fn judged(
-        &self,
-        session: &engine::Session,
-        samples: &bitquilt::SampleSet,
-        request: &TraceRequest,
-        copies: &CopyRequest,
-        observer: &dyn Observer,
-    ) -> Result<Option<Judged>, Failure> {
-        if self.held_out.is_none() && self.calibration.is_none() {
-            return Ok(None);
-        }
-        let end = request.samples.end.min(samples.latents.len());
-        let latents = end + self.held_out.map_or(0, bitquilt::LatentSet::len);
-        let copying = match request.all_latents {
-            true => session.copying(latents, observer)?,
-            false => session.copying_as_generated(samples, latents, observer)?,
-        };
-        let calibration = match (self.held_out, self.calibration) {
-            (Some(held_out), _) => {
-                copying.calibrate(held_out, Path::new(name_of(held_out)), observer)?
-            }
-            (None, path) => {
-                let path = path.unwrap_or(Path::new(""));
-                let calibration = Calibration::read(path)?;
-                check_measure(&calibration, copying.measure(), Some(path.to_owned()))?;
-                calibration
-            }
-        };
-        if let Some(path) = self.save {
-            calibration.write(path)?;
-        }
-        let judged = copying.judged(&samples.latents, 0..end, calibration, copies, observer);
-        Ok(Some(judged?))
-    }
-}
-
-/// Builds an index of latents.
-#[pyfunction]
-#[pyo3(signature = (latents, path, windows, depth, anchor, condition, memory, force, exclude, progress))]
-#[expect(
-    clippy::too_many_arguments,
-    reason = "one call of the typed layer, which names them"
-)]
-pub(crate) fn build(
-    py: Python<'_>,
-    latents: &LatentSet,
-    path: PathBuf,
-    windows: Vec<String>,
-    depth: Option<&str>,
-    anchor: &str,
-    condition: &str,
-    memory: Option<u64>,
-    force: bool,
-    exclude: &str,
-    progress: Option<Py<PyAny>>,
-) -> PyResult<()> {
-    let windows = windows.iter().map(|window| window.parse::<Window>());
-    let windows = windows
-        .collect::<Result<Vec<_>, _>>()
-        .map_err(Failure::from)?;
-    let set = latents.0.clone();
-    let defaults = BuildOptions::default();
-    let options = BuildOptions {
-        windows,
-        depth: window_of(depth)?,
-        anchor: anchor
-            .parse()
-            .map_err(|_| input(format!("anchor: expected none or site, found {anchor}")))?,
-        condition: condition.parse().map_err(|_| {
-            input(format!(
-                "condition: expected none or label, found {condition}"
-            ))
-        })?,
-        memory: memory.unwrap_or(defaults.memory),
-        force,
-        sources: vec![Source::of(&set, name_of(&set).to_owned())],
-        excluded: ids_of(exclude)?,
-    };
-    watched(py, progress, |observer| {
-        let built = bitquilt::build(&set, &path, &options, observer);
-        built.map(drop).map_err(Failure::from)
-    })
 }

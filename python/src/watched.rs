@@ -72,6 +72,18 @@ pub(crate) fn watched<T: Send, E: Into<PyErr> + Send>(
     progress: Option<Py<PyAny>>,
     work: impl FnOnce(&dyn Observer) -> Result<T, E> + Send,
 ) -> PyResult<T> {
+    match watched_kept(py, progress, work)? {
+        (result, None) => Ok(result),
+        (_, Some(raised)) => Err(raised),
+    }
+}
+
+/// Does the same for work that has a result when it was stopped too: what stopped it comes back beside that.
+pub(crate) fn watched_kept<T: Send, E: Into<PyErr> + Send>(
+    py: Python<'_>,
+    progress: Option<Py<PyAny>>,
+    work: impl FnOnce(&dyn Observer) -> Result<T, E> + Send,
+) -> PyResult<(T, Option<PyErr>)> {
     let watch = Watch::default();
     let (ended, raised) = py.detach(|| {
         thread::scope(|scope| {
@@ -93,18 +105,17 @@ pub(crate) fn watched<T: Send, E: Into<PyErr> + Send>(
             (worker.join(), raised)
         })
     });
-    if let Some(error) = raised {
-        return Err(error);
-    }
-    match ended {
-        Ok(Ok(result)) => {
+    match (ended, raised) {
+        (Ok(Ok(Ok(result))), raised @ Some(_)) => Ok((result, raised)),
+        (_, Some(raised)) => Err(raised),
+        (Ok(Ok(result)), None) => {
             // Short work has had no glance, and long work has its last one.
             if let Some(progress) = &progress {
                 watch.glance(Some(progress))?;
             }
-            result.map_err(Into::into)
+            Ok((result.map_err(Into::into)?, None))
         }
-        Ok(Err(panic)) | Err(panic) => Err(errors::internal(py, &message_of(&*panic))),
+        (Ok(Err(panic)) | Err(panic), None) => Err(errors::internal(py, &message_of(&*panic))),
     }
 }
 

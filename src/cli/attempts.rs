@@ -2,43 +2,10 @@
 
 use std::path::Path;
 
-use serde_json::json;
-
 use super::ui::Ui;
 use super::{grouped, print};
 use bitquilt::samples::{self, Attempt, Status};
 use bitquilt::window::Window;
-
-/// Returns an attempt in the words of `schemas/generate.schema.json`.
-pub(super) fn attempt_json(attempt: &Attempt, windows: &[Window]) -> serde_json::Value {
-    let mut value = json!(attempt.counters);
-    value["index"] = json!(attempt.index);
-    value["status"] = json!(attempt.status.to_string());
-    value["seconds"] = json!(attempt.elapsed.as_secs_f64());
-    if attempt.packed.is_some() {
-        let by = answered_by(std::slice::from_ref(attempt), windows);
-        let by = by.into_iter().map(|(name, bits)| (name, json!(bits)));
-        value["bits"] = serde_json::Value::Object(by.collect());
-    }
-    value
-}
-
-/// Returns how many bits each window answered, how many the network, and how many were fixed.
-fn answered_by(attempts: &[Attempt], windows: &[Window]) -> Vec<(String, usize)> {
-    let answered = || attempts.iter().flat_map(|attempt| &attempt.answered);
-    let by = windows.iter().enumerate().map(|(number, window)| {
-        let own = Some(number as u8);
-        let bits = answered().filter(|rung| **rung == own).count();
-        (window.to_string(), bits)
-    });
-    let interpolated = answered().filter(|rung| **rung == Some(samples::INTERPOLATED));
-    let interpolated = interpolated.count();
-    let network = (interpolated > 0).then(|| ("interpolated".to_owned(), interpolated));
-    let fixed = answered().filter(|rung| rung.is_none()).count();
-    by.chain(network)
-        .chain([("fixed".to_owned(), fixed)])
-        .collect()
-}
 
 /// Windows that are told one by one.
 const MAX_TOLD: usize = 8;
@@ -91,7 +58,7 @@ pub(super) fn summarize(
         },
         found as f64 / seconds
     ))?;
-    let mut by = answered_by(attempts, windows);
+    let mut by = samples::answered_by(attempts, windows);
     // The last is what was fixed.
     by.pop();
     if by.len() > 1 && found > 0 {

@@ -1,6 +1,6 @@
 //! `bitquilt audit`
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::{Context, bail};
@@ -12,11 +12,10 @@ use super::ids::WithoutArgs;
 use super::preload::PreloadArgs;
 use super::ui::{Ui, check_place};
 use super::{NO, line, print, print_json};
-use bitquilt::base::files;
 use bitquilt::copies::{Calibration, Verdict};
 use bitquilt::engine::{Audit, AuditRequest, CopyRequest};
 use bitquilt::latent::{LatentSet, Level};
-use bitquilt::page::audit_page;
+use bitquilt::page::{check_folder, page_in, write_audit};
 use bitquilt::picture::Picture;
 use bitquilt::samples::SampleSet;
 
@@ -87,7 +86,8 @@ pub(super) struct AuditArgs {
 }
 
 pub(super) fn run(args: &AuditArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
-    check_folder(&args.output, args.force)?;
+    check_place(&args.output, args.force)?;
+    check_folder(&args.output)?;
     let samples = SampleSet::read(&args.samples)?;
     let held_out = LatentSet::read(&args.against)?;
     let session = args.without.open(&args.index, args.preload.options())?;
@@ -117,7 +117,10 @@ pub(super) fn run(args: &AuditArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
             )
         })?;
     audit.report.samples_file = args.samples.display().to_string();
-    write(args, &audit, &drawers)?;
+    let image = |level: &Level, packed: &[u8]| -> anyhow::Result<Picture> {
+        drawers[level.number()].one(level.shape(), packed, &args.output)
+    };
+    write_audit(&args.output, &audit, image)?;
     ui.finish();
     if args.json {
         print_json(&serde_json::to_value(&audit.report)?)?;
@@ -126,35 +129,6 @@ pub(super) fn run(args: &AuditArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     }
     let denied = args.deny_copies && audit.report.copies.copies > 0;
     Ok(ExitCode::from(if denied { NO } else { 0 }))
-}
-
-/// The files of a report.
-const PAGE: &str = "index.html";
-const FILES: [&str; 3] = [PAGE, "report.json", "calibration.json"];
-
-/// Refuses a report that exists, unless `force`; a folder of anything else; and a place that does not exist: before anything is judged.
-fn check_folder(path: &Path, force: bool) -> anyhow::Result<()> {
-    check_place(path, force)?;
-    if !path.try_exists()? {
-        return Ok(());
-    }
-    if !path.is_dir() {
-        bail!(
-            "{}: expected a report to replace, found a file: choose another name",
-            path.display()
-        );
-    }
-    for entry in fs_err::read_dir(path)? {
-        let name = entry?.file_name();
-        if !FILES.iter().any(|file| name == *file) {
-            bail!(
-                "{}: expected a report to replace, found {} in it: choose another name",
-                path.display(),
-                name.to_string_lossy()
-            );
-        }
-    }
-    Ok(())
 }
 
 impl AuditArgs {
@@ -171,21 +145,6 @@ impl AuditArgs {
         let each = each.map(|(level, codec)| self.model.drawer(&self.index, level.shape(), codec));
         each.collect()
     }
-}
-
-/// Writes the folder: whole, or not at all.
-fn write(args: &AuditArgs, audit: &Audit, drawers: &[Drawer]) -> anyhow::Result<()> {
-    let image = |level: &Level, packed: &[u8]| -> anyhow::Result<Picture> {
-        drawers[level.number()].one(level.shape(), packed, &args.output)
-    };
-    let page = audit_page(audit, image)?;
-    files::write_folder_whole(&args.output, |folder| {
-        fs_err::write(folder.join(PAGE), &page)?;
-        let report = serde_json::to_vec_pretty(&audit.report)?;
-        fs_err::write(folder.join("report.json"), report)?;
-        audit.calibration.write(&folder.join("calibration.json"))?;
-        Ok::<_, anyhow::Error>(())
-    })
 }
 
 /// Prints the verdict, for people.
@@ -207,5 +166,5 @@ fn show(args: &AuditArgs, audit: &Audit, ui: &Ui) -> anyhow::Result<()> {
     for note in copies::notes(&audit.calibration, report.copies.false_alarms) {
         ui.note(note);
     }
-    print(format!("→ {}", args.output.join(PAGE).display()))
+    print(format!("→ {}", page_in(&args.output).display()))
 }

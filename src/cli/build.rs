@@ -13,7 +13,7 @@ use super::ui::Ui;
 use super::{grouped, print, print_json};
 use bitquilt::base::memory;
 use bitquilt::index::{BuildOptions, BuildReport, Source, build};
-use bitquilt::latent::{Ids, LatentError, LatentSet, Shape};
+use bitquilt::latent::{HeldOut, Ids, LatentError, LatentSet, Shape};
 use bitquilt::window::{Anchor, Condition, Window};
 
 /// Index every local context of a set of latents
@@ -115,51 +115,17 @@ pub(super) fn run(args: &BuildArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Latents that are set aside, and where they are.
-struct HeldOut {
-    ids: Ids,
-    path: PathBuf,
-}
-
 impl BuildArgs {
-    /// Sets latents aside, where that is asked for. A file that holds them already is left as it is: the same command goes on with a build that
-    /// was stopped.
+    /// Sets latents aside, where that is asked for.
     fn hold_out(&self, set: &LatentSet, excluded: &Ids) -> anyhow::Result<Option<HeldOut>> {
         let Some(count) = self.hold_out else {
             return Ok(None);
         };
-        let ids = set.drawn(count, excluded);
-        let indexed = set.len() as u64 - ids.union(excluded).len().min(set.len() as u64);
-        if ids.is_empty() || indexed == 0 {
-            bail!(
-                "--hold-out {count}: expected fewer latents than there are, and enough to hold equal ones together: of {} that are \
-                 not excluded {} would be held out",
-                grouped(ids.len() + indexed),
-                grouped(ids.len())
-            );
-        }
-        let path = self.hold_out_to.clone().unwrap_or_else(|| {
-            let mut name = self.output.clone().into_os_string();
-            name.push(".held-out.safetensors");
-            name.into()
-        });
-        let held_out = set.only(&ids);
-        let is_there = path.try_exists()? && !self.force;
-        let same = |there: &LatentSet| {
-            there.shape() == held_out.shape()
-                && there.packed() == held_out.packed()
-                && there.labels() == held_out.labels()
-        };
-        if is_there && !LatentSet::read(&path).is_ok_and(|there| same(&there)) {
-            bail!(
-                "{}: exists, and is not what would be held out: remove it, or name another file with --hold-out-to",
-                path.display()
-            );
-        }
-        if !is_there {
-            held_out.write(&path)?;
-        }
-        Ok(Some(HeldOut { ids, path }))
+        let named = self.hold_out_to.clone();
+        let path = named.unwrap_or_else(|| HeldOut::beside(&self.output));
+        let held_out = set.hold_out(count, excluded, path, self.force);
+        let context = || format!("--hold-out {count} (to another file with --hold-out-to)");
+        Ok(Some(held_out.with_context(context)?))
     }
 
     /// Reads the latents of all files as one set, and where they come from.

@@ -1,14 +1,14 @@
 //! Options of the verbs that tell whether samples copy, and how the verdict is printed.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
-use anyhow::{Context, bail};
+use anyhow::bail;
 use clap::Args;
 
 use super::line;
-use super::ui::{Ui, check_output};
-use bitquilt::copies::{Calibration, CopyCount, Verdict, check_measure};
-use bitquilt::engine::{CopyRequest, Copying};
+use super::ui::check_output;
+use bitquilt::copies::{Calibration, CopyCount, Verdict};
+use bitquilt::engine::{CopyRequest, JudgeBy};
 use bitquilt::latent::LatentSet;
 
 /// What samples are judged by.
@@ -78,35 +78,31 @@ impl CopyArgs {
     }
 
     /// Reads the held-out latents, where they are named.
-    pub(super) fn read_held_out(&self) -> anyhow::Result<Option<(LatentSet, &Path)>> {
-        let Some(path) = &self.against else {
-            return Ok(None);
-        };
-        Ok(Some((LatentSet::read(path)?, path)))
+    pub(super) fn read_held_out(&self) -> anyhow::Result<Option<LatentSet>> {
+        let read = self.against.as_ref().map(|path| LatentSet::read(path));
+        Ok(read.transpose()?)
     }
 
-    /// Calibrates by the held-out latents, or reads how they looked.
-    pub(super) fn calibration(
-        &self,
-        copying: &Copying,
-        held_out: Option<(LatentSet, &Path)>,
-        ui: &Ui,
-    ) -> anyhow::Result<Calibration> {
-        let calibration = match (held_out, &self.calibration) {
-            (Some((held_out, path)), _) => copying
-                .calibrate(&held_out, path, ui)
-                .with_context(|| format!("--against {}", path.display()))?,
-            (None, Some(path)) => {
-                let calibration = Calibration::read(path).with_context(|| "--calibration")?;
-                check_measure(&calibration, copying.measure(), Some(path.clone()))?;
-                calibration
-            }
-            (None, None) => bail!("expected --against HELD_OUT or --calibration FILE"),
-        };
-        if let Some(path) = &self.save_calibration {
-            calibration.write(path)?;
+    /// Returns what samples are judged by, of held-out latents that were read.
+    pub(super) fn by<'a>(&'a self, held_out: Option<&'a LatentSet>) -> Option<JudgeBy<'a>> {
+        match (held_out, &self.against, &self.calibration) {
+            (Some(latents), Some(name), _) => Some(JudgeBy::HeldOut {
+                latents,
+                name,
+                keep: self.save_calibration.as_deref(),
+            }),
+            (_, _, Some(path)) => Some(JudgeBy::Calibration(path)),
+            _ => None,
         }
-        Ok(calibration)
+    }
+
+    /// Tells what samples are judged by, behind their name.
+    pub(super) fn words(&self) -> String {
+        match (&self.against, &self.calibration) {
+            (Some(path), _) => format!(" --against {}", path.display()),
+            (None, Some(path)) => format!(" --calibration {}", path.display()),
+            (None, None) => String::new(),
+        }
     }
 }
 

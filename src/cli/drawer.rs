@@ -136,21 +136,15 @@ impl Drawer {
 
     /// Draws one latent, a pixel of the picture for each pixel of its image; of a code without a model, for each site.
     pub(super) fn one(&self, shape: Shape, packed: &[u8], path: &Path) -> anyhow::Result<Picture> {
-        if let Self::Codes = self {
-            return Ok(Picture::of_code(shape, packed));
+        match self {
+            Self::Codes => Ok(Picture::of_code(shape, packed)),
+            Self::Pixels(codec) => Ok(Picture::of_latent(shape, packed, codec, path)?),
+            #[cfg(feature = "neural")]
+            Self::Model(blae) => {
+                let set = LatentSet::from_packed(shape, packed.to_vec())?;
+                let images = blae.decode(&set, BATCH, &Unobserved)?;
+                Ok(picture::grid_of_images(&images, 1, 1)?)
+            }
         }
-        let set = LatentSet::from_packed(shape, packed.to_vec())?;
-        if let Some(images) = self.decoded(&set)? {
-            return Ok(picture::grid_of_images(&images, 1, 1)?);
-        }
-        let plain = GridOptions {
-            scale: 1,
-            ..GridOptions::default()
-        };
-        let set = match self {
-            Self::Pixels(codec) => set.with_codec(codec.clone()),
-            _ => set,
-        };
-        Ok(Picture::of(&set, 0, &plain, path)?)
     }
 }

@@ -1,17 +1,15 @@
 //! `bitquilt eval codes`: what single bits are worth.
 
-use std::collections::HashMap;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
 use anyhow::Context;
 use clap::Args;
-use serde::Serialize;
 
 use super::{grouped, print, print_json};
 use bitquilt::base::Budget;
 use bitquilt::latent::LatentSet;
-use bitquilt::model::{CodeStatistics, Correlation, Correlations};
+use bitquilt::model::{CodesReport, Correlation};
 
 /// Entropy, dead and correlated bits of any codes: a network's, imported ones, thresholded pixels
 #[derive(Args)]
@@ -25,7 +23,7 @@ pub(super) struct CodesArgs {
     latents: PathBuf,
 
     /// Bits that are compared pair by pair at most, evenly spaced where there are more
-    #[arg(long, value_name = "N", default_value_t = 2048, value_parser = super::limit::at_least_1)]
+    #[arg(long, value_name = "N", default_value_t = CodesReport::MAX_BITS, value_parser = super::limit::at_least_1)]
     max_bits: usize,
 
     /// Print as JSON
@@ -33,46 +31,11 @@ pub(super) struct CodesArgs {
     json: bool,
 }
 
-#[derive(Serialize)]
-struct Report {
-    source: String,
-    height: usize,
-    width: usize,
-    channels: usize,
-    /// Different latents.
-    different: usize,
-    /// Latents that equal another one.
-    repeated: usize,
-    codes: CodeStatistics,
-    correlations: Correlations,
-}
-
 impl CodesArgs {
     pub(super) fn run(&self) -> anyhow::Result<ExitCode> {
         let set = LatentSet::read(&self.latents)?;
-        let named = || self.latents.display().to_string();
-        if set.shape().is_pyramid() {
-            anyhow::bail!(
-                "{}: expected latents of one level, found pyramids {}",
-                named(),
-                set.shape()
-            );
-        }
-        let mut counts: HashMap<&[u8], usize> = HashMap::new();
-        for latent in 0..set.len() {
-            *counts.entry(set.packed_latent(latent)).or_default() += 1;
-        }
-        let report = Report {
-            source: set.source().to_owned(),
-            height: set.shape().height(),
-            width: set.shape().width(),
-            channels: set.shape().channels(),
-            different: counts.len(),
-            repeated: counts.values().filter(|count| **count > 1).sum(),
-            codes: CodeStatistics::of(&set).with_context(named)?,
-            correlations: Correlations::of(&set, self.max_bits, Budget::of_machine())
-                .with_context(named)?,
-        };
+        let report = CodesReport::of(&set, self.max_bits, Budget::of_machine())
+            .with_context(|| self.latents.display().to_string())?;
         if self.json {
             print_json(&report)?;
         } else {
@@ -82,7 +45,7 @@ impl CodesArgs {
     }
 }
 
-fn show(report: &Report) -> anyhow::Result<()> {
+fn show(report: &CodesReport) -> anyhow::Result<()> {
     let codes = &report.codes;
     print(format!(
         "{} latents {}x{}x{}: {} bits each",

@@ -8,7 +8,7 @@ use anyhow::Context;
 use clap::Args;
 use serde_json::json;
 
-use super::attempts::{attempt_json, no_sample, summarize};
+use super::attempts::{no_sample, summarize};
 use super::copies::rate;
 use super::drawer::{Drawer, ModelArgs};
 #[cfg(feature = "neural")]
@@ -269,10 +269,7 @@ pub(super) fn run(args: &GenerateArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
 fn show(args: &GenerateArgs, generated: &Generated, ui: &Ui) -> anyhow::Result<()> {
     let (attempts, windows) = (&generated.attempts, &generated.windows);
     if args.json {
-        let attempts = attempts
-            .iter()
-            .map(|attempt| attempt_json(attempt, windows));
-        return print_json(&json!(attempts.collect::<Vec<_>>()));
+        return print_json(&generated.reports());
     }
     summarize(args.output.as_deref(), args.all, ui, attempts, windows)
 }

@@ -150,23 +150,14 @@ impl TraceArgs {
         samples: &SampleSet,
         ui: &Ui,
     ) -> anyhow::Result<Option<Judged>> {
-        if !self.copies.is_given() {
-            return Ok(None);
-        }
-        let end = self.request().samples.end.min(samples.latents.len());
         let held_out = self.copies.read_held_out()?;
-        let latents = end + held_out.as_ref().map_or(0, |(set, _)| set.len());
-        let copying = match self.all_latents {
-            true => session.copying(latents, ui),
-            false => session.copying_as_generated(samples, latents, ui),
-        };
-        let copying = copying.with_context(|| self.samples.display().to_string())?;
-        let calibration = self.copies.calibration(&copying, held_out, ui)?;
-        let request = self.copies.request();
-        let judged = copying.judged(&samples.latents, 0..end, calibration, &request, ui);
-        Ok(Some(
-            judged.with_context(|| self.samples.display().to_string())?,
-        ))
+        let by = self.copies.by(held_out.as_ref());
+        let judged = by.map(|by| {
+            session
+                .judge(samples, &self.request(), by, &self.copies.request(), ui)
+                .with_context(|| format!("{}{}", self.samples.display(), self.copies.words()))
+        });
+        judged.transpose()
     }
 
     /// Returns the number of postings to list for each bit; `None` when single bits are not listed.
@@ -444,6 +435,7 @@ fn report_copies(job: &Job<'_>) -> anyhow::Result<()> {
         calibration,
         each,
         count,
+        ..
     }) = &job.judged
     else {
         job.ui.note(

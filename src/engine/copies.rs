@@ -11,8 +11,8 @@ use super::measure::answering;
 use super::{EngineError, MaxCopied, Preload, Session};
 use crate::base::Observer;
 use crate::copies::{
-    Calibration, Carried, CopiesError, CopyCount, CopyFinder, CopyLimit, CopyWorker, Evidence,
-    HeldOut, Judge, Measure, Verdict, check_measure, scores,
+    Calibration, Carried, CopiesError, CopyFinder, CopyLimit, CopyWorker, Evidence, HeldOut, Judge,
+    Measure, Verdict, check_measure, scores,
 };
 use crate::index::{Index, Resident, Source, WindowIndex};
 use crate::latent::LatentSet;
@@ -47,16 +47,6 @@ impl Default for CopyRequest {
             max_parts: 4,
         }
     }
-}
-
-/// The verdicts on some samples, and what they were judged by.
-pub struct Judged {
-    /// How held-out latents look.
-    pub calibration: Calibration,
-    /// The verdict on each sample.
-    pub each: Vec<Verdict>,
-    /// How many of them are called copies.
-    pub count: CopyCount,
 }
 
 /// An index ready to tell copies: its training latents and the windows of the model of honest data in memory.
@@ -367,26 +357,6 @@ impl Copying {
                 Ok(judge.judge(&worker.find(samples, sample, request.max_parts)?))
             };
             Ok(finder.find_all(range, observer, find)?)
-        })
-    }
-
-    /// Judges the first samples by a calibration, with how many of them are called copies.
-    ///
-    /// # Errors
-    /// As [`Copying::judge`].
-    pub fn judged(
-        &self,
-        samples: &LatentSet,
-        range: Range<usize>,
-        calibration: Calibration,
-        request: &CopyRequest,
-        observer: &dyn Observer,
-    ) -> Result<Judged, EngineError> {
-        let each = self.judge(samples, range, &calibration, request, observer)?;
-        Ok(Judged {
-            count: CopyCount::new(&calibration, request.false_alarms, &each),
-            calibration,
-            each,
         })
     }
 

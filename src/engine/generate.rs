@@ -10,7 +10,7 @@ use serde_with::{DisplayFromStr, serde_as};
 use super::{Copying, EngineError, MaxCopied, Preload, Session, WindowChoice};
 use crate::base::Observer;
 use crate::latent::{Codec, Ids, LatentSet, PerLevel, Shape};
-use crate::samples::{Attempt, Run, SampleSet, Status};
+use crate::samples::{Attempt, AttemptReport, Run, SampleSet, Status};
 use crate::search::{
     self, Backoff, Constraint, Fallback, FixedBits, MAX_WINDOWS, Method, Novel, Policy, Rung,
     SearchOptions, Task,
@@ -171,6 +171,14 @@ impl Generated {
     /// [`EngineError::Samples`] when one is not of the run's shape.
     pub fn samples(&self) -> Result<SampleSet, EngineError> {
         Ok(self.run().samples()?)
+    }
+
+    /// Returns how each attempt went, for a report.
+    pub fn reports(&self) -> Vec<AttemptReport> {
+        let attempts = self.attempts.iter();
+        attempts
+            .map(|attempt| attempt.report(&self.windows))
+            .collect()
     }
 
     /// Writes the samples file, whole or not at all.

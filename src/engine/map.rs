@@ -5,15 +5,64 @@
 
 use std::collections::HashMap;
 
-use super::{EngineError, TracedSample, Tracing};
+use serde::{Deserialize, Serialize};
+
+use super::{EngineError, Session, TraceRequest, TracedSample, Tracing};
+use crate::base::Observer;
 use crate::copies::{Judged, Verdict};
 use crate::latent::{Bits, Level, Shape};
 use crate::picture::{Heading, Map, Marks, Panel, Picture, QuiltMarks};
+use crate::samples::SampleSet;
 use crate::trace::{Region, Tracer};
 use crate::window::Window;
 
 /// Regions that tell less, in bits, are background: what nearly every training latent has.
 const BACKGROUND: f64 = 1.0;
+
+/// What a map shows.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct MapRequest {
+    /// The level of a pyramid, 0 the coarsest; the finest where none is named.
+    pub level: Option<usize>,
+    /// Training latents to draw beside each sample, at most.
+    pub sources: usize,
+}
+
+impl Default for MapRequest {
+    fn default() -> Self {
+        Self {
+            level: None,
+            sources: 5,
+        }
+    }
+}
+
+impl Session {
+    /// Traces samples and draws their map, with their verdicts where they were judged; as [`Tracing::draw_map`].
+    ///
+    /// # Errors
+    /// As [`Session::tracing`] and [`Tracing::draw_map`].
+    pub fn map<E: From<EngineError>>(
+        &self,
+        samples: &SampleSet,
+        trace: &TraceRequest,
+        judged: Option<&super::Judged>,
+        request: &MapRequest,
+        observer: &dyn Observer,
+        image: impl Fn(Shape, &[u8]) -> Result<Picture, E>,
+    ) -> Result<Picture, E> {
+        let tracing = self.tracing(samples, trace, observer)?;
+        let mut traced = Vec::new();
+        tracing.trace(observer, |mut sample| {
+            sample.verdict = judged.and_then(|judged| judged.of(sample.sample).cloned());
+            traced.push(sample);
+            Ok(())
+        })?;
+        observer.check().map_err(EngineError::from)?;
+        tracing.draw_map(&traced, request.sources, request.level, image)
+    }
+}
 
 impl Tracing<'_> {
     /// Draws a map of one level of samples of this tracing, the finest without any, a row for each. `image` draws one latent of a

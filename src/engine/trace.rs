@@ -64,6 +64,14 @@ impl Default for TraceRequest {
     }
 }
 
+impl TraceRequest {
+    /// Returns the numbers of those of some samples that are asked for.
+    pub(super) fn range(&self, samples: &SampleSet) -> Range<usize> {
+        let end = self.samples.end.min(samples.latents.len());
+        self.samples.start.min(end)..end
+    }
+}
+
 /// Samples ready to be traced: with the training latents, the windows and the background in memory.
 ///
 /// ```
@@ -161,8 +169,7 @@ impl Session {
             reach: request.reach,
             nearest: request.nearest,
         };
-        let end = request.samples.end.min(samples.latents.len());
-        let range = request.samples.start.min(end)..end;
+        let range = request.range(samples);
         let shape = samples.latents.shape();
         let windows = Tracer::windows_of(&session.index, &options)?;
         let lookups = range.len() as u64 * shape.bits() as u64;
@@ -290,7 +297,7 @@ impl<'s> Tracing<'s> {
         };
         let mut writer = TraceWriter::new(out, &header, &self.tracer()?, top)?;
         let summary = self.trace(observer, |mut traced| {
-            traced.verdict = judged.and_then(|judged| judged.each.get(traced.sample).cloned());
+            traced.verdict = judged.and_then(|judged| judged.of(traced.sample).cloned());
             let marked = traced.interpolated.iter().filter(|marked| **marked);
             writer.add(&Traced {
                 sample: traced.sample,

@@ -66,6 +66,30 @@ pub enum LatentError {
         labels: usize,
     },
 
+    /// More latents to set aside than there are, or fewer than are equal.
+    #[error(
+        "{count} latents to hold out: expected fewer than there are, and enough to hold equal ones together: of {latents} that are \
+         not left out {drawn} would be held out"
+    )]
+    HoldOut {
+        /// How many were asked for.
+        count: u64,
+        /// How many there are to draw from.
+        latents: u64,
+        /// How many would be drawn.
+        drawn: u64,
+    },
+
+    /// A file of something else where latents are to be set aside.
+    #[error(
+        "{path}: exists, and is not what would be held out: remove it, or name another file",
+        path = path.display()
+    )]
+    Taken {
+        /// The file.
+        path: PathBuf,
+    },
+
     /// Sets that are no levels of the same latents.
     #[error("the levels do not belong together: {why}")]
     Levels {

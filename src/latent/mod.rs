@@ -12,6 +12,7 @@ mod shape;
 pub(crate) mod tensors;
 
 pub use error::LatentError;
+pub use hold_out::HeldOut;
 pub use ids::{Ids, IdsError};
 pub use per_level::{LevelValue, PerLevel};
 pub use pool::{Pool, PoolRule};

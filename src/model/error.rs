@@ -2,7 +2,7 @@
 
 use super::NoiseError;
 use crate::base::{OutOfMemory, Stopped};
-use crate::latent::LatentError;
+use crate::latent::{LatentError, Shape};
 
 /// An error of the `model` module.
 #[derive(Debug, thiserror::Error)]
@@ -39,6 +39,13 @@ pub enum EvalError {
         min: usize,
         /// How many there are.
         found: usize,
+    },
+
+    /// Latents of several levels where codes of one are measured.
+    #[error("expected latents of one level, found pyramids {found}")]
+    Pyramids {
+        /// Their shape.
+        found: Box<Shape>,
     },
 
     /// A share that is none.

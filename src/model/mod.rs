@@ -5,6 +5,7 @@
 //! | error of reconstructions: MSE, PSNR | [`Reconstruction`], [`squared_errors`], [`psnr`] |
 //! | what single bits are worth: means, dead bits, entropies | [`CodeStatistics`], [`binary_entropy`] |
 //! | how much bits repeat each other | [`Correlations`] |
+//! | both of one set of codes | [`CodesReport`] |
 //! | different images with one code | [`Collisions`] |
 //! | robustness: flipped bits, agreement | [`flip_bits`], [`bit_agreement`] |
 //! | how binary activations are | [`Saturation`] |
@@ -18,6 +19,7 @@
 mod blae;
 mod bound;
 mod codes;
+mod codes_report;
 mod collisions;
 mod correlation;
 mod error;
@@ -35,6 +37,7 @@ pub use blae::{
 };
 pub use bound::{LossBound, loss_bound};
 pub use codes::{CodeStatistics, binary_entropy};
+pub use codes_report::CodesReport;
 pub use collisions::Collisions;
 pub use correlation::{Correlation, Correlations};
 pub use error::EvalError;

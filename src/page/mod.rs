@@ -2,7 +2,9 @@
 
 mod audit;
 mod chart;
+mod folder;
 mod frame;
 mod image;
 
 pub use audit::audit_page;
+pub use folder::{check_folder, page_in, write_audit};

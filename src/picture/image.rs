@@ -184,6 +184,32 @@ impl Picture {
         Ok(picture)
     }
 
+    /// Draws one latent, a pixel for each site: in its colours where its bits are pixels, else as [`Picture::of_code`] does.
+    ///
+    /// # Errors
+    /// As [`Picture::of`]; `path` is named.
+    pub fn of_latent(
+        shape: Shape,
+        packed: &[u8],
+        codec: &Codec,
+        path: &Path,
+    ) -> Result<Self, LatentError> {
+        let is_pixels = match codec {
+            Codec::Threshold => matches!(shape.channels(), 1 | 3),
+            Codec::Thermometer { .. } => true,
+            _ => false,
+        };
+        if !is_pixels {
+            return Ok(Self::of_code(shape, packed));
+        }
+        let plain = GridOptions {
+            scale: 1,
+            ..GridOptions::default()
+        };
+        let set = LatentSet::from_packed(shape, packed.to_vec())?;
+        Self::of(&set.with_codec(codec.clone()), 0, &plain, path)
+    }
+
     /// Makes a picture of red, green and blue bytes, row by row: height × width × 3 of them.
     pub(crate) fn of_colours(height: usize, width: usize, pixels: Vec<u8>) -> Self {
         debug_assert_eq!(pixels.len(), height * width * 3);

@@ -1,10 +1,12 @@
 //! How the search for one sample went, as a samples file has it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use serde::Serialize;
 
 use crate::base::choice;
+use crate::window::Window;
 
 /// In [`Attempt::answered`], a bit that the network answered.
 pub const INTERPOLATED: u8 = u8::MAX - 1;
@@ -84,6 +86,56 @@ pub fn totals(attempts: &[Attempt]) -> Counters {
             longest_jump: sum.longest_jump.max(attempt.counters.longest_jump),
             deepest: sum.deepest.max(attempt.counters.deepest),
         })
+}
+
+/// An attempt as reports have it.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct AttemptReport {
+    /// Its number in the run, j.
+    pub index: u64,
+    /// How it ended.
+    pub status: Status,
+    /// What the search did.
+    #[serde(flatten)]
+    pub counters: Counters,
+    /// The time it took.
+    pub seconds: f64,
+    /// How many bits of the sample each window answered, by its name; the network (`interpolated`); and how many were `fixed`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub bits: Option<BTreeMap<String, usize>>,
+}
+
+impl Attempt {
+    /// Returns the attempt of a run at these windows, for a report.
+    pub fn report(&self, windows: &[Window]) -> AttemptReport {
+        let by = || answered_by(std::slice::from_ref(self), windows);
+        AttemptReport {
+            index: self.index,
+            status: self.status,
+            counters: self.counters,
+            seconds: self.elapsed.as_secs_f64(),
+            bits: self.packed.as_ref().map(|_| by().into_iter().collect()),
+        }
+    }
+}
+
+/// Returns how many bits of the samples of some attempts each window answered, in turn; how many the network (`interpolated`), where it
+/// did; and last, how many were `fixed`.
+pub fn answered_by(attempts: &[Attempt], windows: &[Window]) -> Vec<(String, usize)> {
+    let answered = || attempts.iter().flat_map(|attempt| &attempt.answered);
+    let by = windows.iter().enumerate().map(|(number, window)| {
+        let own = Some(number as u8);
+        let bits = answered().filter(|rung| **rung == own).count();
+        (window.to_string(), bits)
+    });
+    let interpolated = answered().filter(|rung| **rung == Some(INTERPOLATED));
+    let interpolated = interpolated.count();
+    let network = (interpolated > 0).then(|| ("interpolated".to_owned(), interpolated));
+    let fixed = answered().filter(|rung| rung.is_none()).count();
+    by.chain(network)
+        .chain([("fixed".to_owned(), fixed)])
+        .collect()
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ mod error;
 mod file;
 mod proof;
 
-pub use attempt::{Attempt, Counters, INTERPOLATED, Status, totals};
+pub use attempt::{Attempt, AttemptReport, Counters, INTERPOLATED, Status, answered_by, totals};
 pub use error::SamplesError;
 pub use file::{ANSWERED_FIXED, ANSWERED_INTERPOLATED, Run, SampleSet};
 pub use proof::{SupportReport, Unsupported, verify_from_index, verify_from_latents};

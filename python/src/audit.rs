@@ -1,0 +1,96 @@
+//! The audit of a set of samples, and its report.
+
+use std::path::PathBuf;
+
+use bitquilt::copies::Calibration;
+use bitquilt::engine::{self, AuditRequest};
+use bitquilt::latent::{Codec, Level};
+use bitquilt::page;
+use bitquilt::picture::Picture as Drawn;
+use pyo3::prelude::*;
+
+use crate::errors::{self, Failure};
+use crate::latents::{LatentSet, name_of};
+use crate::picture::Drawing;
+use crate::samples::Samples;
+use crate::session::{Session, read};
+use crate::watched::watched;
+
+/// An audit: who copies, how much, from where.
+#[pyclass(frozen, module = "bitquilt._bitquilt")]
+pub(crate) struct Audit {
+    audit: engine::Audit,
+    codecs: Vec<Codec>,
+}
+
+impl Audit {
+    /// Draws a latent of a level: of the finest as `decode` does.
+    fn image(
+        &self,
+        decode: Option<Py<PyAny>>,
+    ) -> impl Fn(&Level, &[u8]) -> Result<Drawn, Failure> + '_ {
+        let (own, plain) = (Drawing(decode), Drawing(None));
+        let finest = self.codecs.len() - 1;
+        move |level, packed| {
+            let drawing = if level.number() == finest {
+                &own
+            } else {
+                &plain
+            };
+            drawing.one(level.shape(), packed, &self.codecs[level.number()])
+        }
+    }
+}
+
+#[pymethods]
+impl Audit {
+    /// Returns the report as JSON.
+    fn report(&self) -> PyResult<String> {
+        errors::json(&self.audit.report)
+    }
+
+    /// Returns the report as a page.
+    fn page(&self, py: Python<'_>, decode: Option<Py<PyAny>>) -> PyResult<String> {
+        watched(py, None, |_| {
+            page::audit_page(&self.audit, self.image(decode))
+        })
+    }
+
+    /// Writes the report as a folder; one that is there is replaced.
+    fn write(&self, py: Python<'_>, path: PathBuf, decode: Option<Py<PyAny>>) -> PyResult<()> {
+        watched(py, None, |_| {
+            page::write_audit(&path, &self.audit, self.image(decode))
+        })
+    }
+}
+
+/// Audits samples against held-out latents; `calibration` is how these looked, where that is known. The request is JSON.
+#[pyfunction]
+#[pyo3(signature = (session, samples, held_out, calibration, name, request, progress))]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one call of the typed layer, which names them"
+)]
+pub(crate) fn audit(
+    py: Python<'_>,
+    session: &Session,
+    samples: &Samples,
+    held_out: &LatentSet,
+    calibration: Option<PathBuf>,
+    name: String,
+    request: &str,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Audit> {
+    let request: AuditRequest = read(request)?;
+    let (set, held_out) = (samples.set.clone(), held_out.0.clone());
+    session.with(py, progress, |session, observer| {
+        let calibration = calibration.as_deref().map(Calibration::read).transpose()?;
+        let held_out = (&*held_out, name_of(&held_out));
+        let mut audit = session.audit(&set, held_out, calibration, &request, observer)?;
+        audit.report.samples_file = name;
+        Ok(Audit {
+            audit,
+            codecs: session.index().manifest().codecs(),
+        })
+    })
+}

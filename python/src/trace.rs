@@ -1,0 +1,140 @@
+//! Where samples come from, and pictures of that.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use bitquilt::engine::{CopyRequest, JudgeBy, Judged, MapRequest, TraceNames, TraceRequest};
+use pyo3::prelude::*;
+
+use crate::latents::{LatentSet, name_of};
+use crate::picture::{Drawing, Picture};
+use crate::samples::Samples;
+use crate::session::{Session, read};
+
+/// A traced set of samples: the trace file, and what a map of them is drawn from.
+#[pyclass(frozen, module = "bitquilt._bitquilt")]
+pub(crate) struct Traced {
+    text: String,
+    request: TraceRequest,
+    judged: Option<Judged>,
+    session: Py<Session>,
+    samples: Py<Samples>,
+}
+
+#[pymethods]
+impl Traced {
+    /// The trace file.
+    #[getter]
+    fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// Draws the map of samples `first` to `end`; the request is JSON, `decode` draws a latent of the level.
+    #[pyo3(signature = (first, end, request, decode, progress))]
+    fn map(
+        &self,
+        py: Python<'_>,
+        first: usize,
+        end: usize,
+        request: &str,
+        decode: Option<Py<PyAny>>,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<Picture> {
+        let request: MapRequest = read(request)?;
+        let trace = TraceRequest {
+            samples: first..end,
+            ..self.request.clone()
+        };
+        let set = self.samples.get().set.clone();
+        self.session.get().with(py, progress, |session, observer| {
+            let drawing = Drawing(decode);
+            let codecs = session.index().manifest().codecs();
+            let level = request.level.unwrap_or(codecs.len() - 1);
+            let judged = self.judged.as_ref();
+            let map = session.map(&set, &trace, judged, &request, observer, |shape, packed| {
+                // A level that there is not was refused before anything is drawn.
+                drawing.one(shape, packed, &codecs[level])
+            });
+            map.map(Picture)
+        })
+    }
+}
+
+/// Traces samples. With held-out latents or a calibration, they are judged too; the calibration is written to a file where one is
+/// named.
+#[pyfunction]
+#[pyo3(signature = (session, samples, request, top, name, held_out, calibration, save_calibration, copies, progress))]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one call of the typed layer, which names them"
+)]
+pub(crate) fn trace(
+    py: Python<'_>,
+    session: Py<Session>,
+    samples: Py<Samples>,
+    request: &str,
+    top: Option<usize>,
+    name: String,
+    held_out: Option<&LatentSet>,
+    calibration: Option<PathBuf>,
+    save_calibration: Option<PathBuf>,
+    copies: &str,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Traced> {
+    let request: TraceRequest = read(request)?;
+    let copies: CopyRequest = read(copies)?;
+    let held_out = held_out.map(|set| set.0.clone());
+    let opened = session.get();
+    let names = TraceNames {
+        index: opened.path_in_words(),
+        samples: name,
+    };
+    let set: Arc<_> = samples.get().set.clone();
+    let (text, judged) = opened.with(py, progress, |session, observer| {
+        let by = match (&held_out, &calibration) {
+            (Some(latents), _) => Some(JudgeBy::HeldOut {
+                latents,
+                name: name_of(latents),
+                keep: save_calibration.as_deref(),
+            }),
+            (None, path) => path.as_deref().map(JudgeBy::Calibration),
+        };
+        let judged = by.map(|by| session.judge(&set, &request, by, &copies, observer));
+        let judged = judged.transpose()?;
+        let tracing = session.tracing(&set, &request, observer)?;
+        let mut file = Vec::new();
+        tracing.write(
+            &mut file,
+            &names,
+            top,
+            judged.as_ref(),
+            observer,
+            |_| Ok(()),
+        )?;
+        Ok((String::from_utf8(file)?, judged))
+    })?;
+    Ok(Traced {
+        text,
+        request,
+        judged,
+        session,
+        samples,
+    })
+}
+
+/// Returns how much at most a share of honest latents carries of one training latent, at each level, as limits are written.
+#[pyfunction]
+pub(crate) fn carried_at(
+    py: Python<'_>,
+    session: &Session,
+    calibration: PathBuf,
+    rate: f64,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<Vec<String>> {
+    session.with(py, progress, |session, observer| {
+        let path: &Path = &calibration;
+        let held_out = bitquilt::copies::Calibration::read(path)?;
+        let limits = session.carried_at(&held_out, path, rate, observer)?;
+        Ok(limits.iter().map(ToString::to_string).collect())
+    })
+}
