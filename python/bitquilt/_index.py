@@ -396,7 +396,7 @@ class Index:
         of, top = self._samples_of(samples), int(options.get("top", 3)) if bits else None
         with watched(progress) as told:
             traced = _bitquilt.trace(
-                self._session, of, as_json(request), top, of.latents.source, held_out,
+                self._session, of, as_json(request), top, of.latents.source, held_out, _name_of(against),
                 None if calibration is None else there(calibration), save_calibration, as_json({"false_alarms": false_alarms}), told,
             )
         return Trace(traced.text, traced)
@@ -423,7 +423,7 @@ class Index:
         request = {"copies": {"false_alarms": false_alarms}, "worst": as_number("worst", worst), "credits": as_number("credits", credits)}
         with watched(progress) as told:
             audit = _bitquilt.audit(
-                self._session, of, held_out._set, None if calibration is None else there(calibration),
+                self._session, of, held_out._set, _name_of(against), None if calibration is None else there(calibration),
                 of.latents.source or "samples", as_json(request), told,
             )
         return Audit(audit, decode)
@@ -453,6 +453,13 @@ class Index:
             return samples._samples
         set = self._latents(samples)
         return _bitquilt.Samples.of_latents(set._set)
+
+
+def _name_of(given: Any) -> Path:
+    """What latents are called: by their file, or where they come from in words."""
+    if isinstance(given, (str, os.PathLike)):
+        return given
+    return str(getattr(given, "source", "")) or "latents in memory"
 
 
 def _found(samples: _bitquilt.Samples, raised: BaseException | None) -> Samples:

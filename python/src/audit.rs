@@ -10,7 +10,7 @@ use bitquilt::picture::Picture as Drawn;
 use pyo3::prelude::*;
 
 use crate::errors::{self, Failure};
-use crate::latents::{LatentSet, name_of};
+use crate::latents::LatentSet;
 use crate::picture::Drawing;
 use crate::samples::Samples;
 use crate::session::{Session, read};
@@ -66,7 +66,7 @@ impl Audit {
 
 /// Audits samples against held-out latents; `calibration` is how these looked, where that is known. The request is JSON.
 #[pyfunction]
-#[pyo3(signature = (session, samples, held_out, calibration, name, request, progress))]
+#[pyo3(signature = (session, samples, held_out, held_out_name, calibration, name, request, progress))]
 #[expect(
     clippy::too_many_arguments,
     reason = "one call of the typed layer, which names them"
@@ -76,6 +76,7 @@ pub(crate) fn audit(
     session: &Session,
     samples: &Samples,
     held_out: &LatentSet,
+    held_out_name: PathBuf,
     calibration: Option<PathBuf>,
     name: String,
     request: &str,
@@ -85,7 +86,7 @@ pub(crate) fn audit(
     let (set, held_out) = (samples.set.clone(), held_out.0.clone());
     session.with(py, progress, |session, observer| {
         let calibration = calibration.as_deref().map(Calibration::read).transpose()?;
-        let held_out = (&*held_out, name_of(&held_out));
+        let held_out = (&*held_out, held_out_name.as_path());
         let mut audit = session.audit(&set, held_out, calibration, &request, observer)?;
         audit.report.samples_file = name;
         Ok(Audit {

@@ -8,7 +8,7 @@ use bitquilt::{BuildOptions, Window};
 use pyo3::prelude::*;
 
 use crate::errors::{Failure, ids, input};
-use crate::latents::{LatentSet, name_of};
+use crate::latents::LatentSet;
 use crate::session::window_of;
 use crate::watched::watched;
 
@@ -39,6 +39,10 @@ pub(crate) fn build(
         .collect::<Result<Vec<_>, _>>()
         .map_err(Failure::from)?;
     let set = latents.0.clone();
+    let name = match set.source() {
+        "" => "latents in memory",
+        source => source,
+    };
     let defaults = BuildOptions::default();
     let mut options = BuildOptions {
         windows,
@@ -53,7 +57,7 @@ pub(crate) fn build(
         })?,
         memory: memory.unwrap_or(defaults.memory),
         force,
-        sources: vec![Source::of(&set, name_of(&set).display().to_string())],
+        sources: vec![Source::of(&set, name.to_owned())],
         excluded: ids(exclude)?,
     };
     watched(py, progress, |observer| -> Result<(), Failure> {

@@ -1,6 +1,6 @@
 //! A set of latents as arrays.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use bitquilt::latent::{Codec, Ids};
@@ -202,12 +202,4 @@ impl LatentSet {
         let labels = self.0.labels()?;
         Some(PyArray1::from_slice(py, labels))
     }
-}
-
-/// Returns where latents come from, in words, or that they were in memory.
-pub(crate) fn name_of(set: &bitquilt::LatentSet) -> &Path {
-    Path::new(match set.source() {
-        "" => "latents in memory",
-        source => source,
-    })
 }

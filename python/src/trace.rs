@@ -6,7 +6,7 @@ use std::sync::Arc;
 use bitquilt::engine::{CopyRequest, JudgeBy, Judged, MapRequest, TraceNames, TraceRequest};
 use pyo3::prelude::*;
 
-use crate::latents::{LatentSet, name_of};
+use crate::latents::LatentSet;
 use crate::picture::{Drawing, Picture};
 use crate::samples::Samples;
 use crate::session::{Session, read};
@@ -63,7 +63,7 @@ impl Traced {
 /// Traces samples. With held-out latents or a calibration, they are judged too; the calibration is written to a file where one is
 /// named.
 #[pyfunction]
-#[pyo3(signature = (session, samples, request, top, name, held_out, calibration, save_calibration, copies, progress))]
+#[pyo3(signature = (session, samples, request, top, name, held_out, held_out_name, calibration, save_calibration, copies, progress))]
 #[expect(
     clippy::too_many_arguments,
     reason = "one call of the typed layer, which names them"
@@ -76,6 +76,7 @@ pub(crate) fn trace(
     top: Option<usize>,
     name: String,
     held_out: Option<&LatentSet>,
+    held_out_name: PathBuf,
     calibration: Option<PathBuf>,
     save_calibration: Option<PathBuf>,
     copies: &str,
@@ -94,7 +95,7 @@ pub(crate) fn trace(
         let by = match (&held_out, &calibration) {
             (Some(latents), _) => Some(JudgeBy::HeldOut {
                 latents,
-                name: name_of(latents),
+                name: &held_out_name,
                 keep: save_calibration.as_deref(),
             }),
             (None, path) => path.as_deref().map(JudgeBy::Calibration),

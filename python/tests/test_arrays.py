@@ -8,6 +8,16 @@ import bitquilt as bq
 BITS = np.random.default_rng(0).integers(0, 2, (5, 3, 4, 2)).astype(np.uint8)
 
 
+class Elsewhere:
+    """An array on a GPU."""
+
+    def __dlpack__(self, **options):
+        raise AssertionError("not to be asked")
+
+    def __dlpack_device__(self):
+        return (2, 0)
+
+
 class Speaks:
     """An array of another library."""
 
@@ -83,6 +93,7 @@ def test_channels_first_and_batches():
         ([[1, 0]], None, ["list"]),
         (3, None, ["int"]),
         ("bits", None, ["path"]),
+        (Elsewhere(), None, ["CPU", ".cpu()"]),
     ],
 )
 def test_what_is_no_latents_is_refused_with_what_was_expected(array, layout, words):
@@ -95,6 +106,49 @@ def test_what_is_no_latents_is_refused_with_what_was_expected(array, layout, wor
     for word in words:
         assert word in str(refused.value)
     assert isinstance(refused.value, ValueError)
+
+
+def test_streams_of_batches_and_labels_are_gathered_packed(tmp_path):
+    def pairs(count, kind=tuple):
+        return (kind((BITS[first : first + 2], np.arange(first, min(first + 2, 5)))) for first in range(0, count, 2))
+
+    for kind in [tuple, list]:
+        latents = bq.Latents(pairs(5, kind), layout="nhwc")
+        assert np.array_equal(latents.bits, BITS) and latents.labels.tolist() == list(range(5))
+    pyramid = bq.Latents.pyramid(([BITS[i : i + 1, :1, :1], BITS[i : i + 1]] for i in range(5)), layout="nhwc")
+    assert pyramid == bq.Latents.pyramid([BITS[:, :1, :1], BITS], layout="nhwc")
+    for stream, words in [
+        ([BITS, BITS * 2.0 - 1], "-1"),
+        ([BITS * 2.0 - 1, BITS], "found 0"),
+        ([(BITS, [1, 2])], "5 labels"),
+        ([(BITS, np.arange(5)), BITS], "10 labels"),
+        ([BITS, BITS[:, :2]], "3x4x2 and 2x4x2"),
+    ]:
+        with pytest.raises(bq.InputError, match=words):
+            bq.Latents(stream, layout="nhwc")
+    with pytest.raises(bq.InputError, match="one or the other"):
+        bq.Latents(pairs(5), layout="nhwc", labels=range(5))
+    with pytest.raises(bq.MemoryLimit, match="latents 3x4x2.*available"):
+        bq.Latents((BITS for _ in range(1000)), layout="nhwc", memory="14kB")
+    assert len(bq.Latents((BITS for _ in range(1000)), layout="nhwc", memory="15kB")) == 5000
+
+
+def test_an_array_in_a_file_is_read_piece_by_piece(tmp_path):
+    import tracemalloc
+
+    # 16 MB of floats, a hundred times what is held.
+    shape = (4000, 32, 32)
+    written = np.memmap(tmp_path / "codes", np.float32, "w+", shape=shape)
+    written[:] = np.random.default_rng(0).integers(0, 2, shape) * 2 - 1
+    written.flush()
+    mapped = np.memmap(tmp_path / "codes", np.float32, "r", shape=shape)
+    tracemalloc.start()
+    latents = bq.Latents(mapped)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert np.array_equal(latents.bits[..., 0] == 1, mapped == 1)
+    # CHUNK values, each a byte, in a handful of copies: 4,000 latents of 1,024 bits are less than one chunk as bytes.
+    assert peak < 6 * shape[0] * 1024
 
 
 def test_labels_are_one_integer_for_each():

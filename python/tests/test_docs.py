@@ -5,7 +5,7 @@ import importlib
 
 import pytest
 
-MODULES = ["bitquilt", "bitquilt._fallback", "bitquilt._index", "bitquilt._latents", "bitquilt._samples", "bitquilt._trace"]
+MODULES = [f"bitquilt{name}" for name in ["", "._audit", "._build", "._fallback", "._index", "._latents", "._samples", "._trace"]]
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -60,6 +60,11 @@ def test_reports_are_those_of_the_command(command, there, index, digits):
     query = json.loads(run(command, there, "query", "digits.index", "--window", "3x3", "--latent", 3, "--at", "2,2", "--json", "--top", "all"))
     postings = index.postings(3, (2, 2), "3x3", limit=None)
     assert [[int(latent), int(at)] for latent, at in zip(postings["latent"], postings["position"])] == query["postings"]
+    codes = json.loads(run(command, there, "eval", "codes", "digits.safetensors", "--json"))
+    assert bq.Latents.load(there / "digits.safetensors").measure() == codes
+    attempts = json.loads(run(command, there, "generate", "digits.index", "--window", "3x3", "-n", 6, "-o", "six", "--json"))
+    timeless = lambda attempts: [{**attempt, "seconds": 0} for attempt in attempts]
+    assert timeless(samples.attempts) == timeless(attempts)
     counts = json.loads(run(command, there, "eval", "counts", "digits.index", "--held-out", "digits.safetensors", "--json"))
     assert index.measure(digits) == counts
 
@@ -143,12 +148,57 @@ def test_pyramids_of_arrays(tmp_path, digits):
     assert trace[0].region_map().shape == (8, 8, 1) and trace[0].region_map(0).shape == (4, 4, 1)
 
 
+def smooth(seed, n):
+    """Latents of smooth areas."""
+    random = np.random.default_rng(seed)
+    return (random.normal(size=(n, 12, 12)).cumsum(axis=1).cumsum(axis=2) > 0).astype(np.uint8)
+
+
+def test_audits_limits_and_what_is_held_out_are_those_of_the_command(command, tmp_path):
+    latents = bq.Latents(smooth(5, 500))
+    latents.save(tmp_path / "smooth")
+    run(command, tmp_path, "build", "smooth", "-o", "theirs", "--depth", "7x7", "--hold-out", 100)
+    index = bq.build(latents, tmp_path / "mine", depth="7x7", hold_out=100)
+    held_out = tmp_path / "mine.held-out.safetensors"
+    assert bq.Latents.load(held_out) == bq.Latents.load(tmp_path / "theirs.held-out.safetensors") == latents[latents.drawn(100)]
+    assert len(index.training()) == 400 and index.identity == bq.open(tmp_path / "theirs").identity
+    with pytest.raises(bq.InputError, match="held-out.safetensors"):
+        bq.build(latents, tmp_path / "mine", depth="7x7", hold_out=90)
+    with pytest.raises(bq.InputError, match="500"):
+        bq.build(latents, tmp_path / "more", depth="7x7", hold_out=500)
+    samples = index.generate(20, windows="7x7")
+    samples.save(tmp_path / "samples")
+    told = ["audit", "mine", "samples", "--against", held_out, "--false-alarms", 0.05]
+    theirs = json.loads(run(command, tmp_path, *told, "-o", "report", "--json"))
+    audit = index.audit(samples, against=held_out, false_alarms=0.05)
+    names = {"index": "", "samples_file": ""}
+    assert {**audit.report, **names} == {**theirs, **names}
+    audit.save(tmp_path / "again")
+    assert sorted(file.name for file in (tmp_path / "again").iterdir()) == sorted(file.name for file in (tmp_path / "report").iterdir())
+    drawn = lambda page: page.count("data:image/png")
+    assert drawn(audit.page) == drawn((tmp_path / "report" / "index.html").read_text()) > 0
+    assert (tmp_path / "again" / "index.html").read_text() == audit.page and "srcdoc" in audit._repr_html_()
+    with pytest.raises(bq.InputError, match="force=True"):
+        audit.save(tmp_path / "again")
+    audit.save(tmp_path / "again", force=True)
+    with pytest.raises(bq.InputError, match="found a file"):
+        audit.save(tmp_path / "samples", force=True)
+    calibration = tmp_path / "report" / "calibration.json"
+    assert index.audit(samples, against=held_out, calibration=calibration, false_alarms=0.05).report == audit.report
+    limit = ["--max-copied-like-held-out", 0.1, "--calibration", calibration]
+    run(command, tmp_path, "generate", "mine", "-w", "7x7", "-n", 20, *limit, "-o", "limited")
+    limited = index.generate(20, windows="7x7", max_copied_like_held_out=0.1, calibration=calibration)
+    limited.save(tmp_path / "mine-limited")
+    assert (tmp_path / "mine-limited").read_bytes() == (tmp_path / "limited").read_bytes()
+    with pytest.raises(bq.InputError, match="both"):
+        index.generate(1, windows="7x7", max_copied_like_held_out=0.1)
+
+
 def test_copies_are_told_at_the_rate_that_is_asked_for(tmp_path):
-    random = np.random.default_rng(3)
-    smooth = lambda n: (random.normal(size=(n, 12, 12)).cumsum(axis=1).cumsum(axis=2) > 0).astype(np.uint8)
-    index = bq.build(smooth(400), tmp_path / "smooth.index", depth="7x7")
-    copies, honest = index.training().bits[:20, ..., 0], smooth(20)
-    trace = index.trace(np.concatenate([copies, honest]), against=smooth(200), false_alarms=0.05,
+    latents = smooth(3, 620)
+    index = bq.build(latents[:400], tmp_path / "smooth.index", depth="7x7")
+    copies, honest = latents[:20], latents[600:]
+    trace = index.trace(np.concatenate([copies, honest]), against=latents[400:600], false_alarms=0.05,
                         save_calibration=tmp_path / "calibration")
     called = [traced.verdict["copy"] for traced in trace]
     assert sum(called[:20]) >= 18 and sum(called[20:]) <= 6

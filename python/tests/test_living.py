@@ -110,6 +110,23 @@ def test_ctrl_c_ends_every_long_verb_soon_and_the_index_goes_on(large, verb, tmp
     assert large[1].generate(1, windows="3x3").bits.shape == (1, 28, 28, 1)
 
 
+def test_what_was_found_before_ctrl_c_is_kept(large):
+    timer = threading.Timer(1.5, signal.raise_signal, [signal.SIGINT])
+    timer.start()
+    with pytest.raises(bq.Interrupted) as caught:
+        large[1].generate(1_000_000, windows="5x5", seed=3)
+    timer.join()
+    kept = caught.value.samples
+    assert isinstance(caught.value, KeyboardInterrupt) and len(kept) > 0
+    # The first ones, in order; the last ones that were begun were not finished.
+    numbers = [attempt["index"] for attempt in kept.attempts if attempt["status"] == "sample"]
+    assert kept.attempts[-1]["status"] == "stopped" and len(numbers) == len(kept)
+    whole = large[1].generate(numbers[-1] + 1, windows="5x5", seed=3)
+    again = {attempt["index"]: bits for attempt, bits in zip([a for a in whole.attempts if a["status"] == "sample"], whole.bits)}
+    assert all(np.array_equal(again[number], bits) for number, bits in zip(numbers, kept.bits))
+    assert large[1].verify(kept).verified
+
+
 def test_other_threads_run_meanwhile(large):
     counted, stop = [0], threading.Event()
 
