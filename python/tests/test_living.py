@@ -118,9 +118,9 @@ def test_what_was_found_before_ctrl_c_is_kept(large):
     timer.join()
     kept = caught.value.samples
     assert isinstance(caught.value, KeyboardInterrupt) and len(kept) > 0
-    # The first ones, in order; the last ones that were begun were not finished.
+    # The first ones, in order, but for those that found none or were not finished.
     numbers = [attempt["index"] for attempt in kept.attempts if attempt["status"] == "sample"]
-    assert kept.attempts[-1]["status"] == "stopped" and len(numbers) == len(kept)
+    assert len(numbers) == len(kept) and numbers == sorted(numbers)
     whole = large[1].generate(numbers[-1] + 1, windows="5x5", seed=3)
     again = {attempt["index"]: bits for attempt, bits in zip([a for a in whole.attempts if a["status"] == "sample"], whole.bits)}
     assert all(np.array_equal(again[number], bits) for number, bits in zip(numbers, kept.bits))
