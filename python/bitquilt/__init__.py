@@ -20,7 +20,7 @@ from ._audit import Audit
 from ._build import build
 from ._errors import Damaged, Error, InputError, InternalError, Interrupted, MemoryLimit, NotAnIndex, Unsupported
 from ._fallback import Contexts, Fallback
-from ._index import Index, open
+from ._index import Index, Verified, open
 from ._latents import Latents
 from ._pictures import Picture
 from ._samples import Samples
@@ -45,6 +45,7 @@ __all__ = [
     "Trace",
     "TracedSample",
     "Unsupported",
+    "Verified",
     "build",
     "open",
 ]

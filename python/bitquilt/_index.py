@@ -33,10 +33,13 @@ class Verified:
 
     #: Whether every bit that was neither given nor interpolated is supported.
     verified: bool
+    #: Samples that were looked at.
     samples: int
-    #: Bits that were checked, that were given, and that a network answered.
+    #: Bits that were checked.
     checked: int
+    #: Bits that were given.
     fixed: int
+    #: Bits that a network answered.
     interpolated: int
     #: Bits that nothing supports: sample, position and window of each.
     unsupported: list[dict[str, Any]]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path as FilePath
 from typing import Any
 
@@ -30,7 +31,9 @@ class Region:
     shift: tuple[int, int]
     #: Row and column of its first site.
     first: tuple[int, int]
+    #: How many sites it has.
     sites: int
+    #: How many bits.
     bits: int
     #: What it tells, in bits.
     information: float
@@ -114,7 +117,11 @@ class Trace:
 
     def __init__(self, text: str, drawn: _bitquilt.Traced | None = None) -> None:
         self._text, self._drawn = text, drawn
-        self.document: dict[str, Any] = json.loads(text)
+
+    @cached_property
+    def document(self) -> dict[str, Any]:
+        """The trace file, read when it is first asked for: with every bit it is large."""
+        return dict(json.loads(self._text))
 
     @classmethod
     def load(cls, path: Path) -> Trace:
