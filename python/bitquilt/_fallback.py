@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
@@ -24,8 +24,8 @@ class Contexts:
     places: NDArray[np.uint32]
     #: uint32 [n]: the number of the label, 0 where contexts are bound to none.
     labels: NDArray[np.uint32]
-    #: The bit that followed each, uint8 [n], where it is known.
-    bits: NDArray[np.uint8] | None = None
+    #: The bit that followed each, uint8 [n], where it is known; else none.
+    bits: NDArray[np.uint8] = field(default_factory=lambda: np.zeros(0, np.uint8))
 
     def __len__(self) -> int:
         return len(self.places)

@@ -43,7 +43,7 @@ class Samples:
 
     def save(self, path: Path) -> None:
         """Writes them as `bitquilt generate` does, byte for byte; latents that no search made, as a latents file."""
-        if not self._samples.has_run and self._samples.answered_by() is not None:
+        if not self._samples.has_run and self.searched:
             raise InputError("these samples were loaded from a file: copy that; `samples.latents.save` writes the bits alone")
         self._samples.write(path)
 
@@ -62,10 +62,18 @@ class Samples:
         return self.latents.level(number)
 
     @property
-    def answered_by(self) -> NDArray[np.uint8] | None:
+    def searched(self) -> bool:
+        """Whether a search made them: latents of other files are samples that nobody accounts for."""
+        return self._samples.answered_by() is not None
+
+    @property
+    def answered_by(self) -> NDArray[np.uint8]:
         """For each bit in scan order, uint8 [N, bits]: 0 where it was given, 255 where a network answered, else 1 + the number of
-        the window in `windows`; `None` of latents that no search made."""
-        return self._samples.answered_by()
+        the window in `windows`."""
+        answered = self._samples.answered_by()
+        if answered is None:
+            raise InputError("no search made these latents: nothing is known of what answered their bits")
+        return answered
 
     @property
     def windows(self) -> list[str]:

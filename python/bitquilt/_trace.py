@@ -56,11 +56,14 @@ class TracedSample:
         return dict(self.record["summary"])
 
     @property
-    def verdict(self) -> dict[str, Any] | None:
-        """Whether it is called a copy ("copy"), how likely an honest latent looks as much like one ("p"), and of what; `None` where
-        there was nothing to judge by."""
-        verdict: dict[str, Any] | None = self.record.get("verdict")
-        return verdict
+    def judged(self) -> bool:
+        """Whether there was something to judge it by."""
+        return "verdict" in self.record
+
+    @property
+    def verdict(self) -> dict[str, Any]:
+        """Whether it is called a copy ("copy"), how likely an honest latent looks as much like one ("p"), and of what."""
+        return dict(_of_judged(self.record, "verdict"))
 
     @property
     def regions(self) -> list[Region]:
@@ -101,7 +104,7 @@ class TracedSample:
         return self.picture()._repr_png_()
 
     def __repr__(self) -> str:
-        verdict = "" if self.verdict is None else f", {'a copy' if self.verdict['copy'] else 'no copy'} (p = {self.verdict['p']:.4f})"
+        verdict = "" if not self.judged else f", {'a copy' if self.verdict['copy'] else 'no copy'} (p = {self.verdict['p']:.4f})"
         return f"TracedSample({self.sample}: {len(self.record['regions'])} regions{verdict})"
 
 
@@ -141,10 +144,14 @@ class Trace:
         return dict(self.document["summary"])
 
     @property
-    def copies(self) -> dict[str, Any] | None:
-        """How many samples are called copies and how many of as many honest latents would be; `None` where nothing was judged."""
-        copies: dict[str, Any] | None = self.document["summary"].get("copies")
-        return copies
+    def judged(self) -> bool:
+        """Whether there was something to judge samples by: `against` or `calibration`."""
+        return "copies" in self.document["summary"]
+
+    @property
+    def copies(self) -> dict[str, Any]:
+        """How many samples are called copies and how many of as many honest latents would be."""
+        return dict(_of_judged(self.document["summary"], "copies"))
 
     def credits(self) -> list[dict[str, Any]]:
         """The training latents by what they lent, most first."""
@@ -166,7 +173,7 @@ class Trace:
             record: dict[str, Any] = {"sample": traced.sample, "label": traced.record.get("label")}
             record |= {name: value for name, value in traced.summary.items() if isinstance(value, (int, float))}
             record["regions"] = len(traced.record["regions"])
-            if traced.verdict is not None:
+            if traced.judged:
                 record |= {"copy": traced.verdict["copy"], "p": traced.verdict["p"]}
             records.append(record)
         return records
@@ -217,8 +224,14 @@ class Trace:
         return self.picture()._repr_png_()
 
     def __repr__(self) -> str:
-        copies = "" if self.copies is None else f", {self.copies['copies']} called copies"
+        copies = "" if not self.judged else f", {self.copies['copies']} called copies"
         return f"Trace({len(self):,} samples, {100 * self.summary['supported']:.1f} % of their bits supported{copies})"
+
+
+def _of_judged(told: dict[str, Any], name: str) -> Any:
+    if name not in told:
+        raise InputError("nothing was judged: trace with against=, latents that were not indexed, or with calibration=")
+    return told[name]
 
 
 def _map(

@@ -44,6 +44,10 @@ def test_samples_are_byte_for_byte_those_of_the_command(command, there, index):
     assert np.array_equal(loaded.answered_by, mine.answered_by)
     with pytest.raises(bq.InputError, match="copy"):
         loaded.save(there / "again")
+    unknown = bq.Samples.load(there / "digits.safetensors")
+    assert loaded.searched and not unknown.searched and len(unknown) == 60
+    with pytest.raises(bq.InputError, match="no search"):
+        unknown.answered_by
 
 
 def test_reports_are_those_of_the_command(command, there, index, digits):
@@ -206,4 +210,8 @@ def test_copies_are_told_at_the_rate_that_is_asked_for(tmp_path):
     again = index.trace(np.concatenate([copies, honest]), calibration=tmp_path / "calibration", false_alarms=0.05)
     assert [traced.verdict for traced in again] == [traced.verdict for traced in trace]
     assert trace.records()[0]["copy"] is called[0]
-    assert index.trace(honest).copies is None
+    unjudged = index.trace(honest)
+    assert trace.judged and trace[0].judged and not unjudged.judged and not unjudged[0].judged
+    for told in [lambda: unjudged.copies, lambda: unjudged[0].verdict]:
+        with pytest.raises(bq.InputError, match="against="):
+            told()
