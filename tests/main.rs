@@ -92,6 +92,8 @@ mod neural_pyramids;
 mod options;
 /// The right answers, by brute force.
 mod oracle;
+/// Traces as web pages.
+mod page;
 /// P2: every bit is supported, and can be proved to be.
 mod proof;
 /// Tasks small enough to try every latent.

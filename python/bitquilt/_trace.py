@@ -19,6 +19,9 @@ from ._progress import Progress, watched
 from ._requests import Path, as_json
 
 
+NO_PICTURES = "a trace that was read from a file or a pickle has no pictures: trace the samples again"
+
+
 @dataclass(frozen=True)
 class Region:
     """A part of a sample that one training latent has, bit for bit, moved by so many sites."""
@@ -220,6 +223,20 @@ class Trace:
         """The first samples as `TracedSample.picture` draws each."""
         return _map(self._drawn, 0, min(limit, len(self)), sources, level, decode, progress)
 
+    def page(self, *, decode: Decode | None = None, progress: Progress = False) -> str:
+        """The first 200 samples as one web page that fetches nothing, to look at, mail or publish, as `bitquilt trace --html` writes it; `decode` draws
+        latents of the finest level as images.
+
+        >>> import numpy as np, bitquilt as bq
+        >>> index = bq.build(bq.Latents(np.eye(6)[None] == 1), tmp / "page.index", windows=["3x3"])
+        >>> index.trace(index.generate(2)).page()[:15]
+        '<!DOCTYPE html>'
+        """
+        if self._drawn is None:
+            raise InputError(NO_PICTURES)
+        with watched(progress) as told:
+            return self._drawn.page(drawn_by(decode), told)
+
     def _repr_png_(self) -> bytes:
         return self.picture()._repr_png_()
 
@@ -238,7 +255,7 @@ def _map(
     drawn: _bitquilt.Traced | None, first: int, end: int, sources: int, level: int | None, decode: Decode | None, progress: Progress = False
 ) -> Picture:
     if drawn is None:
-        raise InputError("a trace that was read from a file or a pickle has no pictures: trace the samples again")
+        raise InputError(NO_PICTURES)
     request = as_json({"sources": sources, "level": level})
     with watched(progress) as told:
         return Picture(drawn.map(first, end, request, drawn_by(decode), told))

@@ -4,14 +4,13 @@ use std::path::PathBuf;
 
 use bitquilt::copies::Calibration;
 use bitquilt::engine::{self, AuditRequest};
-use bitquilt::latent::{Codec, Level};
+use bitquilt::latent::Codec;
 use bitquilt::page;
-use bitquilt::picture::Picture as Drawn;
 use pyo3::prelude::*;
 
-use crate::errors::{self, Failure};
+use crate::errors;
 use crate::latents::LatentSet;
-use crate::picture::Drawing;
+use crate::picture::Levels;
 use crate::samples::Samples;
 use crate::session::{Session, read};
 use crate::watched::watched;
@@ -21,25 +20,6 @@ use crate::watched::watched;
 pub(crate) struct Audit {
     audit: engine::Audit,
     codecs: Vec<Codec>,
-}
-
-impl Audit {
-    /// Draws a latent of a level: of the finest as `decode` does.
-    fn image(
-        &self,
-        decode: Option<Py<PyAny>>,
-    ) -> impl Fn(&Level, &[u8]) -> Result<Drawn, Failure> + '_ {
-        let (own, plain) = (Drawing(decode), Drawing(None));
-        let finest = self.codecs.len() - 1;
-        move |level, packed| {
-            let drawing = if level.number() == finest {
-                &own
-            } else {
-                &plain
-            };
-            drawing.one(level.shape(), packed, &self.codecs[level.number()])
-        }
-    }
 }
 
 #[pymethods]
@@ -52,14 +32,18 @@ impl Audit {
     /// Returns the report as a page.
     fn page(&self, py: Python<'_>, decode: Option<Py<PyAny>>) -> PyResult<String> {
         watched(py, None, |_| {
-            page::audit_page(&self.audit, self.image(decode))
+            let levels = Levels::new(decode, &self.codecs);
+            page::audit_page(&self.audit, |level, packed| levels.one(level, packed))
         })
     }
 
     /// Writes the report as a folder; one that is there is replaced.
     fn write(&self, py: Python<'_>, path: PathBuf, decode: Option<Py<PyAny>>) -> PyResult<()> {
         watched(py, None, |_| {
-            page::write_audit(&path, &self.audit, self.image(decode))
+            let levels = Levels::new(decode, &self.codecs);
+            page::write_audit(&path, &self.audit, |level, packed| {
+                levels.one(level, packed)
+            })
         })
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use bitquilt::Shape;
 use bitquilt::images::ImageSet;
-use bitquilt::latent::{Bits, Codec};
+use bitquilt::latent::{Bits, Codec, Level};
 use bitquilt::picture::{self, Picture as Drawn};
 use numpy::{PyArray1, PyArrayDyn, PyArrayMethods, PyReadonlyArrayDyn, PyUntypedArrayMethods};
 use pyo3::prelude::*;
@@ -56,6 +56,32 @@ impl Drawing {
             None => Ok(Drawn::of_latent(shape, packed, codec, Path::new(NAME))?),
             Some(decode) => Python::attach(|py| Ok(decoded(py, decode, shape, packed)?)),
         }
+    }
+}
+
+/// What draws each level of latents: the finest as a function of the user's does, coarser ones by their bits.
+pub(crate) struct Levels<'a> {
+    finest: Drawing,
+    coarser: Drawing,
+    codecs: &'a [Codec],
+}
+
+impl<'a> Levels<'a> {
+    pub(crate) fn new(decode: Option<Py<PyAny>>, codecs: &'a [Codec]) -> Self {
+        Self {
+            finest: Drawing(decode),
+            coarser: Drawing(None),
+            codecs,
+        }
+    }
+
+    /// Draws a level of a latent.
+    pub(crate) fn one(&self, level: &Level, packed: &[u8]) -> Result<Drawn, Failure> {
+        let drawing = match level.number() + 1 == self.codecs.len() {
+            true => &self.finest,
+            false => &self.coarser,
+        };
+        drawing.one(level.shape(), packed, &self.codecs[level.number()])
     }
 }
 

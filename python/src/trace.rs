@@ -4,10 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bitquilt::engine::{CopyRequest, JudgeBy, Judged, MapRequest, TraceNames, TraceRequest};
+use bitquilt::page;
 use pyo3::prelude::*;
 
 use crate::latents::LatentSet;
-use crate::picture::{Drawing, Picture};
+use crate::picture::{Drawing, Levels, Picture};
 use crate::samples::Samples;
 use crate::session::{Session, read};
 
@@ -16,6 +17,7 @@ use crate::session::{Session, read};
 pub(crate) struct Traced {
     text: String,
     request: TraceRequest,
+    names: TraceNames,
     judged: Option<Judged>,
     session: Py<Session>,
     samples: Py<Samples>,
@@ -27,6 +29,30 @@ impl Traced {
     #[getter]
     fn text(&self) -> &str {
         &self.text
+    }
+
+    /// Returns the page of the first samples; `decode` draws latents of the finest level.
+    #[pyo3(signature = (decode, progress))]
+    fn page(
+        &self,
+        py: Python<'_>,
+        decode: Option<Py<PyAny>>,
+        progress: Option<Py<PyAny>>,
+    ) -> PyResult<String> {
+        let set = self.samples.get().set.clone();
+        self.session.get().with(py, progress, |session, observer| {
+            let codecs = session.index().manifest().codecs();
+            let levels = Levels::new(decode, &codecs);
+            page::trace_page(
+                session,
+                &set,
+                &self.request,
+                &self.names,
+                self.judged.as_ref(),
+                observer,
+                |level, packed| levels.one(level, packed),
+            )
+        })
     }
 
     /// Draws the map of samples `first` to `end`; the request is JSON, `decode` draws a latent of the level.
@@ -117,6 +143,7 @@ pub(crate) fn trace(
     Ok(Traced {
         text,
         request,
+        names,
         judged,
         session,
         samples,

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use clap::Args;
 
 use super::copies;
-use super::drawer::{Drawer, ModelArgs};
+use super::drawer::ModelArgs;
 use super::ids::WithoutArgs;
 use super::preload::PreloadArgs;
 use super::ui::{Ui, check_place};
@@ -92,10 +92,9 @@ pub(super) fn run(args: &AuditArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     let held_out = LatentSet::read(&args.against)?;
     let session = args.without.open(&args.index, args.preload.options())?;
     // Before anything is judged: another model's codes are refused.
-    let drawers = args.drawers(
-        session.index().shape().levels(),
-        &session.index().manifest().codecs(),
-    )?;
+    let index = session.index();
+    let (levels, codecs) = (index.shape(), index.manifest().codecs());
+    let drawers = args.model.drawers(&args.index, levels.levels(), &codecs)?;
     let request = AuditRequest {
         copies: CopyRequest {
             false_alarms: args.false_alarms,
@@ -129,22 +128,6 @@ pub(super) fn run(args: &AuditArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     }
     let denied = args.deny_copies && audit.report.copies.copies > 0;
     Ok(ExitCode::from(if denied { NO } else { 0 }))
-}
-
-impl AuditArgs {
-    /// Returns what draws the latents of each level.
-    fn drawers(
-        &self,
-        levels: &[Level],
-        codecs: &[bitquilt::latent::Codec],
-    ) -> anyhow::Result<Vec<Drawer>> {
-        if self.model.is_given() && levels.len() > 1 {
-            bail!("--model: draws codes of one level: leave it out for a pyramid");
-        }
-        let each = levels.iter().zip(codecs);
-        let each = each.map(|(level, codec)| self.model.drawer(&self.index, level.shape(), codec));
-        each.collect()
-    }
 }
 
 /// Prints the verdict, for people.

@@ -11,7 +11,7 @@ use super::neural::{DeviceArgs, load_blae};
 #[cfg(feature = "neural")]
 use bitquilt::base::Unobserved;
 use bitquilt::images::ImageSet;
-use bitquilt::latent::{Codec, LatentSet, Shape};
+use bitquilt::latent::{Codec, LatentSet, Level, Shape};
 #[cfg(feature = "neural")]
 use bitquilt::neural::Blae;
 use bitquilt::picture::Picture;
@@ -53,6 +53,21 @@ impl ModelArgs {
     /// Returns whether a model was named.
     pub(super) fn is_given(&self) -> bool {
         self.model.is_some()
+    }
+
+    /// Returns what draws each level of latents of `path`; a model draws codes of one level.
+    pub(super) fn drawers(
+        &self,
+        path: &Path,
+        levels: &[Level],
+        codecs: &[Codec],
+    ) -> anyhow::Result<Vec<Drawer>> {
+        if self.is_given() && levels.len() > 1 {
+            anyhow::bail!("--model: draws codes of one level: leave it out for a pyramid");
+        }
+        let each = levels.iter().zip(codecs);
+        let each = each.map(|(level, codec)| self.drawer(path, level.shape(), codec));
+        each.collect()
     }
 
     /// Returns the drawer of latents of `path`. A model is refused where its codes are others.

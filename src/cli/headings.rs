@@ -9,6 +9,7 @@ const HEADINGS: [(&str, &[&str]); 11] = [
         &[
             "output",
             "png",
+            "html",
             "png_limit",
             "png_sources",
             "scale",

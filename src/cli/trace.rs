@@ -21,7 +21,9 @@ use bitquilt::copies::worst_first;
 use bitquilt::engine::{
     Judged, Session, TraceNames, TraceRequest, TracedSample, Tracing, WindowChoice,
 };
-use bitquilt::latent::Shape;
+use bitquilt::latent::{Level, Shape};
+use bitquilt::page::trace_page;
+use bitquilt::picture::Picture;
 use bitquilt::samples::SampleSet;
 use bitquilt::trace::{NamedSpread, SetSummary, Spread, TraceOptions, Tracer};
 
@@ -30,6 +32,7 @@ use bitquilt::trace::{NamedSpread, SetSummary, Spread, TraceOptions, Tracer};
 #[command(after_help = "Examples:\n  \
     bitquilt trace mnist.index samples.safetensors\n  \
     bitquilt trace mnist.index samples.safetensors -o trace.json --png map.png\n  \
+    bitquilt trace mnist.index samples.safetensors --html trace.html\n  \
     bitquilt trace mnist.index others.safetensors --window 7x7 --brief -o trace.json\n  \
     bitquilt trace mnist.index samples.safetensors --limit 1 --top 3 --json\n  \
     bitquilt trace mnist.index samples.safetensors --against held-out.safetensors\n\n\
@@ -54,6 +57,11 @@ pub(super) struct TraceArgs {
     /// source; the sources that tell most with what was copied outlined; and the nearest training latent with what differs
     #[arg(long, value_name = "MAP.png")]
     png: Option<PathBuf>,
+
+    /// Write a page to look at, mail or publish: the first 200 samples, each beside the training latents that it comes from, in one file
+    /// that fetches nothing
+    #[arg(long, value_name = "PAGE.html")]
+    html: Option<PathBuf>,
 
     /// Samples of the map
     #[arg(long, value_name = "N", default_value_t = 8, requires = "png", value_parser = at_least_1)]
@@ -179,14 +187,22 @@ impl TraceArgs {
 
 pub(super) fn run(args: &TraceArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     args.copies.check(args.force)?;
-    for output in args.output.iter().chain(&args.png) {
+    let outputs = [&args.output, &args.png, &args.html];
+    for output in outputs.into_iter().flatten() {
         check_output(output, args.force)?;
     }
-    if args.model.is_given() && args.png.is_none() {
-        bail!("--model: draws the map: name one with --png, or leave --model out");
+    if args.model.is_given() && args.png.is_none() && args.html.is_none() {
+        bail!(
+            "--model: draws the map or the page: name one with --png or --html, or leave --model out"
+        );
     }
-    if args.output.is_some() && args.output == args.png {
-        bail!("--png: names the trace file too: choose another name");
+    for (number, (option, output)) in [("--png", &args.png), ("--html", &args.html)]
+        .into_iter()
+        .enumerate()
+    {
+        if output.is_some() && outputs[..=number].contains(&output) {
+            bail!("{option}: names another output too: choose another name");
+        }
     }
     let samples = SampleSet::read(&args.samples)?;
     let session = args.without.open(&args.index, args.preload.options())?;
@@ -200,6 +216,15 @@ pub(super) fn run(args: &TraceArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
             Some(args.model.drawer(&args.index, level.shape(), codec)?)
         }
         None => None,
+    };
+    let index = session.index();
+    let drawers = match &args.html {
+        Some(_) => {
+            let codecs = index.manifest().codecs();
+            args.model
+                .drawers(&args.index, index.shape().levels(), &codecs)?
+        }
+        None => Vec::new(),
     };
     let judged = args.judge(&session, &samples, ui)?;
     let tracing = session
@@ -220,6 +245,9 @@ pub(super) fn run(args: &TraceArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     };
     if let (Some(png), Some(drawer)) = (&args.png, &drawer) {
         job.draw(&drawn, drawer, png)?;
+    }
+    if let Some(html) = &args.html {
+        job.write_page(&session, &drawers, html)?;
     }
     ui.finish();
     match (args.json, &args.output) {
@@ -252,10 +280,7 @@ impl<'a> Job<'a> {
         out: impl Write,
         drawn: &mut Vec<TracedSample<'a>>,
     ) -> anyhow::Result<SetSummary> {
-        let names = TraceNames {
-            index: self.args.index.display().to_string(),
-            samples: self.args.samples.display().to_string(),
-        };
+        let names = self.names();
         let max_drawn = self.args.png.as_ref().map_or(0, |_| self.args.png_limit);
         let keep = |traced: TracedSample<'a>| {
             if drawn.len() < max_drawn {
@@ -271,6 +296,34 @@ impl<'a> Job<'a> {
             return Err(Stopped.into());
         }
         summary.with_context(|| self.args.samples.display().to_string())
+    }
+
+    /// Writes the page.
+    fn write_page(&self, session: &Session, drawers: &[Drawer], path: &Path) -> anyhow::Result<()> {
+        let image = |level: &Level, packed: &[u8]| -> anyhow::Result<Picture> {
+            drawers[level.number()].one(level.shape(), packed, path)
+        };
+        let (request, judged) = (self.args.request(), self.judged.as_ref());
+        let page = trace_page(
+            session,
+            self.samples,
+            &request,
+            &self.names(),
+            judged,
+            self.ui,
+            image,
+        )
+        .with_context(|| format!("--html {}", path.display()))?;
+        Ok(files::write_whole(path, |out| {
+            out.write_all(page.as_bytes())
+        })?)
+    }
+
+    fn names(&self) -> TraceNames {
+        TraceNames {
+            index: self.args.index.display().to_string(),
+            samples: self.args.samples.display().to_string(),
+        }
     }
 
     fn draw(
@@ -301,7 +354,8 @@ fn report(job: &Job<'_>, summary: &SetSummary) -> anyhow::Result<()> {
     report_credits(&tracer, summary)?;
     report_copies(job)?;
     tell_notes(job, &tracer);
-    for output in job.args.output.iter().chain(&job.args.png) {
+    let outputs = [&job.args.output, &job.args.png, &job.args.html];
+    for output in outputs.into_iter().flatten() {
         print(format!("→ {}", output.display()))?;
     }
     Ok(())

@@ -1,6 +1,7 @@
 //! What every page has: its head and its style.
 
 use maud::{DOCTYPE, Markup, PreEscaped, html};
+use xxhash_rust::xxh3::xxh3_128;
 
 /// Light or dark as the reader's machine is; no colour alone says anything.
 const STYLE: &str = "
@@ -23,18 +24,46 @@ svg { width: 100%; height: auto; display: block; } svg image { image-rendering: 
 @media print { body { max-width: none; } .card { break-inside: avoid; } }
 ";
 
-/// Returns a page.
+/// What runs in a page, and the data that it reads.
+pub(super) struct Script<'a> {
+    pub(super) code: &'a str,
+    /// JSON without any `<`.
+    pub(super) data: &'a str,
+}
+
+/// Returns a page without a script.
 pub(super) fn page(title: &str, body: Markup) -> String {
+    // A report holds what others sent: nothing in it is fetched or run.
+    let allowed = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
+    whole(title, allowed, "", body)
+}
+
+/// Returns a page with a style and a script of its own.
+pub(super) fn scripted(title: &str, style: &str, script: &Script<'_>, body: Markup) -> String {
+    debug_assert!(!script.data.contains('<'));
+    // This script alone: whoever writes the names and labels in the data cannot know the word, which depends on all of it.
+    let word = format!("{:032x}", xxh3_128(script.data.as_bytes()));
+    let allowed = format!(
+        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'nonce-{word}'"
+    );
+    let body = html! {
+        (body)
+        script type="application/json" id="data" { (PreEscaped(script.data)) }
+        script nonce=(word) { (PreEscaped(script.code)) }
+    };
+    whole(title, &allowed, style, body)
+}
+
+fn whole(title: &str, allowed: &str, style: &str, body: Markup) -> String {
     let page = html! {
         (DOCTYPE)
         html lang="en" {
             head {
                 meta charset="utf-8";
                 meta name="viewport" content="width=device-width, initial-scale=1";
-                // A report holds what others sent: nothing in it is fetched or run.
-                meta http-equiv="Content-Security-Policy" content="default-src 'none'; img-src data:; style-src 'unsafe-inline'";
+                meta http-equiv="Content-Security-Policy" content=(allowed);
                 title { (title) }
-                style { (PreEscaped(STYLE)) }
+                style { (PreEscaped(STYLE)) (PreEscaped(style)) }
             }
             body { (body) }
         }

@@ -19,6 +19,12 @@ pub(super) struct Marks<'a> {
     pub(super) spots: &'a [(usize, usize)],
 }
 
+/// Returns a picture as an address that holds it.
+pub(super) fn data_uri(picture: &Picture, path: &Path) -> Result<String, LatentError> {
+    let png = STANDARD.encode(picture.to_png(path)?);
+    Ok(format!("data:image/png;base64,{png}"))
+}
+
 /// Returns a picture of a latent of a grid, stretched over its sites, with marks. `says` is what it shows, in words.
 pub(super) fn latent(
     grid: Shape,
@@ -26,12 +32,12 @@ pub(super) fn latent(
     marks: &Marks<'_>,
     says: &str,
 ) -> Result<Markup, LatentError> {
-    let png = STANDARD.encode(picture.to_png(Path::new("a picture of the page"))?);
+    let picture = data_uri(picture, Path::new("a picture of the page"))?;
     let (height, width) = (grid.height(), grid.width());
     Ok(html! {
         svg role="img" aria-label=(says) viewBox={ "-0.3 -0.3 " (width as f64 + 0.6) " " (height as f64 + 0.6) } {
             title { (says) }
-            image href={ "data:image/png;base64," (png) } width=(width) height=(height) preserveAspectRatio="none" {}
+            image href=(picture) width=(width) height=(height) preserveAspectRatio="none" {}
             rect width=(width) height=(height) fill="none" stroke="var(--line)" stroke-width="0.1" {}
             @for (row, col) in marks.spots {
                 circle cx=(*col as f64 + 0.5) cy=(*row as f64 + 0.5) r="0.28" fill="#e3342f" stroke="#fff" stroke-width="0.08" {}
