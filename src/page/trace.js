@@ -71,7 +71,7 @@ function make(name, attributes = {}, ...children) {
 /** @param {string} name @param {[string, string][]} values @param {string} label */
 function choice(name, values, label) {
   const options = values.map(([value, text]) => make("option", { value, selected: get(name) === value }, text));
-  return make("label", {}, label + " ", make("select", { onchange: (/** @type {any} */ event) => set({ [name]: event.target.value }) }, ...options));
+  return make("label", {}, label + " ", make("select", { id: name, onchange: (/** @type {any} */ event) => set({ [name]: event.target.value }) }, ...options));
 }
 
 /** @param {number} number @param {string} what */
@@ -178,7 +178,8 @@ function moved(down, right) {
 class Sheet {
   /** @param {number[]} shape @param {string} source @param {number} width @param {(sheet: Sheet) => void} paint @param {string} says */
   constructor(shape, source, width, paint, says) {
-    [this.height, this.width] = shape;
+    this.height = shape[0];
+    this.width = shape[1];
     this.cell = Math.max(2, Math.floor(width / this.width));
     const scale = window.devicePixelRatio || 1;
     this.canvas = /** @type {HTMLCanvasElement} */ (make("canvas", { role: "img", "aria-label": says }));
@@ -397,7 +398,15 @@ function detail(sample) {
     made.card.addEventListener("focus", choose(source.latent));
     made.card.addEventListener("pointerleave", choose(null));
     made.card.addEventListener("blur", choose(null));
-    made.card.addEventListener("click", () => set({ latent: pinned === source.latent ? "" : source.latent }, true));
+    const pin = () => set({ latent: pinned === source.latent ? "" : source.latent }, true);
+    made.card.setAttribute("role", "button");
+    made.card.setAttribute("aria-pressed", String(pinned === source.latent));
+    made.card.addEventListener("click", pin);
+    made.card.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" && event.key !== " ") return;
+      event.preventDefault();
+      pin();
+    });
     if (made.sheet) cards.set(source.latent, { card: made.card, sheet: made.sheet });
     list.append(made.card);
   }
@@ -416,13 +425,13 @@ function detail(sample) {
   const go = (/** @type {string} */ text, /** @type {number|undefined} */ to, /** @type {string} */ title) =>
     to === undefined ? make("span", { class: "soft" }, text) : make("a", { href: link({ sample: to, latent: "" }), title }, text);
   const levels = trace.levels.map(({ shape: [rows, columns] }, number) =>
-    make("button", { type: "button", "aria-pressed": number === level, onclick: () => set({ level: number, latent: "" }) }, `${rows}x${columns}`));
+    make("button", { id: `level-${number}`, type: "button", "aria-pressed": number === level, onclick: () => set({ level: number, latent: "" }) }, `${rows}x${columns}`));
   const slider = make("input", {
-    type: "range", min: 0, max: Math.max(BACKGROUND, Math.ceil(sample.summary.most_informative)), step: 1, value: get("min"),
+    id: "least", type: "range", min: 0, max: Math.max(BACKGROUND, Math.ceil(sample.summary.most_informative)), step: 1, value: get("min"),
     onchange: (/** @type {any} */ event) => set({ min: event.target.value }, true),
   });
   const views = ["quilt", "picture"].map((view) =>
-    make("button", { type: "button", "aria-pressed": get("view") === view, onclick: () => set({ view }, true) }, view));
+    make("button", { id: `view-${view}`, type: "button", "aria-pressed": get("view") === view, onclick: () => set({ view }, true) }, view));
   return [
     make("div", { class: "bar" }, make("a", { href: link({ sample: "", latent: "" }), title: "Escape" }, "all samples"), go("← before", step(-1), "left arrow"), go("next →", step(1), "right arrow"),
       make("strong", {}, says(sample)), ...(levels.length > 1 ? levels : []), ...views,
@@ -437,11 +446,14 @@ function draw() {
   const asked = get("sample");
   const sample = asked === "" ? undefined : trace.samples.find((each) => each.sample === Number(asked));
   const scroll = window.scrollY;
+  const focused = document.activeElement?.id;
   app.replaceChildren(...(sample ? detail(sample) : wall()));
   // The same view again: where it was. Another one: from its top.
   const view = sample ? `sample ${sample.sample}` : "wall";
   window.scrollTo(0, app.dataset.view === view ? scroll : 0);
   app.dataset.view = view;
+  // What was redrawn under the keyboard is where it was.
+  if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
 }
 
 window.addEventListener("hashchange", draw);
