@@ -392,7 +392,7 @@ class Index:
         """
         request: dict[str, Any] = {"windows": as_windows(windows), **options}
         if limit is not None:
-            request["samples"] = {"start": 0, "end": as_number("limit", limit)}
+            request["samples"] = {"start": 0, "end": as_number("limit", limit, 1)}
         if nearest is not None:
             request["nearest"] = nearest
         held_out = None if against is None else self._latents(against)._set

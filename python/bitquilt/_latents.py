@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Any, cast
 
 import numpy as np
@@ -14,7 +14,7 @@ from . import _bitquilt
 from ._arrays import Values, axes, integers, is_array, is_column, of_column, of_table, plain
 from ._errors import InputError
 from ._pictures import Picture, drawn_by
-from ._requests import Ids, Path, Size, as_bytes, as_ids, there
+from ._requests import Ids, Path, Size, as_bytes, as_ids, as_number, there
 
 #: Values that are turned into bits at a time: 4 MiB of bytes, and some copies of them.
 CHUNK = 1 << 22
@@ -65,7 +65,7 @@ class Latents:
     ) -> None:
         if isinstance(bits, (str, os.PathLike)):
             raise InputError("expected an array, found a path: Latents.load reads a latents file")
-        if not (is_array(bits) or is_column(bits) or isinstance(bits, Iterable)):
+        if isinstance(bits, Mapping) or not (is_array(bits) or is_column(bits) or isinstance(bits, Iterable)):
             raise InputError(f"expected an array or an iterable of arrays, found {type(bits).__name__}")
         gathering = _Gathering(layout, memory)
         if is_array(bits):
@@ -221,7 +221,7 @@ class Latents:
         >>> latents.drawn(8).tolist() in ([0, 2, 4, 6, 8, 10, 12, 14], [1, 3, 5, 7, 9, 11, 13, 15])
         True
         """
-        return np.array(self._set.drawn(count, as_ids(without)), np.int64)
+        return np.array(self._set.drawn(as_number("count", count), as_ids(without)), np.int64)
 
     def measure(self, *, max_bits: int | None = None) -> dict[str, Any]:
         """What single bits are worth: entropy, dead and correlated bits, repeated latents, as `bitquilt eval codes --json` prints it. Of more
@@ -258,6 +258,8 @@ class Latents:
             raise InputError(f"expected a level of 0 to {len(self.levels) - 1}, found {number}")
         if scale is None:
             scale = max(1, round(64 / max(self.levels[number][:2]))) if decode is None else 2
+        limit, scale = as_number("limit", limit, 1), as_number("scale", scale, 1)
+        columns = None if columns is None else as_number("columns", columns, 1)
         return Picture(self._set.picture(number, limit, columns, scale, drawn_by(decode)))
 
     def _repr_png_(self) -> bytes:

@@ -24,8 +24,10 @@ UNITS = {"": 1, "B": 1, "kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "Mi
 
 def as_bytes(size: Size | None) -> int | None:
     """A size in bytes."""
-    if size is None or isinstance(size, int):
-        return size
+    if size is None:
+        return None
+    if not isinstance(size, str):
+        return as_number("a size in bytes", size)
     number = size.rstrip("BKMGTki ")
     unit = size[len(number) :].strip()
     try:
@@ -52,17 +54,22 @@ def as_windows(windows: str | Sequence[str] | None) -> list[str]:
 
 def as_json(request: dict[str, Any]) -> str:
     """A request as JSON, NumPy's numbers and arrays as plain ones."""
-    return json.dumps(request, default=lambda value: value.tolist() if isinstance(value, (np.generic, np.ndarray)) else str(value))
+    try:
+        return json.dumps(
+            request, allow_nan=False, default=lambda value: value.tolist() if isinstance(value, (np.generic, np.ndarray)) else str(value)
+        )
+    except ValueError as error:
+        raise InputError(f"the request: expected numbers, found one that is none: {error}") from None
 
 
-def as_number(name: str, value: Any) -> int:
-    """A whole number of at least 0."""
+def as_number(name: str, value: Any, least: int = 0) -> int:
+    """A whole number of at least `least`."""
     try:
         number = operator.index(value)
     except TypeError:
         raise InputError(f"{name}: expected a whole number, found {value!r}") from None
-    if number < 0:
-        raise InputError(f"{name}: expected a number of at least 0, found {number}")
+    if number < least:
+        raise InputError(f"{name}: expected a number of at least {least}, found {number}")
     return number
 
 

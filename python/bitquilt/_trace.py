@@ -16,7 +16,7 @@ from . import _bitquilt
 from ._errors import InputError
 from ._pictures import Decode, Picture, drawn_by
 from ._progress import Progress, watched
-from ._requests import Path, as_json
+from ._requests import Path, as_json, as_number
 
 
 NO_PICTURES = "a trace that was read from a file or a pickle has no pictures: trace the samples again"
@@ -132,7 +132,14 @@ class Trace:
     @classmethod
     def load(cls, path: Path) -> Trace:
         """Reads a trace file; of one there are no pictures."""
-        return cls(FilePath(path).read_text(encoding="utf-8"))
+        read = cls(FilePath(path).read_text(encoding="utf-8", errors="replace"))
+        try:
+            found = read.document.get("format")
+        except (ValueError, AttributeError, TypeError) as error:
+            raise InputError(f"{path}: expected a trace file (JSON), found {error}") from None
+        if found != "bitquilt.trace":
+            raise InputError(f"{path}: expected a trace file (bitquilt.trace), found {found!r}")
+        return read
 
     def __reduce__(self) -> tuple[Any, ...]:
         return Trace, (self._text,)
@@ -221,7 +228,7 @@ class Trace:
         progress: Progress = False,
     ) -> Picture:
         """The first samples as `TracedSample.picture` draws each."""
-        return _map(self._drawn, 0, min(limit, len(self)), sources, level, decode, progress)
+        return _map(self._drawn, 0, min(as_number("limit", limit, 1), len(self)), sources, level, decode, progress)
 
     def page(self, *, decode: Decode | None = None, progress: Progress = False) -> str:
         """The first 200 samples as one web page that fetches nothing, to look at, mail or publish, as `bitquilt trace --html` writes it; `decode` draws
@@ -256,6 +263,6 @@ def _map(
 ) -> Picture:
     if drawn is None:
         raise InputError(NO_PICTURES)
-    request = as_json({"sources": sources, "level": level})
+    request = as_json({"sources": as_number("sources", sources), "level": None if level is None else as_number("level", level)})
     with watched(progress) as told:
         return Picture(drawn.map(first, end, request, drawn_by(decode), told))

@@ -92,6 +92,7 @@ def test_channels_first_and_batches():
         ([BITS, BITS[:, :2]], "nhwc", ["one shape"]),
         ([[1, 0]], None, ["list"]),
         (3, None, ["int"]),
+        ({"bits": BITS}, None, ["dict"]),
         ("bits", None, ["path"]),
         (Elsewhere(), None, ["CPU", ".cpu()"]),
     ],

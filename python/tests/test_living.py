@@ -197,6 +197,13 @@ def test_errors_say_what_they_are(index, tmp_path, digits):
         bq.build(digits, "/proc/nowhere/new.index")
     with pytest.raises(bq.InputError, match="GiB"):
         bq.open(index.path, memory="much")
+    for wrong in [lambda: bq.open(index.path, memory=-1), lambda: bq.Latents(digits).drawn(-1), lambda: index.trace(digits, limit=0)]:
+        with pytest.raises(bq.InputError, match="at least"):
+            wrong()
+    for rate, words in [(0, "false alarms"), (1, "false alarms"), (-0.5, "false alarms"), (float("nan"), "none")]:
+        for judge in [index.trace, index.audit]:
+            with pytest.raises(bq.InputError, match=words):
+                judge(digits[:2], against=digits[2:6], false_alarms=rate)
     found = index.verify(1 - digits[:2], window="3x3")
     assert not found.verified and found.checked == 128
     with pytest.raises(bq.Unsupported, match="3x3"):

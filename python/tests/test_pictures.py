@@ -1,6 +1,7 @@
 """Pictures show what is there, and the same as the command draws."""
 
 import io
+import json
 import pickle
 import subprocess
 
@@ -50,7 +51,7 @@ def test_codes_are_drawn_as_gray_or_by_the_model_that_is_handed_in(digits, tmp_p
     sizes = iter([4, 5])
     with pytest.raises(bq.InputError, match="one size"):
         latents.picture(decode=lambda bits: np.zeros((1, 4, next(sizes))))
-    for wrong in [{"level": 1}, {"limit": 0}]:
+    for wrong in [{"level": 1}, {"limit": 0}, {"scale": 0}, {"columns": 0}, {"columns": -1}, {"scale": 10**6}]:
         with pytest.raises(bq.InputError):
             latents.picture(**wrong)
 
@@ -73,12 +74,35 @@ def test_maps_are_those_of_the_command(index, command, tmp_path):
     assert (white.pixels == 255).mean() > (trace[0].picture().pixels == 255).mean()
     with pytest.raises(bq.InputError, match="levels"):
         trace.picture(level=3)
-    with pytest.raises(OverflowError):
-        trace.picture(limit=-1)
-    for kept in [pickle.loads(pickle.dumps(trace)), bq.Trace(trace._text)]:
+    for wrong in [{"limit": 0}, {"sources": -1}, {"sources": 10**6}, {"level": -1}]:
+        with pytest.raises(bq.InputError):
+            trace.picture(**wrong)
+    trace.save(tmp_path / "trace.json")
+    for kept in [pickle.loads(pickle.dumps(trace)), bq.Trace.load(tmp_path / "trace.json")]:
         assert kept.document == trace.document
-        with pytest.raises(bq.InputError, match="trace the samples again"):
-            kept.picture()
+        for drawn in [kept.picture, kept.page]:
+            with pytest.raises(bq.InputError, match="trace the samples again"):
+                drawn()
+    for text in ["no trace", "[1]", "{}"]:
+        (tmp_path / "wrong").write_text(text)
+        with pytest.raises(bq.InputError, match="wrong: expected a trace file"):
+            bq.Trace.load(tmp_path / "wrong")
+
+
+def test_a_page_is_that_of_the_command(index, command, tmp_path):
+    samples = index.generate(3, windows="3x3", seed=4)
+    samples.save(tmp_path / "samples")
+    subprocess.run([command, "trace", index.path, "samples", "--html", "page.html"], cwd=tmp_path, check=True, capture_output=True)
+    theirs = (tmp_path / "page.html").read_text()
+    page = index.trace(bq.Samples.load(tmp_path / "samples")).page()
+
+    def shown(page):
+        data = json.loads(page.split('id="data">')[1].split("</script>")[0])
+        return {**data, "trace": {**data["trace"], "index": "", "samples_file": ""}}
+
+    assert shown(page) == shown(theirs)
+    white = index.trace(samples).page(decode=lambda bits: np.ones((1, 2, 2)))
+    assert shown(white)["trace"] == shown(theirs)["trace"] and shown(white)["samples"] != shown(theirs)["samples"]
 
 
 def test_maps_show_the_verdicts(tmp_path):

@@ -152,6 +152,7 @@ impl Session {
         request: &AuditRequest,
         observer: &dyn Observer,
     ) -> Result<Audit, EngineError> {
+        request.copies.check()?;
         let latents = &samples.latents;
         if latents.is_empty() {
             return Err(EngineError::NoSamples);

@@ -49,6 +49,23 @@ impl Default for CopyRequest {
     }
 }
 
+impl CopyRequest {
+    /// Refuses a rate that is no share of latents.
+    pub(super) fn check(&self) -> Result<(), EngineError> {
+        // Written so that no number is refused too.
+        if self.false_alarms > 0.0 && self.false_alarms < 1.0 {
+            return Ok(());
+        }
+        Err(EngineError::Request {
+            part: "the rate of false alarms",
+            why: format!(
+                "the rate of false alarms: expected a number above 0 and below 1, as 0.01, found {}",
+                self.false_alarms
+            ),
+        })
+    }
+}
+
 /// An index ready to tell copies: its training latents and the windows of the model of honest data in memory.
 pub struct Copying {
     pub(super) index: Arc<Index>,
@@ -345,6 +362,7 @@ impl Copying {
         request: &CopyRequest,
         observer: &dyn Observer,
     ) -> Result<Vec<Verdict>, EngineError> {
+        request.check()?;
         check_measure(calibration, &self.measure, None)?;
         self.check_shape(samples, "the samples")?;
         let judge = Judge::new(calibration, request.false_alarms);

@@ -71,6 +71,7 @@ impl Session {
         request: &CopyRequest,
         observer: &dyn Observer,
     ) -> Result<Judged, EngineError> {
+        request.check()?;
         let range = of.range(samples);
         let latents = range.len() + by.latents();
         let copying = match of.all_latents {

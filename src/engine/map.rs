@@ -17,7 +17,7 @@ use crate::trace::{Region, Tracer};
 use crate::window::Window;
 
 /// Regions that tell less, in bits, are background: what nearly every training latent has.
-const BACKGROUND: f64 = 1.0;
+pub const BACKGROUND: f64 = 1.0;
 
 /// What a map shows.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -60,7 +60,7 @@ pub use generate::{CountReport, GenerateRequest, Generated, Network};
 pub use info::{InfoReport, WindowInfo};
 pub use judge::{JudgeBy, Judged};
 pub use limit::MaxCopied;
-pub use map::MapRequest;
+pub use map::{BACKGROUND, MapRequest};
 pub use measure::{CountsReport, CountsRequest, LevelCounts};
 pub use proof::{UnsupportedBit, VerifyReport, VerifyRequest};
 pub use query::{QueryReport, QueryRequest};

@@ -12,7 +12,7 @@
  *   verdict?: {copy: boolean, p: number, levels: {whole: Judged|null, parts: Judged[]}[]}}} Sample */
 /** @typedef {{shape: number[], first: number}} Level */
 /** @typedef {{trace: {shape: string, levels: Level[], windows: string[], quilt_windows: string[], answered_windows: string[],
- *   training_latents: number, samples: Sample[]}, samples: string[][], latents: Record<string, string[]>, under: number[][]}} Data */
+ *   training_latents: number, samples: Sample[]}, samples: string[][], latents: Record<string, string[]>, under: number[][], background: number}} Data */
 
 /** @type {Data} */
 const data = JSON.parse(/** @type {HTMLElement} */ (document.getElementById("data")).textContent || "");
@@ -24,7 +24,7 @@ const judged = trace.samples.some((sample) => sample.verdict);
 // Okabe and Ito: told apart by the colour-blind too; a source beyond the eighth has stripes as well.
 const COLOURS = ["#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7", "#a0a0a0"];
 // Regions that tell less, in bits, are background: nearly every training latent has them.
-const BACKGROUND = 1;
+const BACKGROUND = data.background;
 
 // What is looked at ---------------------------------------------------------------------------------------------------------
 

@@ -11,7 +11,7 @@ use super::image::data_uri;
 use crate::base::Observer;
 use crate::copies::Verdict;
 use crate::engine::{
-    EngineError, Judged, Session, TraceNames, TraceRequest, TracedSample, Tracing,
+    BACKGROUND, EngineError, Judged, Session, TraceNames, TraceRequest, TracedSample, Tracing,
 };
 use crate::latent::{LatentError, Level};
 use crate::picture::Picture;
@@ -19,9 +19,6 @@ use crate::samples::SampleSet;
 
 /// Samples of one page, at most: more than a browser should hold at once, with their sources.
 pub const MAX_PAGE_SAMPLES: usize = 200;
-
-/// Regions that tell less, in bits, are background: what nearly every training latent has.
-const BACKGROUND: f64 = 1.0;
 
 const SCRIPT: &str = include_str!("trace.js");
 const STYLE: &str = include_str!("trace.css");
@@ -33,6 +30,8 @@ struct Pictures {
     latents: BTreeMap<u32, Vec<String>>,
     /// Height, width and channels of each level of the training latents.
     under: Vec<[usize; 3]>,
+    /// Regions that tell less, in bits, are background.
+    background: f64,
 }
 
 /// Traces the first samples of a request, [`MAX_PAGE_SAMPLES`] at most, and returns their page, with their verdicts where they were judged. `image`
@@ -134,6 +133,7 @@ fn pictures<E: From<EngineError> + From<LatentError>>(
             .iter()
             .map(|level| [level.height(), level.width(), level.channels()])
             .collect(),
+        background: BACKGROUND,
         ..Pictures::default()
     };
     for sample in traced {
