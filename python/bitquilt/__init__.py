@@ -22,6 +22,7 @@ from ._errors import Damaged, Error, InputError, InternalError, Interrupted, Mem
 from ._fallback import Contexts, Fallback
 from ._index import Index, Verified, open
 from ._latents import Latents
+from ._page import Page
 from ._pictures import Picture
 from ._samples import Samples
 from ._trace import Region, Trace, TracedSample
@@ -39,6 +40,7 @@ __all__ = [
     "Latents",
     "MemoryLimit",
     "NotAnIndex",
+    "Page",
     "Picture",
     "Region",
     "Samples",

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import html
 import json
 import os
 from typing import Any
 
 from . import _bitquilt
 from ._errors import InputError
+from ._page import Page
 from ._pictures import Decode, drawn_by
 from ._requests import Path
 
@@ -55,9 +55,9 @@ class Audit:
         return list(self.report["numbers"])
 
     @property
-    def page(self) -> str:
+    def page(self) -> Page:
         """The report as one web page that needs nothing else."""
-        return self._audit.page(self._decode)
+        return Page(self._audit.page(self._decode))
 
     def save(self, path: Path, *, force: bool = False) -> None:
         """Writes the report as a folder, as `bitquilt audit -o` does; `force` replaces one that is there."""
@@ -72,8 +72,7 @@ class Audit:
         return pandas.DataFrame(self.verdicts)
 
     def _repr_html_(self) -> str:
-        # A frame of its own, so that the page's style stays there.
-        return f'<iframe style="width:100%;height:40em;border:0" srcdoc="{html.escape(self.page)}"></iframe>'
+        return self.page._repr_html_()
 
     def __repr__(self) -> str:
         return f"Audit({self.copies['copies']} of {self.copies['samples']} samples called copies)"

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from . import _bitquilt
 from ._errors import InputError
+from ._page import Page
 from ._pictures import Decode, Picture, drawn_by
 from ._progress import Progress, watched
 from ._requests import Path, as_json, as_number
@@ -230,9 +231,9 @@ class Trace:
         """The first samples as `TracedSample.picture` draws each."""
         return _map(self._drawn, 0, min(as_number("limit", limit, 1), len(self)), sources, level, decode, progress)
 
-    def page(self, *, decode: Decode | None = None, progress: Progress = False) -> str:
-        """The first 200 samples as one web page that fetches nothing, to look at, mail or publish, as `bitquilt trace --html` writes it; `decode` draws
-        latents of the finest level as images.
+    def page(self, *, decode: Decode | None = None, progress: Progress = False) -> Page:
+        """The first 200 samples as one web page that fetches nothing, to look at in a notebook, mail or publish, as `bitquilt trace --html` writes it;
+        `decode` draws latents of the finest level as images.
 
         >>> import numpy as np, bitquilt as bq
         >>> index = bq.build(bq.Latents(np.eye(6)[None] == 1), tmp / "page.index", windows=["3x3"])
@@ -242,7 +243,7 @@ class Trace:
         if self._drawn is None:
             raise InputError(NO_PICTURES)
         with watched(progress) as told:
-            return self._drawn.page(drawn_by(decode), told)
+            return Page(self._drawn.page(drawn_by(decode), told))
 
     def _repr_png_(self) -> bytes:
         return self.picture()._repr_png_()

@@ -101,6 +101,8 @@ def test_a_page_is_that_of_the_command(index, command, tmp_path):
         return {**data, "trace": {**data["trace"], "index": "", "samples_file": ""}}
 
     assert shown(page) == shown(theirs)
+    page.save(tmp_path / "mine.html")
+    assert (tmp_path / "mine.html").read_text() == page and "&lt;!DOCTYPE html&gt;" in page._repr_html_()
     white = index.trace(samples).page(decode=lambda bits: np.ones((1, 2, 2)))
     assert shown(white)["trace"] == shown(theirs)["trace"] and shown(white)["samples"] != shown(theirs)["samples"]
 

@@ -31,23 +31,39 @@ const BACKGROUND = data.background;
 /** @type {Record<string, string>} */
 const DEFAULTS = { sample: "", level: String(finest), min: String(BACKGROUND), sort: judged ? "p" : "sample", show: "all", latent: "", view: "quilt" };
 
+// Within a notebook the page lies in a frame whose address is the notebook's: there it is kept here.
+const framed = location.protocol === "about:";
+let state = new URLSearchParams(location.hash.slice(1));
+
 /** @param {string} name */
 function get(name) {
-  return new URLSearchParams(location.hash.slice(1)).get(name) ?? DEFAULTS[name];
+  return state.get(name) ?? DEFAULTS[name];
+}
+
+/** What is looked at after some changes. @param {Record<string, string|number>} changes */
+function changed(changes) {
+  const next = new URLSearchParams(state);
+  for (const [name, value] of Object.entries(changes)) {
+    if (String(value) === DEFAULTS[name]) next.delete(name);
+    else next.set(name, String(value));
+  }
+  return next;
 }
 
 /** @param {Record<string, string|number>} changes @param {boolean} [replace] */
 function set(changes, replace) {
-  const state = new URLSearchParams(location.hash.slice(1));
-  for (const [name, value] of Object.entries(changes)) {
-    if (String(value) === DEFAULTS[name]) state.delete(name);
-    else state.set(name, String(value));
+  go(changed(changes), replace);
+}
+
+/** @param {URLSearchParams} next @param {boolean} [replace] */
+function go(next, replace) {
+  if (!framed && !replace) {
+    location.hash = "#" + next;
+    return;
   }
-  const hash = "#" + state;
-  if (replace) {
-    history.replaceState(null, "", hash);
-    draw();
-  } else if (hash !== location.hash) location.hash = hash;
+  if (!framed) history.replaceState(null, "", "#" + next);
+  state = next;
+  draw();
 }
 
 // Elements ------------------------------------------------------------------------------------------------------------------
@@ -124,11 +140,7 @@ function wall() {
 }
 
 /** @param {Record<string, string|number>} changes */
-function link(changes) {
-  const state = new URLSearchParams(location.hash.slice(1));
-  for (const [name, value] of Object.entries(changes)) state.set(name, String(value));
-  return "#" + state;
-}
+const link = (changes) => "#" + changed(changes);
 
 // One sample ----------------------------------------------------------------------------------------------------------------
 
@@ -422,7 +434,7 @@ function detail(sample) {
   const order = shown();
   const place = order.indexOf(sample);
   const step = (/** @type {number} */ by) => order[place + by]?.sample;
-  const go = (/** @type {string} */ text, /** @type {number|undefined} */ to, /** @type {string} */ title) =>
+  const beside = (/** @type {string} */ text, /** @type {number|undefined} */ to, /** @type {string} */ title) =>
     to === undefined ? make("span", { class: "soft" }, text) : make("a", { href: link({ sample: to, latent: "" }), title }, text);
   const levels = trace.levels.map(({ shape: [rows, columns] }, number) =>
     make("button", { id: `level-${number}`, type: "button", "aria-pressed": number === level, onclick: () => set({ level: number, latent: "" }) }, `${rows}x${columns}`));
@@ -433,7 +445,7 @@ function detail(sample) {
   const views = ["quilt", "picture"].map((view) =>
     make("button", { id: `view-${view}`, type: "button", "aria-pressed": get("view") === view, onclick: () => set({ view }, true) }, view));
   return [
-    make("div", { class: "bar" }, make("a", { href: link({ sample: "", latent: "" }), title: "Escape" }, "all samples"), go("← before", step(-1), "left arrow"), go("next →", step(1), "right arrow"),
+    make("div", { class: "bar" }, make("a", { href: link({ sample: "", latent: "" }), title: "Escape" }, "all samples"), beside("← before", step(-1), "left arrow"), beside("next →", step(1), "right arrow"),
       make("strong", {}, says(sample)), ...(levels.length > 1 ? levels : []), ...views,
       make("label", {}, `regions of at least ${get("min")} bits `, slider)),
     make("div", { class: "sample" }, make("div", { class: "quilt" }, quilt.canvas, line), list),
@@ -456,7 +468,16 @@ function draw() {
   if (focused) document.getElementById(focused)?.focus({ preventScroll: true });
 }
 
-window.addEventListener("hashchange", draw);
+window.addEventListener("hashchange", () => {
+  state = new URLSearchParams(location.hash.slice(1));
+  draw();
+});
+app.addEventListener("click", (event) => {
+  const href = event.target instanceof Element && event.target.closest("a")?.getAttribute("href");
+  if (!framed || !href) return;
+  event.preventDefault();
+  go(new URLSearchParams(href.slice(1)));
+});
 document.addEventListener("keydown", (event) => {
   const asked = get("sample");
   if (asked === "" || event.altKey || event.ctrlKey || event.metaKey || event.target instanceof HTMLInputElement || event.target instanceof HTMLSelectElement) return;

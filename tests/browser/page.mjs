@@ -143,6 +143,28 @@ const tests = {
     assert.deepEqual(wrong, []);
     await close();
   },
+  "within a notebook's frame it goes from sample to sample, and leaves the notebook's address alone": async () => {
+    const context = await browser.newContext({ viewport: { width: 1300, height: 900 } });
+    const page = await context.newPage();
+    const wrong = [];
+    page.on("pageerror", (error) => wrong.push(String(error)));
+    await page.route("**/notebook", (route) => route.fulfill({ contentType: "text/html", body: "<iframe style='width:100%;height:800px'></iframe>" }));
+    await page.goto("http://notebook.invalid/notebook");
+    await page.evaluate((text) => { document.querySelector("iframe").srcdoc = text; }, readFileSync(page_file, "utf8"));
+    const frame = page.frameLocator("iframe");
+    await frame.locator(".tile").nth(2).click();
+    const first = await frame.locator(".bar strong").innerText();
+    await frame.getByText("next →").click();
+    await frame.getByText(first, { exact: true }).waitFor({ state: "detached" });
+    await frame.locator(".card[id]").first().click();
+    assert.equal(await frame.locator(".card[id]").first().getAttribute("aria-pressed"), "true");
+    await frame.getByRole("button", { name: "picture" }).click();
+    await frame.getByText("all samples").click();
+    assert.equal(await frame.locator(".tile").count(), trace.samples.length);
+    assert.equal(page.url(), "http://notebook.invalid/notebook");
+    assert.deepEqual(wrong, []);
+    await context.close();
+  },
   "a phone shows it without scrolling sideways, in the dark too": async () => {
     for (const colorScheme of ["light", "dark"]) {
       for (const hash of ["", `#sample=${trace.samples[1].sample}`]) {
