@@ -103,6 +103,9 @@ def of_column(column: Any, shape: Sequence[int] | None = None) -> Iterator[NDArr
 
     chunks = pyarrow.chunked_array(column) if hasattr(column, "__arrow_c_stream__") else pyarrow.chunked_array([pyarrow.array(column)])
     for chunk in chunks.chunks:
+        # Batches without a row say nothing of how long their lists are.
+        if not len(chunk):
+            continue
         values, sides = _values(chunk)
         if shape is not None:
             if int(np.prod(shape)) != int(np.prod(sides)):
@@ -156,4 +159,5 @@ def of_table(table: Any, columns: Sequence[str], batch: int = 1000) -> Iterator[
         for name in columns:
             if name not in held.schema.names:
                 raise InputError(f"expected a column {name!r}, found {', '.join(held.schema.names)}")
-        yield [held.column(name) for name in columns]
+        if held.num_rows:
+            yield [held.column(name) for name in columns]

@@ -37,8 +37,11 @@ def test_columns_of_every_kind_are_the_same_latents(kind, size):
     table = pyarrow.table({"code": column, "y": range(7)})
     latents = bq.Latents.from_table(table, "code", label="y", layout="nhwc")
     assert np.array_equal(latents.bits, BITS) and latents.labels.tolist() == list(range(7))
-    batches = bq.Latents.from_table(iter(table.to_batches(max_chunksize=2)), "code", label="y", layout="nhwc")
-    assert batches == latents
+    batches = [table[:0], *table.to_batches(max_chunksize=2), table[:0]]
+    assert bq.Latents.from_table(iter(batches), "code", label="y", layout="nhwc") == latents
+    assert bq.Latents(pyarrow.chunked_array([column[:0], column]), layout="nhwc") == expected
+    with pytest.raises(bq.InputError, match="found none"):
+        bq.Latents.from_table(table[:0], "code", layout="nhwc")
 
 
 def test_tensors_flat_lists_and_pyramids():
