@@ -179,6 +179,9 @@ impl TraceArgs {
     pub(super) fn when_stopped(&self) -> &'static str {
         if self.json && self.output.is_none() {
             "the JSON that was printed is not whole"
+        } else if self.output.is_some() && (self.png.is_some() || self.html.is_some()) {
+            // They are drawn when the trace file is there.
+            "what was not finished is not written"
         } else {
             "nothing is written"
         }

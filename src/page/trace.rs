@@ -74,7 +74,10 @@ pub fn trace_page<E: From<EngineError> + From<LatentError>>(
         &pictures[1..]
     )
     .replace('<', "\\u003c");
-    let title = format!("Where {} come from", names.samples);
+    let title = match names.samples.as_str() {
+        "" => "Where samples come from".to_owned(),
+        name => format!("Where samples come from: {name}"),
+    };
     let body = body(&title, &tracing, samples.latents.len(), traced.len(), names);
     Ok(scripted(
         &title,

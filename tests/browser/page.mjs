@@ -138,7 +138,7 @@ const tests = {
     const { page, asked, wrong, close } = await open();
     await page.locator(".tile").first().click();
     assert.deepEqual(asked.filter((url) => !url.startsWith("data:")), [address]);
-    assert.equal(await page.locator("h1").innerText(), `Where ${trace.samples_file} come from`);
+    assert.equal(await page.locator("h1").innerText(), `Where samples come from: ${trace.samples_file}`);
     assert.ok(trace.samples_file.includes("<img"), "the test names its samples so");
     assert.deepEqual(wrong, []);
     await close();
