@@ -293,7 +293,6 @@ class _Gathering:
         self._shape, self._set = "", cast("_bitquilt.Gathered | None", None)
         self._values: list[Values] = []
         self._labels: list[NDArray[np.int64]] = []
-        self._count = 0
 
     def add(self, batch: Sequence[Any]) -> None:
         """Adds a batch, an array of each level."""
@@ -314,7 +313,6 @@ class _Gathering:
             parts = [level[first : first + step] for level in levels]
             rows = [values.bits(part).reshape(len(part), -1) for values, part in zip(self._values, parts)]
             self._set.push(np.packbits(rows[0] if len(rows) == 1 else np.concatenate(rows, axis=1), axis=1, bitorder="little"))
-            self._count += len(rows[0])
 
     def label(self, labels: Any) -> None:
         """Says the labels of the batch that was added last, or that it has none."""

@@ -63,6 +63,6 @@ def drawn_by(decode: Decode | None) -> Callable[[NDArray[np.uint8]], NDArray[np.
             raise InputError(f"decode: expected an image [1, height, width] or with 3 colours, found an array {shape} of {image.dtype}")
         if image.dtype.kind in "bf":
             image = np.clip(np.nan_to_num(image.astype(np.float32)), 0, 1) * 255 + 0.5
-        return np.ascontiguousarray(image, dtype=np.uint8)
+        return np.ascontiguousarray(np.clip(image, 0, 255), dtype=np.uint8)
 
     return draw

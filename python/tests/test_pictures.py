@@ -40,6 +40,7 @@ def test_codes_are_drawn_as_gray_or_by_the_model_that_is_handed_in(digits, tmp_p
         (lambda bits: np.full((1, 16, 16, 3), 7, np.uint8), np.full((16, 16, 3), 7)),
         (lambda bits: np.full((16, 16), True), np.full((16, 16), 255)),
         (lambda bits: np.full((1, 1, 16, 16), 3.5), np.full((16, 16), 255)),
+        (lambda bits: np.full((1, 16, 16), 300), np.full((16, 16), 255)),
     ]:
         found = latents.picture(decode=image, scale=1, columns=1).pixels[-16:]
         assert np.array_equal(found, expected.astype(np.uint8))
