@@ -142,10 +142,11 @@ class Latents:
         if shape is not None and len(names) > 1:
             raise InputError("shape: says how flat lists of one level lie: hand in nested lists for a pyramid")
         gathering = _Gathering("nhwc" if shape is not None else layout, memory)
-        for *levels, labels in of_table(table, [*names, label or names[0]]):
-            whole = [list(of_column(level, shape)) for level in levels]
-            gathering.add([parts[0] if len(parts) == 1 else np.concatenate(parts) for parts in whole if parts])
-            gathering.label(None if label is None else labels.to_numpy())
+        for columns in of_table(table, names if label is None else [*names, label]):
+            levels = [list(of_column(level, shape)) for level in columns[: len(names)]]
+            gathering.add([parts[0] if len(parts) == 1 else np.concatenate(parts) for parts in levels])
+            if label is not None:
+                gathering.label(columns[-1].to_numpy())
         return cls._of(gathering.finish(None, source))
 
     @classmethod

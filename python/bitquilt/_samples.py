@@ -64,7 +64,7 @@ class Samples:
     @property
     def searched(self) -> bool:
         """Whether a search made them: latents of other files are samples that nobody accounts for."""
-        return self._samples.answered_by() is not None
+        return self._samples.searched
 
     @property
     def answered_by(self) -> NDArray[np.uint8]:

@@ -126,14 +126,6 @@ pub(crate) fn sheet(
     let pixels = pictures.iter().flat_map(Drawn::pixels).copied().collect();
     let (height, width, colours) = sides(first);
     let images = ImageSet::new(height, width, colours, pixels)?.with_source(NAME);
-    let square = pictures.len().isqrt() + usize::from(!is_square(pictures.len()));
-    Ok(picture::grid_of_images(
-        &images,
-        columns.unwrap_or(square),
-        scale,
-    )?)
-}
-
-fn is_square(number: usize) -> bool {
-    number.isqrt().pow(2) == number
+    let columns = columns.unwrap_or(picture::square(pictures.len()));
+    Ok(picture::grid_of_images(&images, columns, scale)?)
 }

@@ -80,6 +80,12 @@ impl Samples {
         self.run.is_some()
     }
 
+    /// Returns whether it is known what answered their bits.
+    #[getter]
+    fn searched(&self) -> bool {
+        self.set.answered_by.is_some()
+    }
+
     /// Returns for each bit 0 where it was given, 255 where a network answered, else 1 + the number of the window.
     fn answered_by<'py>(&self, py: Python<'py>) -> PyResult<Option<Bound<'py, PyArray2<u8>>>> {
         let bits = self.latents.shape().bits();

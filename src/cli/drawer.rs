@@ -143,9 +143,7 @@ impl Drawer {
         let Some(images) = self.decoded(set)? else {
             return Ok(picture::grid(set, options, path)?);
         };
-        // As `picture::grid` has it: as many columns as rows, or one more.
-        let square = set.len().isqrt() + usize::from(set.len().isqrt().pow(2) < set.len());
-        let columns = options.columns.unwrap_or(square);
+        let columns = options.columns.unwrap_or(picture::square(set.len()));
         Ok(picture::grid_of_images(&images, columns, options.scale)?)
     }
 

@@ -24,6 +24,9 @@ svg { width: 100%; height: auto; display: block; } svg image { image-rendering: 
 @media print { body { max-width: none; } .card { break-inside: avoid; } }
 ";
 
+/// A report holds what others sent: nothing in it is fetched or run.
+const ALLOWED: &str = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
+
 /// What runs in a page, and the data that it reads.
 pub(super) struct Script<'a> {
     pub(super) code: &'a str,
@@ -33,9 +36,7 @@ pub(super) struct Script<'a> {
 
 /// Returns a page without a script.
 pub(super) fn page(title: &str, body: Markup) -> String {
-    // A report holds what others sent: nothing in it is fetched or run.
-    let allowed = "default-src 'none'; img-src data:; style-src 'unsafe-inline'";
-    whole(title, allowed, "", body)
+    whole(title, ALLOWED, "", body)
 }
 
 /// Returns a page with a style and a script of its own.
@@ -43,9 +44,7 @@ pub(super) fn scripted(title: &str, style: &str, script: &Script<'_>, body: Mark
     debug_assert!(!script.data.contains('<'));
     // This script alone: whoever writes the names and labels in the data cannot know the word, which depends on all of it.
     let word = format!("{:032x}", xxh3_128(script.data.as_bytes()));
-    let allowed = format!(
-        "default-src 'none'; img-src data:; style-src 'unsafe-inline'; script-src 'nonce-{word}'"
-    );
+    let allowed = format!("{ALLOWED}; script-src 'nonce-{word}'");
     let body = html! {
         (body)
         script type="application/json" id="data" { (PreEscaped(script.data)) }

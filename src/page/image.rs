@@ -20,8 +20,8 @@ pub(super) struct Marks<'a> {
 }
 
 /// Returns a picture as an address that holds it.
-pub(super) fn data_uri(picture: &Picture, path: &Path) -> Result<String, LatentError> {
-    let png = STANDARD.encode(picture.to_png(path)?);
+pub(super) fn data_uri(picture: &Picture) -> Result<String, LatentError> {
+    let png = STANDARD.encode(picture.to_png(Path::new("a picture of the page"))?);
     Ok(format!("data:image/png;base64,{png}"))
 }
 
@@ -32,7 +32,7 @@ pub(super) fn latent(
     marks: &Marks<'_>,
     says: &str,
 ) -> Result<Markup, LatentError> {
-    let picture = data_uri(picture, Path::new("a picture of the page"))?;
+    let picture = data_uri(picture)?;
     let (height, width) = (grid.height(), grid.width());
     Ok(html! {
         svg role="img" aria-label=(says) viewBox={ "-0.3 -0.3 " (width as f64 + 0.6) " " (height as f64 + 0.6) } {

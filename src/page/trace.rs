@@ -1,7 +1,6 @@
 //! The page of a trace: a wall of samples, and for each its quilt beside the training latents that it comes from.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 
 use maud::{Markup, html};
 use serde::Serialize;
@@ -123,7 +122,7 @@ fn pictures<E: From<EngineError> + From<LatentError>>(
         let levels = levels.iter();
         let drawn = levels.map(|level| {
             let picture = image(level, &level.bits_of(packed))?;
-            Ok(data_uri(&picture, Path::new("a picture of the page"))?)
+            Ok(data_uri(&picture)?)
         });
         drawn.collect::<Result<Vec<String>, E>>()
     };

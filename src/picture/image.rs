@@ -336,6 +336,12 @@ impl Picture {
     }
 }
 
+/// Returns the columns of a grid of so many tiles that has as many rows, or one less: ⌈√n⌉.
+pub fn square(tiles: usize) -> usize {
+    let root = tiles.isqrt();
+    root + usize::from(root * root < tiles)
+}
+
 /// Draws all latents of a set as one picture: row by row, [`GRID_GAP`] pixels of gray between tiles.
 ///
 /// # Errors
@@ -346,13 +352,8 @@ pub fn grid(set: &LatentSet, options: &GridOptions, path: &Path) -> Result<Pictu
     }
     let refused = |refusal: Refusal| refusal.at(path);
     let tile = Tile::of(set.shape(), set.codec(), options).map_err(refused)?;
-    let root = set.len().isqrt();
-    let square = if root * root < set.len() {
-        root + 1
-    } else {
-        root
-    };
-    let columns = options.columns.unwrap_or(square).min(set.len());
+    let columns = options.columns.unwrap_or_else(|| square(set.len()));
+    let columns = columns.min(set.len());
     let rows = set.len().div_ceil(columns);
     let side = |tiles: usize, side: usize| {
         tiles
