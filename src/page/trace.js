@@ -57,12 +57,9 @@ function set(changes, replace) {
 
 /** @param {URLSearchParams} next @param {boolean} [replace] */
 function go(next, replace) {
-  if (!framed && !replace) {
-    location.hash = "#" + next;
-    return;
-  }
-  if (!framed) history.replaceState(null, "", "#" + next);
+  // At once: the next key may come before the browser tells of a new address.
   state = next;
+  if (!framed) history[replace ? "replaceState" : "pushState"](null, "", "#" + next);
   draw();
 }
 

@@ -27,7 +27,9 @@ async function open(hash = "", options = {}) {
 }
 
 const sample = (number) => trace.samples.find((each) => each.sample === number);
-const shown = async (page) => Number(new URLSearchParams(new URL(page.url()).hash.slice(1)).get("sample"));
+// Asked of the page itself: what the driver knows of its address comes later.
+const looked_at = (page, name) => page.evaluate((name) => new URLSearchParams(location.hash.slice(1)).get(name), name);
+const shown = async (page) => Number(await looked_at(page, "sample"));
 /** Where the middle of a site of the quilt is. */
 async function at(page, site) {
   const box = await page.locator(".quilt canvas").boundingBox();
@@ -73,7 +75,7 @@ const tests = {
       }
       const first = regions[0].latent;
       await page.mouse.click(...(await at(page, bits.region.indexOf(0))));
-      assert.equal(new URLSearchParams(new URL(page.url()).hash.slice(1)).get("latent"), String(first));
+      assert.equal(await looked_at(page, "latent"), String(first));
       await page.mouse.move(5, 5);
       assert.match(await page.locator(`#latent-${first}`).getAttribute("class"), /\bon\b/);
       assert.match(await page.locator(`#latent-${first}`).innerText(), new RegExp(`latent ${first}`));
@@ -98,7 +100,7 @@ const tests = {
     await page.getByRole("button", { name: "picture" }).click();
     assert.equal(await page.getByRole("button", { name: "picture" }).getAttribute("aria-pressed"), "true");
     await page.mouse.move(5, 5);
-    const [hash, seen] = [new URL(page.url()).hash, await page.locator("#app").screenshot()];
+    const [hash, seen] = [await page.evaluate(() => location.hash), await page.locator("#app").screenshot()];
     await close();
     const again = await open(hash);
     await again.page.mouse.move(5, 5);
@@ -122,11 +124,16 @@ const tests = {
     assert.equal(await shown(page), order[1]);
     await page.keyboard.press("ArrowLeft");
     assert.equal(await shown(page), order[0]);
+    await page.goBack();
+    assert.equal(await shown(page), order[1]);
+    await page.locator(".bar strong", { hasText: new RegExp(`^sample ${order[1]} `) }).waitFor();
+    await page.goForward();
+    await page.locator(".bar strong", { hasText: new RegExp(`^sample ${order[0]} `) }).waitFor();
     const card = page.locator(".card[id]").first();
     await card.focus();
     assert.match(await card.getAttribute("class"), /\bon\b/);
     await page.keyboard.press("Enter");
-    assert.ok(new URL(page.url()).hash.includes("latent="));
+    assert.ok(await looked_at(page, "latent"));
     assert.equal(await card.evaluate((element) => element === document.activeElement), true);
     await page.keyboard.press("Escape");
     await page.locator(".tile").first().waitFor();
