@@ -10,6 +10,7 @@
 //!
 //! | module | what is in it |
 //! | --- | --- |
+//! | `serve` | (feature `serve`) the explorer: an index and samples looked at in a browser, and asked over HTTP |
 //! | [`page`] | reports as web pages |
 //! | [`engine`] | what every user of the library calls: owned sessions, requests and reports that serialize |
 //! | [`trace`] | where samples come from: support, quilts of copied regions, summaries, the trace file |
@@ -110,6 +111,8 @@ pub mod picture;
 pub mod provenance;
 pub mod samples;
 pub mod search;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod trace;
 pub mod window;
 

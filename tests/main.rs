@@ -110,6 +110,12 @@ mod quilts;
 mod resident;
 /// P3, P4: search is complete; same seed, same samples.
 mod search;
+/// The explorer's answers.
+#[cfg(feature = "serve")]
+mod serve;
+/// What the explorer makes of those who mean it no good.
+#[cfg(feature = "serve")]
+mod serve_hostile;
 /// Samples of another size than the training latents.
 mod size;
 /// The same of pyramids.

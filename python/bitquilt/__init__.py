@@ -25,6 +25,7 @@ from ._latents import Latents
 from ._page import Page
 from ._pictures import Picture
 from ._samples import Samples
+from ._serve import Server, serve
 from ._trace import Region, Trace, TracedSample
 
 __all__ = [
@@ -44,10 +45,12 @@ __all__ = [
     "Picture",
     "Region",
     "Samples",
+    "Server",
     "Trace",
     "TracedSample",
     "Unsupported",
     "Verified",
     "build",
     "open",
+    "serve",
 ]

@@ -4,7 +4,7 @@ from typing import Callable, final
 from numpy import float32, int64, uint8, uint32, uint64
 from numpy.typing import NDArray
 
-__all__ = ["Audit", "Gathered", "LatentSet", "Picture", "Samples", "Session", "Traced", "audit", "build", "carried_at", "panics", "trace"]
+__all__ = ["Audit", "Gathered", "LatentSet", "Picture", "Samples", "Server", "Session", "Traced", "audit", "build", "carried_at", "panics", "serve", "trace"]
 
 _Path = str | PathLike[str]
 _Draw = Callable[[NDArray[uint8]], NDArray[uint8]]
@@ -102,6 +102,13 @@ class Traced:
     def map(self, first: int, end: int, request: str, decode: _Draw | None, progress: _Progress) -> Picture: ...
 
 @final
+class Server:
+    @property
+    def url(self) -> str: ...
+    def traced(self) -> tuple[int, int] | None: ...
+    def stop(self) -> None: ...
+
+@final
 class Audit:
     def report(self) -> str: ...
     def page(self, decode: _Draw | None) -> str: ...
@@ -146,3 +153,15 @@ def audit(
     progress: _Progress,
 ) -> Audit: ...
 def panics() -> None: ...
+def serve(
+    session: Session,
+    sets: list[tuple[str, str, Samples]],
+    request: str,
+    held_out: LatentSet | None,
+    held_out_name: _Path,
+    calibration: _Path | None,
+    copies: str,
+    options: str,
+    decode: _Draw | None,
+    progress: _Progress,
+) -> Server: ...

@@ -9,6 +9,7 @@ use bitquilt::engine::EngineError;
 use bitquilt::latent::Ids;
 use bitquilt::model::EvalError;
 use bitquilt::provenance::ProvenanceError;
+use bitquilt::serve::ServeError;
 use bitquilt::trace::TraceError;
 use bitquilt::{IndexError, LatentError, SamplesError, SearchError};
 use pyo3::exceptions::{PyKeyboardInterrupt, PyOSError, PyRuntimeError};
@@ -119,6 +120,7 @@ fn told_by<'a>(error: &'a (dyn Error + 'static)) -> &'a (dyn Error + 'static) {
         ProvenanceError: Memory Index;
         TraceError: Provenance Index;
         CopiesError: Index Io;
+        ServeError: Engine Io;
         EvalError: Memory Latent;
     }
     error

@@ -9,6 +9,7 @@ mod latents;
 mod picture;
 mod pool;
 mod samples;
+mod serve;
 mod session;
 mod trace;
 mod watched;
@@ -28,6 +29,8 @@ mod _bitquilt {
     use crate::picture::Picture;
     #[pymodule_export]
     use crate::samples::Samples;
+    #[pymodule_export]
+    use crate::serve::{Server, serve};
     #[pymodule_export]
     use crate::session::Session;
     #[pymodule_export]

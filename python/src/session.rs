@@ -42,6 +42,11 @@ impl Session {
         self.path.display().to_string()
     }
 
+    /// Returns the session, to be kept.
+    pub(crate) fn shared(&self, py: Python<'_>) -> PyResult<Arc<engine::Session>> {
+        Ok(py.detach(|| self.session())?)
+    }
+
     /// Does `work` with the session, out of the interpreter's way.
     pub(crate) fn with<T: Send>(
         &self,

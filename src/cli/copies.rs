@@ -11,9 +11,20 @@ use bitquilt::copies::{Calibration, CopyCount, Verdict};
 use bitquilt::engine::{CopyRequest, JudgeBy};
 use bitquilt::latent::LatentSet;
 
-/// What samples are judged by.
+/// What samples are judged by, and what the verb makes of it.
 #[derive(Args)]
 pub(super) struct CopyArgs {
+    #[command(flatten)]
+    pub(super) by: JudgeArgs,
+
+    /// End with exit code 1 if any sample is called a copy
+    #[arg(long)]
+    deny_copies: bool,
+}
+
+/// What samples are judged by.
+#[derive(Args)]
+pub(super) struct JudgeArgs {
     /// Latents that were not indexed, drawn as the training latents were: samples that look more like copies than they do are
     /// called copies
     #[arg(long, value_name = "HELD_OUT", conflicts_with = "calibration")]
@@ -26,10 +37,6 @@ pub(super) struct CopyArgs {
     /// Keep how the held-out latents look in this file, for later runs
     #[arg(long, value_name = "FILE", requires = "against")]
     save_calibration: Option<PathBuf>,
-
-    /// End with exit code 1 if any sample is called a copy
-    #[arg(long)]
-    deny_copies: bool,
 
     /// The share of honest latents that may be called copies
     #[arg(long, value_name = "RATE", default_value_t = CopyRequest::default().false_alarms, value_parser = rate)]
@@ -45,19 +52,31 @@ pub(super) fn rate(text: &str) -> Result<f64, String> {
 }
 
 impl CopyArgs {
+    /// Refuses options that say nothing without anything to judge by, and a file that is in the way, before anything is
+    /// measured.
+    pub(super) fn check(&self, force: bool) -> anyhow::Result<()> {
+        if self.deny_copies && !self.by.is_given() {
+            bail!(
+                "--deny-copies: needs something to judge by: add --against HELD_OUT or --calibration FILE"
+            );
+        }
+        self.by.check(force)
+    }
+
+    /// Returns whether copies were found that were not to be there.
+    pub(super) fn denies(&self, count: Option<&CopyCount>) -> bool {
+        self.deny_copies && count.is_some_and(|count| count.copies > 0)
+    }
+}
+
+impl JudgeArgs {
     /// Returns whether there is anything to judge by.
     pub(super) fn is_given(&self) -> bool {
         self.against.is_some() || self.calibration.is_some()
     }
 
-    /// Refuses options that say nothing without anything to judge by, and a file that is in the way, before anything is
-    /// measured.
+    /// Refuses a file that is in the way, before anything is measured.
     pub(super) fn check(&self, force: bool) -> anyhow::Result<()> {
-        if self.deny_copies && !self.is_given() {
-            bail!(
-                "--deny-copies: needs something to judge by: add --against HELD_OUT or --calibration FILE"
-            );
-        }
         match &self.save_calibration {
             Some(path) => check_output(path, force),
             None => Ok(()),
@@ -72,9 +91,10 @@ impl CopyArgs {
         }
     }
 
-    /// Returns whether copies were found that were not to be there.
-    pub(super) fn denies(&self, count: Option<&CopyCount>) -> bool {
-        self.deny_copies && count.is_some_and(|count| count.copies > 0)
+    /// Returns where the held-out latents are, where they are named.
+    #[cfg(feature = "serve")]
+    pub(super) fn held_out_path(&self) -> Option<&std::path::Path> {
+        self.against.as_deref()
     }
 
     /// Reads the held-out latents, where they are named.

@@ -3,7 +3,7 @@
 use clap::Command;
 
 /// Options by heading, by the names of their fields. Headings are shown in this order.
-const HEADINGS: [(&str, &[&str]); 11] = [
+const HEADINGS: [(&str, &[&str]); 12] = [
     (
         "Output",
         &[
@@ -147,6 +147,19 @@ const HEADINGS: [(&str, &[&str]); 11] = [
         "Training",
         &[
             "steps", "epochs", "batch", "lr", "ramp", "finish", "every", "resume",
+        ],
+    ),
+    (
+        "Server",
+        &[
+            "port",
+            "listen",
+            "token",
+            "host_names",
+            "cors",
+            "allow_generate",
+            "no_generate",
+            "pictures",
         ],
     ),
     (

@@ -39,6 +39,8 @@ mod no_networks;
 mod one_of;
 mod preload;
 mod query;
+#[cfg(feature = "serve")]
+mod serve;
 mod shell;
 mod stack;
 mod trace;
@@ -84,6 +86,7 @@ const STOPPED: u8 = 130;
         bitquilt generate mnist.index --window 7x7 -o samples.safetensors --png samples.png\n  \
         bitquilt verify mnist.index samples.safetensors\n  \
         bitquilt trace mnist.index samples.safetensors -o trace.json\n  \
+        bitquilt serve mnist.index samples.safetensors\n  \
         bitquilt audit mnist.index samples.safetensors --against held-out.safetensors -o report",
     max_term_width = 100
 )]
@@ -115,6 +118,8 @@ enum Verb {
     Trace(Box<trace::TraceArgs>),
     Audit(Box<audit::AuditArgs>),
     Verify(verify::VerifyArgs),
+    #[cfg(feature = "serve")]
+    Serve(serve::ServeArgs),
     Decode(decode::DecodeArgs),
     #[cfg(feature = "neural")]
     Encode(encode::EncodeArgs),
@@ -141,6 +146,8 @@ impl Verb {
             Self::Trace(args) => Some(args.when_stopped()),
             Self::Audit(_) => Some("nothing is written"),
             Self::Verify(_) => Some("nothing is proved"),
+            #[cfg(feature = "serve")]
+            Self::Serve(_) => Some("nothing was served yet"),
             #[cfg(feature = "neural")]
             Self::Encode(_) => Some("nothing is written"),
             Self::Eval(_) => Some("nothing is measured"),
@@ -188,6 +195,8 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Trace(args) => trace::run(&args, &ui),
         Verb::Audit(args) => audit::run(&args, &ui),
         Verb::Verify(args) => verify::run(&args, &ui),
+        #[cfg(feature = "serve")]
+        Verb::Serve(args) => serve::run(&args, &ui),
         Verb::Decode(args) => decode::run(args, &ui),
         Verb::Completions(args) => {
             shell::completions(&args, headings::with_headings(Cli::command()))

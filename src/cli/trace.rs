@@ -158,12 +158,12 @@ impl TraceArgs {
         samples: &SampleSet,
         ui: &Ui,
     ) -> anyhow::Result<Option<Judged>> {
-        let held_out = self.copies.read_held_out()?;
-        let by = self.copies.by(held_out.as_ref());
+        let held_out = self.copies.by.read_held_out()?;
+        let by = self.copies.by.by(held_out.as_ref());
         let judged = by.map(|by| {
             session
-                .judge(samples, &self.request(), by, &self.copies.request(), ui)
-                .with_context(|| format!("{}{}", self.samples.display(), self.copies.words()))
+                .judge(samples, &self.request(), by, &self.copies.by.request(), ui)
+                .with_context(|| format!("{}{}", self.samples.display(), self.copies.by.words()))
         });
         judged.transpose()
     }

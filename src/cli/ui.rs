@@ -91,6 +91,11 @@ impl Ui {
         }
     }
 
+    /// Says that somebody looks whether Ctrl-C was pressed.
+    pub(crate) fn watch(&self) {
+        WATCHED.store(true, Ordering::Relaxed);
+    }
+
     /// Returns the time since the verb started.
     pub(crate) fn elapsed(&self) -> Duration {
         self.started.elapsed()

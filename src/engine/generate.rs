@@ -216,6 +216,14 @@ impl GenerateRequest {
         })
     }
 
+    /// Returns the windows that are asked in turn.
+    ///
+    /// # Errors
+    /// [`EngineError::WindowNeeded`], [`EngineError::WindowOrder`], [`EngineError::Request`]; as [`GenerateRequest::shape`].
+    pub fn windows_asked(&self, session: &Session) -> Result<Vec<Window>, EngineError> {
+        self.windows(session, self.shape(session)?)
+    }
+
     fn windows(&self, session: &Session, shape: Shape) -> Result<Vec<Window>, EngineError> {
         if shape.is_pyramid() {
             return self.windows_of_levels(session, shape);

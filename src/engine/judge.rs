@@ -23,6 +23,8 @@ pub enum JudgeBy<'a> {
     },
     /// How held-out latents looked: a file of an earlier run.
     Calibration(&'a Path),
+    /// The same, at hand.
+    Calibrated(&'a Calibration),
 }
 
 impl JudgeBy<'_> {
@@ -30,7 +32,7 @@ impl JudgeBy<'_> {
     fn latents(&self) -> usize {
         match self {
             Self::HeldOut { latents, .. } => latents.len(),
-            Self::Calibration(_) => 0,
+            Self::Calibration(_) | Self::Calibrated(_) => 0,
         }
     }
 }
@@ -53,6 +55,20 @@ impl Judged {
     /// Returns the verdict on a sample, if it was judged.
     pub fn of(&self, sample: usize) -> Option<&Verdict> {
         self.each.get(sample.checked_sub(self.first)?)
+    }
+
+    /// Returns the verdicts on some of the samples.
+    #[must_use]
+    pub fn only(&self, samples: Range<usize>) -> Self {
+        let place = |sample: usize| sample.saturating_sub(self.first).min(self.each.len());
+        let (start, end) = (place(samples.start), place(samples.end));
+        let each = self.each[start.min(end)..end].to_vec();
+        Self {
+            first: self.first + start,
+            count: CopyCount::new(&self.calibration, self.count.false_alarms, &each),
+            calibration: self.calibration.clone(),
+            each,
+        }
     }
 }
 
@@ -109,6 +125,8 @@ impl Copying {
                 check_measure(&calibration, self.measure(), Some(path.to_owned()))?;
                 Ok(calibration)
             }
+            // Whoever judges by it looks whether it is of this index.
+            JudgeBy::Calibrated(calibration) => Ok(calibration.clone()),
         }
     }
 

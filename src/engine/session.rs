@@ -11,7 +11,11 @@ use crate::latent::{Ids, LatentSet, Shape};
 use crate::provenance::Corpus;
 use crate::samples::SampleSet;
 use crate::search::Taken;
+use crate::trace::Background;
 use crate::window::{Anchor, Condition, Direction, Geometry, Given, Window};
+
+/// Training latents whose distances to their own nearest are the background, at most.
+const MAX_BACKGROUND: usize = 1000;
 
 /// How an index is opened.
 #[derive(Clone, Debug)]
@@ -96,6 +100,7 @@ pub struct Session {
     tables: Tables,
     corpus: Mutex<Option<Arc<Corpus>>>,
     taken: Mutex<Option<Arc<Taken>>>,
+    background: Mutex<Option<Arc<Background>>>,
 }
 
 impl Session {
@@ -117,6 +122,7 @@ impl Session {
             tables: Tables::default(),
             corpus: Mutex::default(),
             taken: Mutex::default(),
+            background: Mutex::default(),
         }
     }
 
@@ -166,9 +172,17 @@ impl Session {
     /// # Errors
     /// [`EngineError::Without`] for latents that the index does not hold, or more of them than fit the memory.
     pub fn as_generated(&self, samples: &SampleSet) -> Result<Option<Self>, EngineError> {
+        self.without(&samples.without)
+    }
+
+    /// A session of the same index without more latents, as [`Session::as_generated`].
+    ///
+    /// # Errors
+    /// [`EngineError::Without`].
+    pub fn without(&self, ids: &Ids) -> Result<Option<Self>, EngineError> {
         let excluded = self.index.manifest().excluded();
         let left_out = self.index.left_out();
-        let more = samples.without.difference(&excluded.union(&left_out));
+        let more = ids.difference(&excluded.union(&left_out));
         if more.is_empty() {
             return Ok(None);
         }
@@ -179,7 +193,7 @@ impl Session {
         let index = index
             .without(&without, memory)
             .map_err(|error| EngineError::Without {
-                without: samples.without.to_string(),
+                without: ids.to_string(),
                 error,
             })?;
         let options = self.options.clone().without(without).memory(memory);
@@ -309,6 +323,17 @@ impl Session {
         kept(&self.corpus, || {
             let memory = self.memory_beside(0).part(0.5);
             Ok(Corpus::load(&self.index, memory, observer)?)
+        })
+    }
+
+    /// How near training latents are to each other.
+    pub(super) fn background(
+        &self,
+        corpus: &Corpus,
+        observer: &dyn Observer,
+    ) -> Result<Arc<Background>, EngineError> {
+        kept(&self.background, || {
+            Ok(Background::of(corpus, MAX_BACKGROUND, observer))
         })
     }
 

@@ -20,9 +20,6 @@ use crate::trace::{
 };
 use crate::window::Window;
 
-/// Training latents whose distances to their own nearest are the background, at most.
-const MAX_BACKGROUND: usize = 1000;
-
 /// How samples are traced.
 #[serde_as]
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -106,7 +103,7 @@ pub struct Tracing<'s> {
     index: Arc<Index>,
     corpus: Arc<Corpus>,
     tables: Vec<Option<Arc<Resident>>>,
-    background: Background,
+    background: Arc<Background>,
     options: TraceOptions,
     range: Range<usize>,
     credits: usize,
@@ -180,7 +177,7 @@ impl Session {
             index: session.index.clone(),
             corpus,
             tables,
-            background: Background::default(),
+            background: Arc::default(),
             options,
             range,
             credits: request.credits,
@@ -188,7 +185,7 @@ impl Session {
         };
         // Refuses what does not fit, before the background is looked for.
         tracing.tracer()?;
-        tracing.background = Background::of(&tracing.corpus, MAX_BACKGROUND, observer);
+        tracing.background = session.background(&tracing.corpus, observer)?;
         Ok(tracing)
     }
 

@@ -42,6 +42,9 @@ impl LeftOut {
     }
 }
 
+/// Letters of a list of ids in a message, at most.
+const MAX_TOLD: usize = 80;
+
 impl Index {
     /// Returns the same index without some latents: counts, postings, contexts and latents are from now on what
     /// they would be had these never been indexed, exactly. Nothing on disk changes; the ids of the others
@@ -152,7 +155,10 @@ impl Index {
             asked,
             held: match (self.ids_end(), excluded.to_string()) {
                 (end, none) if none.is_empty() => format!("0 to {}", end - 1),
-                (end, excluded) => format!("0 to {} without {excluded}", end - 1),
+                (end, all) if all.len() > MAX_TOLD => {
+                    format!("0 to {} without {} of them", end - 1, excluded.len())
+                }
+                (end, all) => format!("0 to {} without {all}", end - 1),
             },
         }
     }

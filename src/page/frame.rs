@@ -4,7 +4,7 @@ use maud::{DOCTYPE, Markup, PreEscaped, html};
 use xxhash_rust::xxh3::xxh3_128;
 
 /// Light or dark as the reader's machine is; no colour alone says anything.
-const STYLE: &str = "
+pub(crate) const STYLE: &str = "
 :root { color-scheme: light dark; --ink: #1b1b1d; --paper: #fff; --soft: #6b6b70; --line: #d9d9de; --mark: #b3400f; --fill: #3b6ea5; }
 @media (prefers-color-scheme: dark) { :root { --ink: #e8e8ea; --paper: #17171a; --soft: #9a9aa1; --line: #3a3a40; --mark: #ff9f6b; --fill: #7fb0e6; } }
 * { box-sizing: border-box; }

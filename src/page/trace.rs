@@ -19,8 +19,17 @@ use crate::samples::SampleSet;
 /// Samples of one page, at most: more than a browser should hold at once, with their sources.
 pub const MAX_PAGE_SAMPLES: usize = 200;
 
-const SCRIPT: &str = include_str!("trace.js");
-const STYLE: &str = include_str!("trace.css");
+/// Scripts that every page with samples has, in this order.
+pub(crate) const SCRIPTS: [(&str, &str); 4] = [
+    ("address.js", include_str!("script/address.js")),
+    ("elements.js", include_str!("script/elements.js")),
+    ("sheet.js", include_str!("script/sheet.js")),
+    ("sample.js", include_str!("script/sample.js")),
+];
+/// What is this page's own.
+const SCRIPT: &str = include_str!("script/trace.js");
+/// How samples are laid out.
+pub(crate) const STYLE: &str = include_str!("trace.css");
 
 /// Pictures by what they are of, as the script has them: of each level a `data:` address.
 #[derive(Default, Serialize)]
@@ -78,11 +87,13 @@ pub fn trace_page<E: From<EngineError> + From<LatentError>>(
         name => format!("Where samples come from: {name}"),
     };
     let body = body(&title, &tracing, samples.latents.len(), traced.len(), names);
+    let scripts = SCRIPTS.iter().map(|(_, code)| *code);
+    let code: Vec<&str> = scripts.chain([SCRIPT]).collect();
     Ok(scripted(
         &title,
         STYLE,
         &Script {
-            code: SCRIPT,
+            code: &code.join("\n"),
             data: &data,
         },
         body,

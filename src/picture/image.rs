@@ -2,6 +2,7 @@
 //! black and white planes.
 
 use std::fmt;
+use std::ops::Range;
 use std::path::Path;
 
 use image::codecs::png::PngEncoder;
@@ -290,6 +291,80 @@ impl Picture {
             .write_image(&self.pixels, self.width as u32, self.height as u32, colour)
             .map_err(|error| LatentError::format(path, "a picture that PNG can hold", error))?;
         Ok(png)
+    }
+
+    /// Returns the pixels of some rows and columns; `None` for any that are not there, or none.
+    pub fn cropped(&self, rows: Range<usize>, columns: Range<usize>) -> Option<Self> {
+        if rows.is_empty()
+            || columns.is_empty()
+            || rows.end > self.height
+            || columns.end > self.width
+        {
+            return None;
+        }
+        let line = |row: usize| {
+            let at = |col: usize| (row * self.width + col) * self.channels;
+            &self.pixels[at(columns.start)..at(columns.end)]
+        };
+        Some(Self {
+            height: rows.len(),
+            width: columns.len(),
+            channels: self.channels,
+            pixels: rows.flat_map(line).copied().collect(),
+        })
+    }
+
+    /// Returns the picture with each pixel as `scale` × `scale`.
+    #[must_use]
+    pub fn scaled(self, scale: usize) -> Self {
+        if scale <= 1 {
+            return self;
+        }
+        let mut scaled = Self::filled(self.height * scale, self.width * scale, self.channels);
+        scaled.put(&self, (0, 0), scale);
+        scaled
+    }
+
+    /// Arranges pictures as one, row by row, `columns` in each, without gaps; all have the sides of the first. `None` for none, for pictures
+    /// of other sides, or more than [`MAX_PIXELS`] pixels.
+    pub fn sheet(pictures: &[Self], columns: usize) -> Option<Self> {
+        let first = pictures.first()?;
+        let columns = columns.clamp(1, pictures.len());
+        let rows = pictures.len().div_ceil(columns);
+        let (height, width) = (
+            first.height.checked_mul(rows)?,
+            first.width.checked_mul(columns)?,
+        );
+        check_size(height, width).ok()?;
+        let mut sheet = Self::filled(height, width, first.channels);
+        for (number, picture) in pictures.iter().enumerate() {
+            if (picture.height, picture.width, picture.channels)
+                != (first.height, first.width, first.channels)
+            {
+                return None;
+            }
+            sheet.put(
+                picture,
+                (
+                    number / columns * first.height,
+                    number % columns * first.width,
+                ),
+                1,
+            );
+        }
+        Some(sheet)
+    }
+
+    /// Copies a picture to a place, each pixel as `scale` × `scale`. It must lie inside.
+    fn put(&mut self, picture: &Self, (top, left): (usize, usize), scale: usize) {
+        let each = self.channels;
+        for row in 0..picture.height * scale {
+            for col in 0..picture.width * scale {
+                let from = (row / scale * picture.width + col / scale) * each;
+                let to = ((top + row) * self.width + left + col) * each;
+                self.pixels[to..to + each].copy_from_slice(&picture.pixels[from..from + each]);
+            }
+        }
     }
 
     /// Makes a picture that is all gap.

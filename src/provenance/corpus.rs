@@ -260,6 +260,30 @@ impl Corpus {
         self.labels.get(self.row_number(id)?).copied()
     }
 
+    /// Returns the ids of the other latents that are equal to one, ascending; none for an id that is not there. All are compared.
+    pub fn equal_to(&self, id: u32) -> Vec<u32> {
+        let Some(own) = self.row_of(id).map(|row| &row[..self.row_words]) else {
+            return Vec::new();
+        };
+        let equal = self
+            .rows()
+            .filter(|(row, other)| *other != id && *row == own);
+        equal.map(|(_, other)| other).collect()
+    }
+
+    /// Returns the ids before and behind one that are there.
+    pub fn beside(&self, id: u32) -> [Option<u32>; 2] {
+        let place = self.ids.partition_point(|own| *own < id);
+        let own = usize::from(self.ids.get(place) == Some(&id));
+        let before = place.checked_sub(1).map(|before| self.ids[before]);
+        [before, self.ids.get(place + own).copied()]
+    }
+
+    /// Returns the first id.
+    pub fn first(&self) -> u32 {
+        self.ids[0]
+    }
+
     /// Returns the words of a row.
     pub(super) fn row_words(&self) -> usize {
         self.row_words

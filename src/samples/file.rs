@@ -183,6 +183,19 @@ impl Run<'_> {
     }
 }
 
+impl From<LatentSet> for SampleSet {
+    /// Takes latents that no search wrote.
+    fn from(latents: LatentSet) -> Self {
+        Self {
+            latents,
+            answered_by: None,
+            windows: Vec::new(),
+            min_count: 1.into(),
+            without: Ids::default(),
+        }
+    }
+}
+
 impl SampleSet {
     /// Reads a samples file within what memory the machine can give: [`SampleSet::read_within`].
     ///

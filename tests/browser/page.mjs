@@ -2,39 +2,19 @@
 // usage: node tests/browser/page.mjs PAGE.html TRACE.json      tools/check-pages makes both and hands in where playwright-core is
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
-import { createRequire } from "node:module";
 import { pathToFileURL } from "node:url";
+import { at as at_canvas, browser, looked_at, open as open_at, run } from "./browser.mjs";
 
-const { chromium } = createRequire(import.meta.url)(process.env.PLAYWRIGHT);
 const [page_file, trace_file, pictures] = process.argv.slice(2);
 const trace = JSON.parse(readFileSync(trace_file, "utf8"));
 const address = pathToFileURL(page_file).href;
-const [height, width] = trace.levels.at(-1).shape;
-
-const browser = await chromium.launch({ executablePath: process.env.CHROMIUM, args: ["--no-sandbox", "--disable-gpu"] });
-
-/** Opens the page; whatever it asks for, and whatever goes wrong in it, is told. */
-async function open(hash = "", options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1300, height: 900 }, ...options });
-  const page = await context.newPage();
-  const asked = [], wrong = [];
-  page.on("request", (request) => asked.push(request.url()));
-  page.on("pageerror", (error) => wrong.push(String(error)));
-  page.on("dialog", (dialog) => { wrong.push("a dialog"); dialog.dismiss(); });
-  page.on("console", (message) => { if (message.type() === "error") wrong.push(message.text()); });
-  await page.goto(address + hash);
-  return { page, asked, wrong, close: () => context.close() };
-}
+const shape = trace.levels.at(-1).shape;
+const open = (hash = "", options = {}) => open_at(address + hash, options);
 
 const sample = (number) => trace.samples.find((each) => each.sample === number);
-// Asked of the page itself: what the driver knows of its address comes later.
-const looked_at = (page, name) => page.evaluate((name) => new URLSearchParams(location.hash.slice(1)).get(name), name);
 const shown = async (page) => Number(await looked_at(page, "sample"));
 /** Where the middle of a site of the quilt is. */
-async function at(page, site) {
-  const box = await page.locator(".quilt canvas").boundingBox();
-  return [box.x + ((site % width) + 0.5) * box.width / width, box.y + (Math.floor(site / width) + 0.5) * box.height / height];
-}
+const at = (page, site) => at_canvas(page, ".quilt > canvas", site, shape);
 
 const tests = {
   "the wall shows every sample, and what is opened is what was clicked, however they are sorted": async () => {
@@ -189,15 +169,4 @@ const tests = {
   },
 };
 
-let failed = 0;
-for (const [name, test] of Object.entries(tests)) {
-  try {
-    await test();
-    console.log(`ok: ${name}`);
-  } catch (error) {
-    failed += 1;
-    console.log(`FAILED: ${name}\n${error.stack}`);
-  }
-}
-await browser.close();
-process.exit(failed ? 1 : 0);
+await run(tests);

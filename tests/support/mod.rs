@@ -3,6 +3,8 @@
 pub mod arrays;
 pub mod desk;
 pub mod files;
+#[cfg(feature = "serve")]
+pub mod served;
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
