@@ -123,7 +123,7 @@ function fixedBits(index) {
     brush: () => value, changed: () => set({ fix: runs(bits) }, true), says: "bits that every sample is to have, to paint",
   });
   const brushes = /** @type {const} */ ([["1", "paint 1"], ["0", "paint 0"], ["free", "free again"]]);
-  return make("details", { open: get("fix") !== "" || get("painting") === "1", ontoggle: (/** @type {any} */ event) => { state = changed({ painting: event.target.open ? 1 : "" }); } }, make("summary", {}, `bits that every sample has: ${bits.filter((bit) => bit !== null).length}`),
+  return make("details", { class: "fixed", open: get("fix") !== "" || get("painting") === "1", ontoggle: (/** @type {any} */ event) => { state = changed({ painting: event.target.open ? 1 : "" }); } }, make("summary", {}, `bits that every sample has: ${bits.filter((bit) => bit !== null).length}`),
     make("div", { class: "bar" }, ...brushes.map(([name, text]) => toggle(`brush-${name}`, text, brush === name, () => set({ brush: name, painting: 1 }, true))),
       toggle("free-all", "all free", false, () => set({ fix: "", painting: 1 }, true)),
       ...(levels.length > 1 ? levels.map(([rows, columns], number) => toggle(`paint-${number}`, `level ${rows}x${columns}`, number === level, () => set({ paint: number, painting: 1 }, true))) : []),
@@ -147,7 +147,8 @@ async function generatePage(index, windows) {
       field("seed", "seed", { type: "number", min: 0, step: 1, value: request.seed }), field("t", "temperature", { type: "number", min: 0.1, step: 0.1, value: request.temperature }),
       field("least-count", "least occurrences of a context", { type: "number", min: 1, step: 1, value: request.min_count }), field("most", "at most so many bits of one latent", { type: "number", min: 0, placeholder: "any" }),
       ...labelChoice(index), check("backoff", "smaller windows where this one has no match"), check("novel", "no training latent")),
-    fixedBits(index), go, told, tiles,
+    go, told,
+    make("div", { class: "pair2" }, fixedBits(index), tiles),
     make("p", { class: "soft" }, "The same in a shell: ", make("code", { class: "command" }, commandOf(index, request))),
   ];
 }

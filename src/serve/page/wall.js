@@ -167,7 +167,7 @@ async function spreadOf(set, sets) {
   const of = sort === "sample" ? (set.judged ? "p" : "information") : sort;
   const held = of === "p" ? undefined : sets.find((each) => each.name === "held-out" && each.name !== set.name);
   const spread = await api.histogram(set.name, { of, beside: held?.name });
-  return histogram(spread, set.name, held?.name ?? "", SORTS[of][1]);
+  return histogram(spread, set.name, held?.name ?? "", SORTS[of][1], of === "p");
 }
 
 /** The verdict on a set. @param {SetReport} set */
