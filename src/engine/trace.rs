@@ -15,8 +15,8 @@ use crate::latent::Shape;
 use crate::provenance::Corpus;
 use crate::samples::{ANSWERED_INTERPOLATED, SampleSet};
 use crate::trace::{
-    Background, Header, SampleSummary, SetSummaries, SetSummary, Trace, TraceOptions, TraceWriter,
-    Traced, Tracer, summarize,
+    Background, Header, Remembered, SampleSummary, SetSummaries, SetSummary, Trace, TraceOptions,
+    TraceWriter, Traced, Tracer, summarize,
 };
 use crate::window::Window;
 
@@ -108,6 +108,7 @@ pub struct Tracing<'s> {
     range: Range<usize>,
     credits: usize,
     samples: &'s SampleSet,
+    remembered: Option<Arc<Remembered>>,
 }
 
 /// What a trace file says of where things are.
@@ -182,11 +183,34 @@ impl Session {
             range,
             credits: request.credits,
             samples,
+            remembered: None,
         };
         // Refuses what does not fit, before the background is looked for.
         tracing.tracer()?;
         tracing.background = session.background(&tracing.corpus, observer)?;
         Ok(tracing)
+    }
+
+    /// Holds the windows of a trace in memory where they fit, as for any number of samples: for whoever traces one after the other and does not
+    /// know how many there will be.
+    ///
+    /// # Errors
+    /// As [`Session::tracing`].
+    pub fn hold_for_traces(
+        &self,
+        samples: &SampleSet,
+        request: &TraceRequest,
+        observer: &dyn Observer,
+    ) -> Result<(), EngineError> {
+        let options = TraceOptions {
+            windows: self.quilt_windows(request, samples)?,
+            ..TraceOptions::default()
+        };
+        // The training latents first, as a trace has it.
+        self.corpus(observer)?;
+        let windows = Tracer::windows_of(&self.index, &options)?;
+        self.tables(&windows, request.preload, |_| u64::MAX, 0, observer)?;
+        Ok(())
     }
 
     /// Returns the windows that were asked for; else those that answered for the samples, if the index holds them.
@@ -228,13 +252,19 @@ impl<'s> Tracing<'s> {
     pub fn tracer(&self) -> Result<Tracer<'_>, EngineError> {
         let tables = self.tables.iter().map(Option::as_deref).collect();
         let shape = self.samples.latents.shape();
-        Ok(Tracer::new(
-            &self.index,
-            &self.corpus,
-            tables,
-            shape,
-            self.options.clone(),
-        )?)
+        let options = self.options.clone();
+        let tracer = Tracer::new(&self.index, &self.corpus, tables, shape, options)?;
+        Ok(match &self.remembered {
+            Some(remembered) => tracer.remembering(remembered),
+            None => tracer,
+        })
+    }
+
+    /// Remembers what earlier traces of this session did, and for later ones.
+    #[must_use]
+    pub fn remembering(mut self, remembered: &Arc<Remembered>) -> Self {
+        self.remembered = Some(remembered.clone());
+        self
     }
 
     /// Makes the header of a trace file; names of files are the caller's to fill in.

@@ -375,6 +375,17 @@ impl<'a> Neighbourhood<'a> {
         }
     }
 
+    /// Remembers what another one did, of the same training latents and level.
+    pub(crate) fn knowing(mut self, known: HashMap<u32, Option<u32>>) -> Self {
+        self.own = known;
+        self
+    }
+
+    /// Returns what it remembers.
+    pub(crate) fn take_known(&mut self) -> HashMap<u32, Option<u32>> {
+        std::mem::take(&mut self.own)
+    }
+
     /// Finds the `max ≥ 1` nearest training latents of a latent, exactly: every one is compared.
     pub(crate) fn of(&mut self, planes: &Planes, max: usize) -> Neighbours {
         let training = self.training;

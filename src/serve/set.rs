@@ -12,6 +12,7 @@ use crate::engine::{
 };
 use crate::index::Source;
 use crate::samples::SampleSet;
+use crate::trace::Remembered;
 
 /// A set of samples, and how it is traced.
 pub struct SetSource {
@@ -99,6 +100,8 @@ pub(super) struct Set {
     /// Of the training latents that the samples were generated with.
     pub(super) session: Arc<Session>,
     request: TraceRequest,
+    /// Of traces by its session.
+    pub(super) remembered: Arc<Remembered>,
     figures: RwLock<Vec<Figures>>,
     traced: AtomicUsize,
 }
@@ -135,6 +138,7 @@ impl Set {
             judged,
             session: own.map_or_else(|| session.clone(), Arc::new),
             request,
+            remembered: Arc::default(),
             figures: RwLock::default(),
             traced: AtomicUsize::new(0),
             samples,
@@ -171,7 +175,11 @@ impl Set {
     /// Traces all samples, in order.
     pub(super) fn trace(&self, observer: &dyn Observer) -> Result<(), EngineError> {
         let request = self.request(0..self.len());
+        // Visitors ask for one sample after the other.
+        self.session
+            .hold_for_traces(&self.samples, &request, observer)?;
         let tracing = self.session.tracing(&self.samples, &request, observer)?;
+        let tracing = tracing.remembering(&self.remembered);
         tracing.trace(observer, |traced| {
             let figures = Figures::of(&traced);
             let mut held = self.figures.write().unwrap_or_else(PoisonError::into_inner);

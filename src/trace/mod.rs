@@ -9,12 +9,13 @@
 //! generator of binary latents copies, and from where. Not for copies that are not bit for bit: one flipped
 //! bit in every window hides them from the quilt, though not from the nearest latents. [`copies`](crate::copies) finds those.
 //!
-//! Arrows: `document`, `summaries` → `summary` → `tracer`; `tracer` → {`support`, `quilt` → {`footprint` → `training`, `components`} → `board`}.
+//! Arrows: `document`, `summaries` → `summary` → `tracer`; `tracer` → {`remembered` → `support`, `quilt` → {`footprint` → `training`, `components`} → `board`}.
 
 mod background;
 mod document;
 mod error;
 mod quilt;
+mod remembered;
 mod spread;
 mod summaries;
 mod summary;
@@ -25,6 +26,7 @@ pub use background::Background;
 pub use document::{Header, TRACE_VERSION, TraceWriter, Traced};
 pub use error::TraceError;
 pub use quilt::{Quilt, Region};
+pub use remembered::Remembered;
 pub use spread::Spread;
 pub use summaries::{Credit, LevelFigures, NamedSpread, SetSummaries, SetSummary, WindowShare};
 pub use summary::{LevelSummary, Nearness, SampleSummary, Used, summarize};

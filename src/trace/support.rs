@@ -56,8 +56,11 @@ pub(super) struct Asked<'a> {
     pub(super) rung: Option<u8>,
 }
 
+/// Contexts that occur often, and what is known of them.
+pub(super) type Common = HashMap<ContextKey, Known>;
+
 /// What is remembered of a context.
-struct Known {
+pub(super) struct Known {
     histogram: Histogram,
     /// First postings of 0 and of 1.
     lists: [Arc<[Posting]>; 2],
@@ -68,7 +71,7 @@ struct Memory<'a> {
     keys: Vec<ContextKey>,
     /// Contexts read for this sample; `None` for one that never occurred.
     read: HashMap<ContextKey, Option<Found<'a>>>,
-    common: HashMap<ContextKey, Known>,
+    common: Common,
     histograms: Vec<Option<Histogram>>,
 }
 
@@ -87,29 +90,41 @@ pub(super) struct Asker<'a, 'w> {
 
 impl<'a, 'w> Asker<'a, 'w> {
     /// Prepares to ask; `windows` are those of the index, at least one, on the grid `shape`; `max` postings of each bit
-    /// are read.
-    pub(super) fn new(windows: &'w [Asked<'a>], shape: Shape, max: usize) -> Self {
+    /// are read. `common` is what another one remembers of each window, if anything.
+    pub(super) fn new(
+        windows: &'w [Asked<'a>],
+        shape: Shape,
+        max: usize,
+        mut common: Vec<Common>,
+    ) -> Self {
+        common.resize_with(windows.len(), Common::new);
         let geometries: Vec<_> = windows.iter().map(|asked| &asked.geometry).collect();
-        let numbers = 0..windows.len();
-        let mut rungs: Vec<_> = numbers
-            .clone()
+        let mut rungs: Vec<_> = (0..windows.len())
             .filter(|n| windows[*n].rung.is_some())
             .collect();
         rungs.sort_by_key(|number| windows[*number].rung);
-        let memory = |_| Memory {
+        let memory = |common| Memory {
             keys: Vec::new(),
             read: HashMap::new(),
-            common: HashMap::new(),
+            common,
             histograms: Vec::new(),
         };
         Self {
             windows,
-            memories: numbers.map(memory).collect(),
+            memories: common.into_iter().map(memory).collect(),
             rungs,
             yardsticks: smallest(&geometries, shape),
             max,
             frame: Frame::new(shape, &geometries),
         }
+    }
+
+    /// Returns what it remembers of each window.
+    pub(super) fn take_common(&mut self) -> Vec<Common> {
+        let memories = self.memories.iter_mut();
+        memories
+            .map(|memory| std::mem::take(&mut memory.common))
+            .collect()
     }
 
     /// Returns what the index says of sample number `sample`, packed; with `None` given, contexts of its label never

@@ -1,10 +1,13 @@
 //! Traces samples: support, quilt and neighbours of each.
 
+use std::collections::HashMap;
+
 use rayon::prelude::*;
 
-use super::TraceError;
 use super::quilt::{Patches, Quilt, patches};
+use super::remembered::Memory;
 use super::support::{Asked, Asker, Support, smallest};
+use super::{Remembered, TraceError};
 use crate::base::Observer;
 use crate::index::{Index, Resident, WindowIndex};
 use crate::latent::{LatentSet, Level, Shape};
@@ -87,6 +90,8 @@ pub struct Tracer<'a> {
     quilt_windows: Vec<Window>,
     shape: Shape,
     options: TraceOptions,
+    /// What earlier traces remember, and of which traces it is true.
+    remembered: Option<(&'a Remembered, String)>,
 }
 
 impl<'a> Tracer<'a> {
@@ -160,6 +165,7 @@ impl<'a> Tracer<'a> {
             quilt_windows,
             shape,
             options,
+            remembered: None,
         })
     }
 
@@ -244,13 +250,49 @@ impl<'a> Tracer<'a> {
         Ok(())
     }
 
+    /// Remembers what earlier traces did.
+    #[must_use]
+    pub fn remembering(mut self, remembered: &'a Remembered) -> Self {
+        let windows = self.windows.iter();
+        let windows: Vec<_> = windows
+            .map(|asked| (asked.geometry.window(), asked.rung))
+            .collect();
+        let way = format!("{} {windows:?} {}", self.shape, self.postings_read());
+        self.remembered = Some((remembered, way));
+        self
+    }
+
+    /// Returns how many postings of each bit are read.
+    fn postings_read(&self) -> usize {
+        self.options.top.max(self.options.reach)
+    }
+
     /// Traces one after the other.
     pub fn worker(&self) -> Worker<'a, '_> {
-        let max = self.options.top.max(self.options.reach);
+        let memory = self.remembered.as_ref();
+        let memory = memory.map(|(remembered, way)| remembered.take(way));
+        let memory = memory.unwrap_or_default();
         Worker {
             tracer: self,
-            asker: Asker::new(&self.windows, self.shape, max),
-            neighbourhoods: Neighbourhoods::new(self.training),
+            asker: Asker::new(
+                &self.windows,
+                self.shape,
+                self.postings_read(),
+                memory.common,
+            ),
+            neighbourhoods: Neighbourhoods::new(self.training, memory.distances),
+        }
+    }
+}
+
+impl Drop for Worker<'_, '_> {
+    fn drop(&mut self) {
+        if let Some((remembered, way)) = &self.tracer.remembered {
+            let memory = Memory {
+                common: self.asker.take_common(),
+                distances: self.neighbourhoods.take_known(),
+            };
+            remembered.put(way, memory);
         }
     }
 }
@@ -288,15 +330,24 @@ struct Neighbourhoods<'a> {
 }
 
 impl<'a> Neighbourhoods<'a> {
-    fn new(training: &'a Corpus) -> Self {
+    fn new(training: &'a Corpus, known: Vec<HashMap<u32, Option<u32>>>) -> Self {
         let shape = training.shape();
         let levels = shape.levels().iter().filter(|_| shape.is_pyramid());
+        let mut known = known.into_iter();
+        let mut of = |level| {
+            let known = known.next().unwrap_or_default();
+            Neighbourhood::new(training, level).knowing(known)
+        };
         Self {
-            whole: Neighbourhood::new(training, None),
-            levels: levels
-                .map(|level| Neighbourhood::new(training, Some(level)))
-                .collect(),
+            whole: of(None),
+            levels: levels.map(|level| of(Some(level))).collect(),
         }
+    }
+
+    /// Returns what each remembers.
+    fn take_known(&mut self) -> Vec<HashMap<u32, Option<u32>>> {
+        let all = std::iter::once(&mut self.whole).chain(&mut self.levels);
+        all.map(Neighbourhood::take_known).collect()
     }
 }
 

@@ -17,7 +17,6 @@ use crate::base::Observer;
 use crate::copies::CopyCount;
 use crate::engine::{Session, TraceRequest};
 use crate::latent::Ids;
-use crate::samples::SampleSet;
 use crate::trace::Header;
 
 /// A set, in a list of sets.
@@ -233,10 +232,10 @@ pub(super) async fn sample(
         };
         let ids = ids_of(params.without.as_deref().unwrap_or_default())?;
         if ids.is_empty() {
-            return traced(set, &set.session, &set.samples, &request, watch);
+            return traced(set, &set.session, &request, watch);
         }
         let session = asked.explorer.without(set, &ids)?;
-        traced(set, &session, &set.samples, &request, watch)
+        traced(set, &session, &request, watch)
     });
     Ok(([(header::CONTENT_TYPE, "application/json")], answer.await?).into_response())
 }
@@ -245,25 +244,18 @@ pub(super) async fn sample(
 fn traced(
     set: &Set,
     session: &Session,
-    samples: &SampleSet,
     request: &TraceRequest,
     watch: &dyn Observer,
 ) -> Result<Vec<u8>, Failure> {
-    let tracing = session.tracing(samples, request, watch)?;
-    let mut file = Vec::new();
+    let own = std::ptr::eq(session, &*set.session);
+    let mut tracing = session.tracing(&set.samples, request, watch)?;
+    if own {
+        tracing = tracing.remembering(&set.remembered);
+    }
     // A verdict is about the index as it is, not without some latents.
-    let judged = set
-        .judged
-        .as_ref()
-        .filter(|_| std::ptr::eq(session, &*set.session));
+    let judged = set.judged.as_ref().filter(|_| own);
     let one = judged.map(|judged| judged.only(request.samples.clone()));
-    tracing.write(
-        &mut file,
-        &set.names,
-        Some(request.top),
-        one.as_ref(),
-        watch,
-        |_| Ok(()),
-    )?;
+    let (mut file, top) = (Vec::new(), Some(request.top));
+    tracing.write(&mut file, &set.names, top, one.as_ref(), watch, |_| Ok(()))?;
     Ok(file)
 }
