@@ -197,7 +197,7 @@ fn tell(args: &ServeArgs, server: &Server, session: &Session, ui: &Ui) -> anyhow
 
 /// Waits for Ctrl-C.
 fn wait(mut server: Server, ui: &Ui) {
-    ui.watch();
+    ui.runs_until_stopped();
     let mut is_failed = false;
     while !ui.stop_requested() {
         if !is_failed && let Some(why) = server.failed() {

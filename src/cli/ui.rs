@@ -18,6 +18,9 @@ static STOP: AtomicBool = AtomicBool::new(false);
 /// Whether work is under way that looks at `STOP`; without any, the first Ctrl-C ends the process.
 static WATCHED: AtomicBool = AtomicBool::new(false);
 
+/// Whether Ctrl-C is how the work is meant to end, in a moment: then nothing is said of it.
+static STOPS_AT_ONCE: AtomicBool = AtomicBool::new(false);
+
 /// How much is said beside results and errors.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Verbosity {
@@ -50,7 +53,9 @@ impl Ui {
                     signal_hook::low_level::exit(130);
                 }
                 let message = b"\nstopping at the next safe point; Ctrl-C again stops at once\n";
-                let _ = std::io::stderr().write_all(message);
+                if !STOPS_AT_ONCE.load(Ordering::Relaxed) {
+                    let _ = std::io::stderr().write_all(message);
+                }
                 // Only now: what is told at the safe point must not come before this.
                 STOP.store(true, Ordering::Relaxed);
             };
@@ -91,8 +96,10 @@ impl Ui {
         }
     }
 
-    /// Says that somebody looks whether Ctrl-C was pressed.
-    pub(crate) fn watch(&self) {
+    /// Says that somebody looks whether Ctrl-C was pressed, and ends when it was.
+    #[cfg(feature = "serve")]
+    pub(crate) fn runs_until_stopped(&self) {
+        STOPS_AT_ONCE.store(true, Ordering::Relaxed);
         WATCHED.store(true, Ordering::Relaxed);
     }
 

@@ -1,10 +1,12 @@
 //! The description of the interface: OpenAPI 3.1, with the schemas of what the command prints.
 
-use std::sync::OnceLock;
-
-use axum::http::header;
-use axum::response::IntoResponse;
+use axum::Json;
+use axum::extract::State;
+use axum::response::{IntoResponse, Response};
 use serde_json::Value;
+
+use super::api::Shared;
+use super::problem::Problem;
 
 /// Addresses, parameters and answers.
 const PATHS: &str = include_str!("openapi.json");
@@ -17,23 +19,22 @@ const DOCUMENTS: [(&str, &str); 3] = [
 ];
 
 /// Answers the description.
-pub(super) async fn answer() -> impl IntoResponse {
-    ([(header::CONTENT_TYPE, "application/json")], text())
+pub(super) async fn answer(State(app): State<Shared>) -> Result<Response, Problem> {
+    let sets: Vec<&str> = app
+        .explorer
+        .sets
+        .iter()
+        .map(|set| set.name.as_str())
+        .collect();
+    let whole = described(&sets).map_err(|error| Problem::internal(error.to_string()))?;
+    Ok(Json(whole).into_response())
 }
 
-/// Returns the description.
-fn text() -> &'static str {
-    static TEXT: OnceLock<String> = OnceLock::new();
-    TEXT.get_or_init(|| {
-        described().map_or_else(
-            |error| format!("{{\"error\": \"{error}\"}}"),
-            |whole| whole.to_string(),
-        )
-    })
-}
+/// Parameters that name a set.
+const SETS: [&str; 2] = ["set", "beside"];
 
-/// Puts the documents' schemas among the others.
-fn described() -> Result<Value, serde_json::Error> {
+/// Puts the documents' schemas among the others, and names the sets that there are.
+fn described(sets: &[&str]) -> Result<Value, serde_json::Error> {
     let mut whole: Value = serde_json::from_str(PATHS)?;
     whole["info"]["version"] = env!("CARGO_PKG_VERSION").into();
     for (name, text) in DOCUMENTS {
@@ -43,6 +44,18 @@ fn described() -> Result<Value, serde_json::Error> {
         }
         moved(&mut schema, &format!("#/components/schemas/{name}/"));
         whole["components"]["schemas"][name] = schema;
+    }
+    let paths = whole["paths"].as_object_mut().into_iter().flatten();
+    for (_, methods) in paths {
+        let parameters = methods
+            .pointer_mut("/get/parameters")
+            .and_then(Value::as_array_mut);
+        for parameter in parameters.into_iter().flatten() {
+            let name = parameter["name"].as_str().unwrap_or_default();
+            if SETS.contains(&name) && !sets.is_empty() {
+                parameter["schema"]["enum"] = sets.into();
+            }
+        }
     }
     Ok(whole)
 }
@@ -88,8 +101,10 @@ mod tests {
 
     #[test]
     fn every_reference_leads_somewhere() {
-        let whole = described().unwrap();
+        let whole = described(&["one"]).unwrap();
         check(&whole, &whole);
         assert!(whole["paths"].as_object().unwrap().len() > 15);
+        let set = &whole["paths"]["/api/v1/sets/{set}"]["get"]["parameters"][0];
+        assert_eq!(set["schema"]["enum"], serde_json::json!(["one"]));
     }
 }
