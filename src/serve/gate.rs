@@ -156,7 +156,7 @@ mod tests {
     fn a_panic_is_an_answer_and_the_next_request_is_answered() {
         let gate = Gate::new(1, Duration::from_secs(5));
         runtime().block_on(async {
-            let broken = gate.run(|_| -> Result<(), Failure> { panic!("on purpose") });
+            let broken = gate.run(|_| -> Result<(), Failure> { unreachable!("on purpose") });
             assert_eq!(broken.await.map_err(status), Err(500));
             assert_eq!(gate.run(|_| Ok(3)).await.map_err(status), Ok(3));
         });

@@ -130,6 +130,9 @@ impl Served {
             panic!("{arguments}: {}", String::from_utf8_lossy(&output.stderr));
         }
         let told: Value = serde_json::from_str(&line).unwrap();
+        let schema = include_str!("../../schemas/serve.schema.json");
+        let schema = serde_json::from_str(schema).unwrap();
+        assert!(jsonschema::is_valid(&schema, &told), "{told}");
         let address: SocketAddr = told["address"].as_str().unwrap().parse().unwrap();
         let url = told["url"].as_str().unwrap().to_owned();
         Self {

@@ -226,7 +226,7 @@ fn check_sent(latents: usize) -> Result<(), Problem> {
 fn packed(session: &Session, body: &Body) -> Result<LatentSet, Problem> {
     let shape = session.index().shape();
     let each = shape.packed_bytes();
-    if body.bytes.len() % each != 0 {
+    if !body.bytes.len().is_multiple_of(each) {
         return Err(Problem::bad(format!(
             "expected {each} bytes for each {shape} latent, found {} in all",
             body.bytes.len()
