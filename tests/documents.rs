@@ -21,7 +21,6 @@ fn documents(folder: &Path) -> BTreeMap<&'static str, Vec<Value>> {
     let generate = split("generate index -n 3 -o new.safetensors --json");
     let none = split("generate index -n 2 -o none.safetensors --json --fix prefix=000");
     let query = ["query", "index", "--latent", "0", "--at", "0,3", "--json"];
-    let longest = split("query index --latent 0 --at 0,3 --window longest --json");
     let no_match = split("query index --latent 0 --of strangers.safetensors --at 0,4 --json");
     let build = split("build latents.safetensors -o second -w seq:2 -w global --json");
     let set_aside = split("build latents.safetensors -o third -w seq:2 --hold-out 1 --json");
@@ -61,11 +60,7 @@ fn documents(folder: &Path) -> BTreeMap<&'static str, Vec<Value>> {
         ("manifest", vec![serde_json::from_slice(&manifest).unwrap()]),
         (
             "query",
-            vec![
-                json_of(folder, &query, 0),
-                json_of(folder, &no_match, 1),
-                json_of(folder, &longest, 0),
-            ],
+            vec![json_of(folder, &query, 0), json_of(folder, &no_match, 1)],
         ),
         (
             "verify",
@@ -136,6 +131,10 @@ fn documents(folder: &Path) -> BTreeMap<&'static str, Vec<Value>> {
         (
             "windows",
             "eval windows index --held-out latents.safetensors --json",
+        ),
+        (
+            "query",
+            "query index --latent 0 --at 0,3 --window longest --json",
         ),
     ] {
         add(name, json_of(folder, &split(command), 0));

@@ -12,8 +12,9 @@ const ofLevel = (windows, level) => windows.filter((name) => levelOf(name) === l
 function requestOf(index, windows) {
   const names = index.levels.flatMap((_, level) => {
     const own = ofLevel(windows, level);
-    // The window that is meant where none is named; else the third, as 7x7.
-    const meant = own.find((name) => index.info.named.includes(name)) ?? own[Math.min(own.length - 1, 2)];
+    // The window that is meant where none is named; where there are several, the third of all, as 7x7.
+    const named = own.filter((name) => index.info.named.includes(name));
+    const meant = named.length === 1 ? named[0] : own[Math.min(own.length - 1, 2)];
     const asked = own.includes(get(`w${level}`)) ? get(`w${level}`) : meant;
     const place = own.indexOf(asked);
     return get("backoff") === "1" ? own.slice(0, place + 1).reverse() : own.slice(place, place + 1);
