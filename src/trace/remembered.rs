@@ -1,5 +1,5 @@
 //! What tracing remembers, for whoever traces one sample after the other: contexts that are asked often, and how near training latents
-//! are to each other. A digit at 11x11 takes 12 ms when nothing is remembered, and 3 ms when it is.
+//! are to each other. A digit at 13x13 takes the explorer 12 ms when nothing is remembered, and 6 when it is.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, PoisonError};
