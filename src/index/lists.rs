@@ -20,9 +20,15 @@ pub struct Postings<'a> {
     walk: Walk,
     /// Postings not yet handed out: those of latents that are left out never are.
     left: u64,
-    /// Occurrences of the block under work, the next one last.
+    /// Occurrences that were read, the next one last.
     read: Vec<u64>,
+    /// How many are read at a time: few at first, since most lists are only begun.
+    most: u64,
 }
+
+/// Occurrences that are read first, and at most at a time.
+const FIRST: u64 = 16;
+const MOST: u64 = 512;
 
 impl<'a> Postings<'a> {
     /// Starts to read the entries of a range that `bit` follows, `count` of which are of latents that are not left out.
@@ -33,6 +39,7 @@ impl<'a> Postings<'a> {
             walk: Walk::new(range, bit),
             left: count,
             read: Vec::new(),
+            most: FIRST,
         }
     }
 
@@ -51,12 +58,13 @@ impl<'a> Postings<'a> {
             }
             if !index
                 .questions(self.array)?
-                .step(&mut self.walk, &mut self.read)?
+                .step(&mut self.walk, self.most, &mut self.read)?
             {
                 let found = format!("{} too few", self.left + 1);
                 return Err(index.damaged("as many postings as are counted", found));
             }
             self.read.reverse();
+            self.most = (2 * self.most).min(MOST);
         }
     }
 }

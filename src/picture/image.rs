@@ -314,15 +314,19 @@ impl Picture {
         })
     }
 
-    /// Returns the picture with each pixel as `scale` × `scale`.
-    #[must_use]
-    pub fn scaled(self, scale: usize) -> Self {
+    /// Returns the picture with each pixel as `scale` × `scale`; `None` for more than [`MAX_PIXELS`] pixels.
+    pub fn scaled(self, scale: usize) -> Option<Self> {
         if scale <= 1 {
-            return self;
+            return Some(self);
         }
-        let mut scaled = Self::filled(self.height * scale, self.width * scale, self.channels);
+        let (height, width) = (
+            self.height.checked_mul(scale)?,
+            self.width.checked_mul(scale)?,
+        );
+        check_size(height, width).ok()?;
+        let mut scaled = Self::filled(height, width, self.channels);
         scaled.put(&self, (0, 0), scale);
-        scaled
+        Some(scaled)
     }
 
     /// Arranges pictures as one, row by row, `columns` in each, without gaps; all have the sides of the first. `None` for none, for pictures

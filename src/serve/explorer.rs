@@ -2,6 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::SystemTime;
 
 use xxhash_rust::xxh3::Xxh3;
 
@@ -198,13 +199,14 @@ impl Explorer {
             for text in [&set.name, &set.digest, &set.names.samples, &set.names.index] {
                 add(text);
             }
-            add(&set
-                .judged
-                .as_ref()
-                .map_or(0, |judged| judged.count.copies)
-                .to_string());
+            // Plain data, which JSON holds: where it did not, the word would be another one than it was.
+            let judged = set.judged.as_ref().map(|judged| &judged.each);
+            add(&serde_json::to_string(&(judged, set.request(0..0))).unwrap_or_default());
         }
-        add(&format!("{} {}", self.decodes, self.photos.any()));
+        // What a model or the user's files draw may be other pictures next time.
+        if self.decodes || self.photos.any() {
+            add(&format!("{:?}", SystemTime::now()));
+        }
         format!("{:016x}", hash.digest())
     }
 

@@ -91,6 +91,7 @@ impl Guard {
     ) -> Result<(), Problem> {
         let host = self.check_host(uri, headers)?;
         self.check_origin(headers, &host)?;
+        self.check_site(headers)?;
         // Asks only whether it may ask.
         if method == Method::OPTIONS && self.allowed_origin(headers).is_some() {
             return Ok(());
@@ -159,6 +160,20 @@ impl Guard {
             false => Err(Problem::forbidden(format!(
                 "expected a page of this server, or of the origin that it was started with, found one of '{origin}'"
             ))),
+        }
+    }
+
+    /// Refuses what a page of another site has loaded without asking as one, as a picture: a browser says so. A link from anywhere may lead
+    /// here.
+    fn check_site(&self, headers: &HeaderMap) -> Result<(), Problem> {
+        let says = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+        let is_other = matches!(says("sec-fetch-site"), Some("cross-site" | "same-site"));
+        let follows = says("sec-fetch-mode") == Some("navigate");
+        match is_other && !follows && self.allowed_origin(headers).is_none() {
+            true => Err(Problem::forbidden(
+                "expected a page of this server, found one of another site",
+            )),
+            false => Ok(()),
         }
     }
 
@@ -302,6 +317,31 @@ mod tests {
                 from(origin).is_err_and(|refused| refused.contains("forbidden")),
                 "{origin}"
             );
+        }
+    }
+
+    #[test]
+    fn what_another_site_loads_without_asking_is_refused_and_a_link_is_followed() {
+        let guard = guard("127.0.0.1:8000", None);
+        let with = |more: &[(&'static str, &str)]| {
+            asked(&guard, &[&[("host", "localhost")], more].concat())
+        };
+        let (site, mode) = ("sec-fetch-site", "sec-fetch-mode");
+        for own in ["same-origin", "none"] {
+            assert_eq!(with(&[(site, own), (mode, "no-cors")]), Ok(()));
+        }
+        for other in ["cross-site", "same-site"] {
+            assert!(
+                with(&[(site, other), (mode, "no-cors")])
+                    .is_err_and(|refused| refused.contains("forbidden"))
+            );
+            assert_eq!(with(&[(site, other), (mode, "navigate")]), Ok(()));
+            let friend = [
+                (site, other),
+                (mode, "cors"),
+                ("origin", "https://friend.example"),
+            ];
+            assert_eq!(with(&friend), Ok(()));
         }
     }
 

@@ -45,6 +45,7 @@ fn described(sets: &[&str]) -> Result<Value, serde_json::Error> {
         moved(&mut schema, &format!("#/components/schemas/{name}/"));
         whole["components"]["schemas"][name] = schema;
     }
+    loosened(&mut whole);
     let paths = whole["paths"].as_object_mut().into_iter().flatten();
     for (_, methods) in paths {
         let parameters = methods
@@ -76,6 +77,20 @@ fn moved(value: &mut Value, place: &str) {
     }
 }
 
+/// Says of each item of a list what is said of its items in turn: readers of these descriptions do not all know `prefixItems`.
+fn loosened(value: &mut Value) {
+    match value {
+        Value::Object(fields) => {
+            if let Some(items) = fields.remove("prefixItems") {
+                fields.insert("items".to_owned(), serde_json::json!({ "anyOf": items }));
+            }
+            fields.values_mut().for_each(loosened);
+        }
+        Value::Array(values) => values.iter_mut().for_each(loosened),
+        _ => {}
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -84,6 +99,7 @@ mod tests {
     fn check(value: &Value, whole: &Value) {
         match value {
             Value::Object(fields) => {
+                assert!(!fields.contains_key("prefixItems"));
                 for (name, value) in fields {
                     match value {
                         Value::String(to) if name == "$ref" => {

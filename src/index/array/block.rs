@@ -104,6 +104,8 @@ pub(in crate::index) struct Block {
     /// Where in the words the other numbers of the groups lie.
     rest_at: usize,
     total: u64,
+    /// Where behind `rest_at` the other numbers of each group lie, once one was read; nothing where every occurrence is a group.
+    rests: OnceLock<Box<[u16]>>,
     /// What is known of its contexts, once it was asked.
     pub(super) sketch: OnceLock<Sketch>,
 }
@@ -132,6 +134,7 @@ impl Block {
             marks: Box::default(),
             rest_at: groups * (width + 1),
             total,
+            rests: OnceLock::new(),
             sketch: OnceLock::new(),
         };
         if groups < count {
@@ -233,31 +236,50 @@ impl Block {
     /// Returns all occurrences, group after group.
     pub(in crate::index) fn occurrences(&self) -> Vec<u64> {
         let mut all = Vec::with_capacity(self.len());
-        self.each_group(0..self.groups(), |_, own| all.extend_from_slice(own));
+        self.each_group(|own, _| all.extend_from_slice(own));
         all
     }
 
-    /// Hands the occurrences of some groups to `take`, group after group. Those of groups before them are read too, unless
-    /// they have one each.
-    pub(super) fn each_group(&self, groups: Range<usize>, mut take: impl FnMut(usize, &[u64])) {
+    /// Hands the occurrences of each group to `take`, in turn, with where behind `rest_at` the others of it lie.
+    fn each_group(&self, mut take: impl FnMut(&[u64], usize)) {
         let mut reader = BitReader::new(&self.words, self.rest_at);
         let mut own = Vec::new();
-        let unread = if self.marks.is_empty() {
-            groups.start
-        } else {
-            0
-        };
-        for group in unread..groups.end {
+        for group in 0..self.groups() {
+            let at = reader.at() - self.rest_at;
             let (first, count) = (self.first(group), self.start(group + 1) - self.start(group));
             own.clear();
             own.resize(count, first);
-            if count > 1 {
-                reader.read_set(&mut own[1..], first + 1, self.total - 1);
-            }
-            if group >= groups.start {
-                take(group, &own);
-            }
+            reader.read_set(&mut own[1..], first + 1, self.total - 1);
+            take(&own, at);
         }
+    }
+
+    /// Appends the first occurrences of a group, `most` of them at most. Those behind them are not read, and those of other groups only the
+    /// first time.
+    pub(super) fn read_group(&self, group: usize, most: usize, into: &mut Vec<u64>) {
+        let (first, others) = (
+            self.first(group),
+            self.start(group + 1) - self.start(group) - 1,
+        );
+        if most == 0 {
+            return;
+        }
+        into.push(first);
+        let wanted = others.min(most - 1);
+        if wanted == 0 {
+            return;
+        }
+        let rests = self.rests.get_or_init(|| {
+            let mut rests = Vec::with_capacity(self.groups());
+            // A block has less than 2^15 bits: 512 numbers of at most 52.
+            self.each_group(|_, at| rests.push(at as u16));
+            rests.into()
+        });
+        let at = self.rest_at + usize::from(rests[group]);
+        let start = into.len();
+        into.resize(start + wanted, 0);
+        let mut reader = BitReader::new(&self.words, at);
+        reader.read_first(&mut into[start..], others, first + 1, self.total - 1);
     }
 
     /// Returns the bytes that it takes in memory.
@@ -265,6 +287,7 @@ impl Block {
         // And what is kept of each group later.
         8 * self.words.len()
             + size_of_val(&*self.marks)
+            + 2 * self.groups() * usize::from(!self.marks.is_empty())
             + Sketch::bytes(self.groups())
             + size_of::<Self>()
     }
@@ -304,6 +327,13 @@ mod tests {
                 return Ok(());
             };
             prop_assert_eq!(block.occurrences(), all);
+            for (number, (_, group)) in groups.iter().enumerate() {
+                for most in [0, 1, 2, 7, group.len(), group.len() + 1] {
+                    let mut found = vec![5];
+                    block.read_group(number, most, &mut found);
+                    prop_assert_eq!(&found[1..], &group[..most.min(group.len())]);
+                }
+            }
             prop_assert_eq!(block.groups(), groups.len());
             let (mut before, mut before_ones) = (0, 0);
             for (number, (bit, group)) in groups.iter().enumerate() {

@@ -131,6 +131,40 @@ impl<'a> BitReader<'a> {
     }
 }
 
+impl BitReader<'_> {
+    /// Reads the first `numbers.len()` of `count` numbers of at least `min` and at most `max`. What lies behind them is not read: a set is
+    /// written middle first, and then the half before it.
+    pub(super) fn read_first(&mut self, numbers: &mut [u64], count: usize, min: u64, max: u64) {
+        if numbers.is_empty() {
+            return;
+        }
+        if max - min + 1 == count as u64 {
+            numbers
+                .iter_mut()
+                .zip(min..)
+                .for_each(|(number, own)| *number = own);
+            return;
+        }
+        if numbers.len() >= count {
+            return self.read_set(numbers, min, max);
+        }
+        let middle = count / 2;
+        let (before, after) = (middle as u64, (count - 1 - middle) as u64);
+        let number = min + before + self.read_below(max - after - (min + before) + 1);
+        if numbers.len() <= middle {
+            return self.read_first(numbers, middle, min, number - 1);
+        }
+        self.read_set(&mut numbers[..middle], min, number.saturating_sub(1));
+        numbers[middle] = number;
+        self.read_first(
+            &mut numbers[middle + 1..],
+            count - 1 - middle,
+            number + 1,
+            max,
+        );
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -172,6 +206,24 @@ mod tests {
                 prop_assert_eq!(found, numbers);
             }
             prop_assert_eq!(reader.at(), writer.length);
+        }
+
+        #[test]
+        fn the_first_numbers_of_a_set_are_read_as_with_all_of_it(
+            set in prop::collection::btree_set(0..1u64 << 40, 1..300), dense in any::<bool>(), room in 0..5u64, first in 0..300usize,
+        ) {
+            let numbers: Vec<u64> = match dense {
+                true => (7..7 + set.len() as u64).collect(),
+                false => set.into_iter().collect(),
+            };
+            let (min, max) = (numbers[0].saturating_sub(room), numbers[numbers.len() - 1] + room);
+            let mut writer = BitWriter::default();
+            writer.write_set(&numbers, min, max);
+            let words = words(&writer);
+            let first = first.min(numbers.len());
+            let mut found = vec![0; first];
+            BitReader::new(&words, 0).read_first(&mut found, numbers.len(), min, max);
+            prop_assert_eq!(&found[..], &numbers[..first]);
         }
 
         #[test]

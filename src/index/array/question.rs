@@ -337,15 +337,18 @@ impl<B: Blocks> Questions<'_, B> {
         Ok(Some((found, range)))
     }
 
-    /// Appends the occurrences of the next block of a walk to `found`, in the array's order; whether there were any.
+    /// Appends the next occurrences of a walk to `found`, in the array's order, `most` of them at most and of one block; whether there were
+    /// any.
     pub(in crate::index) fn step(
         &self,
         walk: &mut Walk,
+        most: u64,
         found: &mut Vec<u64>,
     ) -> Result<bool, B::Error> {
         if walk.next >= walk.end {
             return Ok(false);
         }
+        let end = walk.end.min(walk.next.saturating_add(most.max(1)));
         // Blocks in which the bit follows nothing are passed over.
         let number = self.directory.block_of(walk.bit, walk.next + 1);
         let block = self.blocks.block(number)?;
@@ -354,19 +357,25 @@ impl<B: Blocks> Questions<'_, B> {
             let (entries, ones) = block.before(group);
             start + Rank { entries, ones }.count(walk.bit)
         };
-        // Only the groups that hold some of what is left.
+        // Only the groups that hold some of what is wanted.
         let from = halved(block.groups(), |group| count(group + 1) <= walk.next);
-        let end = halved(block.groups(), |group| count(group) < walk.end);
         let mut before = count(from);
-        block.each_group(from..end, |group, occurrences| {
-            if block.bit(group) == walk.bit {
-                let own = (before..).zip(occurrences);
-                let own = own.filter(|(number, _)| (walk.next..walk.end).contains(number));
-                found.extend(own.map(|(_, occurrence)| *occurrence));
-                before += occurrences.len() as u64;
+        let mut own = Vec::new();
+        for group in from..block.groups() {
+            if before >= end {
+                break;
             }
-        });
-        walk.next = before.min(walk.end).max(walk.next + 1);
+            if block.bit(group) != walk.bit {
+                continue;
+            }
+            let behind = count(group + 1);
+            own.clear();
+            block.read_group(group, (end - before) as usize, &mut own);
+            let told = walk.next.saturating_sub(before) as usize;
+            found.extend(own.iter().skip(told));
+            before = behind.min(end);
+        }
+        walk.next = before.max(walk.next + 1);
         Ok(true)
     }
 

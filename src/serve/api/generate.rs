@@ -51,7 +51,8 @@ pub(super) async fn generate(State(app): State<Shared>, body: Body) -> Result<Re
     check(&request)?;
     let turn = app.gate.turn().await?;
     let leave = Leave(turn.watch.clone());
-    let (send, receive) = mpsc::channel(4);
+    // Room for every line: who does not read keeps no turn.
+    let (send, receive) = mpsc::channel(MAX_GENERATED as usize + 2);
     let worker = app.clone();
     // What is wrong with the request is known before the first line: then that is the answer.
     let (begin, begun) = tokio::sync::oneshot::channel();
@@ -153,8 +154,9 @@ fn work(
     });
     let last = match done {
         // Nothing was found before it was stopped: then that is the answer.
-        Err(error) if begin.is_some() => {
-            let _ = begin.take().map(|begin| begin.send(Err(error.into())));
+        done if begin.is_some() => {
+            let failure = done.map_or_else(Failure::from, |_| Failure::Stopped);
+            let _ = begin.take().map(|begin| begin.send(Err(failure)));
             return;
         }
         Err(error) => json!({ "done": false, "problem": app.gate.told(error.into(), &turn.watch) }),

@@ -11,7 +11,7 @@ use super::sets::{check_sample, set_of};
 use super::{App, Shared};
 use crate::engine::{EngineError, MapRequest};
 use crate::latent::{Bits, Codec, Level, Shape};
-use crate::picture::Picture;
+use crate::picture::{MAX_PIXELS, Picture};
 
 /// Pixels of a picture for each one of a latent, at most.
 const MAX_SCALE: usize = 16;
@@ -64,7 +64,8 @@ impl PictureParams {
             Some(crop) => cropped(&picture, crop)?,
             None => picture,
         };
-        Ok(picture.scaled(self.scale()?))
+        let scaled = picture.scaled(self.scale()?);
+        Ok(scaled.ok_or_else(|| too_many("scale"))?)
     }
 
     fn scale(&self) -> Result<usize, Problem> {
@@ -76,6 +77,13 @@ impl PictureParams {
             )),
         }
     }
+}
+
+fn too_many(what: &str) -> Problem {
+    Problem::above(
+        MAX_PIXELS as u64,
+        format!("{what}: expected a picture of at most {MAX_PIXELS} pixels, found more"),
+    )
 }
 
 /// Draws one channel.
@@ -196,13 +204,15 @@ impl SheetParams {
         };
         let level = params.level(shape)?;
         let ids = self.ids()?;
+        // Before any is drawn.
+        if ids.len() * level.height() * level.width() > MAX_PIXELS {
+            return Err(too_many("ids").into());
+        }
         let columns = self.columns.unwrap_or(16).clamp(1, MAX_SHEET);
         let pictures = ids.iter().map(|id| params.draw(app, &level, &packed(*id)?));
         let pictures = pictures.collect::<Result<Vec<Picture>, Failure>>()?;
         let sheet = Picture::sheet(&pictures, columns);
-        answer(&sheet.ok_or_else(|| {
-            Problem::bad("ids: expected pictures that fit one sheet: ask for fewer")
-        })?)
+        answer(&sheet.ok_or_else(|| too_many("ids"))?)
     }
 }
 
