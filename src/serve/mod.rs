@@ -37,12 +37,12 @@
 //! ```
 
 mod api;
+mod app;
 mod error;
 mod explorer;
 mod gate;
 mod guard;
 mod listing;
-mod openapi;
 mod photos;
 mod problem;
 mod server;

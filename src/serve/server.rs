@@ -19,7 +19,8 @@ use tokio::runtime::{Builder, Runtime};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tokio::time::timeout;
 
-use super::api::{self, App};
+use super::api;
+use super::app::App;
 use super::gate::Gate;
 use super::guard::Guard;
 use super::{Explorer, ServeError};

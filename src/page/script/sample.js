@@ -20,6 +20,16 @@
  */
 /** @typedef {{latent: number, rank: number, regions: number[], sites: number, information: number, down: number, right: number}} Source */
 
+/** What samples are sorted by, in words. */
+const ORDERS = {
+  sample: "number",
+  p: "most like a copy",
+  information: "most from one region",
+  largest: "largest region",
+  distance: "nearest to a training latent",
+  supported: "least supported",
+};
+
 /** A sample in a few words. @param {{sample: number, label: number|null|undefined, p: number|null|undefined, copy: boolean|null|undefined, information: number|null|undefined}} of */
 function says({ sample, label, p, copy, information }) {
   const parts = [`sample ${sample}`];

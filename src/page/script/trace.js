@@ -16,12 +16,12 @@ const DEFAULTS = { sample: "", level: String(finest), min: String(data.backgroun
 
 /** @type {Record<string, [string, (sample: Sample) => number]>} */
 const SORTS = {
-  sample: ["number", (sample) => sample.sample],
-  p: ["most like a copy", (sample) => sample.verdict?.p ?? 1],
-  information: ["most from one region", (sample) => -sample.summary.most_informative],
-  largest: ["largest region", (sample) => -sample.summary.largest],
-  distance: ["nearest to a training latent", (sample) => sample.summary.nearness?.nearest[0]?.distance ?? Infinity],
-  supported: ["least supported", (sample) => sample.summary.supported],
+  sample: [ORDERS.sample, (sample) => sample.sample],
+  p: [ORDERS.p, (sample) => sample.verdict?.p ?? 1],
+  information: [ORDERS.information, (sample) => -sample.summary.most_informative],
+  largest: [ORDERS.largest, (sample) => -sample.summary.largest],
+  distance: [ORDERS.distance, (sample) => sample.summary.nearness?.nearest[0]?.distance ?? Infinity],
+  supported: [ORDERS.supported, (sample) => sample.summary.supported],
 };
 
 /** Samples as they are sorted and filtered; by what they are, never by where they stand. */

@@ -6,13 +6,13 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use super::super::problem::{Failure, Problem};
-use super::Shared;
 use super::extract::{Body, Params, Place};
 use super::sets::{check_sample, ids_of, set_of};
 use crate::engine::{QueryRequest, Session, TraceNames, TraceRequest, WindowChoice};
 use crate::latent::{Codec, Ids, LatentSet, Shape};
 use crate::samples::SampleSet;
+use crate::serve::app::Shared;
+use crate::serve::problem::{Failure, Problem};
 
 /// Postings of one answer at most, for each next bit.
 const MAX_TOP: usize = 1000;

@@ -10,12 +10,12 @@ use axum::http::{HeaderMap, header};
 use serde::de::DeserializeOwned;
 use tokio::time::timeout;
 
-use super::super::problem::Problem;
+use crate::serve::problem::Problem;
 
 /// Bytes of a body at most.
-pub(in super::super) const MAX_BODY: usize = 4 << 20;
+pub(in crate::serve) const MAX_BODY: usize = 4 << 20;
 /// Seconds until a body must be there.
-pub(in super::super) const BODY_SECONDS: u64 = 10;
+pub(in crate::serve) const BODY_SECONDS: u64 = 10;
 
 /// What stands behind the question mark.
 pub(super) struct Params<T>(pub(super) T);

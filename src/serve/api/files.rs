@@ -4,9 +4,9 @@ use axum::http::{HeaderMap, HeaderValue, header};
 use axum::response::{Html, IntoResponse, Response};
 use xxhash_rust::xxh3::xxh3_64;
 
-use super::super::problem::Problem;
 use super::extract::Place;
 use crate::page::{SAMPLES_STYLE, SCRIPTS, STYLE};
+use crate::serve::problem::Problem;
 
 const PAGE: &str = include_str!("../page/explorer.html");
 

@@ -13,13 +13,13 @@ use serde_json::{Value, json};
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
 
-use super::super::gate::{Leave, Turn};
-use super::super::problem::{Failure, Problem};
 use super::extract::Body;
-use super::{App, Shared};
 use crate::base::Stopped;
 use crate::engine::{EngineError, GenerateRequest, bits_in_words};
 use crate::samples::{Attempt, AttemptReport, Status};
+use crate::serve::app::{App, Shared};
+use crate::serve::gate::{Leave, Turn};
+use crate::serve::problem::{Failure, Problem};
 use crate::window::Window;
 
 /// Samples of one request at most.

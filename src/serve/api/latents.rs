@@ -6,11 +6,11 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::json;
 
-use super::super::problem::Problem;
-use super::super::set::Use;
-use super::Shared;
 use super::extract::{Params, Place};
 use super::sets::set_of;
+use crate::serve::app::Shared;
+use crate::serve::problem::Problem;
+use crate::serve::set::Use;
 
 /// Answers what a training latent is.
 pub(super) async fn latent(

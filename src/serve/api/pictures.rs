@@ -5,13 +5,13 @@ use axum::http::header;
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 
-use super::super::problem::{Failure, Problem};
 use super::extract::{Params, Place};
 use super::sets::{check_sample, set_of};
-use super::{App, Shared};
 use crate::engine::{EngineError, MapRequest};
 use crate::latent::{Bits, Codec, Level, Shape};
 use crate::picture::{MAX_PIXELS, Picture};
+use crate::serve::app::{App, Shared};
+use crate::serve::problem::{Failure, Problem};
 
 /// Pixels of a picture for each one of a latent, at most.
 const MAX_SCALE: usize = 16;

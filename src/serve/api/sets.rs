@@ -7,16 +7,16 @@ use axum::response::{IntoResponse, Response};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::super::listing::{self, HistogramRequest, List, ListRequest, MAX_LISTED};
-use super::super::problem::{Failure, Problem};
-use super::super::set::Set;
 use super::extract::{MAX_BODY, Params, Place};
 use super::generate::MAX_GENERATED;
-use super::{App, Shared};
 use crate::base::Observer;
 use crate::copies::CopyCount;
 use crate::engine::{Session, TraceRequest};
 use crate::latent::Ids;
+use crate::serve::app::{App, Shared};
+use crate::serve::listing::{self, HistogramRequest, List, ListRequest, MAX_LISTED};
+use crate::serve::problem::{Failure, Problem};
+use crate::serve::set::Set;
 use crate::trace::Header;
 
 /// A set, in a list of sets.

@@ -2,14 +2,13 @@
 // The wall: every sample of a set, in an order, as many as there are.
 "use strict";
 
-/** @type {Record<string, [string, string]>} What samples are sorted by: in words, and what the figure is called. */
-const SORTS = {
-  sample: ["number", ""],
-  p: ["most like a copy", "p"],
-  information: ["most from one region", "bits of the most informative region"],
-  largest: ["largest region", "share of the bits in the largest region"],
-  distance: ["nearest to a training latent", "bits to the nearest training latent"],
-  supported: ["least supported", "share of supported bits"],
+/** @type {Record<string, string>} What the figure is called that samples are sorted by. */
+const FIGURES = {
+  p: "p",
+  information: "bits of the most informative region",
+  largest: "share of the bits in the largest region",
+  distance: "bits to the nearest training latent",
+  supported: "share of supported bits",
 };
 
 /** Tiles of one request, and columns of its sheet. */
@@ -19,7 +18,7 @@ const GAP = 11;
 
 /** What of a set is asked for. */
 function asked() {
-  return { sort: Object.hasOwn(SORTS, get("sort")) ? get("sort") : "sample", reverse: get("reverse") === "1", copies: get("copies") === "1", label: get("label"), min_information: get("least") };
+  return { sort: Object.hasOwn(ORDERS, get("sort")) ? get("sort") : "sample", reverse: get("reverse") === "1", copies: get("copies") === "1", label: get("label"), min_information: get("least") };
 }
 
 class Wall {
@@ -150,7 +149,7 @@ class Wall {
   }
 
   bar() {
-    const sorts = /** @type {[string, string][]} */ (Object.entries(SORTS).filter(([name]) => this.set.judged || name !== "p").map(([name, [text]]) => [name, text]));
+    const sorts = /** @type {[string, string][]} */ (Object.entries(ORDERS).filter(([name]) => this.set.judged || name !== "p"));
     const labels = /** @type {[string, string][]} */ ([["", "any"], ...this.set.labels.map((label) => [String(label), String(label)])]);
     const least = make("input", { id: "least", type: "number", min: 0, step: 1, value: get("least"), size: 4, onchange: (/** @type {any} */ event) => set({ least: event.target.value }, true) });
     return make("div", { class: "bar" }, choice("sort", sorts, "sort by"),
@@ -167,7 +166,7 @@ async function spreadOf(set, sets) {
   const of = sort === "sample" ? (set.judged ? "p" : "information") : sort;
   const held = of === "p" ? undefined : sets.find((each) => each.name === "held-out" && each.name !== set.name);
   const spread = await api.histogram(set.name, { of, beside: held?.name });
-  return histogram(spread, set.name, held?.name ?? "", SORTS[of][1], of === "p");
+  return histogram(spread, set.name, held?.name ?? "", FIGURES[of], of === "p");
 }
 
 /** The verdict on a set. @param {SetReport} set */

@@ -5,17 +5,17 @@ use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use serde_json::Value;
 
-use super::api::Shared;
-use super::problem::Problem;
+use crate::serve::app::Shared;
+use crate::serve::problem::Problem;
 
 /// Addresses, parameters and answers.
-const PATHS: &str = include_str!("openapi.json");
+const PATHS: &str = include_str!("../openapi.json");
 
 /// Schemas of documents that the command prints too.
 const DOCUMENTS: [(&str, &str); 3] = [
-    ("trace", include_str!("../../schemas/trace.schema.json")),
-    ("query", include_str!("../../schemas/query.schema.json")),
-    ("info", include_str!("../../schemas/info.schema.json")),
+    ("trace", include_str!("../../../schemas/trace.schema.json")),
+    ("query", include_str!("../../../schemas/query.schema.json")),
+    ("info", include_str!("../../../schemas/info.schema.json")),
 ];
 
 /// Answers the description.
