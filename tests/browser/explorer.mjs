@@ -27,8 +27,11 @@ const tests = {
   "what is opened from the wall is what was clicked, however samples are sorted and filtered": async () => {
     const { page, wrong, close } = await open();
     for (const change of [() => page.selectOption("#sort", "information"), () => page.selectOption("#sort", "distance"), () => page.click("#reverse"), () => page.click("#copies")]) {
+      // Until the new wall is there, the old one is: what is read and what is clicked are to be of one.
+      await ready(page, ".scroller");
+      await page.evaluate(() => document.querySelector(".scroller").setAttribute("data-old", ""));
       await change();
-      await page.locator(".tile", { hasText: /sample \d+/ }).nth(2).waitFor();
+      await page.locator(".scroller:not([data-old]) .tile", { hasText: /sample \d+/ }).nth(2).waitFor();
       const tile = page.locator(".tile").nth(2);
       const number = number_of(await tile.innerText());
       await tile.click();
