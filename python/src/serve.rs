@@ -122,12 +122,8 @@ pub(crate) fn serve(
             let file = held_out_name.display().to_string();
             explorer.add_held_out((**latents).clone(), file, request.clone(), observer)?;
         }
-        let mut how = ServeOptions::default();
-        how.listen = SocketAddr::new(options.listen, options.port);
-        how.token = match (&options.token, options.listen.is_loopback()) {
-            (None, false) => Some(ServeOptions::random_token()?),
-            (token, _) => token.clone(),
-        };
+        let listen = SocketAddr::new(options.listen, options.port);
+        let mut how = ServeOptions::at(listen, options.token)?;
         how.host_names = options.host_names;
         how.cors = options.cors;
         Ok(Running::start(explorer, how)?)

@@ -99,12 +99,8 @@ pub(super) struct ServeArgs {
 
 impl ServeArgs {
     fn options(&self) -> anyhow::Result<ServeOptions> {
-        let mut options = ServeOptions::default();
-        options.listen = SocketAddr::new(self.listen, self.port);
-        options.token = match (&self.token, self.listen.is_loopback()) {
-            (None, false) => Some(ServeOptions::random_token()?),
-            (token, _) => token.clone(),
-        };
+        let listen = SocketAddr::new(self.listen, self.port);
+        let mut options = ServeOptions::at(listen, self.token.clone())?;
         options.host_names.clone_from(&self.host_names);
         options.cors.clone_from(&self.cors);
         Ok(options)

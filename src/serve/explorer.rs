@@ -36,7 +36,7 @@ pub struct Explorer {
     pub(super) photos: Photos,
     pub(super) generates: bool,
     /// Why samples could not be traced to their end.
-    pub(super) failed: Mutex<Option<String>>,
+    failed: Mutex<Option<String>>,
     without: Mutex<VecDeque<(String, Arc<Session>)>>,
     /// How held-out latents look beside the training latents without some.
     known: Vec<(Ids, Calibration)>,
@@ -187,6 +187,12 @@ impl Explorer {
                 *failed = Some(format!("{}: {error}", set.names.samples));
             }
         }
+    }
+
+    /// Returns why samples could not be traced to their end, if so.
+    pub(super) fn failure(&self) -> Option<String> {
+        let failed = self.failed.lock();
+        failed.unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Returns what a cached answer is of: the index and every set, in one word.

@@ -95,15 +95,20 @@ pub(super) struct List {
     samples: Vec<Listed>,
 }
 
-/// Lists samples of a set.
-pub(super) fn list(set: &Set, request: &ListRequest) -> Result<List, Problem> {
-    let limit = request.limit.unwrap_or(50);
-    if limit == 0 || limit > MAX_LISTED {
-        return Err(Problem::above(
+/// Returns how many samples to list: 50 where nothing is asked for.
+pub(super) fn listed(asked: Option<usize>) -> Result<usize, Problem> {
+    match asked.unwrap_or(50) {
+        limit @ 1..=MAX_LISTED => Ok(limit),
+        limit => Err(Problem::above(
             MAX_LISTED as u64,
             format!("limit: expected 1 to {MAX_LISTED}, found {limit}"),
-        ));
+        )),
     }
+}
+
+/// Lists samples of a set.
+pub(super) fn list(set: &Set, request: &ListRequest) -> Result<List, Problem> {
+    let limit = listed(request.limit)?;
     let labels = set.samples.latents.labels();
     let copies = |sample: usize| Some(set.judged.as_ref()?.of(sample)?.copy);
     set.with_figures(|figures| {

@@ -24,7 +24,7 @@ use super::app::App;
 use super::gate::Gate;
 use super::guard::Guard;
 use super::{Explorer, ServeError};
-use crate::base::{Observer, Unobserved};
+use crate::base::Observer;
 
 /// Connections at once at most; others wait.
 const MAX_CONNECTIONS: usize = 256;
@@ -68,11 +68,24 @@ impl Default for ServeOptions {
 }
 
 impl ServeOptions {
-    /// Returns a token that nobody can guess.
+    /// Listens at an address, with a token: the one given, or one that nobody can guess where other machines reach the address and none is.
     ///
     /// # Errors
     /// [`ServeError::Io`] where the system has no random numbers.
-    pub fn random_token() -> Result<String, ServeError> {
+    pub fn at(listen: SocketAddr, token: Option<String>) -> Result<Self, ServeError> {
+        let token = match token {
+            None if !listen.ip().is_loopback() => Some(Self::random_token()?),
+            token => token,
+        };
+        Ok(Self {
+            listen,
+            token,
+            ..Self::default()
+        })
+    }
+
+    /// Returns a token that nobody can guess.
+    fn random_token() -> Result<String, ServeError> {
         let mut bytes = [0; 24];
         getrandom::fill(&mut bytes).map_err(std::io::Error::other)?;
         Ok(URL_SAFE_NO_PAD.encode(bytes))
@@ -176,10 +189,7 @@ impl Server {
 
     /// Returns why samples could not be traced to their end, if so.
     pub fn failed(&self) -> Option<String> {
-        let failed = self.app.explorer.failed.lock();
-        failed
-            .unwrap_or_else(std::sync::PoisonError::into_inner)
-            .clone()
+        self.app.explorer.failure()
     }
 
     /// Stops: work under way is told to, answers are finished where that takes a moment.
@@ -204,13 +214,9 @@ impl Drop for Server {
 struct UntilStopped<'a>(&'a Gate);
 
 impl Observer for UntilStopped<'_> {
-    fn stage(&self, name: &str, total: u64, unit: &str) {
-        Unobserved.stage(name, total, unit);
-    }
+    fn stage(&self, _name: &str, _total: u64, _unit: &str) {}
 
-    fn advance(&self, done: u64) {
-        Unobserved.advance(done);
-    }
+    fn advance(&self, _done: u64) {}
 
     fn stop_requested(&self) -> bool {
         self.0.stopping.load(Ordering::Relaxed)

@@ -9,6 +9,7 @@ use serde_json::json;
 use super::extract::{Params, Place};
 use super::sets::set_of;
 use crate::serve::app::Shared;
+use crate::serve::listing::listed;
 use crate::serve::problem::Problem;
 use crate::serve::set::Use;
 
@@ -42,9 +43,6 @@ struct Taken {
     copy: bool,
 }
 
-/// Samples of one answer at most.
-const MAX_USES: usize = 200;
-
 /// Answers which samples of a set reuse a training latent, those first that took most.
 pub(super) async fn uses(
     State(app): State<Shared>,
@@ -54,10 +52,7 @@ pub(super) async fn uses(
     let asked = app.clone();
     let answer = app.gate.run(move |_| {
         let set = set_of(&asked, &params.set)?;
-        let limit = params.limit.unwrap_or(50);
-        if limit == 0 || limit > MAX_USES {
-            return Err(Problem::above(MAX_USES as u64, format!("limit: expected 1 to {MAX_USES}, found {limit}")).into());
-        }
+        let limit = listed(params.limit)?;
         let held = set.session.index().held_latent(id);
         held.map_err(crate::engine::EngineError::from)?;
         let is_copy = |sample: usize| {
@@ -80,8 +75,8 @@ pub(super) async fn uses(
         });
         taken.sort_by(|a, b| b.information.total_cmp(&a.information).then(a.sample.cmp(&b.sample)));
         let total = taken.len();
-        let listed: Vec<_> = taken.into_iter().skip(params.offset).take(limit).collect();
-        Ok(json!({ "latent": id, "total": total, "traced": traced, "offset": params.offset, "samples": listed }))
+        let samples: Vec<_> = taken.into_iter().skip(params.offset).take(limit).collect();
+        Ok(json!({ "latent": id, "total": total, "traced": traced, "offset": params.offset, "samples": samples }))
     });
     Ok(Json(answer.await?).into_response())
 }

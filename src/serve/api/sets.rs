@@ -82,11 +82,7 @@ fn index_of(app: &App, watch: &dyn Observer) -> Result<Value, Failure> {
 /// Answers which sets there are.
 pub(super) async fn sets(State(app): State<Shared>) -> Response {
     let sets: Vec<_> = app.explorer.sets.iter().map(SetEntry::of).collect();
-    let failed = app.explorer.failed.lock();
-    let failed = failed
-        .unwrap_or_else(std::sync::PoisonError::into_inner)
-        .clone();
-    Json(json!({ "sets": sets, "failed": failed })).into_response()
+    Json(json!({ "sets": sets, "failed": app.explorer.failure() })).into_response()
 }
 
 /// Returns a set by its name.
