@@ -54,9 +54,17 @@ impl Drop for Leave {
 
 /// A turn to work.
 pub(super) struct Turn {
-    pub(super) watch: Arc<Watch>,
+    watch: Arc<Watch>,
     // Given back when the work ends, not when its asker leaves.
     _permits: [OwnedSemaphorePermit; 2],
+}
+
+impl Turn {
+    /// Returns what tells the work to stop. A method: a closure that named the field would take that alone along, and
+    /// leave the turn itself with the asker.
+    pub(super) fn watch(&self) -> &Arc<Watch> {
+        &self.watch
+    }
 }
 
 /// Lets as many requests work as there are cores, and a few more wait.
@@ -108,9 +116,9 @@ impl Gate {
         work: impl FnOnce(&Watch) -> Result<T, Failure> + Send + 'static,
     ) -> Result<T, Problem> {
         let turn = self.turn().await?;
-        let watch = turn.watch.clone();
+        let watch = turn.watch().clone();
         let _leave = Leave(watch.clone());
-        let done = spawn_blocking(move || work(&turn.watch)).await;
+        let done = spawn_blocking(move || work(turn.watch())).await;
         match done {
             Ok(Ok(result)) => Ok(result),
             Ok(Err(failure)) => Err(self.told(failure, &watch)),
@@ -193,6 +201,8 @@ mod tests {
                 while watch.check().is_ok() {
                     thread::sleep(Duration::from_millis(1));
                 }
+                // The next in turn waits for this too, though nobody else does.
+                thread::sleep(Duration::from_millis(50));
                 ends.store(true, Ordering::SeqCst);
                 Err(Failure::Stopped)
             });

@@ -50,7 +50,7 @@ pub(super) async fn generate(State(app): State<Shared>, body: Body) -> Result<Re
     let request: GenerateRequest = body.json()?;
     check(&request)?;
     let turn = app.gate.turn().await?;
-    let leave = Leave(turn.watch.clone());
+    let leave = Leave(turn.watch().clone());
     // Room for every line: who does not read keeps no turn.
     let (send, receive) = mpsc::channel(MAX_GENERATED as usize + 2);
     let worker = app.clone();
@@ -141,7 +141,7 @@ fn work(
         sent(send, line)
     };
     let mut whole = true;
-    let done = session.generate_into(request, &[], &*turn.watch, |attempt: Attempt| {
+    let done = session.generate_into(request, &[], &**turn.watch(), |attempt: Attempt| {
         whole &= attempt.status != Status::Stopped;
         let found = Found {
             attempt: attempt.report(&windows),
@@ -159,9 +159,9 @@ fn work(
             let _ = begin.take().map(|begin| begin.send(Err(failure)));
             return;
         }
-        Err(error) => json!({ "done": false, "problem": app.gate.told(error.into(), &turn.watch) }),
+        Err(error) => json!({ "done": false, "problem": app.gate.told(error.into(), turn.watch()) }),
         Ok(_) if whole => json!({ "done": true }),
-        Ok(_) => json!({ "done": false, "problem": app.gate.told(Failure::Stopped, &turn.watch) }),
+        Ok(_) => json!({ "done": false, "problem": app.gate.told(Failure::Stopped, turn.watch()) }),
     };
     let _ = sent(send, &last);
 }
