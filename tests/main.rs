@@ -94,6 +94,8 @@ mod options;
 mod oracle;
 /// Traces as web pages.
 mod page;
+/// P1, P7 past one machine: builds in tasks.
+mod parts;
 /// P2: every bit is supported, and can be proved to be.
 mod proof;
 /// Tasks small enough to try every latent.

@@ -16,9 +16,10 @@ for every bit of a sample, the training patches that it reuses.
 True
 """
 
+from . import parts
 from ._audit import Audit
 from ._build import build
-from ._errors import Damaged, Error, InputError, InternalError, Interrupted, MemoryLimit, NotAnIndex, Unsupported
+from ._errors import Damaged, Error, InputError, InternalError, Interrupted, MemoryLimit, NotAnIndex, TaskDamaged, Unsupported
 from ._fallback import Contexts, Fallback
 from ._index import Index, Verified, open
 from ._latents import Latents
@@ -46,11 +47,13 @@ __all__ = [
     "Region",
     "Samples",
     "Server",
+    "TaskDamaged",
     "Trace",
     "TracedSample",
     "Unsupported",
     "Verified",
     "build",
     "open",
+    "parts",
     "serve",
 ]

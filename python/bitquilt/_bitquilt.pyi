@@ -4,7 +4,7 @@ from typing import Callable, final
 from numpy import float32, int64, uint8, uint32, uint64
 from numpy.typing import NDArray
 
-__all__ = ["Audit", "Gathered", "LatentSet", "Picture", "Samples", "Server", "Session", "Traced", "audit", "build", "carried_at", "panics", "serve", "trace"]
+__all__ = ["Audit", "Gathered", "LatentSet", "Picture", "Samples", "Server", "Session", "Traced", "Work", "audit", "build", "carried_at", "panics", "serve", "trace"]
 
 _Path = str | PathLike[str]
 _Draw = Callable[[NDArray[uint8]], NDArray[uint8]]
@@ -165,3 +165,32 @@ def serve(
     decode: _Draw | None,
     progress: _Progress,
 ) -> Server: ...
+
+@final
+class Work:
+    @staticmethod
+    def plan(
+        paths: list[_Path],
+        work: _Path,
+        windows: list[str],
+        depth: str | None,
+        anchor: str,
+        condition: str,
+        exclude: str,
+        maps: int | None,
+        parts: int | None,
+        force: bool,
+        progress: _Progress,
+    ) -> Work: ...
+    @staticmethod
+    def open(path: _Path) -> Work: ...
+    @property
+    def path(self) -> PathLike[str]: ...
+    @property
+    def id(self) -> str: ...
+    @property
+    def latents(self) -> int: ...
+    def status(self) -> str: ...
+    def map(self, number: int, memory: int | None, again: bool, progress: _Progress) -> tuple[bool, int, int]: ...
+    def reduce(self, number: int, again: bool, progress: _Progress) -> tuple[bool, int, int]: ...
+    def publish(self, index: _Path, force: bool, progress: _Progress) -> None: ...

@@ -24,6 +24,17 @@ class Damaged(Error):
     """An index or a file is not what was written."""
 
 
+class TaskDamaged(Damaged):
+    """What a task of a build wrote is not what it wrote: `kind` ("map" or "reduce") and `number` tell which has to be run again."""
+
+    def __init__(self, message: str, kind: str, number: int) -> None:
+        super().__init__(message, kind, number)
+        self.kind, self.number = kind, number
+
+    def __str__(self) -> str:
+        return str(self.args[0])
+
+
 class MemoryLimit(Error, MemoryError):
     """More memory than may be taken; nothing was taken."""
 
@@ -45,5 +56,5 @@ class Interrupted(KeyboardInterrupt):
 
 
 # As users import them, so that tracebacks say so.
-for _class in (Error, InputError, NotAnIndex, Damaged, MemoryLimit, Unsupported, InternalError, Interrupted):
+for _class in (Error, InputError, NotAnIndex, Damaged, TaskDamaged, MemoryLimit, Unsupported, InternalError, Interrupted):
     _class.__module__ = "bitquilt"

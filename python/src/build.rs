@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use bitquilt::index::Source;
 use bitquilt::latent::HeldOut;
-use bitquilt::{BuildOptions, Window};
+use bitquilt::{Anchor, BuildOptions, Condition, Window};
 use pyo3::prelude::*;
 
 use crate::errors::{Failure, ids, input};
@@ -47,14 +47,8 @@ pub(crate) fn build(
     let mut options = BuildOptions {
         windows,
         depth: window_of(depth)?,
-        anchor: anchor
-            .parse()
-            .map_err(|_| input(format!("anchor: expected none or site, found {anchor}")))?,
-        condition: condition.parse().map_err(|_| {
-            input(format!(
-                "condition: expected none or label, found {condition}"
-            ))
-        })?,
+        anchor: anchor_of(anchor)?,
+        condition: condition_of(condition)?,
         memory: memory.unwrap_or(defaults.memory),
         force,
         sources: vec![Source::of(&set, name.to_owned())],
@@ -69,4 +63,16 @@ pub(crate) fn build(
         bitquilt::build(&set, &path, &options, observer)?;
         Ok(())
     })
+}
+
+/// Reads what contexts are bound to of their place.
+pub(crate) fn anchor_of(text: &str) -> PyResult<Anchor> {
+    text.parse()
+        .map_err(|_| input(format!("anchor: expected none or site, found {text}")))
+}
+
+/// Reads what contexts are bound to of their latent.
+pub(crate) fn condition_of(text: &str) -> PyResult<Condition> {
+    text.parse()
+        .map_err(|_| input(format!("condition: expected none or label, found {text}")))
 }

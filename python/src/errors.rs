@@ -6,6 +6,7 @@ use std::io;
 use bitquilt::base::{OutOfMemory, Stopped};
 use bitquilt::copies::CopiesError;
 use bitquilt::engine::EngineError;
+use bitquilt::index::parts::Task;
 use bitquilt::latent::Ids;
 use bitquilt::model::EvalError;
 use bitquilt::provenance::ProvenanceError;
@@ -57,6 +58,19 @@ fn raise(py: Python<'_>, class: Class, message: &str) -> PyErr {
     }
 }
 
+/// Returns the exception for files of a task that are not what it wrote: with its kind and its number.
+fn task_damaged(py: Python<'_>, task: Task, message: &str) -> PyErr {
+    let (kind, number) = match task {
+        Task::Map(number) => ("map", number),
+        Task::Reduce(number) => ("reduce", number),
+    };
+    let made = py
+        .import("bitquilt._errors")
+        .and_then(|module| module.getattr("TaskDamaged"))
+        .and_then(|class| class.call1((message, kind, number)));
+    made.map_or_else(|error| error, PyErr::from_value)
+}
+
 /// Returns the exception for a panic.
 pub(crate) fn internal(py: Python<'_>, message: &str) -> PyErr {
     let text = format!("a bug in bitquilt, please report it: {message}");
@@ -90,6 +104,9 @@ impl From<Failure> for PyErr {
                     return PyOSError::new_err((code, message));
                 }
                 kind = Some(io.kind());
+            }
+            if let Some(IndexError::Task { task, .. }) = error.downcast_ref() {
+                return Python::attach(|py| task_damaged(py, *task, &message));
             }
             class = class.or_else(|| class_of(error));
             cause = error.source();

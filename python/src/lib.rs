@@ -6,6 +6,7 @@ mod build;
 mod errors;
 mod fallback;
 mod latents;
+mod parts;
 mod picture;
 mod pool;
 mod samples;
@@ -25,6 +26,8 @@ mod _bitquilt {
     use crate::build::build;
     #[pymodule_export]
     use crate::latents::{Gathered, LatentSet};
+    #[pymodule_export]
+    use crate::parts::Work;
     #[pymodule_export]
     use crate::picture::Picture;
     #[pymodule_export]

@@ -35,29 +35,8 @@ pub(super) struct BuildArgs {
     #[arg(short, long, value_name = "INDEX")]
     output: PathBuf,
 
-    /// The largest window to answer: CxC (C odd), seq:C or global. Every smaller one of its kind is answered as well, and
-    /// sites:N between them
-    /// [default: where contexts have four times the bits that number all occurrences, or the largest --window]
-    #[arg(long = "depth", id = "deepest", value_name = "WINDOW")]
-    depth: Option<Window>,
-
-    /// A window that is meant where later commands name none: CxC (C odd), sites:N, seq:C or global; may be given
-    /// several times [default: all that are answered]
-    #[arg(short, long = "window", value_name = "WINDOW")]
-    windows: Vec<Window>,
-
-    /// Whether a context is bound to its place
-    #[arg(long, default_value_t, value_name = "ANCHOR", value_parser = one_of::<Anchor>())]
-    anchor: Anchor,
-
-    /// What of its latent a context is bound to
-    #[arg(long, default_value_t, value_name = "CONDITION", value_parser = one_of::<Condition>())]
-    condition: Condition,
-
-    /// Latents to leave out: ids as 3,17,100..200 (100 to 199), or @FILE with one or more on each line, #
-    /// before a remark. The others keep their ids
-    #[arg(long, value_name = "IDS|@FILE")]
-    exclude: Option<IdsArg>,
+    #[command(flatten)]
+    index: IndexArgs,
 
     /// Set so many latents aside, drawn at random, to tell later how honest ones look: they are not indexed but written to a
     /// file, for `trace --against` and `audit --against`
@@ -81,18 +60,53 @@ pub(super) struct BuildArgs {
     json: bool,
 }
 
+/// What an index is to be.
+#[derive(Args)]
+pub(super) struct IndexArgs {
+    /// The largest window to answer: CxC (C odd), seq:C or global. Every smaller one of its kind is answered as well, and
+    /// sites:N between them
+    /// [default: where contexts have four times the bits that number all occurrences, or the largest --window]
+    #[arg(long = "depth", id = "deepest", value_name = "WINDOW")]
+    pub(super) depth: Option<Window>,
+
+    /// A window that is meant where later commands name none: CxC (C odd), sites:N, seq:C or global; may be given
+    /// several times [default: all that are answered]
+    #[arg(short, long = "window", value_name = "WINDOW")]
+    pub(super) windows: Vec<Window>,
+
+    /// Whether a context is bound to its place
+    #[arg(long, default_value_t, value_name = "ANCHOR", value_parser = one_of::<Anchor>())]
+    pub(super) anchor: Anchor,
+
+    /// What of its latent a context is bound to
+    #[arg(long, default_value_t, value_name = "CONDITION", value_parser = one_of::<Condition>())]
+    pub(super) condition: Condition,
+
+    /// Latents to leave out: ids as 3,17,100..200 (100 to 199), or @FILE with one or more on each line, #
+    /// before a remark. The others keep their ids
+    #[arg(long, value_name = "IDS|@FILE")]
+    exclude: Option<IdsArg>,
+}
+
+impl IndexArgs {
+    /// Returns the latents to leave out.
+    pub(super) fn excluded(&self) -> anyhow::Result<Ids> {
+        match &self.exclude {
+            Some(ids) => ids.read("--exclude"),
+            None => Ok(Ids::default()),
+        }
+    }
+}
+
 pub(super) fn run(args: &BuildArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     let (set, sources) = args.read()?;
-    let excluded = match &args.exclude {
-        Some(ids) => ids.read("--exclude")?,
-        None => Ids::default(),
-    };
+    let excluded = args.index.excluded()?;
     let held_out = args.hold_out(&set, &excluded)?;
     let options = BuildOptions {
-        windows: args.windows.clone(),
-        depth: args.depth,
-        anchor: args.anchor,
-        condition: args.condition,
+        windows: args.index.windows.clone(),
+        depth: args.index.depth,
+        anchor: args.index.anchor,
+        condition: args.index.condition,
         memory: args.memory.unwrap_or_else(|| memory::total_memory() / 4),
         force: args.force,
         sources,
@@ -137,20 +151,14 @@ impl BuildArgs {
             if set.is_empty() {
                 return Err(LatentError::Empty { path: path.clone() }.into());
             }
-            if self.condition == Condition::Label && set.labels().is_none() {
+            if self.index.condition == Condition::Label && set.labels().is_none() {
                 bail!(
                     "{}: holds no labels: expected one for each latent with --condition label; import it \
                      with its labels, or leave --condition out",
                     path.display()
                 );
             }
-            let file = path.file_name().unwrap_or(path.as_os_str());
-            let file = file.to_string_lossy();
-            let name = match set.source() {
-                "" => file.into_owned(),
-                source => format!("{file} ({source})"),
-            };
-            sources.push(Source::of(&set, name));
+            sources.push(Source::of_file(&set, path));
             match &mut all {
                 None => all = Some(set),
                 Some(all) => all.append(&set).with_context(|| {

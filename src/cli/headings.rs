@@ -3,7 +3,7 @@
 use clap::Command;
 
 /// Options by heading, by the names of their fields. Headings are shown in this order.
-const HEADINGS: [(&str, &[&str]); 12] = [
+const HEADINGS: [(&str, &[&str]); 13] = [
     (
         "Output",
         &[
@@ -162,6 +162,7 @@ const HEADINGS: [(&str, &[&str]); 12] = [
             "pictures",
         ],
     ),
+    ("Tasks", &["maps", "parts", "again"]),
     (
         "Memory, threads and chance",
         &["memory", "preload", "preload_memory", "threads", "seed"],

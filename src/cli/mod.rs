@@ -37,6 +37,7 @@ mod neural;
 #[cfg(not(feature = "neural"))]
 mod no_networks;
 mod one_of;
+mod part;
 mod preload;
 mod query;
 #[cfg(feature = "serve")]
@@ -112,6 +113,7 @@ enum Verb {
     Import(Box<import::ImportArgs>),
     Stack(stack::StackArgs),
     Build(build::BuildArgs),
+    Part(part::PartArgs),
     Info(info::InfoArgs),
     Query(query::QueryArgs),
     Generate(Box<generate::GenerateArgs>),
@@ -142,6 +144,7 @@ impl Verb {
     fn when_stopped(&self) -> Option<&'static str> {
         match self {
             Self::Build(_) => Some("the same command goes on from its last finished array"),
+            Self::Part(_) => Some("nothing of this task is left: run it again"),
             Self::Generate(_) => Some("nothing is written"),
             Self::Trace(args) => Some(args.when_stopped()),
             Self::Audit(_) => Some("nothing is written"),
@@ -189,6 +192,7 @@ fn run(cli: Cli) -> anyhow::Result<ExitCode> {
         Verb::Import(args) => import::run(*args, &ui),
         Verb::Stack(args) => stack::run(&args, &ui),
         Verb::Build(args) => build::run(&args, &ui),
+        Verb::Part(args) => part::run(&args, &ui),
         Verb::Info(args) => info::run(&args),
         Verb::Query(args) => query::run(&args),
         Verb::Generate(args) => generate::run(&args, &ui),

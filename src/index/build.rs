@@ -8,24 +8,22 @@ use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use super::IndexError;
-use super::array::{Latents, PartFile, Room, Sort, prefixes_of, write_directory};
+use super::array::{Joined, Latents, PartFile, PartWriter, Room, Sort, prefixes_of, write_listed};
 use super::array_id::ArrayId;
 use super::labels::Labels;
 use super::manifest::{ArrayEntry, MANIFEST, Manifest, Source, WindowEntry, database_number};
-use super::stage::{BUILDING, BuildPlan, FinishedArray, LATENTS, Stage, Wanted};
+use super::stage::{BUILDING, BuildPlan, FinishedArray, LATENTS, Stage};
 use super::store::{Family, SstOptions, SstWriter};
+use super::wanted::Wanted;
 use crate::base::{Observer, memory};
-use crate::latent::{Ids, LatentSet, Level, Shape};
+use crate::latent::{Ids, LatentSet};
 use crate::window::{Anchor, Condition, Order, Window};
 
 /// Memory that does not grow with the input: code, RocksDB, buffers.
-const FIXED_BYTES: u64 = 24 << 20;
-
-/// Bits of the coarsest level of a pyramid that are seen whole where no window is asked for: a layout.
-const MAX_LAYOUT_BITS: usize = 256;
+pub(super) const FIXED_BYTES: u64 = 24 << 20;
 
 /// Occurrences that a thread must be able to sort at a time, at least.
-const MIN_SORTED: u64 = 1 << 16;
+pub(super) const MIN_SORTED: u64 = 1 << 16;
 
 /// What to build.
 #[derive(Clone, Debug)]
@@ -34,7 +32,7 @@ pub struct BuildOptions {
     /// answered as well.
     pub windows: Vec<Window>,
     /// The largest window to answer, where that is larger than the largest of `windows`. With none of both,
-    /// [`default_depth`].
+    /// [`default_depth`](super::default_depth).
     pub depth: Option<Window>,
     /// Whether the site is part of every context.
     pub anchor: Anchor,
@@ -57,6 +55,50 @@ impl BuildOptions {
             windows: vec![window],
             ..Self::default()
         }
+    }
+}
+
+impl BuildOptions {
+    /// Checks that so many latents can be indexed with these options; returns how many are not excluded.
+    pub(super) fn check_latents(&self, latents: u64) -> Result<u64, IndexError> {
+        if latents == 0 {
+            return Err(IndexError::Input(
+                "the latent set is empty: expected at least one latent to index".to_owned(),
+            ));
+        }
+        if latents > u64::from(u32::MAX) {
+            return Err(IndexError::Input(format!(
+                "the latent set holds {latents} latents, an index at most {}: split it",
+                u32::MAX
+            )));
+        }
+        let sources = self.sources.iter().map(|source| source.latents);
+        let sources = sources.fold(0, u64::saturating_add);
+        if !self.sources.is_empty() && sources != latents {
+            return Err(IndexError::Input(format!(
+                "the sources are said to hold {sources} latents: expected the {latents} of the latent set"
+            )));
+        }
+        let excluded = &self.excluded;
+        if let Some(last) = excluded.last().filter(|last| *last >= latents) {
+            return Err(IndexError::Input(format!(
+                "latent {last} is to be excluded, the set holds latents 0 to {}",
+                latents - 1
+            )));
+        }
+        if excluded.len() == latents {
+            return Err(IndexError::Input(
+                "every latent is excluded: expected at least one latent to index".to_owned(),
+            ));
+        }
+        for (i, window) in self.windows.iter().enumerate() {
+            if self.windows[..i].contains(window) {
+                return Err(IndexError::Input(format!(
+                    "window {window} was given twice"
+                )));
+            }
+        }
+        Ok(latents - excluded.len())
     }
 }
 
@@ -182,160 +224,32 @@ struct Input {
     orders: Vec<Order>,
 }
 
-/// Returns the window to which contexts are sorted where none is asked for: the smallest square whose contexts have four times
-/// as many bits as it takes to tell all occurrences apart, so that nearly all of those of larger ones would be unique; at most the whole grid.
-pub fn default_depth(shape: Shape, latents: u64) -> Window {
-    let level = shape.levels()[0];
-    let occurrences = latents.saturating_mul(level.bits() as u64).max(2);
-    let wanted = 4 * occurrences.ilog2() as usize;
-    let whole = level.height().max(level.width()) - 1;
-    let bits = |radius: &usize| 2 * radius * (radius + 1) * level.channels();
-    match (1..=whole).find(|radius| bits(radius) >= wanted) {
-        Some(radius) if radius < whole => Window::Square { radius },
-        _ => Window::Global,
-    }
-}
-
-/// Returns what an index of `latents` latents is to answer.
-fn wanted(options: &BuildOptions, shape: Shape, latents: u64) -> Wanted {
-    let mut windows = options.windows.clone();
-    let mut asked: Vec<Window> = windows.iter().chain(&options.depth).copied().collect();
-    let levels = shape.levels().iter().skip(1);
-    for level in levels {
-        let own = |window: &&Window| window.level() == level.number();
-        if windows.iter().any(|window| own(&window)) {
-            continue;
-        }
-        // A level of which no window is named has one that is meant: as deep as it is to go.
-        let deepest = options.depth.as_ref().filter(own).copied();
-        let window = deepest.unwrap_or_else(|| default_of_level(shape, level));
-        windows.push(window);
-        asked.push(window);
-    }
-    // Of finer levels the wider ones last, so that each finds what it holds.
-    asked.sort_by_key(|window| window.of_level());
-    let mut paths: Vec<Vec<Window>> = Vec::new();
-    for window in asked {
-        // An array ends with a whole ring.
-        let whole = window.whole();
-        let kind = (window.direction(), window.level());
-        let fits = |path: &&mut Vec<Window>| {
-            let last = path
-                .last()
-                .filter(|last| (last.direction(), last.level()) == kind);
-            last.is_some_and(|last| window.level() == 0 || last.nests_in(whole))
-        };
-        match paths.iter_mut().find(fits) {
-            // At the coarsest level smaller windows are prefixes anyway.
-            Some(path) if window.level() == 0 => {
-                if path.iter().all(|last| last.nests_in(whole)) {
-                    *path = vec![whole];
-                }
-            }
-            Some(path) if path.contains(&whole) => {}
-            Some(path) => path.push(whole),
-            None => paths.push(vec![whole]),
-        }
-    }
-    if !paths.iter().flatten().any(|window| window.level() == 0) {
-        let small = shape.is_pyramid() && shape.levels()[0].bits() <= MAX_LAYOUT_BITS;
-        let depth = match small {
-            true => Window::Global,
-            false => default_depth(shape, latents),
-        };
-        paths.insert(0, vec![depth]);
-    }
-    // Where other levels have windows that are meant, the coarsest has too.
-    if !windows.is_empty() && windows.iter().all(|window| window.level() > 0) {
-        windows.insert(0, paths[0][0]);
-    }
-    Wanted { windows, paths }
-}
-
-/// Returns the window of a finer level where none is asked for: the layout two sites around the parent, and strokes.
-fn default_of_level(shape: Shape, level: &Level) -> Window {
-    let max = |level: &Level| level.height().max(level.width()) - 1;
-    let coarser = level.number().checked_sub(1);
-    let coarser = coarser.and_then(|number| shape.level(number).map(max));
-    Window::Level {
-        level: level.number(),
-        radius: 2.min(max(level)),
-        parent: coarser.map(|max| 1.min(max)),
-    }
-}
-
 fn check_input(set: &LatentSet, options: &BuildOptions) -> Result<Input, IndexError> {
-    if set.is_empty() {
-        return Err(IndexError::Input(
-            "the latent set is empty: expected at least one latent to index".to_owned(),
-        ));
-    }
-    if set.len() as u64 > u64::from(u32::MAX) {
-        return Err(IndexError::Input(format!(
-            "the latent set holds {} latents, an index at most {}: split it",
-            set.len(),
-            u32::MAX
-        )));
-    }
-    let sources = options.sources.iter().map(|source| source.latents);
-    let sources = sources.fold(0, u64::saturating_add);
-    if !options.sources.is_empty() && sources != set.len() as u64 {
-        return Err(IndexError::Input(format!(
-            "the sources are said to hold {sources} latents: expected the {} of the latent set",
-            set.len()
-        )));
-    }
-    let excluded = &options.excluded;
-    if let Some(last) = excluded.last().filter(|last| *last >= set.len() as u64) {
-        return Err(IndexError::Input(format!(
-            "latent {last} is to be excluded, the set holds latents 0 to {}",
-            set.len() - 1
-        )));
-    }
+    let indexed = options.check_latents(set.len() as u64)?;
     // Ids are below 2³².
-    let ids = (0..set.len() as u32).filter(|id| !excluded.contains(u64::from(*id)));
-    let ids: Vec<_> = ids.collect();
-    if ids.is_empty() {
-        return Err(IndexError::Input(
-            "every latent is excluded: expected at least one latent to index".to_owned(),
-        ));
-    }
-    for (i, window) in options.windows.iter().enumerate() {
-        if options.windows[..i].contains(window) {
-            return Err(IndexError::Input(format!(
-                "window {window} was given twice"
-            )));
-        }
-    }
+    let ids = (0..set.len() as u32).filter(|id| !options.excluded.contains(u64::from(*id)));
+    let mut kept = Vec::with_capacity(indexed as usize);
+    kept.extend(ids);
     let labels = match options.condition {
         Condition::None => Labels::default(),
-        Condition::Label if set.labels().is_some() => Labels::of(set, &ids),
-        Condition::Label => {
-            return Err(IndexError::Input(
-                "the latents have no labels: expected one for each with condition=label".to_owned(),
-            ));
-        }
+        Condition::Label if set.labels().is_some() => Labels::of(set, &kept),
+        Condition::Label => return Err(unlabelled()),
     };
-    let mut wanted = wanted(options, set.shape(), ids.len() as u64);
-    let orders = wanted.paths.iter().map(|path| {
-        Ok(Order::through(
-            path,
-            options.anchor,
-            labels.count(),
-            set.shape(),
-        )?)
-    });
-    let orders = orders.collect::<Result<Vec<_>, IndexError>>()?;
-    if wanted.windows.is_empty() {
-        wanted.windows = orders.iter().flat_map(Order::windows).collect();
-    }
+    let (wanted, orders) = Wanted::of(options, set.shape(), indexed, labels.count())?;
     room(set, options.memory)?;
     Ok(Input {
-        ids,
+        ids: kept,
         labels,
         wanted,
         orders,
     })
+}
+
+/// The refusal of latents without labels where contexts are to be bound to them.
+pub(super) fn unlabelled() -> IndexError {
+    IndexError::Input(
+        "the latents have no labels: expected one for each with condition=label".to_owned(),
+    )
 }
 
 /// Shares out the memory of a build.
@@ -343,12 +257,12 @@ fn room(set: &LatentSet, limit: u64) -> Result<Room, IndexError> {
     let occurrences = set.len() as u64 * set.shape().bits() as u64;
     // The latents, and the place of each position.
     let fixed = FIXED_BYTES + set.packed().len() as u64 + 24 * set.shape().bits() as u64;
-    let room = Room::within(limit.saturating_sub(fixed), occurrences);
+    let room = Room::within(limit.saturating_sub(fixed), occurrences, 0);
     let min = occurrences.min(MIN_SORTED);
     if room.sorted < min {
         return Err(IndexError::MemoryLimit {
             limit,
-            needed: fixed + Room::bytes_for(min),
+            needed: fixed + Room::bytes_for(min, 0),
             reason: format!("{} latents of {} bits", set.len(), set.shape().bits()),
         });
     }
@@ -358,7 +272,7 @@ fn room(set: &LatentSet, limit: u64) -> Result<Room, IndexError> {
 /// Makes sure that a build may write into `output`: it is absent (and made now, which is what is
 /// returned), empty, an unfinished build, or with `force` an index. Whatever else is there belongs to
 /// somebody else.
-fn check_output_folder(output: &Path, force: bool) -> Result<bool, IndexError> {
+pub(super) fn check_output_folder(output: &Path, force: bool) -> Result<bool, IndexError> {
     let refuse = |found: &str| {
         Err(IndexError::Output {
             path: output.to_owned(),
@@ -430,7 +344,8 @@ impl Build<'_> {
         );
         manifest.windows.clone_from(&self.wanted.windows);
         let mut reports = Vec::new();
-        let mut families = vec![(Family::Latents, self.write_latents()?)];
+        let latents = write_latents(self.set, self.ids, 0, &self.stage.path(LATENTS))?;
+        let mut families = vec![(Family::Latents, latents.into_iter().collect())];
         let ids = ArrayId::of(
             self.wanted
                 .paths
@@ -440,7 +355,10 @@ impl Build<'_> {
         for ((order, path), id) in orders.iter().zip(&self.wanted.paths).zip(ids) {
             let started = Instant::now();
             let (finished, parts, resumed) =
-                match self.stage.finished(id, path, &self.windows_of(order)) {
+                match self
+                    .stage
+                    .finished(id, path, &self.wanted.windows_of(order))
+                {
                     Some(finished) => (finished, 0, true),
                     None => {
                         let (finished, parts) = self.array(order, path, id)?;
@@ -464,33 +382,6 @@ impl Build<'_> {
         })
     }
 
-    fn write_latents(&self) -> Result<Vec<PathBuf>, IndexError> {
-        let options = SstOptions::new(Family::Latents);
-        let mut writer = SstWriter::create(&options, self.stage.path(LATENTS));
-        let mut value = Vec::new();
-        for id in self.ids {
-            value.clear();
-            value.extend_from_slice(self.set.packed_latent(*id as usize));
-            if let Some(labels) = self.set.labels() {
-                value.extend_from_slice(&labels[*id as usize].to_le_bytes());
-            }
-            writer.put(&id.to_be_bytes(), &value)?;
-        }
-        Ok(writer.finish()?.into_iter().collect())
-    }
-
-    /// Returns the windows of an order whose contexts are counted, smallest first: those that it tells, and those that are
-    /// named.
-    fn windows_of(&self, order: &Order) -> Vec<Window> {
-        let mut windows = order.windows();
-        let named = self.wanted.windows.iter();
-        windows.extend(named.filter(|window| order.prefix(**window).is_some()));
-        // `global` and the largest square select the same: the square comes first, as it does among the order's.
-        windows.sort_by_key(|window| (order.prefix(*window), window.sees_everything()));
-        windows.dedup();
-        windows
-    }
-
     /// Sorts and writes the array of an order. Returns what was written and the number of its parts.
     fn array(
         &self,
@@ -501,13 +392,12 @@ impl Build<'_> {
         let folder = self.stage.start(id)?;
         let numbers = self.labels.numbers(self.set);
         let latents = Latents::new(self.set.packed(), numbers, self.set.shape(), order.level());
-        let windows = self.windows_of(order);
+        let windows = self.wanted.windows_of(order);
         let prefixes = prefixes_of(order, &windows);
         let sort = Sort {
             latents: &latents,
             order,
             ids: self.ids,
-            prefixes: &prefixes,
             room: room(self.set, self.options.memory)?,
             observer: self.observer,
         };
@@ -516,11 +406,19 @@ impl Build<'_> {
             let path = folder.join(format!("part-{part:06}.sst"));
             PartFile::create(&options, path, part as u32)
         };
-        let parts = match u32::try_from(latents.occurrences()) {
-            Ok(_) => sort.run::<u32, _>(file)?,
-            Err(_) => sort.run::<u64, _>(file)?,
+        let readers = order.word_readers();
+        let writer =
+            |part, first| PartWriter::new(&latents, &readers, &prefixes, first, file(part));
+        let mut parts = Vec::new();
+        let done = |part| {
+            parts.push(part);
+            Ok(())
         };
-        let (_, distinct) = sort.join(&parts);
+        match u32::try_from(latents.occurrences()) {
+            Ok(_) => sort.run::<u32, _>(writer, done)?,
+            Err(_) => sort.run::<u64, _>(writer, done)?,
+        }
+        let joined = Joined::of(&parts, &latents, &readers, &prefixes);
         let (mut files, mut listed) = (Vec::new(), Vec::new());
         for part in parts {
             if let Some((path, blocks)) = part.sink.finish()? {
@@ -529,7 +427,7 @@ impl Build<'_> {
             }
         }
         let occurrences = self.ids.len() as u64 * order.level().bits() as u64;
-        let windows = windows.into_iter().zip(distinct.totals());
+        let windows = windows.into_iter().zip(joined.distinct.totals());
         let Some((&depth, through)) = path.split_last() else {
             return Err(IndexError::Input("an array of no window".to_owned()));
         };
@@ -539,6 +437,7 @@ impl Build<'_> {
             through: through.to_vec(),
             blocks: listed.iter().map(|blocks| blocks.len() as u64).sum(),
             bytes: 0,
+            content: Some(joined.content),
             windows: windows
                 .map(|(window, counted)| WindowEntry::new(window, occurrences, counted))
                 .collect(),
@@ -556,7 +455,31 @@ impl Build<'_> {
     ) -> Result<Vec<PathBuf>, IndexError> {
         let options = SstOptions::new(Family::Directory(id));
         let mut writer = SstWriter::create(&options, folder.join("directory.sst"));
-        write_directory(&mut writer, listed)?;
+        for (part, listed) in (0..).zip(listed) {
+            write_listed(&mut writer, part, listed.as_ref())?;
+        }
         Ok(writer.finish()?.into_iter().collect())
     }
+}
+
+/// Writes the latents of some rows of a set, whose ids go on from `first`; `None` for no row.
+pub(super) fn write_latents(
+    set: &LatentSet,
+    rows: &[u32],
+    first: u64,
+    path: &Path,
+) -> Result<Option<PathBuf>, IndexError> {
+    let options = SstOptions::new(Family::Latents);
+    let mut writer = SstWriter::create(&options, path.to_owned());
+    let mut value = Vec::new();
+    for row in rows {
+        value.clear();
+        value.extend_from_slice(set.packed_latent(*row as usize));
+        if let Some(labels) = set.labels() {
+            value.extend_from_slice(&labels[*row as usize].to_le_bytes());
+        }
+        // Ids are below 2³².
+        writer.put(&(first as u32 + row).to_be_bytes(), &value)?;
+    }
+    writer.finish()
 }

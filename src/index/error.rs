@@ -3,6 +3,7 @@
 use std::io;
 use std::path::PathBuf;
 
+use super::parts::Task;
 use crate::base::{OutOfMemory, Stopped};
 use crate::latent::LatentError;
 use crate::window::WindowError;
@@ -123,6 +124,39 @@ pub enum IndexError {
         found: String,
     },
 
+    /// What a task of a build in parts wrote is not what it wrote.
+    #[error("{path}: expected {expected}, found {found}: run {task} again", path = path.display())]
+    Task {
+        /// The file, or the folder of the work.
+        path: PathBuf,
+        /// The task that wrote it.
+        task: Task,
+        /// What it wrote.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+
+    /// Tasks that have to end first.
+    #[error("{path}: {tasks} not ended: run what is left first", path = path.display(), tasks = in_words(tasks))]
+    Unfinished {
+        /// The folder of the work.
+        path: PathBuf,
+        /// Those that have not ended.
+        tasks: Vec<Task>,
+    },
+
+    /// Something that is not what a build was planned with.
+    #[error("{path}: expected {expected}, found {found}: plan the build again", path = path.display())]
+    Planned {
+        /// The file, or the folder of the work.
+        path: PathBuf,
+        /// What was planned with.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+
     /// Input that cannot become an index.
     #[error("{0}")]
     Input(String),
@@ -181,4 +215,14 @@ pub enum IndexError {
     /// The operating system refused; its message names the path.
     #[error(transparent)]
     Io(#[from] io::Error),
+}
+
+/// Names the first of some tasks, and says how many more there are.
+fn in_words(tasks: &[Task]) -> String {
+    let named: Vec<_> = tasks.iter().take(3).map(Task::to_string).collect();
+    match tasks.len() {
+        1 => format!("{} has", named.join("")),
+        2 | 3 => format!("{} have", named.join(", ")),
+        all => format!("{} and {} more have", named.join(", "), all - 3),
+    }
 }

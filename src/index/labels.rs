@@ -20,7 +20,8 @@ pub(crate) struct Labels {
 }
 
 impl Labels {
-    fn new(ascending: Vec<i64>) -> Self {
+    /// Takes every label that contexts are bound to, ascending.
+    pub(super) fn of_values(ascending: Vec<i64>) -> Self {
         Self {
             held: ascending.clone(),
             numbered: ascending,
@@ -32,7 +33,7 @@ impl Labels {
         let labels = set.labels().unwrap_or_default();
         let own = ids.iter().filter_map(|id| labels.get(*id as usize));
         let distinct: BTreeSet<_> = own.copied().collect();
-        Self::new(distinct.into_iter().collect())
+        Self::of_values(distinct.into_iter().collect())
     }
 
     /// Drops the labels that are not in `left` (ascending), which no latent has any more. The others keep their numbers.
@@ -46,7 +47,7 @@ impl Labels {
         let bound = condition == Condition::Label && manifest.labels;
         let values = &manifest.label_values;
         if values.is_sorted_by(|a, b| a < b) && bound != values.is_empty() {
-            return Ok(Self::new(values.clone()));
+            return Ok(Self::of_values(values.clone()));
         }
         Err(IndexError::Damaged {
             path: folder.join(MANIFEST),

@@ -7,6 +7,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::{Xxh3, xxh3_128};
 
+use super::array::ContentSum;
 use super::{BuildOptions, IndexError};
 use crate::base::files;
 use crate::latent::{Codec, Ids, LatentSet, Shape};
@@ -104,11 +105,24 @@ pub struct ArrayEntry {
     pub blocks: u64,
     /// Bytes of its files, the directory included.
     pub bytes: u64,
+    /// The sequence of its occurrences as one number: the same for the same latents, however and wherever the array was built.
+    /// Older programs wrote none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub content: Option<ContentSum>,
     /// Its windows, smallest first.
     pub windows: Vec<WindowEntry>,
 }
 
 impl ArrayEntry {
+    /// Returns the same without how it is cut.
+    fn uncut(&self) -> Self {
+        Self {
+            blocks: 0,
+            bytes: 0,
+            ..self.clone()
+        }
+    }
+
     /// Returns the windows that its order goes through, smallest first.
     pub(super) fn path(&self) -> Vec<Window> {
         self.through.iter().copied().chain([self.depth]).collect()
@@ -176,6 +190,17 @@ impl Source {
     /// Describes a latent set.
     pub fn of(set: &LatentSet, name: impl Into<String>) -> Self {
         Self::of_packed(set.shape(), set.packed(), name)
+    }
+
+    /// Describes the latents of a file, by its name and where they came from.
+    pub fn of_file(set: &LatentSet, path: &Path) -> Self {
+        let file = path.file_name().unwrap_or(path.as_os_str());
+        let file = file.to_string_lossy();
+        let name = match set.source() {
+            "" => file.into_owned(),
+            source => format!("{file} ({source})"),
+        };
+        Self::of(set, name)
     }
 
     /// Describes some rows of a latent set.
@@ -326,6 +351,20 @@ impl Manifest {
     /// Returns the windows that are meant where none is named, in the order in which they were asked for.
     pub fn windows(&self) -> Vec<Window> {
         self.windows.clone()
+    }
+
+    /// Returns whether an index of this manifest holds all that one of the other would: the same arrays of the same latents,
+    /// wherever they were made and however they are cut.
+    pub(super) fn says(&self, other: &Self) -> bool {
+        let what = |manifest: &Self| Self {
+            tool: String::new(),
+            files: Vec::new(),
+            database: String::new(),
+            arrays: manifest.arrays.iter().map(ArrayEntry::uncut).collect(),
+            ..manifest.clone()
+        };
+        // Without a content sum what an array holds is not known.
+        self.arrays.iter().all(|array| array.content.is_some()) && what(self) == what(other)
     }
 
     /// Returns the order of an array.

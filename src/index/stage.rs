@@ -15,6 +15,7 @@ use super::manifest::{
     database_number,
 };
 use super::store::{self, Family};
+use super::wanted::Wanted;
 use super::{BuildOptions, IndexError};
 use crate::base::{Observer, files};
 use crate::latent::{Codec, LatentSet};
@@ -25,6 +26,9 @@ pub(super) const BUILDING: &str = "building";
 
 /// The SST file of the latents, below a stage.
 pub(super) const LATENTS: &str = "latents.sst";
+
+/// The folder of latents that were made elsewhere.
+pub(super) const ADOPTED_LATENTS: &str = "latents";
 
 const LOCK: &str = "lock";
 const PLAN: &str = "plan.json";
@@ -48,6 +52,26 @@ pub(super) struct BuildPlan {
 }
 
 impl BuildPlan {
+    /// The plan of putting parts together, which a plan of that id says how to make.
+    pub(super) fn of_parts(index: &Manifest, id: &str) -> Self {
+        let codecs: Vec<_> = index.codecs().iter().map(Codec::to_string).collect();
+        Self {
+            version: FORMAT_VERSION,
+            tool: env!("CARGO_PKG_VERSION").to_owned(),
+            content: Source {
+                name: "parts".to_owned(),
+                latents: index.latents,
+                xxh3_128: id.to_owned(),
+            },
+            sources: index.sources.clone(),
+            codec: codecs.join(" "),
+            anchor: index.anchor.to_string(),
+            condition: index.condition.to_string(),
+            excluded: index.excluded().to_string(),
+            labels: None,
+        }
+    }
+
     pub(super) fn of(set: &LatentSet, options: &BuildOptions) -> Self {
         Self {
             version: FORMAT_VERSION,
@@ -70,15 +94,6 @@ impl BuildPlan {
             }),
         }
     }
-}
-
-/// What an index is to answer.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Wanted {
-    /// The windows that are meant where none is named.
-    pub(super) windows: Vec<Window>,
-    /// The windows that the order of each array goes through, smallest first.
-    pub(super) paths: Vec<Vec<Window>>,
 }
 
 /// A finished array of an unfinished build: what it holds, and its files with their lengths.
@@ -292,6 +307,28 @@ impl Stage {
         ]
     }
 
+    /// Links files that were made elsewhere into a folder of that name, or copies them; returns where they are now.
+    pub(super) fn adopt<'f>(
+        &self,
+        name: &str,
+        from: &Path,
+        files: impl Iterator<Item = &'f FileEntry>,
+    ) -> Result<Vec<PathBuf>, IndexError> {
+        let folder = self.path(name);
+        fs_err::create_dir_all(&folder)?;
+        let files = files.map(|file| {
+            let (made, place) = (from.join(&file.name), folder.join(&file.name));
+            if place.exists() {
+                fs_err::remove_file(&place)?;
+            }
+            if std::fs::hard_link(&made, &place).is_err() {
+                fs_err::copy(&made, &place)?;
+            }
+            Ok(place)
+        });
+        files.collect()
+    }
+
     /// Makes the database, takes its checksums, and publishes it.
     pub(super) fn finish_index(
         &self,
@@ -357,7 +394,7 @@ fn databases(folder: &Path) -> std::io::Result<Vec<String>> {
 
 /// Returns whether a build makes something of that name in its stage.
 fn is_ours(name: &str) -> bool {
-    [LOCK, PLAN, LATENTS, MANIFEST].contains(&name)
+    [LOCK, PLAN, LATENTS, ADOPTED_LATENTS, MANIFEST].contains(&name)
         || database_number(name).is_some()
         || name.starts_with(files::TEMPORARY_PREFIX)
         || ArrayId::from_str(name).is_ok()

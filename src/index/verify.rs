@@ -98,7 +98,7 @@ impl Index {
             |occurrence| !self.is_left_out(occurrence / bits),
             observer,
         );
-        let (entries, totals) = proved.map_err(|disproof| match disproof {
+        let held = proved.map_err(|disproof| match disproof {
             Disproof::Unread(error) => error,
             Disproof::Order { occurrence } => {
                 let place = format!(
@@ -125,17 +125,24 @@ impl Index {
             }
         })?;
         let expected = (end - excluded.len()) * bits;
-        if entries != expected {
-            return Err(self.damaged(&format!("{expected} entries of array {direction}"), entries));
+        if held.entries != expected {
+            let expected = format!("{expected} entries of array {direction}");
+            return Err(self.damaged(&expected, held.entries));
         }
-        for (window, found) in windows.iter().zip(totals) {
-            let held = window.entry();
-            let held = held.map(|entry| (entry.distinct, entry.ambiguous));
-            if held != Some(found) {
+        // Indexes of older programs say none.
+        let content = self.manifest().arrays[number].content;
+        if let Some(content) = content.filter(|content| *content != held.content) {
+            let expected = format!("content sum {content} of array {direction}");
+            return Err(self.damaged(&expected, held.content));
+        }
+        for (window, found) in windows.iter().zip(held.totals) {
+            let told = window.entry();
+            let told = told.map(|entry| (entry.distinct, entry.ambiguous));
+            if told != Some(found) {
                 return Err(self.damaged(
                     &format!(
                         "{:?} contexts, distinct and ambiguous",
-                        held.unwrap_or_default()
+                        told.unwrap_or_default()
                     ),
                     format!("{found:?} at window {}", window.geometry().window()),
                 ));

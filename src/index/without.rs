@@ -72,7 +72,11 @@ impl Index {
         let all = before.union(ids);
         // Ids are below 2³².
         let numbers: Vec<u32> = all.iter().map(|id| id as u32).collect();
-        let room = Room::within(u64::MAX, numbers.len() as u64 * self.shape().bits() as u64);
+        let room = Room::within(
+            u64::MAX,
+            numbers.len() as u64 * self.shape().bits() as u64,
+            0,
+        );
         let arrays = self.arrays.iter().enumerate().map(|(number, array)| {
             let latents = self.packed(number)?;
             let built = MemoryArray::build(latents, &array.order, &numbers, &[], room, &Unobserved);

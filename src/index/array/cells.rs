@@ -13,7 +13,7 @@ use rustc_hash::{FxHashMap, FxHashSet};
 use super::latents::Latents;
 use super::number::Number;
 use super::tables::{Counts, DIGIT_BITS, DIGITS, NONE, Tables};
-use super::write::{PartWriter, Sink};
+use super::write::TakeContexts;
 use crate::base::{Observer, Stopped};
 use crate::window::{Direction, Order};
 
@@ -365,11 +365,11 @@ impl<'a> Cells<'a> {
     }
 
     /// Hands the occurrences of a cell, all of one context, to a writer without holding them: every latent is read twice.
-    pub(super) fn stream<S: Sink>(
+    pub(super) fn stream<W: TakeContexts>(
         &self,
         cell: &Cell,
-        writer: &mut PartWriter<'_, S>,
-    ) -> Result<(), S::Error> {
+        writer: &mut W,
+    ) -> Result<(), W::Error> {
         let own = (
             cell.table,
             self.tables[cell.table as usize].digits[cell.number as usize],
@@ -380,10 +380,8 @@ impl<'a> Cells<'a> {
             .flat_map(|ids| ids.chunks(STREAMED))
             .collect();
         let wanted = self.tables.above([cell.table as usize].into_iter());
-        let mut common = None;
-        let mut holds = [false; 2];
+        let mut has_begun = false;
         for bit in [false, true] {
-            writer.begin_run(bit);
             self.begin_all("fetch");
             for ids in ids.chunks(rayon::current_num_threads()) {
                 let found = ids
@@ -399,14 +397,14 @@ impl<'a> Cells<'a> {
                     })
                     .collect::<Result<Vec<Vec<u64>>, Stopped>>()?;
                 for occurrence in found.into_iter().flatten() {
-                    common.get_or_insert_with(|| writer.common_with_last(occurrence));
-                    holds[usize::from(bit)] = true;
-                    writer.push(occurrence)?;
+                    if !std::mem::replace(&mut has_begun, true) {
+                        writer.begin(occurrence)?;
+                    }
+                    writer.push(bit, occurrence)?;
                 }
             }
         }
-        writer.begin_context(common.unwrap_or(0), holds[0], holds[1]);
-        Ok(())
+        writer.end()
     }
 }
 

@@ -58,16 +58,15 @@ impl Sink for PartFile<'_> {
     }
 }
 
-/// Writes the directory of all parts, in order.
-pub(in crate::index) fn write_directory(
+/// Writes where the blocks of a part begin; parts must come in order.
+pub(in crate::index) fn write_listed(
     writer: &mut SstWriter<'_>,
-    parts: &[impl AsRef<[Listed]>],
+    part: u32,
+    listed: &[Listed],
 ) -> Result<(), IndexError> {
-    for (part, listed) in parts.iter().enumerate() {
-        for (number, blocks) in listed.as_ref().chunks(LISTED).enumerate() {
-            let value = encode(blocks).map_err(std::io::Error::other)?;
-            writer.put(&key(part as u32, (number * LISTED) as u32), &value)?;
-        }
+    for (number, blocks) in listed.chunks(LISTED).enumerate() {
+        let value = encode(blocks).map_err(std::io::Error::other)?;
+        writer.put(&key(part, (number * LISTED) as u32), &value)?;
     }
     Ok(())
 }

@@ -1,9 +1,11 @@
 //! How many different contexts each window of an order has, counted while the array is written.
 
+use serde::{Deserialize, Serialize};
+
 use crate::window::{Order, Window};
 
 /// Which bits followed a context.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 struct Followed([bool; 2]);
 
 impl Followed {
@@ -17,7 +19,7 @@ impl Followed {
 }
 
 /// The contexts of one window.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, Serialize, Deserialize)]
 struct Counted {
     /// Those that have ended, the first one left out.
     distinct: u64,
@@ -29,7 +31,7 @@ struct Counted {
 }
 
 /// The contexts of every window of an order in a part of its array.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub(in crate::index) struct Distinct {
     /// How many bits the contexts of each window have, ascending.
     prefixes: Vec<usize>,
@@ -39,7 +41,7 @@ pub(in crate::index) struct Distinct {
 
 impl Distinct {
     /// Starts to count the contexts of some prefixes.
-    pub(super) fn new(prefixes: &[usize]) -> Self {
+    pub(in crate::index) fn new(prefixes: &[usize]) -> Self {
         Self {
             prefixes: prefixes.to_vec(),
             counted: vec![Counted::default(); prefixes.len()],
@@ -74,7 +76,7 @@ impl Distinct {
     }
 
     /// Adds what another part has, whose first context begins as the last one here in `common` bits.
-    pub(super) fn append(&mut self, other: &Self, common: usize) {
+    pub(in crate::index) fn append(&mut self, other: &Self, common: usize) {
         if other.is_empty {
             return;
         }
@@ -95,6 +97,11 @@ impl Distinct {
             own.ambiguous += other.ambiguous;
             own.last = other.last;
         }
+    }
+
+    /// Returns whether it is of the contexts of these prefixes, and not empty.
+    pub(in crate::index) fn counts(&self, prefixes: &[usize]) -> bool {
+        !self.is_empty && self.prefixes == prefixes && self.counted.len() == prefixes.len()
     }
 
     /// Returns how many different contexts each prefix has, and how many of them were followed by both bits.

@@ -173,7 +173,12 @@ impl<'a> Latents<'a> {
     }
 
     /// Writes the whole context at an occurrence, laid out by an order, into one word for each reader.
-    pub(super) fn lay_out(&self, readers: &[Reader], occurrence: u64, words: &mut Vec<u64>) {
+    pub(in crate::index) fn lay_out(
+        &self,
+        readers: &[Reader],
+        occurrence: u64,
+        words: &mut Vec<u64>,
+    ) {
         words.clear();
         words.extend(readers.iter().map(|reader| self.read(reader, occurrence)));
     }

@@ -8,8 +8,8 @@ use super::directory::{Directory, Rank};
 use super::distinct::Distinct;
 use super::latents::Latents;
 use super::question::{Blocks, Questions};
-use super::sort::{Room, Sort};
-use super::write::Sink;
+use super::sort::{Joined, Room, Sort};
+use super::write::{PartWriter, Sink};
 use crate::base::{Observer, Stopped};
 use crate::window::{Order, Reader};
 
@@ -65,15 +65,21 @@ impl MemoryArray {
             latents,
             order,
             ids,
-            prefixes,
             room,
             observer,
         };
-        let parts = sort.run::<u64, _>(|_| Kept::default())?;
-        let (before, distinct) = sort.join(&parts);
+        let readers = order.word_readers();
+        let mut parts = Vec::new();
+        let writer =
+            |_, first| PartWriter::new(latents, &readers, prefixes, first, Kept::default());
+        sort.run::<u64, _>(writer, |part| {
+            parts.push(part);
+            Ok(())
+        })?;
+        let joined = Joined::of(&parts, latents, &readers, prefixes);
         let mut directory = Directory::default();
         let mut blocks = Vec::new();
-        for (part, before) in parts.iter().zip(&before) {
+        for (part, before) in parts.iter().zip(&joined.before) {
             let mut rank = *before;
             for (separator, holds, bytes) in &part.sink.0 {
                 directory.push(separator, rank);
@@ -83,13 +89,13 @@ impl MemoryArray {
                 blocks.extend(Block::read(bytes, latents.occurrences()).map(Arc::new));
             }
         }
-        directory.end(before.last().copied().unwrap_or_default());
+        directory.end(joined.before.last().copied().unwrap_or_default());
         let array = Self {
-            readers: order.word_readers(),
+            readers,
             directory,
             blocks: Held(blocks),
         };
-        Ok((array, distinct))
+        Ok((array, joined.distinct))
     }
 
     /// Asks it, with what it was built of.

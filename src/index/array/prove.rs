@@ -8,6 +8,7 @@ use std::cmp::Ordering;
 
 use rayon::prelude::*;
 
+use super::content::ContentSum;
 use super::distinct::Distinct;
 use super::question::{Blocks, Questions};
 use crate::base::{Observer, Stopped};
@@ -43,8 +44,13 @@ impl<E: From<Stopped>> From<Stopped> for Disproof<E> {
     }
 }
 
-/// How many entries there are; for each prefix the different contexts, and those of them that both bits followed.
-pub(in crate::index) type Counts = (u64, Vec<(u64, u64)>);
+/// What an array was proved to hold.
+pub(in crate::index) struct Held {
+    pub(in crate::index) entries: u64,
+    /// For each prefix the different contexts, and those of them that both bits followed.
+    pub(in crate::index) totals: Vec<(u64, u64)>,
+    pub(in crate::index) content: ContentSum,
+}
 
 /// What some blocks hold.
 struct Proved {
@@ -53,17 +59,18 @@ struct Proved {
     distinct: Distinct,
     counted: Option<(u64, u64)>,
     entries: u64,
+    content: ContentSum,
 }
 
 /// Proves an array. `is_indexed` says whether an occurrence is of a latent that the array holds, `counts` whether it is of one
-/// that is not left out; returns the entries, and the different contexts of those that count for each of `prefixes`.
+/// that is not left out; different contexts are those that count, for each of `prefixes`.
 pub(in crate::index) fn prove<B>(
     questions: &Questions<'_, B>,
     prefixes: &[usize],
     is_indexed: impl Fn(u64) -> bool + Sync,
     counts: impl Fn(u64) -> bool + Sync,
     observer: &dyn Observer,
-) -> Result<Counts, Disproof<B::Error>>
+) -> Result<Held, Disproof<B::Error>>
 where
     B: Blocks + Sync,
     B::Error: From<Stopped> + Send,
@@ -80,6 +87,7 @@ where
             distinct: Distinct::new(prefixes),
             counted: None,
             entries: 0,
+            content: ContentSum::default(),
         };
         for number in run {
             let block = questions.blocks.block(number).map_err(Disproof::Unread)?;
@@ -105,6 +113,7 @@ where
     });
     let proved = proved.collect::<Result<Vec<Proved>, Disproof<B::Error>>>()?;
     let mut distinct = Distinct::new(prefixes);
+    let mut content = ContentSum::default();
     let (mut last, mut last_counted, mut entries) = (None, None, 0);
     for part in &proved {
         if let (Some(last), Some((first, _))) = (last, part.ends)
@@ -121,8 +130,13 @@ where
             last_counted = Some(own_last);
         }
         entries += part.entries;
+        content.append(&part.content);
     }
-    Ok((entries, distinct.totals()))
+    Ok(Held {
+        entries,
+        totals: distinct.totals(),
+        content,
+    })
 }
 
 impl<B: Blocks> Questions<'_, B> {
@@ -147,6 +161,7 @@ impl<B: Blocks> Questions<'_, B> {
             occurrence,
         ));
         proved.entries += 1;
+        proved.content.push(occurrence);
         if counts(occurrence) {
             let common = proved.counted.map_or(0, |(_, last)| {
                 self.latents.common(self.readers, last, occurrence)

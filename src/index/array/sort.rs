@@ -5,12 +5,13 @@ use std::ops::Range;
 use rayon::prelude::*;
 
 use super::cells::{Cell, Cells};
+use super::content::ContentSum;
 use super::directory::Rank;
 use super::distinct::Distinct;
 use super::latents::Latents;
 use super::number::Number;
 use super::refine::refine;
-use super::write::{Part, PartWriter, Sink};
+use super::write::{Part, TakeContexts};
 use crate::base::Observer;
 use crate::window::{Order, Reader};
 
@@ -34,20 +35,22 @@ pub(in crate::index) struct Room {
 }
 
 impl Room {
-    /// Shares out `bytes` of memory for so many occurrences: half for what is fetched, half for what the threads sort.
-    pub(in crate::index) fn within(bytes: u64, occurrences: u64) -> Self {
+    /// Shares out `bytes` of memory for so many occurrences: half for what is fetched, with so many bytes `beside` each until
+    /// they are written, half for what the threads sort.
+    pub(in crate::index) fn within(bytes: u64, occurrences: u64, beside: u64) -> Self {
         let threads = rayon::current_num_threads() as u64;
-        let fetched = bytes / 2 / number_bytes(occurrences);
+        let fetched = bytes / 2 / (number_bytes(occurrences) + beside);
         Self {
             fetched: fetched.clamp(1, occurrences.max(1)),
             sorted: bytes / 2 / (threads * SORT_BYTES),
         }
     }
 
-    /// Returns the memory in which each thread can sort `sorted` occurrences at a time.
-    pub(in crate::index) fn bytes_for(sorted: u64) -> u64 {
+    /// Returns the memory in which each thread can sort `sorted` occurrences at a time, and as many are fetched, with so many
+    /// bytes `beside` each.
+    pub(in crate::index) fn bytes_for(sorted: u64, beside: u64) -> u64 {
         let threads = rayon::current_num_threads() as u64;
-        2 * sorted * threads * SORT_BYTES
+        2 * sorted * (threads * SORT_BYTES).max(number_bytes(u64::MAX) + beside)
     }
 
     /// Returns the largest cell that is not split where it can be.
@@ -78,20 +81,22 @@ pub(in crate::index) struct Sort<'a> {
     pub(in crate::index) latents: &'a Latents<'a>,
     pub(in crate::index) order: &'a Order,
     pub(in crate::index) ids: &'a [u32],
-    /// Bits of the windows whose contexts are counted.
-    pub(in crate::index) prefixes: &'a [usize],
     pub(in crate::index) room: Room,
     pub(in crate::index) observer: &'a dyn Observer,
 }
 
 impl Sort<'_> {
-    /// Writes all parts, each to the sink that `sink` gives for its number; returns them in order.
-    pub(in crate::index) fn run<N: Number, S: Sink + Send>(
+    /// Sorts everything and hands each part, in order, to `done`: what was made of it by the writer that `writer` gives for its
+    /// number and its separator (of which none is larger than what the part begins with). Parts that are in memory together are
+    /// written in parallel.
+    pub(in crate::index) fn run<N: Number, W: TakeContexts + Send>(
         &self,
-        sink: impl Fn(usize) -> S + Sync,
-    ) -> Result<Vec<Part<S>>, S::Error>
+        writer: impl Fn(usize, Vec<u8>) -> W + Sync,
+        mut done: impl FnMut(W::Done) -> Result<(), W::Error>,
+    ) -> Result<(), W::Error>
     where
-        S::Error: Send,
+        W::Done: Send,
+        W::Error: Send,
     {
         let readers = self.order.word_readers();
         let cells = Cells::count(
@@ -101,17 +106,16 @@ impl Sort<'_> {
             self.room.max_cell(),
             self.observer,
         )?;
-        let mut parts = Vec::new();
+        let mut number = 0;
         for batch in batches(cells.cells(), self.room.fetched) {
-            let number = parts.len();
             let own = &cells.cells()[batch.clone()];
             if let [cell] = own
                 && cell.count > self.room.fetched
             {
-                let mut writer =
-                    self.writer(&readers, separator(&cells, batch.start), sink(number));
+                let mut writer = writer(number, separator(&cells, batch.start));
                 cells.stream(cell, &mut writer)?;
-                parts.push(writer.finish()?);
+                done(writer.finish()?)?;
+                number += 1;
                 continue;
             }
             let mut occurrences: Vec<N> = cells.fetch(batch.clone())?;
@@ -120,7 +124,7 @@ impl Sort<'_> {
                 .stage(&stage, occurrences.len() as u64, "contexts");
             let tasks = self.tasks(&cells, batch, number, &mut occurrences);
             let written = tasks.into_par_iter().with_max_len(1).map(|task| {
-                let mut writer = self.writer(&readers, task.separator, sink(task.number));
+                let mut writer = writer(task.number, task.separator);
                 let mut occurrences = task.occurrences;
                 for cell in task.cells {
                     self.observer.check()?;
@@ -131,36 +135,30 @@ impl Sort<'_> {
                 }
                 Ok((task.number, writer.finish()?))
             });
-            let mut written = written.collect::<Result<Vec<_>, S::Error>>()?;
+            let mut written = written.collect::<Result<Vec<_>, W::Error>>()?;
             written.sort_by_key(|(number, _)| *number);
-            parts.extend(written.into_iter().map(|(_, part)| part));
+            number += written.len();
+            for (_, part) in written {
+                done(part)?;
+            }
         }
-        Ok(parts)
-    }
-
-    fn writer<'w, S: Sink>(
-        &'w self,
-        readers: &'w [Reader],
-        separator: Vec<u8>,
-        sink: S,
-    ) -> PartWriter<'w, S> {
-        PartWriter::new(self.latents, readers, self.prefixes, separator, sink)
+        Ok(())
     }
 
     /// Sorts one cell; its first context is compared with the last one that was written.
-    fn sort_cell<N: Number, S: Sink>(
+    fn sort_cell<N: Number, W: TakeContexts>(
         &self,
         readers: &[Reader],
         cell: &Cell,
         occurrences: &mut [N],
-        writer: &mut PartWriter<'_, S>,
-    ) -> Result<(), S::Error> {
+        writer: &mut W,
+    ) -> Result<(), W::Error> {
         if cell.bits == self.order.bits() {
             // All are equal.
             let common = occurrences
                 .first()
                 .map_or(0, |first| writer.common_with_last(first.get()));
-            return writer.group(common, occurrences);
+            return writer.context(common, occurrences);
         }
         let mut is_first = true;
         refine(self.latents, readers, 0, occurrences, |common, group| {
@@ -168,7 +166,7 @@ impl Sort<'_> {
                 true => writer.common_with_last(group[0].get()),
                 false => common,
             };
-            writer.group(common, group)
+            writer.context(common, group)
         })
     }
 
@@ -201,26 +199,45 @@ impl Sort<'_> {
         tasks.sort_by_key(|task| std::cmp::Reverse(task.occurrences.len()));
         tasks
     }
+}
 
-    /// Puts together what parts hold: what comes before each and in all, and the contexts of all.
-    pub(in crate::index) fn join<S>(&self, parts: &[Part<S>]) -> (Vec<Rank>, Distinct) {
-        let readers = self.order.word_readers();
-        let mut distinct = Distinct::new(self.prefixes);
-        let mut before = vec![Rank::default()];
+/// What all parts of an array hold together.
+pub(in crate::index) struct Joined {
+    /// What comes before each part that is not empty, and in all.
+    pub(super) before: Vec<Rank>,
+    /// The contexts of all.
+    pub(in crate::index) distinct: Distinct,
+    pub(in crate::index) content: ContentSum,
+}
+
+impl Joined {
+    /// Puts parts together, in order; contexts of `prefixes` were counted.
+    pub(in crate::index) fn of<S>(
+        parts: &[Part<S>],
+        latents: &Latents<'_>,
+        readers: &[Reader],
+        prefixes: &[usize],
+    ) -> Self {
+        let mut joined = Self {
+            before: vec![Rank::default()],
+            distinct: Distinct::new(prefixes),
+            content: ContentSum::default(),
+        };
         let mut rank = Rank::default();
         let mut last = None;
         for part in parts {
             let Some((first, own_last)) = part.ends else {
                 continue;
             };
-            let common = last.map_or(0, |last| self.latents.common(&readers, last, first));
-            distinct.append(&part.distinct, common);
+            let common = last.map_or(0, |last| latents.common(readers, last, first));
+            joined.distinct.append(&part.distinct, common);
+            joined.content.append(&part.content);
             last = Some(own_last);
             rank.entries += part.holds.entries;
             rank.ones += part.holds.ones;
-            before.push(rank);
+            joined.before.push(rank);
         }
-        (before, distinct)
+        joined
     }
 }
 

@@ -159,7 +159,9 @@ fn work(
             let _ = begin.take().map(|begin| begin.send(Err(failure)));
             return;
         }
-        Err(error) => json!({ "done": false, "problem": app.gate.told(error.into(), turn.watch()) }),
+        Err(error) => {
+            json!({ "done": false, "problem": app.gate.told(error.into(), turn.watch()) })
+        }
         Ok(_) if whole => json!({ "done": true }),
         Ok(_) => json!({ "done": false, "problem": app.gate.told(Failure::Stopped, turn.watch()) }),
     };

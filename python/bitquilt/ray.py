@@ -1,0 +1,223 @@
+"""Builds, generation and traces on a Ray cluster. Needs `ray` (pip install ray), and a folder that all of its machines see.
+
+Ray runs the tasks of `bitquilt.parts`; what passes between them lies in the folder of the work, and tasks tell each other only that they have ended. So
+whatever fails can begin again: a task, a machine, or the program that drives all of it.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path as PathOf
+from typing import Any, Literal
+
+try:
+    import ray
+except ImportError as error:
+    raise ImportError("bitquilt.ray needs Ray: pip install ray") from error
+
+from . import parts as _parts
+from ._errors import InputError, TaskDamaged
+from ._index import Index, open as _open
+from ._latents import Latents
+from ._progress import Progress, watched
+from ._requests import Ids, Path, Size, as_bytes
+
+#: How often what a task reads may turn out to be damaged until the build is given up.
+_REPAIRS = 3
+
+
+def build(
+    sources: Path | Sequence[Any] | Any,
+    target: Path,
+    *,
+    work: Path,
+    encode: Callable[[Any], Any] | None = None,
+    column: str | None = None,
+    windows: str | Sequence[str] | None = None,
+    depth: str | None = None,
+    anchor: Literal["none", "site"] = "none",
+    condition: Literal["none", "label"] = "none",
+    exclude: Ids | None = None,
+    maps: int | None = None,
+    parts: int | None = None,
+    memory: Size | None = None,
+    retries: int = 5,
+    force: bool = False,
+    progress: Progress = False,
+) -> Index:
+    """Builds an index in the folder `target` on a Ray cluster, and opens it: the one that `bitquilt.build` makes of the same latents.
+
+    The same call goes on where an earlier one ended, whatever ended it.
+
+    Parameters
+    ----------
+    sources
+        Latents files, or a folder of them (those that end in .safetensors, by name); with `encode` anything that it takes, one item for each
+        task; or a Ray dataset with `column`. Ids go on from one to the next.
+    work
+        The folder of the build, which all machines see, as they do the sources and the target. It may go once the index is there.
+    encode
+        A function of one of the sources, run on the workers: returns `Latents`, or an array as `Latents` takes it. What it makes is
+        kept in `work`: another function, or other sources, need another folder.
+    column
+        The column of a Ray dataset that holds latents, one in each row.
+    windows, depth, anchor, condition, exclude
+        As `bitquilt.build` takes them.
+    maps, parts
+        Into how many tasks the work is cut, as `bitquilt.parts.plan` takes them.
+    memory
+        What a map task may take [default: a quarter of the machine's]; Ray gives a machine no more of them than its memory holds.
+    retries
+        How often Ray runs a task again that died with its machine.
+    force
+        Whether to replace an index that is there, or the plan of another build in `work`.
+
+    Examples
+    --------
+    Eight tasks on whatever cluster `ray.init` knows::
+
+        import bitquilt.ray
+        index = bitquilt.ray.build("shards/", "codes.index", work="work", depth="7x7", maps=8, parts=8)
+    """
+    with watched(progress) as told:
+        tell = _Teller(told)
+        options = {"max_retries": retries}
+        heavy = options if memory is None else {**options, "memory": as_bytes(memory)}
+        if (PathOf(target) / "manifest.json").exists() and not force and not PathOf(work).exists():
+            raise InputError(f"{os.fspath(target)}: holds an index already: choose another name, or pass force=True to replace it")
+        files = _files(sources, PathOf(work), encode, column, options, tell)
+        folder = PathOf(work) / "parts" if encode or column else PathOf(work)
+        planned = _task(_plan, options).remote(
+            [str(path) for path in files], str(folder.absolute()), windows=windows, depth=depth, anchor=anchor, condition=condition,
+            exclude=exclude, maps=maps, parts=parts, force=force,
+        )
+        build: _parts.Parts = next(_ended([planned], ["plan"], tell))[1]
+        _run(build, memory, heavy, options, tell)
+        published = _task(_publish, options).remote(build, str(PathOf(target).absolute()), force)
+        for _ in _ended([published], ["publish"], tell):
+            pass
+    return _open(target)
+
+
+def _plan(files: list[str], work: str, **options: Any) -> _parts.Parts:
+    return _parts.plan(files, work, **options)
+
+
+def _map(build: _parts.Parts, number: int, memory: Size | None, again: bool) -> tuple[int, int]:
+    ended = build.map(number, memory=memory, again=again)
+    return ended.contexts, ended.bytes
+
+
+def _reduce(build: _parts.Parts, number: int, again: bool) -> tuple[int, int]:
+    ended = build.reduce(number, again=again)
+    return ended.contexts, ended.bytes
+
+
+def _publish(build: _parts.Parts, target: str, force: bool) -> None:
+    build.publish(target, force=force)
+
+
+def _task(function: Callable[..., Any], options: dict[str, Any]) -> Any:
+    return ray.remote(**options)(function)
+
+
+class _Teller:
+    """Tells how many tasks of a stage have ended."""
+
+    def __init__(self, told: Callable[[str, int, int, str], object] | None) -> None:
+        self._told = told
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        if self._told is not None:
+            self._told(stage, done, total, "tasks")
+
+
+def _ended(refs: Sequence[Any], stages: Sequence[str], tell: _Teller) -> Iterator[tuple[int, Any]]:
+    """Yields number and result of each task as it ends; what one raises is raised once, and the others are cancelled."""
+    left = {ref: number for number, ref in enumerate(refs)}
+    stage = stages[0] if stages else ""
+    tell(stage, 0, len(refs))
+    try:
+        while left:
+            # Looks up now and then, for Ctrl-C.
+            done, _ = ray.wait(list(left), timeout=1.0)
+            for ref in done:
+                number = left.pop(ref)
+                try:
+                    result = ray.get(ref)
+                except ray.exceptions.RayTaskError as error:
+                    raise error.cause from error
+                tell(stage, len(refs) - len(left), len(refs))
+                yield number, result
+    finally:
+        for ref in left:
+            ray.cancel(ref, force=False)
+
+
+def _run(build: _parts.Parts, memory: Size | None, heavy: dict[str, Any], options: dict[str, Any], tell: _Teller) -> None:
+    """Runs all tasks of a build; a map task whose file turns out to be damaged is run again."""
+    again: set[int] = set()
+    for repair in range(_REPAIRS + 1):
+        status = build.status()
+        maps = sorted(again.union(status.maps_left))
+        refs = [_task(_map, heavy).remote(build, number, memory, number in again) for number in maps]
+        for _ in _ended(refs, ["map"], tell):
+            pass
+        again = set()
+        refs = [_task(_reduce, options).remote(build, number, False) for number in status.reduces_left]
+        try:
+            for _ in _ended(refs, ["reduce"], tell):
+                pass
+            return
+        except TaskDamaged as damaged:
+            if repair == _REPAIRS or damaged.kind != "map":
+                raise
+            again.add(damaged.number)
+
+
+def _files(
+    sources: Any, work: PathOf, encode: Callable[[Any], Any] | None, column: str | None, options: dict[str, Any], tell: _Teller
+) -> list[PathOf]:
+    """Latents files of the sources; encodes them first where that is asked for."""
+    if encode is None and column is None:
+        if not isinstance(sources, (str, os.PathLike)):
+            return [PathOf(path).absolute() for path in sources]
+        path = PathOf(sources).absolute()
+        if not path.is_dir():
+            return [path]
+        found = sorted(path.glob("*.safetensors"))
+        if not found:
+            raise InputError(f"{path}: expected latents files in the folder (*.safetensors), found none")
+        return found
+    shards = work.absolute() / "shards"
+    shards.mkdir(parents=True, exist_ok=True)
+    items: Iterable[Any]
+    if column is not None:
+        if not hasattr(sources, "to_numpy_refs"):
+            raise InputError(f"column={column!r} is of a Ray dataset: expected one as the sources, found {type(sources).__name__}")
+        items = sources.select_columns([column]).to_numpy_refs()
+    else:
+        items = list(sources)
+    function = encode if encode is not None else None
+    refs, files = [], []
+    for number, item in enumerate(items):
+        file = shards / f"shard-{number:06}.safetensors"
+        files.append(file)
+        # Written whole or not at all.
+        if not file.exists():
+            refs.append(_task(_encoded, options).remote(item, str(file), function, column))
+    if not files:
+        raise InputError("no source was given: expected at least one")
+    for _ in _ended(refs, ["encode"], tell):
+        pass
+    return files
+
+
+def _encoded(item: Any, file: str, encode: Callable[[Any], Any] | None, column: str | None) -> None:
+    if column is not None:
+        item = item[column] if isinstance(item, dict) else item
+    latents = item if encode is None else encode(item)
+    if not isinstance(latents, Latents):
+        latents = Latents(latents)
+    latents.save(file)
