@@ -106,7 +106,20 @@ fn documents(folder: &Path) -> BTreeMap<&'static str, Vec<Value>> {
     // Pyramids: 1x3 pooled above 1x6.
     let stack = split("stack latents.safetensors --pool any:1x3 -o pyramids.safetensors --json");
     add("stack", json_of(folder, &stack, 0));
+    let plan = "part plan pyramids.safetensors -o work --depth 3x3 --maps 1 --parts 1 --json";
+    add("part", json_of(folder, &split(plan), 0));
+    let plan = fs_err::read(folder.join("work/plan.json")).unwrap();
+    add("plan", serde_json::from_slice(&plan).unwrap());
     for (name, command) in [
+        ("part", "part status work --json"),
+        ("part", "part map work 0 --json"),
+        ("part", "part reduce work 0 --json"),
+        ("part", "part reduce work 1 --json"),
+        ("part", "part publish work -o merged --json"),
+        (
+            "part",
+            "part join new.safetensors -o joined.safetensors --json",
+        ),
         ("build", "build pyramids.safetensors -o pyramids --json"),
         ("info", "info pyramids --json"),
         (

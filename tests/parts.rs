@@ -23,7 +23,7 @@ fn shards(folder: &Path, set: &LatentSet, cuts: &[usize]) -> Vec<PathBuf> {
     bounds.sort_unstable();
     bounds.dedup();
     let shards = bounds.windows(2).enumerate().map(|(number, bound)| {
-        let ids = Ids::new([bound[0] as u64..bound[1] as u64]);
+        let ids = Ids::new(std::iter::once(bound[0] as u64..bound[1] as u64));
         let path = folder.join(format!("shard-{number}.safetensors"));
         set.only(&ids).write(&path).unwrap();
         path
@@ -420,7 +420,7 @@ fn what_was_not_planned_with_is_refused() {
     // A source that has changed since.
     let shard = folder.join("shard-0.safetensors");
     let kept = fs_err::read(&shard).unwrap();
-    set.only(&Ids::new([1..14])).write(&shard).unwrap();
+    set.only(&"1..14".parse().unwrap()).write(&shard).unwrap();
     let error = run_task(&work, Task::Map(0), MEMORY, true).unwrap_err();
     assert!(
         error
@@ -652,4 +652,64 @@ fn the_command_says_what_is_left_and_refuses_what_cannot_be() {
     succeeds(folder, &split("verify made"));
     let anchor = open(&folder.join("made")).manifest().anchor;
     assert_eq!(anchor, Anchor::None);
+}
+
+#[test]
+fn samples_of_ranges_are_those_of_one_run_byte_for_byte() {
+    let desk = house();
+    let folder = desk.path();
+    let generate = "generate index -w seq:3 --seed 5 --fix prefix=1 -o";
+    succeeds(
+        folder,
+        &split(&format!("{generate} whole.safetensors -n 12")),
+    );
+    for (first, n) in [(0, 5), (5, 4), (9, 3)] {
+        succeeds(
+            folder,
+            &split(&format!(
+                "{generate} from-{first}.safetensors --first {first} -n {n}"
+            )),
+        );
+    }
+    let join =
+        "part join from-9.safetensors from-0.safetensors from-5.safetensors -o joined.safetensors";
+    let said = succeeds(folder, &split(join));
+    assert!(said.contains("of 12 searches"), "{said}");
+    let read = |name: &str| fs_err::read(folder.join(name)).unwrap();
+    assert!(read("joined.safetensors") == read("whole.safetensors"));
+    refuses(folder, &split(join), 2, &["joined.safetensors", "--force"]);
+    succeeds(
+        folder,
+        &split(
+            "generate index -w seq:3 --seed 6 --fix prefix=1 -o other.safetensors --first 12 -n 2",
+        ),
+    );
+    for (parts, words) in [
+        (
+            "from-0.safetensors other.safetensors",
+            ["other.safetensors", "another request"],
+        ),
+        (
+            "from-0.safetensors whole.safetensors",
+            ["whole.safetensors", "some of them again"],
+        ),
+        (
+            "from-0.safetensors latents.safetensors",
+            ["latents.safetensors", "a samples file"],
+        ),
+    ] {
+        refuses(
+            folder,
+            &split(&format!("part join {parts} -o refused.safetensors")),
+            2,
+            &words,
+        );
+    }
+    assert!(!folder.join("refused.safetensors").exists());
+    refuses(
+        folder,
+        &split(&format!("{generate} no.safetensors --first 3 --distinct")),
+        2,
+        &["--first"],
+    );
 }

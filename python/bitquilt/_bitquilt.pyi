@@ -4,7 +4,7 @@ from typing import Callable, final
 from numpy import float32, int64, uint8, uint32, uint64
 from numpy.typing import NDArray
 
-__all__ = ["Audit", "Gathered", "LatentSet", "Picture", "Samples", "Server", "Session", "Traced", "Work", "audit", "build", "carried_at", "panics", "serve", "trace"]
+__all__ = ["Audit", "Gathered", "LatentSet", "Picture", "Samples", "Server", "Session", "Traced", "Work", "audit", "build", "carried_at", "join", "panics", "serve", "trace"]
 
 _Path = str | PathLike[str]
 _Draw = Callable[[NDArray[uint8]], NDArray[uint8]]
@@ -194,3 +194,5 @@ class Work:
     def map(self, number: int, memory: int | None, again: bool, progress: _Progress) -> tuple[bool, int, int]: ...
     def reduce(self, number: int, again: bool, progress: _Progress) -> tuple[bool, int, int]: ...
     def publish(self, index: _Path, force: bool, progress: _Progress) -> None: ...
+
+def join(parts: list[_Path], output: _Path) -> tuple[int, int]: ...

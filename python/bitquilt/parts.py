@@ -12,6 +12,7 @@ from ._errors import InputError
 from ._index import Index, open as _open
 from ._progress import Progress, watched
 from ._requests import Ids, Path, Size, as_bytes, as_ids, as_number, as_windows
+from ._samples import Samples
 
 
 class Ended(NamedTuple):
@@ -141,6 +142,24 @@ def plan(
             None if maps is None else as_number("maps", maps), None if parts is None else as_number("parts", parts), force, told,
         )
     return Parts(planned.path)
+
+
+def join(samples: Sequence[Path], path: Path) -> Samples:
+    """Puts samples files of one run together that were searched for in ranges (`first` of `Index.generate`), in order of their numbers, and
+    loads it: what one search for all of them saves, byte for byte.
+
+    Examples
+    --------
+    >>> import numpy as np, bitquilt as bq
+    >>> index = bq.build(np.eye(4)[None] == 1, tmp / "joined.index", windows=["3x3"])
+    >>> for first in [0, 3]:
+    ...     index.generate(3, first=first, seed=1).save(tmp / f"{first}.safetensors")
+    >>> joined = bq.parts.join([tmp / "3.safetensors", tmp / "0.safetensors"], tmp / "all.safetensors")
+    >>> joined.latents == index.generate(6, seed=1).latents
+    True
+    """
+    _bitquilt.join(list(samples), path)
+    return Samples.load(path)
 
 
 def _opened(path: str, id: str) -> Parts:

@@ -27,7 +27,7 @@ mod _bitquilt {
     #[pymodule_export]
     use crate::latents::{Gathered, LatentSet};
     #[pymodule_export]
-    use crate::parts::Work;
+    use crate::parts::{Work, join};
     #[pymodule_export]
     use crate::picture::Picture;
     #[pymodule_export]

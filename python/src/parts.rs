@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use bitquilt::index::parts::{Cut, Ended, PartPlan, WorkFolder, map, publish, reduce};
-use bitquilt::{BuildOptions, Window};
+use bitquilt::{Budget, BuildOptions, Window, samples};
 use pyo3::prelude::*;
 
 use crate::build::{anchor_of, condition_of};
@@ -127,4 +127,15 @@ impl Work {
 
 fn done(ended: Ended) -> Done {
     (ended.reused, ended.occurrences, ended.bytes)
+}
+
+/// Puts samples files of one run together; returns how many samples and searches.
+#[pyfunction]
+pub(crate) fn join(
+    py: Python<'_>,
+    parts: Vec<PathBuf>,
+    output: PathBuf,
+) -> PyResult<(usize, usize)> {
+    let joined = py.detach(|| samples::join(&parts, &output, Budget::of_machine()));
+    Ok(joined.map_err(Failure::from)?)
 }

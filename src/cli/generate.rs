@@ -66,6 +66,12 @@ pub(super) struct GenerateArgs {
           value_parser = clap::value_parser!(u64).range(1..=1 << 32))]
     samples: Option<u64>,
 
+    /// The number of the first sample: those from J on are the same as in a run of more, so that runs can be shared out and
+    /// put together (`bitquilt part join`)
+    #[arg(long, value_name = "J", default_value_t = 0, value_parser = clap::value_parser!(u64).range(..=1 << 62),
+          conflicts_with_all = ["all", "count", "distinct"])]
+    first: u64,
+
     /// Find every sample there is, each once
     #[arg(long, conflicts_with_all = ["count", "distinct"])]
     all: bool,
@@ -338,7 +344,7 @@ impl GenerateArgs {
     fn request(&self) -> anyhow::Result<GenerateRequest> {
         Ok(GenerateRequest {
             windows: self.window.clone(),
-            samples: 0..self.samples.unwrap_or(64),
+            samples: self.first..self.first + self.samples.unwrap_or(64),
             size: self.size,
             seed: self.seed,
             fixed_words: self.given.words(),

@@ -50,6 +50,7 @@ const HEADINGS: [(&str, &[&str]); 13] = [
         "Which latents",
         &[
             "samples",
+            "first",
             "limit",
             "all",
             "count",

@@ -7,11 +7,12 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::build::{IndexArgs, parse_size};
-use super::ui::Ui;
+use super::ui::{Ui, check_output};
 use super::{grouped, print, print_json};
-use bitquilt::base::memory;
+use bitquilt::base::{Budget, memory};
 use bitquilt::index::parts::{Cut, Ended, PartPlan, Progress, WorkFolder, map, publish, reduce};
 use bitquilt::index::{BuildOptions, IndexError};
+use bitquilt::samples::join;
 
 /// Build an index in tasks that many machines share: what a job array or a shell loop runs
 #[derive(Args)]
@@ -34,6 +35,7 @@ enum What {
     Reduce(ReduceArgs),
     Status(StatusArgs),
     Publish(PublishArgs),
+    Join(JoinArgs),
 }
 
 /// Plan a build: which latents each map task reads, and where each part begins
@@ -148,6 +150,31 @@ struct PublishArgs {
     json: bool,
 }
 
+/// Put samples files of one run together that were searched for in ranges
+#[derive(Args)]
+#[command(after_help = "Examples:\n  \
+    bitquilt generate codes.index -w 5x5 --first 0 -n 500 -o first.safetensors\n  \
+    bitquilt generate codes.index -w 5x5 --first 500 -n 500 -o second.safetensors\n  \
+    bitquilt part join first.safetensors second.safetensors -o samples.safetensors\n\n\
+    What comes out is what one search for all of them writes, byte for byte.")]
+struct JoinArgs {
+    /// Samples files of the same request, in any order
+    #[arg(required = true, value_name = "SAMPLES")]
+    samples: Vec<PathBuf>,
+
+    /// The samples file to write
+    #[arg(short, long, value_name = "FILE")]
+    output: PathBuf,
+
+    /// Replace a file that is there
+    #[arg(long)]
+    force: bool,
+
+    /// Print the result as JSON
+    #[arg(long)]
+    json: bool,
+}
+
 pub(super) fn run(args: &PartArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
     match &args.what {
         What::Plan(args) => args.run(ui)?,
@@ -164,6 +191,7 @@ pub(super) fn run(args: &PartArgs, ui: &Ui) -> anyhow::Result<ExitCode> {
         }
         What::Status(args) => args.run()?,
         What::Publish(args) => args.run(ui)?,
+        What::Join(args) => args.run(ui)?,
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -312,6 +340,27 @@ impl PublishArgs {
             manifest.shape()?,
             self.output.display(),
             ui.elapsed().as_secs_f64()
+        ))
+    }
+}
+
+impl JoinArgs {
+    fn run(&self, ui: &Ui) -> anyhow::Result<()> {
+        check_output(&self.output, self.force)?;
+        let (samples, attempts) = join(&self.samples, &self.output, Budget::of_machine())?;
+        ui.finish();
+        if self.json {
+            return print_json(&json!({
+                "file": self.output,
+                "samples": samples,
+                "attempts": attempts,
+            }));
+        }
+        print(format!(
+            "{} samples of {} searches → {}",
+            grouped(samples as u64),
+            grouped(attempts as u64),
+            self.output.display(),
         ))
     }
 }

@@ -4,9 +4,11 @@
 mod attempt;
 mod error;
 mod file;
+mod join;
 mod proof;
 
 pub use attempt::{Attempt, AttemptReport, Counters, INTERPOLATED, Status, answered_by, totals};
 pub use error::SamplesError;
 pub use file::{ANSWERED_FIXED, ANSWERED_INTERPOLATED, Run, SampleSet};
+pub use join::join;
 pub use proof::{SupportReport, Unsupported, verify_from_index, verify_from_latents};
