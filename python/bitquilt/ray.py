@@ -1,4 +1,4 @@
-"""Builds, generation and traces on a Ray cluster. Needs `ray` (pip install ray), and a folder that all of its machines see.
+"""Builds and generation on a Ray cluster. Needs `ray` (pip install ray), and a folder that all of its machines see.
 
 Ray runs the tasks of `bitquilt.parts`; what passes between them lies in the folder of the work, and tasks tell each other only that they have ended. So
 whatever fails can begin again: a task, a machine, or the program that drives all of it.
@@ -6,7 +6,10 @@ whatever fails can begin again: a task, a machine, or the program that drives al
 
 from __future__ import annotations
 
+import hashlib
+import json
 import os
+import shutil
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path as PathOf
 from typing import Any, Literal
@@ -21,7 +24,8 @@ from ._errors import InputError, TaskDamaged
 from ._index import Index, open as _open
 from ._latents import Latents
 from ._progress import Progress, watched
-from ._requests import Ids, Path, Size, as_bytes
+from ._requests import Ids, Path, Size, as_bytes, as_number
+from ._samples import Samples
 
 #: How often what a task reads may turn out to be damaged until the build is given up.
 _REPAIRS = 3
@@ -42,6 +46,7 @@ def build(
     maps: int | None = None,
     parts: int | None = None,
     memory: Size | None = None,
+    cpus: int = 1,
     retries: int = 5,
     force: bool = False,
     progress: Progress = False,
@@ -68,6 +73,8 @@ def build(
         Into how many tasks the work is cut, as `bitquilt.parts.plan` takes them.
     memory
         What a map task may take [default: a quarter of the machine's]; Ray gives a machine no more of them than its memory holds.
+    cpus
+        Cores that a task takes.
     retries
         How often Ray runs a task again that died with its machine.
     force
@@ -82,7 +89,7 @@ def build(
     """
     with watched(progress) as told:
         tell = _Teller(told)
-        options = {"max_retries": retries}
+        options: dict[str, Any] = {"max_retries": retries, "num_cpus": cpus}
         heavy = options if memory is None else {**options, "memory": as_bytes(memory)}
         if (PathOf(target) / "manifest.json").exists() and not force and not PathOf(work).exists():
             raise InputError(f"{os.fspath(target)}: holds an index already: choose another name, or pass force=True to replace it")
@@ -92,10 +99,10 @@ def build(
             [str(path) for path in files], str(folder.absolute()), windows=windows, depth=depth, anchor=anchor, condition=condition,
             exclude=exclude, maps=maps, parts=parts, force=force,
         )
-        build: _parts.Parts = next(_ended([planned], ["plan"], tell))[1]
+        build: _parts.Parts = next(_ended([planned], "plan", tell))[1]
         _run(build, memory, heavy, options, tell)
         published = _task(_publish, options).remote(build, str(PathOf(target).absolute()), force)
-        for _ in _ended([published], ["publish"], tell):
+        for _ in _ended([published], "publish", tell):
             pass
     return _open(target)
 
@@ -104,18 +111,101 @@ def _plan(files: list[str], work: str, **options: Any) -> _parts.Parts:
     return _parts.plan(files, work, **options)
 
 
-def _map(build: _parts.Parts, number: int, memory: Size | None, again: bool) -> tuple[int, int]:
+def _map(build: _parts.Parts, number: int, memory: Size | None, again: bool, cpus: int) -> tuple[int, int]:
+    _threads(cpus)
     ended = build.map(number, memory=memory, again=again)
     return ended.contexts, ended.bytes
 
 
-def _reduce(build: _parts.Parts, number: int, again: bool) -> tuple[int, int]:
+def _reduce(build: _parts.Parts, number: int, again: bool, cpus: int) -> tuple[int, int]:
+    _threads(cpus)
     ended = build.reduce(number, again=again)
     return ended.contexts, ended.bytes
 
 
 def _publish(build: _parts.Parts, target: str, force: bool) -> None:
     build.publish(target, force=force)
+
+
+def generate(
+    index: Index | Path,
+    target: Path,
+    n: int = 64,
+    *,
+    first: int = 0,
+    tasks: int | None = None,
+    cpus: int = 1,
+    retries: int = 5,
+    force: bool = False,
+    progress: Progress = False,
+    **options: Any,
+) -> Samples:
+    """Searches for samples `first` to `first + n` on a Ray cluster and saves them as `target`: the file that `Index.generate` saves, byte for byte,
+    since sample j depends on the index, the options, the seed and j alone. All machines see the index and the target's folder.
+
+    The same call goes on where an earlier one ended: what tasks found lies in TARGET.parts until the target is there.
+
+    Parameters
+    ----------
+    tasks
+        Into how many ranges of samples the work is cut [default: four for each core of the cluster].
+    cpus, retries
+        Cores that a task takes, and how often Ray runs one again that died with its machine.
+    force
+        Whether to replace a target that is there.
+    options
+        As `Index.generate` takes them, but for `distinct`, of which each sample depends on those before it.
+
+    Examples
+    --------
+    ::
+
+        samples = bitquilt.ray.generate("codes.index", "samples.safetensors", 100_000, windows="5x5", seed=1)
+    """
+    if options.get("distinct"):
+        raise InputError("distinct: each sample depends on those before it: generate on one machine")
+    opened = index if isinstance(index, Index) else _open(index)
+    path = PathOf(target).absolute()
+    if path.exists() and not force:
+        raise InputError(f"{path}: exists already: choose another name, or pass force=True to replace it")
+    first, n = as_number("first", first), as_number("n", n)
+    with watched(progress) as told:
+        tell = _Teller(told)
+        if tasks is None:
+            tasks = 4 * int(_cluster().get("CPU", 1))
+        count = max(1, min(n, as_number("tasks", tasks)))
+        bounds = [first + n * number // count for number in range(count + 1)]
+        work = path.with_name(f"{path.name}.parts")
+        work.mkdir(exist_ok=True)
+        # What another index or request found has another name.
+        asked = json.dumps([opened.identity, options], sort_keys=True, default=repr)
+        key = hashlib.sha256(asked.encode()).hexdigest()[:16]
+        files = [work / f"{key}-{start}-{end}.safetensors" for start, end in zip(bounds, bounds[1:])]
+        task = _task(_generate, {"max_retries": retries, "num_cpus": cpus})
+        left = [(file, start, end) for file, start, end in zip(files, bounds, bounds[1:]) if not file.exists()]
+        refs = [task.remote(opened, str(file), start, end - start, cpus, options) for file, start, end in left]
+        for _ in _ended(refs, "generate", tell):
+            pass
+        samples = _parts.join(files, path)
+    shutil.rmtree(work, ignore_errors=True)
+    return samples
+
+
+def _generate(index: Index, file: str, first: int, n: int, cpus: int, options: dict[str, Any]) -> None:
+    _threads(cpus)
+    # Written whole or not at all.
+    index.generate(n, first=first, **options).save(file)
+
+
+def _cluster() -> dict[str, float]:
+    if not ray.is_initialized():
+        ray.init()
+    return dict(ray.cluster_resources())
+
+
+def _threads(cpus: int) -> None:
+    """Before the first work of a worker: as many threads as it was given cores."""
+    os.environ.setdefault("RAYON_NUM_THREADS", str(max(1, int(cpus))))
 
 
 def _task(function: Callable[..., Any], options: dict[str, Any]) -> Any:
@@ -133,10 +223,9 @@ class _Teller:
             self._told(stage, done, total, "tasks")
 
 
-def _ended(refs: Sequence[Any], stages: Sequence[str], tell: _Teller) -> Iterator[tuple[int, Any]]:
+def _ended(refs: Sequence[Any], stage: str, tell: _Teller) -> Iterator[tuple[int, Any]]:
     """Yields number and result of each task as it ends; what one raises is raised once, and the others are cancelled."""
     left = {ref: number for number, ref in enumerate(refs)}
-    stage = stages[0] if stages else ""
     tell(stage, 0, len(refs))
     try:
         while left:
@@ -158,16 +247,17 @@ def _ended(refs: Sequence[Any], stages: Sequence[str], tell: _Teller) -> Iterato
 def _run(build: _parts.Parts, memory: Size | None, heavy: dict[str, Any], options: dict[str, Any], tell: _Teller) -> None:
     """Runs all tasks of a build; a map task whose file turns out to be damaged is run again."""
     again: set[int] = set()
+    cpus = options["num_cpus"]
     for repair in range(_REPAIRS + 1):
         status = build.status()
         maps = sorted(again.union(status.maps_left))
-        refs = [_task(_map, heavy).remote(build, number, memory, number in again) for number in maps]
-        for _ in _ended(refs, ["map"], tell):
+        refs = [_task(_map, heavy).remote(build, number, memory, number in again, cpus) for number in maps]
+        for _ in _ended(refs, "map", tell):
             pass
         again = set()
-        refs = [_task(_reduce, options).remote(build, number, False) for number in status.reduces_left]
+        refs = [_task(_reduce, options).remote(build, number, False, cpus) for number in build.status().reduces_left]
         try:
-            for _ in _ended(refs, ["reduce"], tell):
+            for _ in _ended(refs, "reduce", tell):
                 pass
             return
         except TaskDamaged as damaged:
@@ -199,17 +289,16 @@ def _files(
         items = sources.select_columns([column]).to_numpy_refs()
     else:
         items = list(sources)
-    function = encode if encode is not None else None
     refs, files = [], []
     for number, item in enumerate(items):
         file = shards / f"shard-{number:06}.safetensors"
         files.append(file)
         # Written whole or not at all.
         if not file.exists():
-            refs.append(_task(_encoded, options).remote(item, str(file), function, column))
+            refs.append(_task(_encoded, options).remote(item, str(file), encode, column))
     if not files:
         raise InputError("no source was given: expected at least one")
-    for _ in _ended(refs, ["encode"], tell):
+    for _ in _ended(refs, "encode", tell):
         pass
     return files
 

@@ -7,7 +7,7 @@ import re
 
 import pytest
 
-MODULES = [f"bitquilt{name}" for name in ["", "._audit", "._build", "._fallback", "._index", "._latents", "._page", "._samples", "._trace"]]
+MODULES = [f"bitquilt{name}" for name in ["", "._audit", "._build", "._fallback", "._index", "._latents", "._page", "._samples", "._trace", ".parts"]]
 
 
 @pytest.mark.parametrize("name", MODULES)

@@ -21,7 +21,7 @@ def shards(tmp_path: pathlib.Path) -> list[pathlib.Path]:
     paths = []
     for number, part in enumerate(np.split(bits, [20, 55])):
         paths.append(tmp_path / f"shard-{number}.safetensors")
-        bq.Latents(part, labels=np.arange(len(part)) % 4).save(paths[-1])
+        bq.Latents(part, layout="nhwc", labels=np.arange(len(part)) % 4).save(paths[-1])
     return paths
 
 
@@ -31,7 +31,7 @@ def contents(path: pathlib.Path) -> list[str]:
 
 def alone(shards: list[pathlib.Path], path: pathlib.Path, **options: object) -> list[str]:
     sets = [bq.Latents.load(shard) for shard in shards]
-    whole = bq.Latents(np.concatenate([one.bits for one in sets]), labels=np.concatenate([one.labels for one in sets]))
+    whole = bq.Latents(np.concatenate([one.bits for one in sets]), layout="nhwc", labels=np.concatenate([one.labels for one in sets]))
     bq.build(whole, path, **options)  # type: ignore[arg-type]
     return contents(path)
 
@@ -51,7 +51,7 @@ def test_tasks_of_other_processes_make_the_index_of_one(shards: list[pathlib.Pat
         merged = list(pool.map(one_task, [build] * build.reduces, ["reduce"] * build.reduces, range(build.reduces)))
     assert sum(merged) == sum(taken)
     index = build.publish(tmp_path / "parts.index")
-    assert index.verify().verified
+    assert index.check() is None
     assert contents(tmp_path / "parts.index") == alone(shards, tmp_path / "alone.index", **options)
     # Again, from the same plan: nothing is done twice.
     again = bq.parts.plan(shards, tmp_path / "work", maps=4, parts=3, **options)  # type: ignore[arg-type]
