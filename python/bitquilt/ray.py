@@ -286,7 +286,10 @@ def _files(
     if column is not None:
         if not hasattr(sources, "to_numpy_refs"):
             raise InputError(f"column={column!r} is of a Ray dataset: expected one as the sources, found {type(sources).__name__}")
-        items = sources.select_columns([column]).to_numpy_refs()
+        dataset = sources.select_columns([column])
+        # Ids go by rows: otherwise blocks come as they end.
+        dataset.context.execution_options.preserve_order = True
+        items = dataset.to_numpy_refs()
     else:
         items = list(sources)
     refs, files = [], []

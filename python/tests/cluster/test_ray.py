@@ -20,6 +20,7 @@ from typing import Any
 import numpy as np
 import pytest
 import ray
+import ray.data
 from ray.cluster_utils import Cluster
 
 import bitquilt as bq
@@ -106,6 +107,16 @@ def test_a_function_of_the_users_encodes_on_the_workers(cluster: Cluster, tmp_pa
     with pytest.raises(ValueError, match="no "):
         bitquilt.ray.build(range(4), tmp_path / "none", work=tmp_path / "other", encode=fails)
     assert not (tmp_path / "none").exists()
+
+
+def test_a_column_of_a_dataset_is_indexed(cluster: Cluster, tmp_path: pathlib.Path) -> None:
+    bits = np.random.default_rng(8).integers(0, 2, (300, 5, 6), dtype=np.uint8)
+    dataset = ray.data.from_items([{"codes": row, "name": str(number)} for number, row in enumerate(bits)], override_num_blocks=4)
+    index = bitquilt.ray.build(dataset, tmp_path / "index", work=tmp_path / "work", column="codes", depth="3x3", maps=2, parts=2)
+    bq.build(bits, tmp_path / "alone", depth="3x3")
+    assert len(index) == 300 and contents(tmp_path / "index") == contents(tmp_path / "alone")
+    with pytest.raises(bq.InputError, match="expected one as the sources, found list"):
+        bitquilt.ray.build([1], tmp_path / "none", work=tmp_path / "other", column="codes")
 
 
 def test_what_a_task_wrote_and_was_damaged_is_made_again(cluster: Cluster, shards: pathlib.Path, alone: pathlib.Path, tmp_path: pathlib.Path) -> None:
