@@ -430,6 +430,15 @@ fn what_was_not_planned_with_is_refused() {
     );
     fs_err::write(&shard, kept).unwrap();
     // Tasks that there are not.
+    let work_of = work
+        .plan()
+        .tasks()
+        .filter(|task| matches!(task, Task::Reduce(_)))
+        .count() as u64;
+    for number in work_of..8 {
+        let ended = reduce(&work, number, false, &Unobserved).unwrap();
+        assert_eq!((ended.occurrences, ended.bytes), (0, 0));
+    }
     for task in [Task::Map(3), Task::Reduce(8), Task::Reduce(u64::MAX)] {
         let error = run_task(&work, task, MEMORY, false).unwrap_err();
         assert!(error.to_string().contains("the plan has"), "{error}");

@@ -131,7 +131,7 @@ def plan(
     maps
         Map tasks, each of as many latents [default: one for each 16.8 million contexts].
     parts
-        Parts of each array, at most, each a reduce task: equal contexts stay together [default: as `maps`].
+        Parts of each array, each a reduce task [default: as `maps`]. Equal contexts stay together, so that there may be fewer.
     force
         Whether to replace another plan that is there; what its tasks made stays, in a folder of its own.
     """

@@ -59,7 +59,7 @@ struct PlanArgs {
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     maps: Option<u64>,
 
-    /// Parts of each array, at most, each a reduce task: equal contexts stay together [default: as --maps]
+    /// Parts of each array, each a reduce task. Equal contexts stay together, so that some may have nothing to do [default: as --maps]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..=1_000_000))]
     parts: Option<u64>,
 

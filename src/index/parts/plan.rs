@@ -67,6 +67,9 @@ pub struct PartPlan {
     pub arrays: Vec<PlannedArray>,
     /// The latents of each map task: ids, from the first to behind the last.
     pub maps: Vec<[u64; 2]>,
+    /// Parts of each array that were asked for. Those that there are not, since equal contexts stay together, are reduce tasks without
+    /// work, behind the others: who runs as many as were asked for need not know.
+    pub parts: u64,
     /// Parts begin where a sample of the latents says: of so many one.
     pub sampled: u64,
 }
@@ -138,6 +141,7 @@ impl PartPlan {
             paths,
             arrays: Vec::new(),
             maps: ranges(sources.latents, maps),
+            parts,
             sampled: 0,
         };
         let (sampled, found) = splitters(&plan, &orders, &labels, parts, observer)?;
@@ -226,7 +230,7 @@ impl PartPlan {
         latents * order.level().bits() as u64
     }
 
-    /// Returns every task: all maps, then all reduces.
+    /// Returns every task that has work: all maps, then all reduces.
     pub fn tasks(&self) -> impl Iterator<Item = Task> {
         let reduces: usize = self.arrays.iter().map(PlannedArray::parts).sum();
         let maps = (0..self.maps.len() as u64).map(Task::Map);

@@ -28,7 +28,8 @@ struct Spilled<'a> {
 type Segments = Vec<Segment<Take<fs_err::File>>>;
 
 /// Merges the part of reduce task `number`, once all map tasks have ended. Memory does not grow with the part: a quarter of a
-/// megabyte for each map task, and the list of the part's blocks. What was done before is not done again, unless `again`.
+/// megabyte for each map task, and the list of the part's blocks. What was done before is not done again, unless `again`; a task for a part
+/// that was asked for and is none has nothing to do.
 ///
 /// # Errors
 /// [`IndexError::Input`] for a task that there is not, [`IndexError::Unfinished`] before all map tasks have ended,
@@ -42,10 +43,17 @@ pub fn reduce(
 ) -> Result<Ended, IndexError> {
     let (plan, task) = (work.plan(), Task::Reduce(number));
     let Some((at, part)) = plan.part_of(number) else {
-        let all: usize = plan.arrays.iter().map(PlannedArray::parts).sum();
+        let asked = plan.parts.saturating_mul(plan.arrays.len() as u64);
+        if number < asked {
+            return Ok(Ended {
+                reused: false,
+                bytes: 0,
+                occurrences: 0,
+            });
+        }
         return Err(IndexError::Input(format!(
             "{task}: the plan has reduce tasks 0 to {}",
-            all - 1
+            asked.saturating_sub(1)
         )));
     };
     if let Some(note) = work.ended::<ReduceNote>(task).filter(|_| !again) {
