@@ -472,6 +472,25 @@ fn what_was_not_planned_with_is_refused() {
         ),
         (40, 13)
     );
+    // A source of another shape.
+    let other_shape = folder.join("wide.safetensors");
+    repetitive(Grid { width: 9, ..EIGHT }, 3, 1)
+        .set()
+        .write(&other_shape)
+        .unwrap();
+    let both = [paths[0].clone(), other_shape];
+    let error = PartPlan::new(&both, &options(&[]), Cut::default(), &Unobserved).unwrap_err();
+    assert!(
+        error
+            .to_string()
+            .contains("wide.safetensors: differs from the files before it"),
+        "{error}"
+    );
+    // What a kill leaves of a plan is in nobody's way.
+    let left = folder.join("left");
+    fs_err::create_dir_all(left.join(other.plan_id())).unwrap();
+    fs_err::write(left.join(".bitquilt-x7"), "{").unwrap();
+    WorkFolder::create(&left, plan(), false).unwrap();
     // A folder that is somebody's, and one without a plan.
     let error = WorkFolder::create(folder, plan(), false).unwrap_err();
     assert!(error.to_string().contains("neither empty"), "{error}");

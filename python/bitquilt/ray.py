@@ -100,10 +100,18 @@ def build(
             exclude=exclude, maps=maps, parts=parts, force=force,
         )
         build: _parts.Parts = next(_ended([planned], "plan", tell))[1]
-        _run(build, memory, heavy, options, tell)
-        published = _task(_publish, options).remote(build, str(PathOf(target).absolute()), force)
-        for _ in _ended([published], "publish", tell):
-            pass
+        publish = _task(_publish, options)
+        damaged: set[tuple[str, int]] = set()
+        for repair in range(_REPAIRS + 1):
+            try:
+                _run(build, damaged, memory, heavy, options, tell)
+                for _ in _ended([publish.remote(build, str(PathOf(target).absolute()), force)], "publish", tell):
+                    pass
+                break
+            except TaskDamaged as error:
+                if repair == _REPAIRS:
+                    raise
+                damaged = {(error.kind, error.number)}
     return _open(target)
 
 
@@ -244,26 +252,21 @@ def _ended(refs: Sequence[Any], stage: str, tell: _Teller) -> Iterator[tuple[int
             ray.cancel(ref, force=False)
 
 
-def _run(build: _parts.Parts, memory: Size | None, heavy: dict[str, Any], options: dict[str, Any], tell: _Teller) -> None:
-    """Runs all tasks of a build; a map task whose file turns out to be damaged is run again."""
-    again: set[int] = set()
+def _run(
+    build: _parts.Parts, damaged: set[tuple[str, int]], memory: Size | None, heavy: dict[str, Any], options: dict[str, Any], tell: _Teller
+) -> None:
+    """Runs the tasks that have not ended, and those whose files turned out to be damaged."""
     cpus = options["num_cpus"]
-    for repair in range(_REPAIRS + 1):
-        status = build.status()
-        maps = sorted(again.union(status.maps_left))
-        refs = [_task(_map, heavy).remote(build, number, memory, number in again, cpus) for number in maps]
-        for _ in _ended(refs, "map", tell):
-            pass
-        again = set()
-        refs = [_task(_reduce, options).remote(build, number, False, cpus) for number in build.status().reduces_left]
-        try:
-            for _ in _ended(refs, "reduce", tell):
-                pass
-            return
-        except TaskDamaged as damaged:
-            if repair == _REPAIRS or damaged.kind != "map":
-                raise
-            again.add(damaged.number)
+    again = {number for kind, number in damaged if kind == "map"}
+    task = _task(_map, heavy)
+    maps = sorted(again.union(build.status().maps_left))
+    for _ in _ended([task.remote(build, number, memory, number in again, cpus) for number in maps], "map", tell):
+        pass
+    again = {number for kind, number in damaged if kind == "reduce"}
+    task = _task(_reduce, options)
+    reduces = sorted(again.union(build.status().reduces_left))
+    for _ in _ended([task.remote(build, number, number in again, cpus) for number in reduces], "reduce", tell):
+        pass
 
 
 def _files(

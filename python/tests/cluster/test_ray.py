@@ -9,6 +9,7 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import signal
 import subprocess
 import sys
@@ -128,6 +129,15 @@ def test_what_a_task_wrote_and_was_damaged_is_made_again(cluster: Cluster, shard
         whole = bytearray(spilled.read_bytes())
         whole[int(at * len(whole))] ^= 8
         spilled.write_bytes(whole)
+    on_ray(shards, tmp_path)
+    assert contents(tmp_path / "index") == contents(alone)
+    # What is found only when all is put together.
+    shutil.rmtree(tmp_path / "index")
+    for what in ["map-000002-latents-*", "reduce-000003-array-*"]:
+        (made,) = (tmp_path / "work" / build.id).glob(what)
+        whole = bytearray(made.read_bytes())
+        whole[len(whole) // 3] ^= 1
+        made.write_bytes(whole)
     on_ray(shards, tmp_path)
     assert contents(tmp_path / "index") == contents(alone)
 

@@ -278,7 +278,10 @@ impl Sources {
         let heading = set.first(0);
         match &mut self.heading {
             None => self.heading = Some(heading),
-            Some(own) => own.append(&heading)?,
+            Some(own) => own.append(&heading).map_err(|error| {
+                let path = path.display();
+                IndexError::Input(format!("{path}: differs from the files before it: {error}"))
+            })?,
         }
         Ok(())
     }

@@ -70,7 +70,7 @@ impl WorkFolder {
                 }
                 Ok(_) | Err(_) => {}
             }
-        } else if path.exists() && (!path.is_dir() || fs_err::read_dir(path)?.next().is_some()) {
+        } else if path.exists() && !is_one(path)? {
             return Err(IndexError::Output {
                 path: path.to_owned(),
                 found: "is neither empty nor a build's: choose another name".to_owned(),
@@ -232,4 +232,20 @@ impl WorkFolder {
             reduces_left,
         }
     }
+}
+
+/// Returns whether a folder without a plan holds nothing but what a kill can leave of one.
+fn is_one(path: &Path) -> Result<bool, IndexError> {
+    if !path.is_dir() {
+        return Ok(false);
+    }
+    for entry in fs_err::read_dir(path)? {
+        let name = entry?.file_name();
+        let name = name.to_string_lossy();
+        let is_id = name.len() == 32 && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+        if !(is_id || name.starts_with(files::TEMPORARY_PREFIX)) {
+            return Ok(false);
+        }
+    }
+    Ok(true)
 }
