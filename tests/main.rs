@@ -94,8 +94,12 @@ mod options;
 mod oracle;
 /// Traces as web pages.
 mod page;
-/// P1, P7 past one machine: builds in tasks.
+/// P1 past one machine: builds in tasks.
 mod parts;
+/// P7 with the command, past one machine.
+mod parts_cli;
+/// P7 past one machine.
+mod parts_damage;
 /// P2: every bit is supported, and can be proved to be.
 mod proof;
 /// Tasks small enough to try every latent.
@@ -108,6 +112,8 @@ mod pyramids;
 mod pyramids_cli;
 /// The right quilts, by exhaustive search.
 mod quilts;
+/// P4, P6: runs shared out by sample numbers are those of one.
+mod ranges;
 /// P1 again: what is held in memory answers as the index does.
 mod resident;
 /// P3, P4: search is complete; same seed, same samples.

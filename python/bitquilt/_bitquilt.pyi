@@ -4,7 +4,7 @@ from typing import Callable, final
 from numpy import float32, int64, uint8, uint32, uint64
 from numpy.typing import NDArray
 
-__all__ = ["Audit", "Gathered", "LatentSet", "Picture", "Samples", "Server", "Session", "Traced", "Work", "audit", "build", "carried_at", "join", "panics", "serve", "trace"]
+__all__ = ["Audit", "Gathered", "LatentSet", "Picture", "Samples", "Server", "Session", "Traced", "Work", "audit", "build", "carried_at", "join", "join_traces", "panics", "serve", "trace", "trace_part"]
 
 _Path = str | PathLike[str]
 _Draw = Callable[[NDArray[uint8]], NDArray[uint8]]
@@ -196,3 +196,22 @@ class Work:
     def publish(self, index: _Path, force: bool, progress: _Progress) -> None: ...
 
 def join(parts: list[_Path], output: _Path) -> tuple[int, int]: ...
+def trace_part(
+    session: Session,
+    samples: Samples,
+    request: str,
+    top: int | None,
+    calibration: _Path | None,
+    copies: str,
+    progress: _Progress,
+) -> str: ...
+def join_traces(
+    session: Session,
+    samples: Samples,
+    request: str,
+    name: str,
+    parts: list[str],
+    calibration: _Path | None,
+    copies: str,
+    progress: _Progress,
+) -> str: ...

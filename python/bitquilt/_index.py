@@ -390,13 +390,11 @@ class Index:
 
         `bits=True` tells it of every bit; `options` are those of a `TraceRequest`: top, reach, credits, all_latents, preload.
         """
-        request: dict[str, Any] = {"windows": as_windows(windows), **options}
+        request, top = _trace_request(windows, bits, nearest, options)
         if limit is not None:
             request["samples"] = {"start": 0, "end": as_number("limit", limit, 1)}
-        if nearest is not None:
-            request["nearest"] = nearest
         held_out = None if against is None else self._latents(against)._set
-        of, top = self._samples_of(samples), int(options.get("top", 3)) if bits else None
+        of = self._samples_of(samples)
         with watched(progress) as told:
             traced = _bitquilt.trace(
                 self._session, of, as_json(request), top, of.latents.source, held_out, _name_of(against),
@@ -488,3 +486,11 @@ def _fitting(name: str, given: Any, shape: tuple[int, int, int]) -> NDArray[Any]
 
 def _reopened(path: str, without: str, memory: int | None, identity: str) -> Index:
     return Index(_bitquilt.Session(path, without, memory, identity), without, memory)
+
+
+def _trace_request(windows: Any, bits: bool, nearest: int | None, options: dict[str, Any]) -> tuple[dict[str, Any], int | None]:
+    """What is asked of a trace, and how many places of each bit are told, if any."""
+    request: dict[str, Any] = {"windows": as_windows(windows), **options}
+    if nearest is not None:
+        request["nearest"] = nearest
+    return request, int(options.get("top", 3)) if bits else None

@@ -1,4 +1,4 @@
-"""Builds and generation on a Ray cluster. Needs `ray` (pip install ray), and a folder that all of its machines see.
+"""Builds, generation and traces on a Ray cluster. Needs `ray` (pip install ray), and a folder that all of its machines see.
 
 Ray runs the tasks of `bitquilt.parts`; what passes between them lies in the folder of the work, and tasks tell each other only that they have ended. So
 whatever fails can begin again: a task, a machine, or the program that drives all of it.
@@ -10,7 +10,8 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+import tempfile
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path as PathOf
 from typing import Any, Literal
 
@@ -19,13 +20,15 @@ try:
 except ImportError as error:
     raise ImportError("bitquilt.ray needs Ray: pip install ray") from error
 
+from . import _bitquilt
 from . import parts as _parts
 from ._errors import InputError, TaskDamaged
-from ._index import Index, open as _open
+from ._index import Index, _trace_request, open as _open
 from ._latents import Latents
 from ._progress import Progress, watched
-from ._requests import Ids, Path, Size, as_bytes, as_number
+from ._requests import Ids, Path, Size, as_bytes, as_json, as_number
 from ._samples import Samples
+from ._trace import Trace
 
 #: How often what a task reads may turn out to be damaged until the build is given up.
 _REPAIRS = 3
@@ -173,26 +176,16 @@ def generate(
     if options.get("distinct"):
         raise InputError("distinct: each sample depends on those before it: generate on one machine")
     opened = index if isinstance(index, Index) else _open(index)
-    path = PathOf(target).absolute()
-    if path.exists() and not force:
-        raise InputError(f"{path}: exists already: choose another name, or pass force=True to replace it")
-    first, n = as_number("first", first), as_number("n", n)
+    path = _target(target, force)
     with watched(progress) as told:
-        tell = _Teller(told)
-        if tasks is None:
-            tasks = 4 * int(_cluster().get("CPU", 1))
-        count = max(1, min(n, as_number("tasks", tasks)))
-        bounds = [first + n * number // count for number in range(count + 1)]
-        work = path.with_name(f"{path.name}.parts")
-        work.mkdir(exist_ok=True)
+        bounds = _bounds(as_number("first", first), as_number("n", n), tasks)
         # What another index or request found has another name.
-        asked = json.dumps([opened.identity, options], sort_keys=True, default=repr)
-        key = hashlib.sha256(asked.encode()).hexdigest()[:16]
-        files = [work / f"{key}-{start}-{end}.safetensors" for start, end in zip(bounds, bounds[1:])]
+        work, key = _work(path, [opened.identity, options])
+        files = [work / f"{key}-{start}-{end}.safetensors" for start, end in bounds]
         task = _task(_generate, {"max_retries": retries, "num_cpus": cpus})
-        left = [(file, start, end) for file, start, end in zip(files, bounds, bounds[1:]) if not file.exists()]
+        left = [(file, start, end) for file, (start, end) in zip(files, bounds) if not file.exists()]
         refs = [task.remote(opened, str(file), start, end - start, cpus, options) for file, start, end in left]
-        for _ in _ended(refs, "generate", tell):
+        for _ in _ended(refs, "generate", _Teller(told)):
             pass
         samples = _parts.join(files, path)
     shutil.rmtree(work, ignore_errors=True)
@@ -203,6 +196,112 @@ def _generate(index: Index, file: str, first: int, n: int, cpus: int, options: d
     _threads(cpus)
     # Written whole or not at all.
     index.generate(n, first=first, **options).save(file)
+
+
+def trace(
+    index: Index | Path,
+    samples: Path,
+    target: Path,
+    *,
+    windows: str | Sequence[str] | None = None,
+    calibration: Path | None = None,
+    false_alarms: float = 0.01,
+    bits: bool = False,
+    nearest: int | None = None,
+    tasks: int | None = None,
+    cpus: int = 1,
+    retries: int = 5,
+    force: bool = False,
+    progress: Progress = False,
+    **options: Any,
+) -> Trace:
+    """Tells on a Ray cluster where the samples of a file come from, and saves that as `target`: the trace file that `Index.trace` saves, byte for byte.
+    All machines see the index, the samples and the target's folder. Goes on where an earlier call ended, as `generate` does.
+
+    Parameters
+    ----------
+    samples
+        A samples file, or a latents file.
+    calibration
+        A calibration that `Index.trace` or `Index.audit` wrote, which gives each sample a verdict.
+    tasks, cpus, retries, force
+        As `generate` takes them.
+    windows, false_alarms, bits, nearest, options
+        As `Index.trace` takes them.
+
+    Examples
+    --------
+    ::
+
+        trace = bitquilt.ray.trace("codes.index", "samples.safetensors", "trace.json", calibration="line.json")
+        trace.summary["copies"]
+    """
+    opened = index if isinstance(index, Index) else _open(index)
+    path = _target(target, force)
+    loaded = Samples.load(samples)
+    request, top = _trace_request(windows, bits, nearest, options)
+    copies = {"false_alarms": false_alarms}
+    line = None if calibration is None else str(PathOf(calibration).absolute())
+    with watched(progress) as told:
+        bounds = _bounds(0, len(loaded), tasks)
+        # Other samples, another index or request have other names.
+        sums = [hashlib.sha256(PathOf(file).read_bytes()).hexdigest() for file in [samples, line] if file is not None]
+        work, key = _work(path, [opened.identity, request, top, copies, *sums])
+        files = [work / f"{key}-{start}-{end}.json" for start, end in bounds]
+        left = [(file, own) for file, own in zip(files, bounds) if not file.exists()]
+        task = _task(_traced, {"max_retries": retries, "num_cpus": cpus})
+        file_of = str(PathOf(samples).absolute())
+        refs = [task.remote(opened, file_of, str(file), own, request, top, line, copies, cpus) for file, own in left]
+        for _ in _ended(refs, "trace", _Teller(told)):
+            pass
+        parts = [file.read_text() for file in files]
+        source = loaded.latents.source
+        text = _bitquilt.join_traces(opened._session, loaded._samples, as_json(request), source, parts, line, as_json(copies), None)
+    _write(path, text)
+    shutil.rmtree(work, ignore_errors=True)
+    return Trace(text)
+
+
+def _traced(
+    index: Index, samples: str, file: str, bounds: tuple[int, int], request: dict[str, Any], top: int | None, calibration: str | None,
+    copies: dict[str, float], cpus: int,
+) -> None:
+    _threads(cpus)
+    own = {**request, "samples": {"start": bounds[0], "end": bounds[1]}}
+    loaded = Samples.load(samples)._samples
+    _write(PathOf(file), _bitquilt.trace_part(index._session, loaded, as_json(own), top, calibration, as_json(copies), None))
+
+
+def _write(path: PathOf, text: str) -> None:
+    """Writes a file whole or not at all."""
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, prefix=".bitquilt-", delete=False) as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    os.replace(file.name, path)
+
+
+def _target(target: Path, force: bool) -> PathOf:
+    path = PathOf(target).absolute()
+    if path.exists() and not force:
+        raise InputError(f"{path}: exists already: choose another name, or pass force=True to replace it")
+    return path
+
+
+def _bounds(first: int, n: int, tasks: int | None) -> list[tuple[int, int]]:
+    """Cuts a range of samples into so many of the same length, or nearly."""
+    if tasks is None:
+        tasks = 4 * int(_cluster().get("CPU", 1))
+    count = max(1, min(n, as_number("tasks", tasks)))
+    bounds = [first + n * number // count for number in range(count + 1)]
+    return list(zip(bounds, bounds[1:]))
+
+
+def _work(path: PathOf, asked: list[Any]) -> tuple[PathOf, str]:
+    """The folder of what tasks found for a target, and how the files of a request are called there."""
+    work = path.with_name(f"{path.name}.parts")
+    work.mkdir(exist_ok=True)
+    return work, hashlib.sha256(json.dumps(asked, sort_keys=True, default=repr).encode()).hexdigest()[:16]
 
 
 def _cluster() -> dict[str, float]:
@@ -283,30 +382,38 @@ def _files(
         if not found:
             raise InputError(f"{path}: expected latents files in the folder (*.safetensors), found none")
         return found
+    if column is not None and not hasattr(sources, "to_numpy_refs"):
+        raise InputError(f"column={column!r} is of a Ray dataset: expected one as the sources, found {type(sources).__name__}")
     shards = work.absolute() / "shards"
     shards.mkdir(parents=True, exist_ok=True)
-    items: Iterable[Any]
-    if column is not None:
-        if not hasattr(sources, "to_numpy_refs"):
-            raise InputError(f"column={column!r} is of a Ray dataset: expected one as the sources, found {type(sources).__name__}")
+    # Written once all are there: how many.
+    complete = shards / "complete.json"
+    items = None if column is not None else list(sources)
+    if complete.exists():
+        count = int(json.loads(complete.read_text()))
+        if items is not None and len(items) != count:
+            raise InputError(f"{shards}: holds what {count} sources became, found {len(items)} sources: use another work folder for them")
+        return [_shard(shards, number) for number in range(count)]
+    # Blocks of a dataset may be cut elsewhere when it is read again: only all of them fit together.
+    reused = items is not None
+    if items is None:
         dataset = sources.select_columns([column])
         # Ids go by rows: otherwise blocks come as they end.
         dataset.context.execution_options.preserve_order = True
         items = dataset.to_numpy_refs()
-    else:
-        items = list(sources)
-    refs, files = [], []
-    for number, item in enumerate(items):
-        file = shards / f"shard-{number:06}.safetensors"
-        files.append(file)
-        # Written whole or not at all.
-        if not file.exists():
-            refs.append(_task(_encoded, options).remote(item, str(file), encode, column))
-    if not files:
+    if not items:
         raise InputError("no source was given: expected at least one")
-    for _ in _ended(refs, "encode", tell):
+    files = [_shard(shards, number) for number in range(len(items))]
+    task = _task(_encoded, options)
+    left = [(item, file) for item, file in zip(items, files) if not (reused and file.exists())]
+    for _ in _ended([task.remote(item, str(file), encode, column) for item, file in left], "encode", tell):
         pass
+    _write(complete, json.dumps(len(files)))
     return files
+
+
+def _shard(shards: PathOf, number: int) -> PathOf:
+    return shards / f"shard-{number:06}.safetensors"
 
 
 def _encoded(item: Any, file: str, encode: Callable[[Any], Any] | None, column: str | None) -> None:

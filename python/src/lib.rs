@@ -37,7 +37,7 @@ mod _bitquilt {
     #[pymodule_export]
     use crate::session::Session;
     #[pymodule_export]
-    use crate::trace::{Traced, carried_at, trace};
+    use crate::trace::{Traced, carried_at, join_traces, trace, trace_part};
     #[pymodule_export]
     use crate::watched::panics;
 }

@@ -3,10 +3,13 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use bitquilt::copies::Calibration;
 use bitquilt::engine::{CopyRequest, JudgeBy, Judged, MapRequest, TraceNames, TraceRequest};
 use bitquilt::page;
+use bitquilt::trace::TracePart;
 use pyo3::prelude::*;
 
+use crate::errors;
 use crate::latents::LatentSet;
 use crate::picture::{Drawing, Levels, Picture};
 use crate::samples::Samples;
@@ -164,5 +167,75 @@ pub(crate) fn carried_at(
         let held_out = bitquilt::copies::Calibration::read(path)?;
         let limits = session.carried_at(&held_out, path, rate, observer)?;
         Ok(limits.iter().map(ToString::to_string).collect())
+    })
+}
+
+/// Traces the samples that the request names, by themselves, as a part of a trace file.
+#[pyfunction]
+#[pyo3(signature = (session, samples, request, top, calibration, copies, progress))]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one call of the typed layer, which names them"
+)]
+pub(crate) fn trace_part(
+    py: Python<'_>,
+    session: &Session,
+    samples: &Samples,
+    request: &str,
+    top: Option<usize>,
+    calibration: Option<PathBuf>,
+    copies: &str,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<String> {
+    let request: TraceRequest = read(request)?;
+    let copies: CopyRequest = read(copies)?;
+    let set = samples.set.clone();
+    let part = session.with(py, progress, |session, observer| {
+        let by = calibration.as_deref().map(JudgeBy::Calibration);
+        let judged = by.map(|by| session.judge(&set, &request, by, &copies, observer));
+        let judged = judged.transpose()?;
+        let tracing = session.tracing(&set, &request, observer)?;
+        Ok(tracing.part(top, judged.as_ref(), observer)?)
+    })?;
+    errors::json(&part)
+}
+
+/// Puts all parts of a trace file together; the calibration is the one by which their samples were judged.
+#[pyfunction]
+#[pyo3(signature = (session, samples, request, name, parts, calibration, copies, progress))]
+#[expect(
+    clippy::too_many_arguments,
+    reason = "one call of the typed layer, which names them"
+)]
+pub(crate) fn join_traces(
+    py: Python<'_>,
+    session: &Session,
+    samples: &Samples,
+    request: &str,
+    name: String,
+    parts: Vec<String>,
+    calibration: Option<PathBuf>,
+    copies: &str,
+    progress: Option<Py<PyAny>>,
+) -> PyResult<String> {
+    let request: TraceRequest = read(request)?;
+    let copies: CopyRequest = read(copies)?;
+    let names = TraceNames {
+        index: session.path_in_words(),
+        samples: name,
+    };
+    let set = samples.set.clone();
+    let parts = parts.iter().map(|part| {
+        TracePart::read(part)
+            .ok_or_else(|| errors::input("expected parts of a trace, found another text"))
+    });
+    let parts = parts.collect::<PyResult<Vec<_>>>()?;
+    session.with(py, progress, |session, observer| {
+        let line = calibration.as_deref().map(Calibration::read).transpose()?;
+        let line = line.as_ref().map(|line| (line, copies.false_alarms));
+        let tracing = session.tracing(&set, &request, observer)?;
+        let mut file = Vec::new();
+        tracing.join(&mut file, &names, parts, line)?;
+        Ok(String::from_utf8(file)?)
     })
 }

@@ -141,8 +141,12 @@ pub struct CopyCount {
 impl CopyCount {
     /// Counts verdicts.
     pub fn new(calibration: &Calibration, false_alarms: f64, verdicts: &[Verdict]) -> Self {
-        let samples = verdicts.len() as u64;
         let copies = verdicts.iter().filter(|verdict| verdict.copy).count() as u64;
+        Self::of(calibration, false_alarms, verdicts.len() as u64, copies)
+    }
+
+    /// Says what so many copies among so many samples come to.
+    pub fn of(calibration: &Calibration, false_alarms: f64, samples: u64, copies: u64) -> Self {
         Self {
             false_alarms,
             held_out: calibration.held_out.clone(),

@@ -9,14 +9,14 @@ use serde_with::{DisplayFromStr, serde_as};
 
 use super::{EngineError, Judged, Preload, Session, WindowChoice};
 use crate::base::Observer;
-use crate::copies::Verdict;
+use crate::copies::{Calibration, CopyCount, Verdict};
 use crate::index::{Index, Resident};
 use crate::latent::Shape;
 use crate::provenance::Corpus;
 use crate::samples::{ANSWERED_INTERPOLATED, SampleSet};
 use crate::trace::{
     Background, Header, Remembered, SampleSummary, SetSummaries, SetSummary, Trace, TraceOptions,
-    TraceWriter, Traced, Tracer, summarize,
+    TracePart, TraceWriter, Traced, Tracer, summarize,
 };
 use crate::window::Window;
 
@@ -317,24 +317,10 @@ impl<'s> Tracing<'s> {
         observer: &dyn Observer,
         mut take: impl FnMut(TracedSample<'s>) -> Result<(), EngineError>,
     ) -> Result<SetSummary, EngineError> {
-        let header = Header {
-            index: names.index.clone(),
-            samples_file: names.samples.clone(),
-            ..self.header()?
-        };
-        let mut writer = TraceWriter::new(out, &header, &self.tracer()?, top)?;
+        let mut writer = TraceWriter::new(out, &self.named(names)?, &self.tracer()?, top)?;
         let summary = self.trace(observer, |mut traced| {
             traced.verdict = judged.and_then(|judged| judged.of(traced.sample).cloned());
-            let marked = traced.interpolated.iter().filter(|marked| **marked);
-            writer.add(&Traced {
-                sample: traced.sample,
-                label: traced.label,
-                summary: &traced.summary,
-                trace: &traced.trace,
-                verdict: traced.verdict.as_ref(),
-                answered_by: traced.answered_by,
-                interpolated: traced.answered_by.map(|_| marked.count()),
-            })?;
+            writer.add(&traced.entry())?;
             take(traced)
         })?;
         observer.check()?;
@@ -352,8 +338,106 @@ impl<'s> Tracing<'s> {
         observer: &dyn Observer,
         mut take: impl FnMut(TracedSample<'s>) -> Result<(), EngineError>,
     ) -> Result<SetSummary, EngineError> {
-        let tracer = self.tracer()?;
         let mut summaries = SetSummaries::default();
+        self.trace_each(observer, |traced| {
+            summaries.add(&traced.trace, traced.summary.clone());
+            take(traced)
+        })?;
+        Ok(summaries.finish(&self.tracer()?, &self.background, self.credits))
+    }
+
+    /// Traces some samples of a set whose others are traced elsewhere: [`Tracing::join`] puts the parts together.
+    ///
+    /// # Errors
+    /// [`EngineError::Stopped`]; whatever the index reports.
+    pub fn part(
+        &self,
+        top: Option<usize>,
+        judged: Option<&Judged>,
+        observer: &dyn Observer,
+    ) -> Result<TracePart, EngineError> {
+        let tracer = self.tracer()?;
+        let mut part = TracePart::new(&self.header()?, self.range.start)?;
+        self.trace_each(observer, |mut traced| {
+            traced.verdict = judged.and_then(|judged| judged.of(traced.sample).cloned());
+            Ok(part.add(&traced.entry(), &tracer, top)?)
+        })?;
+        observer.check()?;
+        Ok(part)
+    }
+
+    /// Writes the trace file of which `parts` are all parts, in any order: the one that [`Tracing::write`] writes of these samples. With
+    /// a calibration, by which all of them were judged at a rate of false alarms.
+    ///
+    /// # Errors
+    /// [`EngineError::Request`] for parts of other samples, of other options or of another index, and where some are missing;
+    /// [`EngineError::Io`] for what `out` reports.
+    pub fn join(
+        &self,
+        out: impl Write,
+        names: &TraceNames,
+        mut parts: Vec<TracePart>,
+        judged: Option<(&Calibration, f64)>,
+    ) -> Result<SetSummary, EngineError> {
+        let wrong = |why: String| EngineError::Request {
+            part: "the parts of a trace",
+            why,
+        };
+        parts.sort_by_key(TracePart::first);
+        let header = self.header()?;
+        let mut next = self.range.start;
+        let mut copies = 0;
+        for part in &parts {
+            if !part.is_of(&header)? {
+                let why =
+                    "one of other samples, options or another index: expected parts of this trace";
+                return Err(wrong(why.to_owned()));
+            }
+            let (was_judged, own) = part.copies();
+            if part.first() != next || was_judged != (judged.is_some() && !part.is_empty()) {
+                return Err(wrong(format!(
+                    "expected one from sample {next} on, judged as the others, found one from sample {} on",
+                    part.first()
+                )));
+            }
+            next += part.len();
+            copies += own;
+        }
+        if next != self.range.end {
+            let end = self.range.end;
+            return Err(wrong(format!(
+                "expected samples up to {end}, found those up to {next}"
+            )));
+        }
+        let tracer = self.tracer()?;
+        let mut writer = TraceWriter::new(out, &self.named(names)?, &tracer, None)?;
+        let mut figures = SetSummaries::default();
+        for part in parts {
+            part.write(&mut writer, &mut figures)?;
+        }
+        let summary = figures.finish(&tracer, &self.background, self.credits);
+        let count = judged.map(|(calibration, false_alarms)| {
+            CopyCount::of(calibration, false_alarms, self.range.len() as u64, copies)
+        });
+        writer.finish(&summary, count.as_ref())?;
+        Ok(summary)
+    }
+
+    fn named(&self, names: &TraceNames) -> Result<Header, EngineError> {
+        Ok(Header {
+            index: names.index.clone(),
+            samples_file: names.samples.clone(),
+            ..self.header()?
+        })
+    }
+
+    /// Traces the samples and hands each to `take`, in order.
+    fn trace_each(
+        &self,
+        observer: &dyn Observer,
+        mut take: impl FnMut(TracedSample<'s>) -> Result<(), EngineError>,
+    ) -> Result<(), EngineError> {
+        let tracer = self.tracer()?;
         let samples = self.samples;
         let latents = &samples.latents;
         let bits = latents.shape().bits();
@@ -362,7 +446,6 @@ impl<'s> Tracing<'s> {
             let answered_by = samples.answered_by.as_deref();
             let answered_by = answered_by.map(|all| &all[sample * bits..(sample + 1) * bits]);
             let marks = |by: &[u8]| by.iter().map(|by| *by == ANSWERED_INTERPOLATED).collect();
-            summaries.add(&trace, summary.clone());
             take(TracedSample {
                 sample,
                 label: latents.labels().map(|labels| labels[sample]),
@@ -373,7 +456,22 @@ impl<'s> Tracing<'s> {
                 interpolated: answered_by.map(marks).unwrap_or_default(),
                 verdict: None,
             })
-        })?;
-        Ok(summaries.finish(&tracer, &self.background, self.credits))
+        })
+    }
+}
+
+impl TracedSample<'_> {
+    /// Returns it as a trace file tells of it.
+    fn entry(&self) -> Traced<'_> {
+        let marked = self.interpolated.iter().filter(|marked| **marked);
+        Traced {
+            sample: self.sample,
+            label: self.label,
+            summary: &self.summary,
+            trace: &self.trace,
+            verdict: self.verdict.as_ref(),
+            answered_by: self.answered_by,
+            interpolated: self.answered_by.map(|_| marked.count()),
+        }
     }
 }

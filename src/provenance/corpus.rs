@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::ops::Range;
 
 use pulp::Arch;
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::ProvenanceError;
@@ -53,7 +53,7 @@ pub(super) fn words_of(shape: &Shape, level: &Level) -> Range<usize> {
 }
 
 /// A training latent and how many bits differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Neighbour {
     /// Hamming distance, in bits.
     pub distance: u32,

@@ -4,6 +4,8 @@ use std::fmt;
 use std::iter::Sum;
 use std::ops::{Add, AddAssign};
 
+use serde::{Deserialize, Serialize};
+
 use crate::index::Histogram;
 
 /// An amount of information, in units of 2⁻²⁰ bits: sums are exact, so that neither the order of work nor
@@ -19,7 +21,9 @@ use crate::index::Histogram;
 /// assert!(rare > common);
 /// assert_eq!((rare + common).to_string(), "2.3 bits");
 /// ```
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize,
+)]
 pub struct Information(u64);
 
 /// Units of one bit.

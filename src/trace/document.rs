@@ -222,11 +222,56 @@ pub struct Traced<'a> {
 /// ```
 pub struct TraceWriter<W> {
     out: W,
+    entries: Entries,
+    written: usize,
+}
+
+/// What is told of a sample.
+#[derive(Clone, Copy)]
+pub(super) struct Entries {
     shape: Shape,
     line: f64,
     /// Postings of each bit; `None` leaves the bits out.
     top: Option<usize>,
-    written: usize,
+}
+
+impl Entries {
+    pub(super) fn new(tracer: &Tracer<'_>, top: Option<usize>) -> Self {
+        Self {
+            shape: tracer.shape(),
+            line: tracer.copy_line(),
+            top,
+        }
+    }
+
+    /// Returns what is written of a sample.
+    pub(super) fn of<'t>(&self, traced: &Traced<'t>) -> impl Serialize + use<'t> {
+        let support = &traced.trace.support;
+        let bits = self.top.map(|top| BitsEntry {
+            answered_by: traced.answered_by,
+            support: &support.counts,
+            window: &support.at,
+            count: support.occurrences.iter().map(|told| told.count).collect(),
+            postings: support
+                .occurrences
+                .iter()
+                .map(|told| {
+                    let first = told.postings.iter().take(top);
+                    first.map(|p| (p.latent, p.position)).collect()
+                })
+                .collect(),
+            region: &traced.trace.quilt.region_of,
+        });
+        SampleEntry {
+            sample: traced.sample,
+            label: traced.label,
+            interpolated: traced.interpolated,
+            summary: traced.summary,
+            verdict: traced.verdict,
+            regions: regions_of(&traced.trace.quilt, self.shape, self.line),
+            bits,
+        }
+    }
 }
 
 impl<W: Write> TraceWriter<W> {
@@ -246,9 +291,7 @@ impl<W: Write> TraceWriter<W> {
         write!(out, "{open},\n\"samples\":[")?;
         Ok(Self {
             out,
-            shape: tracer.shape(),
-            line: tracer.copy_line(),
-            top,
+            entries: Entries::new(tracer, top),
             written: 0,
         })
     }
@@ -258,34 +301,15 @@ impl<W: Write> TraceWriter<W> {
     /// # Errors
     /// Whatever `out` reports.
     pub fn add(&mut self, traced: &Traced<'_>) -> io::Result<()> {
-        let support = &traced.trace.support;
-        let bits = self.top.map(|top| BitsEntry {
-            answered_by: traced.answered_by,
-            support: &support.counts,
-            window: &support.at,
-            count: support.occurrences.iter().map(|told| told.count).collect(),
-            postings: support
-                .occurrences
-                .iter()
-                .map(|told| {
-                    let first = told.postings.iter().take(top);
-                    first.map(|p| (p.latent, p.position)).collect()
-                })
-                .collect(),
-            region: &traced.trace.quilt.region_of,
-        });
-        let entry = SampleEntry {
-            sample: traced.sample,
-            label: traced.label,
-            interpolated: traced.interpolated,
-            summary: traced.summary,
-            verdict: traced.verdict,
-            regions: regions_of(&traced.trace.quilt, self.shape, self.line),
-            bits,
-        };
+        let entry = self.entries.of(traced);
+        self.add_entry(&entry)
+    }
+
+    /// Adds what is told of a sample.
+    pub(super) fn add_entry(&mut self, entry: &impl Serialize) -> io::Result<()> {
         let between = if self.written == 0 { "\n" } else { ",\n" };
         self.out.write_all(between.as_bytes())?;
-        serde_json::to_writer(&mut self.out, &entry)?;
+        serde_json::to_writer(&mut self.out, entry)?;
         self.written += 1;
         Ok(())
     }

@@ -9,11 +9,12 @@
 //! generator of binary latents copies, and from where. Not for copies that are not bit for bit: one flipped
 //! bit in every window hides them from the quilt, though not from the nearest latents. [`copies`](crate::copies) finds those.
 //!
-//! Arrows: `document`, `summaries` → `summary` → `tracer`; `tracer` → {`remembered` → `support`, `quilt` → {`footprint` → `training`, `components`} → `board`}.
+//! Arrows: `part` → `document`; `document`, `summaries` → `summary` → `tracer`; `tracer` → {`remembered` → `support`, `quilt` → {`footprint` → `training`, `components`} → `board`}.
 
 mod background;
 mod document;
 mod error;
+mod part;
 mod quilt;
 mod remembered;
 mod spread;
@@ -25,6 +26,7 @@ mod tracer;
 pub use background::Background;
 pub use document::{Header, TRACE_VERSION, TraceWriter, Traced};
 pub use error::TraceError;
+pub use part::TracePart;
 pub use quilt::{Quilt, Region};
 pub use remembered::Remembered;
 pub use spread::Spread;

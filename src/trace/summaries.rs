@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::background::{Background, Distances};
 use super::spread::Spread;
@@ -99,7 +99,7 @@ pub struct NamedSpread {
 }
 
 /// Adds up the figures of a set, sample by sample.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Serialize, Deserialize)]
 pub struct SetSummaries {
     samples: Vec<SampleSummary>,
     bits: u64,
@@ -125,6 +125,25 @@ impl SetSummaries {
             *information += region.information;
         }
         self.samples.push(summary);
+    }
+
+    /// Adds what was added up of the samples that follow.
+    pub fn append(&mut self, behind: Self) {
+        self.samples.extend(behind.samples);
+        self.bits += behind.bits;
+        let windows = self.supported_at.len().max(behind.supported_at.len());
+        self.supported_at.resize(windows, (0, 0));
+        for ((sum, bits), (own, own_bits)) in self.supported_at.iter_mut().zip(behind.supported_at)
+        {
+            *sum += own;
+            *bits += own_bits;
+        }
+        for (latent, (own_samples, own_bits, own_information)) in behind.credits {
+            let (samples, bits, information) = self.credits.entry(latent).or_default();
+            *samples += own_samples;
+            *bits += own_bits;
+            *information += own_information;
+        }
     }
 
     /// Returns the figures, with at most `max_credits` credits.

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 use super::background::{Background, Distances};
 use super::{Quilt, Region, Trace, Tracer};
@@ -10,7 +10,7 @@ use crate::latent::{Level, Shape};
 use crate::provenance::{Information, Neighbour, Neighbours};
 
 /// The figures of one sample.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct SampleSummary {
     /// Bits that some quilt window supports.
     pub supported: u64,
@@ -37,12 +37,12 @@ pub struct SampleSummary {
     /// How near the training latents are, by all bits; none on another grid than theirs.
     pub nearness: Option<Nearness>,
     /// The figures of each level of a pyramid; none of a latent of one level.
-    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub levels: Vec<LevelSummary>,
 }
 
 /// The figures of one level of a sample.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct LevelSummary {
     /// Bits of the level that some quilt window supports.
     pub supported: u64,
@@ -64,7 +64,7 @@ pub struct LevelSummary {
 }
 
 /// A training latent and what was copied from it.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Used {
     /// Its id.
     pub latent: u32,
@@ -75,7 +75,7 @@ pub struct Used {
 }
 
 /// How near the training latents are to a sample. Distances are Hamming distances, in bits.
-#[derive(Clone, Debug, PartialEq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Nearness {
     /// Ids of all training latents that equal the sample.
     pub exact_copies: Vec<u32>,

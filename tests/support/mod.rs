@@ -3,6 +3,7 @@
 pub mod arrays;
 pub mod desk;
 pub mod files;
+pub mod parts;
 #[cfg(feature = "serve")]
 pub mod served;
 

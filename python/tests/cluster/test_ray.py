@@ -88,6 +88,11 @@ def test_an_index_of_a_cluster_is_that_of_one_machine(cluster: Cluster, shards: 
     assert index.verify(samples).verified and not (tmp_path / "cluster.safetensors.parts").exists()
     with pytest.raises(bq.InputError, match="exists already"):
         bitquilt.ray.generate(index, tmp_path / "cluster.safetensors")
+    told.clear()
+    bitquilt.ray.trace(index, tmp_path / "cluster.safetensors", tmp_path / "trace.json", tasks=3, progress=lambda *what: told.append(what))
+    assert ("trace", 3, 3, "tasks") in told
+    index.trace(bq.Samples.load(tmp_path / "cluster.safetensors")).save(tmp_path / "one.json")
+    assert (tmp_path / "trace.json").read_text() == (tmp_path / "one.json").read_text()
     with pytest.raises(bq.InputError, match="distinct"):
         bitquilt.ray.generate(index, tmp_path / "other.safetensors", distinct=True)
 
@@ -101,6 +106,9 @@ def test_a_function_of_the_users_encodes_on_the_workers(cluster: Cluster, tmp_pa
     drawn = [np.random.default_rng(seed).integers(0, 2, (50, 5, 5), dtype=np.uint8) for seed in range(4)]
     bq.build(np.concatenate(drawn), tmp_path / "alone", depth="3x3")
     assert len(index) == 200 and contents(tmp_path / "index") == contents(tmp_path / "alone")
+
+    with pytest.raises(bq.InputError, match="holds what 4 sources became, found 5"):
+        bitquilt.ray.build(range(5), tmp_path / "more", work=tmp_path / "work", encode=encode)
 
     def fails(seed: int) -> np.ndarray:
         raise ValueError(f"no {seed}")
@@ -116,6 +124,9 @@ def test_a_column_of_a_dataset_is_indexed(cluster: Cluster, tmp_path: pathlib.Pa
     index = bitquilt.ray.build(dataset, tmp_path / "index", work=tmp_path / "work", column="codes", depth="3x3", maps=2, parts=2)
     bq.build(bits, tmp_path / "alone", depth="3x3")
     assert len(index) == 300 and contents(tmp_path / "index") == contents(tmp_path / "alone")
+    # Again: what became of the rows is there.
+    (tmp_path / "work" / "shards" / "shard-000000.safetensors").touch()
+    assert len(bitquilt.ray.build(dataset, tmp_path / "index", work=tmp_path / "work", column="codes", depth="3x3", maps=2, parts=2)) == 300
     with pytest.raises(bq.InputError, match="expected one as the sources, found list"):
         bitquilt.ray.build([1], tmp_path / "none", work=tmp_path / "other", column="codes")
 
@@ -160,6 +171,35 @@ def test_machines_killed_in_every_phase_change_nothing(cluster: Cluster, shards:
         index = on_ray(shards, folder, progress=kill)
         assert killed == [phase]
         assert index.check() is None and contents(folder / "index") == contents(alone)
+
+
+def test_machines_killed_while_samples_are_found_and_traced_change_nothing(
+    cluster: Cluster, alone: pathlib.Path, tmp_path: pathlib.Path
+) -> None:
+    index = bq.open(alone)
+    generator = np.random.default_rng(9)
+    held_out = generator.integers(0, 2, (40, 12, 12, 2), dtype=np.uint8)
+    index.generate(60, windows=["5x5", "3x3"], seed=2).save(tmp_path / "alone.safetensors")
+    samples = bq.Samples.load(tmp_path / "alone.safetensors")
+    line = tmp_path / "line.json"
+    index.trace(samples, against=bq.Latents(held_out, layout="nhwc"), save_calibration=line, limit=1, false_alarms=0.1)
+    index.trace(samples, calibration=line, false_alarms=0.1, bits=True).save(tmp_path / "alone.json")
+    killed: list[str] = []
+
+    def kill(stage: str, done: int, total: int, unit: str) -> None:
+        if done == 2 and stage not in killed:
+            killed.append(stage)
+            cluster.remove_node(cluster.list_all_nodes()[-1], allow_graceful=False)
+            cluster.add_node(num_cpus=1)
+
+    bitquilt.ray.generate(index, tmp_path / "cluster.safetensors", 60, windows=["5x5", "3x3"], seed=2, tasks=8, progress=kill)
+    assert (tmp_path / "cluster.safetensors").read_bytes() == (tmp_path / "alone.safetensors").read_bytes()
+    trace = bitquilt.ray.trace(
+        index, tmp_path / "cluster.safetensors", tmp_path / "cluster.json", calibration=line, false_alarms=0.1, bits=True, tasks=7, progress=kill
+    )
+    assert killed == ["generate", "trace"]
+    assert (tmp_path / "cluster.json").read_text() == (tmp_path / "alone.json").read_text()
+    assert trace.summary["copies"]["samples"] == 60 and not list(tmp_path.glob("*.parts"))
 
 
 DRIVER = """

@@ -39,6 +39,7 @@ pub fn map(
     if let Some(note) = work.ended::<MapNote>(task).filter(|_| !again) {
         return Ok(ended(&note, true));
     }
+    check_reading(plan, start, end, memory)?;
     let set = read(plan, start, end, observer)?;
     let excluded = plan.index.excluded();
     // Ids are below 2³².
@@ -82,6 +83,40 @@ fn ended(note: &MapNote, reused: bool) -> Ended {
     }
 }
 
+/// Returns the sources that hold some of these ids, and the first id of each.
+fn sources_of(
+    plan: &PartPlan,
+    start: u64,
+    end: u64,
+) -> impl Iterator<Item = (u64, &Path, &Source)> {
+    let mut first = 0;
+    let sources = plan.paths.iter().zip(&plan.index.sources);
+    let placed = sources.map(move |(path, source)| {
+        let own = first;
+        first += source.latents;
+        (own, path.as_path(), source)
+    });
+    placed.filter(move |(first, _, source)| first + source.latents > start && *first < end)
+}
+
+/// Refuses to read files that do not fit the memory: each takes twice its length while it is read, beside what is kept.
+fn check_reading(plan: &PartPlan, start: u64, end: u64, memory: u64) -> Result<(), IndexError> {
+    let row = plan.shape()?.packed_bytes() as u64;
+    let largest = sources_of(plan, start, end).max_by_key(|(_, _, source)| source.latents);
+    let Some((_, path, source)) = largest else {
+        return Ok(());
+    };
+    let needed = FIXED_BYTES + (end - start + 2 * source.latents).saturating_mul(row);
+    match needed > memory {
+        true => Err(IndexError::MemoryLimit {
+            limit: memory,
+            needed,
+            reason: format!("reading {} whole", path.display()),
+        }),
+        false => Ok(()),
+    }
+}
+
 /// Reads the latents of some ids.
 fn read(
     plan: &PartPlan,
@@ -91,19 +126,14 @@ fn read(
 ) -> Result<LatentSet, IndexError> {
     let shape = plan.shape()?;
     let (mut packed, mut labels) = (Vec::new(), Vec::new());
-    let mut first = 0;
-    for (path, source) in plan.paths.iter().zip(&plan.index.sources) {
+    for (first, path, source) in sources_of(plan, start, end) {
         let own = first..first + source.latents;
-        first = own.end;
-        if own.end <= start || own.start >= end {
-            continue;
-        }
         observer.check()?;
         let set = LatentSet::read(path)?;
         let found = Source::of_file(&set, path);
         if found != *source {
             return Err(IndexError::Planned {
-                path: path.clone(),
+                path: path.to_owned(),
                 expected: format!("{} latents with hash {}", source.latents, source.xxh3_128),
                 found: format!("{} with hash {}", found.latents, found.xxh3_128),
             });
@@ -169,8 +199,7 @@ impl Own<'_> {
     fn room(&self, order: &Order) -> Result<Room, IndexError> {
         let occurrences = self.set.len() as u64 * order.level().bits() as u64;
         let places = 24 * self.set.shape().bits() as u64;
-        // The latents, and once more while the files that they are of are read.
-        let fixed = FIXED_BYTES + 2 * self.set.packed().len() as u64 + places;
+        let fixed = FIXED_BYTES + self.set.packed().len() as u64 + places;
         let beside = SpillRule::bytes_of_entry(order);
         let room = Room::within(self.memory.saturating_sub(fixed), occurrences, beside);
         let min = occurrences.min(MIN_SORTED);
