@@ -231,22 +231,11 @@ pub struct FileEntry {
 impl FileEntry {
     /// Reads and describes `folder/name`.
     pub(super) fn of(folder: &Path, name: String) -> Result<Self, IndexError> {
-        let mut file = fs_err::File::open(folder.join(&name))?;
-        let mut hash = Xxh3::new();
-        let mut buffer = vec![0; 1 << 20];
-        let mut bytes = 0;
-        loop {
-            let n = std::io::Read::read(&mut file, &mut buffer)?;
-            if n == 0 {
-                break;
-            }
-            hash.update(&buffer[..n]);
-            bytes += n as u64;
-        }
+        let (bytes, xxh3_128) = digest(fs_err::File::open(folder.join(&name))?)?;
         Ok(Self {
             name,
             bytes,
-            xxh3_128: format!("{:032x}", hash.digest128()),
+            xxh3_128,
         })
     }
 
@@ -528,6 +517,21 @@ impl Manifest {
             None => Ok(()),
             Some(name) => Err(("files of its database folder", name.to_owned())),
         }
+    }
+}
+
+/// Returns how many bytes there are to read, and their XXH3-128 in hexadecimal.
+pub(super) fn digest(mut source: impl std::io::Read) -> std::io::Result<(u64, String)> {
+    let mut hash = Xxh3::new();
+    let mut buffer = vec![0; 1 << 20];
+    let mut bytes = 0;
+    loop {
+        let n = source.read(&mut buffer)?;
+        if n == 0 {
+            return Ok((bytes, format!("{:032x}", hash.digest128())));
+        }
+        hash.update(&buffer[..n]);
+        bytes += n as u64;
     }
 }
 

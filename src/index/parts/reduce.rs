@@ -7,12 +7,14 @@ use super::note::{MapNote, Note, ReduceNote, SegmentNote, Task};
 use super::plan::PlannedArray;
 use super::work::{Ended, WorkFolder};
 use crate::base::Observer;
+use crate::base::files::naming;
 use crate::index::IndexError;
 use crate::index::array::{
     Listed, Merge, MergeError, Merged, PartFile, Segment, SegmentError, context_words, prefixes_of,
     write_listed,
 };
 use crate::index::array_id::ArrayId;
+use crate::index::manifest::digest;
 use crate::index::store::{Family, SstOptions, SstWriter};
 use crate::window::Order;
 
@@ -21,7 +23,35 @@ struct Spilled<'a> {
     /// The number of the map task.
     map: u64,
     path: PathBuf,
+    /// Where in the file it begins.
+    at: u64,
     note: &'a SegmentNote,
+}
+
+impl Spilled<'_> {
+    /// Opens it.
+    fn open(&self) -> Result<Take<fs_err::File>, IndexError> {
+        let mut file = fs_err::File::open(&self.path)?;
+        file.seek(SeekFrom::Start(self.at))?;
+        Ok(file.take(self.note.bytes))
+    }
+
+    /// Refuses it if `found` is not its checksum.
+    fn check(&self, found: &str) -> Result<(), IndexError> {
+        match self.note.xxh3_128 == found {
+            true => Ok(()),
+            false => Err(self.damaged(&format!("checksum {}", self.note.xxh3_128), found)),
+        }
+    }
+
+    fn damaged(&self, expected: &str, found: &str) -> IndexError {
+        IndexError::Task {
+            path: self.path.clone(),
+            task: Task::Map(self.map),
+            expected: expected.to_owned(),
+            found: found.to_owned(),
+        }
+    }
 }
 
 /// What was spilled for a part, in the order of the map tasks.
@@ -177,29 +207,26 @@ impl Own<'_> {
             let run = note.runs.get(at);
             let Some((run, own)) = run.and_then(|run| Some((run, run.segments.get(self.part)?)))
             else {
-                let path = self.work.folder();
-                return Err(task_damaged(path, map, "a run with every part", "another"));
+                return Err(IndexError::Task {
+                    path: self.work.folder(),
+                    task: Task::Map(map),
+                    expected: "a run with every part".to_owned(),
+                    found: "another".to_owned(),
+                });
             };
             if own.contexts == 0 {
                 continue;
             }
-            let path = self.work.folder().join(&run.file.name);
-            let before = run.segments[..self.part]
-                .iter()
-                .map(|segment| segment.bytes);
-            let mut file = fs_err::File::open(&path)?;
-            file.seek(SeekFrom::Start(before.sum()))?;
-            segments.push(Segment::new(
-                file.take(own.bytes),
-                own.contexts,
-                &self.order,
-                total,
-            ));
-            spilled.push(Spilled {
+            let before = run.segments[..self.part].iter();
+            let own = Spilled {
                 map,
-                path,
+                path: self.work.folder().join(&run.file.name),
+                at: before.map(|segment| segment.bytes).sum(),
                 note: own,
-            });
+            };
+            let contexts = own.note.contexts;
+            segments.push(Segment::new(own.open()?, contexts, &self.order, total));
+            spilled.push(own);
         }
         Ok((spilled, segments))
     }
@@ -207,13 +234,18 @@ impl Own<'_> {
     fn unmerged(&self, error: MergeError<IndexError>, spilled: &[Spilled<'_>]) -> IndexError {
         match error {
             MergeError::Sink(error) => error,
-            MergeError::Segment(number, error) => {
-                let Spilled { map, path, .. } = &spilled[number];
-                match error {
-                    SegmentError::Damaged(expected) => {
-                        task_damaged(path.clone(), *map, expected, "others")
-                    }
-                    SegmentError::Io(error) => crate::base::files::naming(path)(error).into(),
+            MergeError::Segment(number, SegmentError::Io(error)) => {
+                naming(&spilled[number].path)(error).into()
+            }
+            MergeError::Segment(number, SegmentError::Damaged(expected)) => {
+                // What does not fit may be whole, and what it does not fit to be damaged: that one has to be named.
+                let checked = spilled.iter().try_for_each(|spilled| {
+                    let (_, found) = digest(spilled.open()?)?;
+                    spilled.check(&found)
+                });
+                match checked {
+                    Err(error) => error,
+                    Ok(()) => spilled[number].damaged(expected, "others"),
                 }
             }
         }
@@ -226,12 +258,8 @@ impl Own<'_> {
         spilled: &[Spilled<'_>],
         occurrences: u64,
     ) -> Result<(), IndexError> {
-        for (Spilled { map, path, note }, found) in spilled.iter().zip(&merged.checksums) {
-            let found = format!("{found:032x}");
-            if note.xxh3_128 != found {
-                let expected = format!("checksum {}", note.xxh3_128);
-                return Err(task_damaged(path.clone(), *map, &expected, &found));
-            }
+        for (spilled, found) in spilled.iter().zip(&merged.checksums) {
+            spilled.check(&format!("{found:032x}"))?;
         }
         match merged.entries == occurrences {
             true => Ok(()),
@@ -256,14 +284,5 @@ impl Own<'_> {
         write_listed(&mut writer, self.part as u32, listed)?;
         writer.finish()?;
         Ok(())
-    }
-}
-
-fn task_damaged(path: PathBuf, map: u64, expected: &str, found: &str) -> IndexError {
-    IndexError::Task {
-        path,
-        task: Task::Map(map),
-        expected: expected.to_owned(),
-        found: found.to_owned(),
     }
 }
