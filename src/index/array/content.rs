@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 /// 2⁶¹ − 1, a prime: what is left of a product of two numbers below it is a shift and a sum.
 const PRIME: u64 = (1 << 61) - 1;
 
-/// Where the two polynomials are taken, drawn once: odd digits of π and of e.
+/// Where the two polynomials are taken. Any two numbers below the prime would do; once chosen they are part of the format.
 const POINTS: [u64; 2] = [0x0a08_d313_198a_2e03, 0x15e1_5162_8aed_2a6a];
 
 /// The content sum of a sequence of occurrences: o₁·xⁿ⁻¹ + … + oₙ modulo 2⁶¹ − 1 at two points x, of numbers from 1 on (Karp and
