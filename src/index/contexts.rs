@@ -2,7 +2,7 @@
 
 use std::ops::Range;
 
-use super::array::{Asked, Blocks, Range as Entries};
+use super::array::{Blocks, Range as Entries};
 use super::{Histogram, IndexError, WindowIndex};
 use crate::window::Context;
 
@@ -29,13 +29,13 @@ impl<'a> WindowIndex<'a> {
         let index = self.index();
         let (array, bits) = self.place();
         let questions = index.questions(array)?;
-        let mut asked = Asked::default();
+        let mut asked = Vec::new();
         let mut at = questions.start(range.start)?;
         // The context that goes on from the block before belongs to who reads that.
         if let Some(before) = range.start.checked_sub(1) {
             let last = questions.blocks.block(before)?.last_first();
-            questions.beginning(last, bits, &mut asked.words);
-            at = questions.end_of(&at, &mut asked, bits)?;
+            questions.beginning(last, bits, &mut asked);
+            at = questions.end_of(&at, &asked, bits)?;
         }
         let mut starts = Vec::new();
         while at.number < range.end {
@@ -53,9 +53,11 @@ impl<'a> WindowIndex<'a> {
             }
             let first = at.block.first(*last);
             let start = questions.rank(at.number, &at.block, *last);
-            questions.beginning(first, bits, &mut asked.words);
-            at = questions.behind(&at, &mut asked, bits)?;
+            questions.beginning(first, bits, &mut asked);
+            let block = at.number;
+            at = questions.behind(&at, &asked, bits)?;
             let held = Entries {
+                block,
                 start,
                 end: at.rank,
             };
@@ -75,7 +77,7 @@ impl<'a> WindowIndex<'a> {
         }
         let (array, bits) = self.place();
         let words = index.questions(array)?.words_of(occurrence);
-        let (_, histogram) = index.range_of(array, &mut Asked::new(words), bits)?;
+        let (_, histogram) = index.range_of(array, &words, bits)?;
         match histogram.total() {
             0 => Ok(()),
             _ => take(occurrence, histogram),

@@ -1,7 +1,7 @@
 //! What the index holds of a context: one search for its histogram and for where its postings lie; and of the longest part of
 //! one that it holds.
 
-use super::array::{Asked, Range, longest_of};
+use super::array::{Range, longest_of};
 use super::{Histogram, Index, IndexError, Postings, WindowIndex};
 use crate::window::{Context, Direction, Window};
 
@@ -92,13 +92,12 @@ impl WindowIndex<'_> {
         if context.bits() != bits {
             return Ok(None);
         }
-        let mut asked = Asked::new(context.words().to_vec());
         if min_count <= 1 && index.left_out.is_none() {
-            let found = index.questions(array)?.longest(&mut asked, bits)?;
+            let found = index.questions(array)?.longest(context.words(), bits)?;
             return Ok(found.map(|(bits, range)| (bits, range, range.histogram())));
         }
         let found = longest_of(&index.arrays[array].order, bits, |bits| {
-            let (range, histogram) = index.range_of(array, &mut asked, bits)?;
+            let (range, histogram) = index.range_of(array, context.words(), bits)?;
             let holds = often(histogram) >= min_count.max(1);
             Ok::<_, IndexError>(holds.then_some((range, histogram)))
         })?;

@@ -1,6 +1,6 @@
 //! Questions to the arrays of an index, less the latents that are left out.
 
-use super::array::{Asked, Questions, Range, Stored};
+use super::array::{Questions, Range, Stored};
 use super::{Histogram, Index, IndexError};
 use crate::window::Context;
 
@@ -15,7 +15,7 @@ impl Index {
     pub(super) fn range_of(
         &self,
         array: usize,
-        asked: &mut Asked,
+        asked: &[u64],
         bits: usize,
     ) -> Result<(Range, Histogram), IndexError> {
         let range = self.questions(array)?.range(asked, bits)?;
@@ -52,17 +52,14 @@ impl Index {
         bits: usize,
     ) -> Result<bool, IndexError> {
         let questions = self.questions(array)?;
-        let mut words = Vec::new();
         let mut found = false;
         questions.each_with(asked.words(), mask.words(), bits, |entry| {
-            words.clear();
-            words.extend_from_slice(entry);
             let (_, histogram) = match self.left_out {
                 None => {
                     found = true;
                     return Ok(false);
                 }
-                Some(_) => self.range_of(array, &mut Asked::new(words.clone()), bits)?,
+                Some(_) => self.range_of(array, entry, bits)?,
             };
             found = histogram.total() > 0;
             Ok(!found)

@@ -166,11 +166,17 @@ impl Index {
             by_sites.push((0..sites).map(|_| OnceLock::new()).collect());
             let occurrences = manifest.latents * order.level().bits() as u64;
             let cache_bytes = cache_bytes as u64 / manifest.arrays.len() as u64;
+            // A context to the depth is a group for each bit that follows it, and one more where a block ends within it.
+            let deepest = entry.windows.last().map_or(occurrences, |window| {
+                window.distinct.saturating_add(window.ambiguous)
+            });
+            let groups = deepest.saturating_add(entry.blocks);
             arrays.push(Array::open(
                 &store,
                 ids[number],
                 order,
                 occurrences,
+                [groups, entry.bytes],
                 cache_bytes,
             )?);
         }

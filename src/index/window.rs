@@ -1,6 +1,6 @@
 //! One window of an opened index: a prefix of the order of an array.
 
-use super::array::{Asked, Range};
+use super::array::Range;
 use super::lists::Postings;
 use super::manifest::{ArrayEntry, WindowEntry};
 use super::reader::HeldWindow;
@@ -100,8 +100,7 @@ impl<'a> WindowIndex<'a> {
         if context.bits() != bits {
             return Ok(Default::default());
         }
-        self.index
-            .range_of(array, &mut Asked::new(context.words().to_vec()), bits)
+        self.index.range_of(array, context.words(), bits)
     }
 
     /// Returns the histogram of a context, `None` when it never occurred. Reads at most two blocks.

@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use rayon::prelude::*;
 
-use super::array::{Asked, Latents, MemoryArray, Range, Room};
+use super::array::{Latents, MemoryArray, Range, Room};
 use super::manifest::WindowEntry;
 use super::{Histogram, Index, IndexError, WindowIndex};
 use crate::base::{Budget, Unobserved};
@@ -32,7 +32,7 @@ impl LeftOut {
         array: usize,
         latents: &Latents<'_>,
         order: &Order,
-        asked: &mut Asked,
+        asked: &[u64],
         bits: usize,
     ) -> Range {
         let Ok(range) = self.arrays[array]
@@ -191,10 +191,10 @@ impl WindowIndex<'_> {
                 if same {
                     continue;
                 }
-                let mut asked = Asked::new(questions.words_of(first));
-                let Ok(gone) = questions.range(&mut asked, bits);
+                let asked = questions.words_of(first);
+                let Ok(gone) = questions.range(&asked, bits);
                 let gone = gone.histogram();
-                let held = index.questions(array)?.range(&mut asked, bits)?.histogram();
+                let held = index.questions(array)?.range(&asked, bits)?.histogram();
                 let left = held
                     .n0
                     .checked_sub(gone.n0)

@@ -1,16 +1,12 @@
-//! The training latents in memory, channel by channel: what regions are compared with, and the nearest of
-//! them by Hamming distance.
+//! The training latents in memory, channel by channel: what regions are compared with.
 
-use std::collections::HashMap;
 use std::ops::Range;
 
-use pulp::Arch;
-use serde::{Deserialize, Serialize};
 use xxhash_rust::xxh3::Xxh3;
 
 use super::ProvenanceError;
 use crate::base::bits::{push, read, words};
-use crate::base::{Budget, Observer, hamming};
+use crate::base::{Budget, Observer};
 use crate::index::Index;
 use crate::latent::{Level, Shape};
 
@@ -43,6 +39,8 @@ pub struct Corpus {
     row_words: usize,
     /// One spare word at the end.
     words: Vec<u64>,
+    /// How many bits of each word are 1: [`TOGETHER`] rows at a time, word by word, zeros for rows that are none.
+    ones: Vec<u8>,
 }
 
 /// The words of a level in a row of a [`Corpus`].
@@ -52,59 +50,20 @@ pub(super) fn words_of(shape: &Shape, level: &Level) -> Range<usize> {
     start..start + words(level)
 }
 
-/// A training latent and how many bits differ.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-pub struct Neighbour {
-    /// Hamming distance, in bits.
-    pub distance: u32,
-    /// Id of the latent.
-    pub latent: u32,
-}
+/// Rows whose ones lie side by side.
+pub(super) const TOGETHER: usize = 512;
 
-/// What is known of the training latents around a latent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct Neighbours {
-    /// The nearest, nearest first, lowest id first among equals.
-    pub nearest: Vec<Neighbour>,
-    /// Every latent that is equal, ascending.
-    pub equal: Vec<u32>,
-    /// Distance to the nearest latent that differs from `nearest[0]`: duplicates of that one do not hide
-    /// how near it is. `None` when there is no such latent.
-    pub next_distance: Option<u32>,
-    /// Distance from `nearest[0]` to the training latent nearest to it that differs from it; `None` when
-    /// there is none.
-    pub training_distance: Option<u32>,
-}
-
-/// A latent is memorized, by the rule of a third, when it is at most a third as far from its nearest training latent as from the next
-/// one that differs.
-const THIRD: f64 = 1.0 / 3.0;
-
-impl Neighbours {
-    /// Returns the distance to the nearest.
-    pub fn distance(&self) -> u32 {
-        // Of an empty corpus nothing is asked.
-        self.nearest.first().map_or(0, |first| first.distance)
+/// Returns how many bits of each word of some rows are 1, as [`Corpus::ones`] has them.
+fn ones(words: &[u64], row_words: usize) -> Vec<u8> {
+    let mut all = Vec::with_capacity(words.len().next_multiple_of(TOGETHER * row_words));
+    for rows in words.chunks(TOGETHER * row_words) {
+        for word in 0..row_words {
+            let own = rows.iter().skip(word).step_by(row_words);
+            all.extend(own.map(|word| word.count_ones() as u8));
+            all.resize(all.len().next_multiple_of(TOGETHER), 0);
+        }
     }
-
-    /// Returns the ratio of the Euclidean distances to the nearest and to the next that differs from it; `None` without a next one.
-    pub fn ratio(&self) -> Option<f64> {
-        let next = f64::from(self.next_distance?.max(1));
-        Some((f64::from(self.distance()) / next).sqrt())
-    }
-
-    /// Returns whether the latent is memorized by the rule of a third, or equals a training latent.
-    pub fn is_memorized(&self) -> bool {
-        self.distance() == 0 || self.ratio().is_some_and(|ratio| ratio <= THIRD)
-    }
-
-    /// Returns whether the latent is farther from its nearest training latent than that one from its own nearest (Alaa et al. 2022,
-    /// duplicates left aside): never for one that is equal.
-    pub fn is_authentic(&self) -> bool {
-        let own = self.training_distance;
-        self.distance() > 0 && own.is_none_or(|own| self.distance() > own)
-    }
+    all
 }
 
 /// The bits of one latent in the order of [`Corpus`].
@@ -138,6 +97,11 @@ impl Planes {
         }
     }
 
+    /// Returns all bits, and what follows in memory.
+    pub(super) fn words(&self) -> &[u64] {
+        &self.words
+    }
+
     /// Returns the bits of a level, at least one word behind them.
     pub(crate) fn level(&self, level: &Level) -> &[u64] {
         &self.words[words_of(&self.shape, level).start..]
@@ -157,8 +121,8 @@ impl Corpus {
     ) -> Result<Self, ProvenanceError> {
         let shape = index.shape();
         let row_words = words_of(&shape, shape.finest()).end;
-        // Words, an id and at most a label.
-        let needed = index.latents() * (8 * row_words as u64 + 12);
+        // Words and how many bits of each are 1, an id and at most a label.
+        let needed = index.latents() * (9 * row_words as u64 + 12);
         let what = format!(
             "{}: its {} latents",
             index.path().display(),
@@ -172,6 +136,7 @@ impl Corpus {
             labels: Vec::new(),
             row_words,
             words: Vec::with_capacity(index.latents() as usize * row_words + 1),
+            ones: Vec::new(),
         };
         for entry in index.scan_latents()? {
             let (id, latent) = entry?;
@@ -187,6 +152,7 @@ impl Corpus {
                 path: index.path().to_owned(),
             });
         }
+        training.ones = ones(&training.words, row_words);
         training.words.push(0);
         Ok(training)
     }
@@ -201,6 +167,7 @@ impl Corpus {
             let planes = Planes::of(shape, set.packed_latent(id));
             words.extend_from_slice(&planes.words[..row_words]);
         }
+        let ones = ones(&words, row_words);
         words.push(0);
         Self {
             shape,
@@ -208,6 +175,7 @@ impl Corpus {
             labels: Vec::new(),
             row_words,
             words,
+            ones,
         }
     }
 
@@ -233,10 +201,10 @@ impl Corpus {
 
     /// Returns the memory held, in bytes.
     pub fn bytes(&self) -> u64 {
-        (8 * self.words.len() + 4 * self.ids.len() + 8 * self.labels.len()) as u64
+        (8 * self.words.len() + self.ones.len() + 4 * self.ids.len() + 8 * self.labels.len()) as u64
     }
 
-    fn row_number(&self, id: u32) -> Option<usize> {
+    pub(super) fn row_number(&self, id: u32) -> Option<usize> {
         let straight = id as usize;
         if self.ids.get(straight) == Some(&id) {
             return Some(straight);
@@ -245,7 +213,7 @@ impl Corpus {
     }
 
     /// Returns the bits of the latent of that number, and what follows in memory.
-    fn row(&self, number: usize) -> &[u64] {
+    pub(super) fn row(&self, number: usize) -> &[u64] {
         &self.words[number * self.row_words..]
     }
 
@@ -301,162 +269,23 @@ impl Corpus {
         rows.zip(self.ids.iter().copied())
     }
 
+    /// Returns how many bits are 1 in one word of [`TOGETHER`] latents, those from number `rows · TOGETHER` on.
+    #[inline(always)]
+    pub(super) fn ones(&self, rows: usize, word: usize) -> &[u8] {
+        let at = (rows * self.row_words + word) * TOGETHER;
+        &self.ones[at..at + TOGETHER]
+    }
+
+    /// Returns the id of the latent of that number.
+    #[inline(always)]
+    pub(super) fn id(&self, number: usize) -> u32 {
+        self.ids[number]
+    }
+
     /// Returns evenly spaced ids, at most `max` of them, the first one included.
     pub(crate) fn spaced(&self, max: usize) -> impl Iterator<Item = u32> + '_ {
         let n = self.ids.len();
         let max = max.min(n);
         (0..max).map(move |i| self.ids[i * n / max])
-    }
-
-    /// Computes the Hamming distances of some words of one latent to those of all, in id order.
-    fn distances(&self, row: &[u64], words: &Range<usize>, distances: &mut Vec<u32>) {
-        let rows = &self.words[..self.ids.len() * self.row_words];
-        let place = (self.row_words, words.start);
-        hamming::distances(&row[words.clone()], rows, place, distances);
-    }
-
-    /// Returns the least distance in some words from latent number `center` to one that differs from it. `distances` are those of
-    /// all to some point that `center` is `away` from: `|distances[i] − away|` is never more than i's distance to `center`.
-    fn nearest_differing(
-        &self,
-        center: usize,
-        words: &Range<usize>,
-        away: u32,
-        distances: &[u32],
-    ) -> Option<u32> {
-        let center = &self.row(center)[words.clone()];
-        let rows = self.words.chunks_exact(self.row_words);
-        let rows = rows.map(|row| &row[words.clone()]).zip(distances);
-        let mut nearest = u32::MAX;
-        Arch::new().dispatch(
-            #[inline(always)]
-            || {
-                // Nearest to the point first, as far as that is cheap: they are near `center` too, and rule the
-                // others out.
-                for limit in [away.saturating_mul(2).max(8), u32::MAX] {
-                    for (row, distance) in rows.clone() {
-                        if *distance > limit || distance.abs_diff(away) >= nearest {
-                            continue;
-                        }
-                        let differing = hamming::distance(row, center);
-                        if differing > 0 {
-                            nearest = nearest.min(differing);
-                        }
-                    }
-                }
-            },
-        );
-        (nearest < u32::MAX).then_some(nearest)
-    }
-}
-
-/// Asks for neighbours, remembering what it can: one for each thread.
-pub(crate) struct Neighbourhood<'a> {
-    training: &'a Corpus,
-    /// The words of a row that are compared.
-    words: Range<usize>,
-    distances: Vec<u32>,
-    /// Distance of a training latent to the nearest that differs from it.
-    own: HashMap<u32, Option<u32>>,
-}
-
-impl<'a> Neighbourhood<'a> {
-    /// Prepares to compare latents, in one level or in all that they have.
-    pub(crate) fn new(training: &'a Corpus, level: Option<&Level>) -> Self {
-        let words = match level {
-            Some(level) => words_of(&training.shape, level),
-            None => 0..training.row_words,
-        };
-        Self {
-            training,
-            words,
-            distances: Vec::new(),
-            own: HashMap::new(),
-        }
-    }
-
-    /// Remembers what another one did, of the same training latents and level.
-    pub(crate) fn knowing(mut self, known: HashMap<u32, Option<u32>>) -> Self {
-        self.own = known;
-        self
-    }
-
-    /// Returns what it remembers.
-    pub(crate) fn take_known(&mut self) -> HashMap<u32, Option<u32>> {
-        std::mem::take(&mut self.own)
-    }
-
-    /// Finds the `max ≥ 1` nearest training latents of a latent, exactly: every one is compared.
-    pub(crate) fn of(&mut self, planes: &Planes, max: usize) -> Neighbours {
-        let training = self.training;
-        training.distances(&planes.words, &self.words, &mut self.distances);
-        let mut nearest: Vec<Neighbour> = Vec::with_capacity(max + 1);
-        let mut equal = Vec::new();
-        let mut worst = u32::MAX;
-        for (distance, latent) in self.distances.iter().copied().zip(&training.ids) {
-            let latent = *latent;
-            if distance == 0 {
-                equal.push(latent);
-            }
-            if distance >= worst && nearest.len() == max {
-                continue;
-            }
-            let near = Neighbour { distance, latent };
-            let place = nearest.partition_point(|other| *other < near);
-            nearest.insert(place, near);
-            nearest.truncate(max);
-            worst = nearest.last().map_or(u32::MAX, |last| last.distance);
-        }
-        let first = nearest.first().copied();
-        Neighbours {
-            next_distance: first.and_then(|first| self.nearest_other(first.latent)),
-            training_distance: first.and_then(|first| self.of_nearest(first)),
-            nearest,
-            equal,
-        }
-    }
-
-    /// Returns the least of the distances last computed, to latents that differ from `first`.
-    fn nearest_other(&self, first: u32) -> Option<u32> {
-        let training = self.training;
-        let number = training.row_number(first)?;
-        let bits = |number| &training.row(number)[self.words.clone()];
-        let (first, nearest) = (bits(number), self.distances[number]);
-        let mut second = None;
-        for (number, distance) in self.distances.iter().copied().enumerate() {
-            let nearer = second.is_none_or(|second| distance < second);
-            // Duplicates are as far away as each other.
-            if nearer && (distance != nearest || bits(number) != first) {
-                second = Some(distance);
-            }
-        }
-        second
-    }
-
-    /// As [`Neighbourhood::of_training`], of a latent `near` the one whose distances were last computed: by
-    /// the triangle inequality most others are too far away to be looked at.
-    fn of_nearest(&mut self, near: Neighbour) -> Option<u32> {
-        if let Some(known) = self.own.get(&near.latent) {
-            return *known;
-        }
-        let training = self.training;
-        let number = training.row_number(near.latent)?;
-        let found = training.nearest_differing(number, &self.words, near.distance, &self.distances);
-        self.own.insert(near.latent, found);
-        found
-    }
-
-    /// Returns the distance of a training latent to the nearest one that differs from it; `None` when there is none.
-    pub(crate) fn of_training(&mut self, id: u32) -> Option<u32> {
-        if let Some(known) = self.own.get(&id) {
-            return *known;
-        }
-        let training = self.training;
-        let row = training.row(training.row_number(id)?);
-        training.distances(row, &self.words, &mut self.distances);
-        let distances = self.distances.iter().copied();
-        let nearest = distances.filter(|distance| *distance > 0).min();
-        self.own.insert(id, nearest);
-        nearest
     }
 }

@@ -1,8 +1,10 @@
 //! What the index says of each bit of a latent: how often it is supported at every window, and where it
 //! occurred at the largest one that supports it.
 
-use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::sync::Arc;
+
+use rustc_hash::FxHashMap;
 
 use super::TraceError;
 use crate::index::{
@@ -57,7 +59,7 @@ pub(super) struct Asked<'a> {
 }
 
 /// Contexts that occur often, and what is known of them.
-pub(super) type Common = HashMap<ContextKey, Known>;
+pub(super) type Common = FxHashMap<ContextKey, Known>;
 
 /// What is remembered of a context.
 pub(super) struct Known {
@@ -70,7 +72,7 @@ pub(super) struct Known {
 struct Memory<'a> {
     keys: Vec<ContextKey>,
     /// Contexts read for this sample; `None` for one that never occurred.
-    read: HashMap<ContextKey, Option<Found<'a>>>,
+    read: FxHashMap<ContextKey, Option<Found<'a>>>,
     common: Common,
     histograms: Vec<Option<Histogram>>,
 }
@@ -97,7 +99,7 @@ impl<'a, 'w> Asker<'a, 'w> {
         max: usize,
         mut common: Vec<Common>,
     ) -> Self {
-        common.resize_with(windows.len(), Common::new);
+        common.resize_with(windows.len(), Common::default);
         let geometries: Vec<_> = windows.iter().map(|asked| &asked.geometry).collect();
         let mut rungs: Vec<_> = (0..windows.len())
             .filter(|n| windows[*n].rung.is_some())
@@ -105,7 +107,7 @@ impl<'a, 'w> Asker<'a, 'w> {
         rungs.sort_by_key(|number| windows[*number].rung);
         let memory = |common| Memory {
             keys: Vec::new(),
-            read: HashMap::new(),
+            read: FxHashMap::default(),
             common,
             histograms: Vec::new(),
         };
@@ -261,8 +263,11 @@ impl<'a, 'w> Asker<'a, 'w> {
         let mut new = Vec::new();
         for position in positions {
             let key = memory.keys[*position];
-            if !memory.common.contains_key(&key) && !memory.read.contains_key(&key) {
-                memory.read.insert(key, None);
+            if memory.common.contains_key(&key) {
+                continue;
+            }
+            if let Entry::Vacant(place) = memory.read.entry(key) {
+                place.insert(None);
                 new.push((key, geometry.positions().start + position));
             }
         }

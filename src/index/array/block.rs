@@ -6,16 +6,25 @@
 //! numbers of each group as a set between its first one and the largest. Where every context is unique that is one pointer
 //! and one bit for each occurrence. The byte-level page is `schemas/context-array.md`.
 
+use std::hint::black_box;
 use std::ops::Range;
-use std::sync::OnceLock;
+use std::sync::{Arc, OnceLock};
+
+use bytemuck::NoUninit;
+use bytes::Bytes;
 
 use super::codes::{BitReader, BitWriter};
 use super::within::Sketch;
 use crate::base::bits::read;
 use crate::index::Histogram;
+use crate::index::pages::{ALIGNED, Arena, own};
 
 /// Occurrences of every block but the last of a part (`docs/notes/index.md`).
 pub(super) const BLOCK: usize = 512;
+
+/// Bytes that are kept of each group of a block in memory: of `marks`, of `rests`.
+const MARK: usize = size_of::<(u16, u16)>();
+const REST: usize = size_of::<u16>();
 
 /// Bytes before the bits: the numbers of occurrences and of groups, less one, lowest byte first.
 const HEADER: usize = 4;
@@ -93,7 +102,8 @@ fn number_bits(total: u64) -> usize {
 /// A block that was read. Its bits stay as they are, which takes less memory than what they say: the more blocks it holds.
 #[derive(Debug)]
 pub(in crate::index) struct Block {
-    words: Box<[u64]>,
+    /// Words as bytes, as the machine has them.
+    words: Bytes,
     count: u16,
     groups: u16,
     /// Bits of a number.
@@ -104,6 +114,8 @@ pub(in crate::index) struct Block {
     /// Where in the words the other numbers of the groups lie.
     rest_at: usize,
     total: u64,
+    /// Where what is kept of it lies; on its own where there is none.
+    arena: Option<Arc<Arena>>,
     /// Where behind `rest_at` the other numbers of each group lie, once one was read; nothing where every occurrence is a group.
     rests: OnceLock<Box<[u16]>>,
     /// What is known of its contexts, once it was asked.
@@ -127,7 +139,8 @@ impl Block {
             + 2;
         let words = crate::base::bits::words(bits).chain(std::iter::repeat(0));
         let mut block = Self {
-            words: words.take(length).collect(),
+            words: own(words.take(length).collect()),
+            arena: None,
             count: count as u16,
             groups: groups as u16,
             width,
@@ -149,9 +162,39 @@ impl Block {
         (0..groups).all(fits).then_some(block)
     }
 
+    /// Moves it to an arena, with what is kept of it later.
+    pub(super) fn move_to(&mut self, arena: &Arc<Arena>) {
+        self.words = arena.keep(&self.words);
+        self.arena = Some(arena.clone());
+    }
+
+    /// Keeps words where its own are.
+    pub(super) fn keep<T: NoUninit + Send + 'static>(&self, words: Vec<T>) -> Bytes {
+        match &self.arena {
+            Some(arena) => arena.keep(&words),
+            None => own(words),
+        }
+    }
+
+    /// Has the numbers of sixteen groups, from one on, and their next bits come from memory, without waiting for them.
+    #[inline]
+    pub(super) fn touch(&self, group: usize) {
+        let words = self.words();
+        let numbers = group * self.width / 64;
+        let bits = (self.groups() * self.width + group) / 64;
+        for at in [numbers, numbers + 8, bits] {
+            black_box(words.get(at).copied());
+        }
+    }
+
+    #[inline]
+    fn words(&self) -> &[u64] {
+        bytemuck::cast_slice(&self.words)
+    }
+
     fn read_marks(&mut self) {
         let (count, groups) = (self.count, usize::from(self.groups));
-        let mut reader = BitReader::new(&self.words, self.rest_at);
+        let mut reader = BitReader::new(self.words(), self.rest_at);
         let mut starts = vec![0; groups + 1];
         reader.read_set(&mut starts[1..groups], 1, u64::from(count) - 1);
         starts[groups] = count.into();
@@ -179,7 +222,7 @@ impl Block {
     /// Returns the first occurrence of a group, which there must be.
     #[inline]
     pub(in crate::index) fn first(&self, group: usize) -> u64 {
-        read(&self.words, group * self.width, self.width)
+        read(self.words(), group * self.width, self.width)
     }
 
     /// Returns the first occurrence of a group, if there is such a group.
@@ -220,17 +263,17 @@ impl Block {
 
     /// Returns how many of the groups before one are followed by 1.
     fn ones_before(&self, group: usize) -> u64 {
-        let bits = self.groups() * self.width;
+        let (words, bits) = (self.words(), self.groups() * self.width);
         let ones = (0..group).step_by(64).map(|done| {
             let more = (group - done).min(64);
-            read(&self.words, bits + done, more).count_ones()
+            read(words, bits + done, more).count_ones()
         });
         ones.sum::<u32>().into()
     }
 
     /// Returns whether the occurrences of a group are followed by 1.
     pub(in crate::index) fn bit(&self, group: usize) -> bool {
-        read(&self.words, self.groups() * self.width + group, 1) == 1
+        read(self.words(), self.groups() * self.width + group, 1) == 1
     }
 
     /// Returns all occurrences, group after group.
@@ -242,7 +285,7 @@ impl Block {
 
     /// Hands the occurrences of each group to `take`, in turn, with where behind `rest_at` the others of it lie.
     fn each_group(&self, mut take: impl FnMut(&[u64], usize)) {
-        let mut reader = BitReader::new(&self.words, self.rest_at);
+        let mut reader = BitReader::new(self.words(), self.rest_at);
         let mut own = Vec::new();
         for group in 0..self.groups() {
             let at = reader.at() - self.rest_at;
@@ -278,18 +321,28 @@ impl Block {
         let at = self.rest_at + usize::from(rests[group]);
         let start = into.len();
         into.resize(start + wanted, 0);
-        let mut reader = BitReader::new(&self.words, at);
+        let mut reader = BitReader::new(self.words(), at);
         reader.read_first(&mut into[start..], others, first + 1, self.total - 1);
     }
 
-    /// Returns the bytes that it takes in memory.
+    /// Returns the bytes that it takes in memory, with what is kept of each group later.
     pub(super) fn memory(&self) -> usize {
-        // And what is kept of each group later.
-        8 * self.words.len()
-            + size_of_val(&*self.marks)
-            + 2 * self.groups() * usize::from(!self.marks.is_empty())
-            + Sketch::bytes(self.groups())
-            + size_of::<Self>()
+        let of_group = match self.marks.is_empty() {
+            true => 0,
+            false => MARK + REST,
+        };
+        self.words.len() + (of_group + Sketch::OF_GROUP) * self.groups() + size_of::<Self>()
+    }
+
+    /// Returns the bytes that blocks take at most, from what they are together: the bytes of their records, how many they are and
+    /// how many groups they have.
+    pub(super) fn most_memory(bytes: u64, blocks: u64, groups: u64) -> u64 {
+        // Of each block: the last word filled and two more, the mark behind the last group; words and heads at whole lines.
+        let of_block = size_of::<Self>() + 3 * 8 + MARK + 2 * ALIGNED;
+        let of_group = MARK + REST + Sketch::OF_GROUP;
+        let of_blocks = blocks.saturating_mul(of_block as u64);
+        let of_groups = groups.saturating_mul(of_group as u64);
+        bytes.saturating_add(of_blocks).saturating_add(of_groups)
     }
 }
 

@@ -43,17 +43,13 @@ impl Directory {
     /// Ends the directory: `total` is what all blocks hold.
     pub(super) fn end(&mut self, total: Rank) {
         self.before.push(total);
-        let heads: Vec<u64> = (0..self.blocks())
-            .map(|block| {
-                let mut head = [0; 8];
-                let separator = self.separator(block);
-                head.iter_mut()
-                    .zip(separator)
-                    .for_each(|(to, from)| *to = *from);
-                u64::from_be_bytes(head)
-            })
-            .collect();
-        self.heads = Sorted::new(&heads);
+        let head = |block| {
+            let mut head = [0; 8];
+            let bytes = head.iter_mut().zip(self.separator(block));
+            bytes.for_each(|(to, from)| *to = *from);
+            u64::from_be_bytes(head)
+        };
+        self.heads = Sorted::new((0..self.blocks()).map(head).collect());
     }
 
     pub(in crate::index) fn blocks(&self) -> usize {
@@ -72,11 +68,13 @@ impl Directory {
 
     /// Returns the last block that may hold an entry below `bound` (words, the first bit highest, zeros behind it): the first
     /// entry that is not below it is in that block, or is the first one of the next. `None` where no entry is below it.
-    pub(super) fn last_below(&self, bound: &[u64]) -> Option<usize> {
-        let word = bound.first().copied().unwrap_or(0);
-        let equal = self.heads.equal(word, |head| head);
+    pub(super) fn last_below(&self, mut bound: impl Iterator<Item = u64> + Clone) -> Option<usize> {
+        let word = bound.next().unwrap_or(0);
+        let equal = self.heads.equal(word);
         // Among separators that begin as the bound does, by what follows.
-        let more = halved(equal.len(), |at| self.is_at_most(equal.start + at, bound));
+        let more = halved(equal.len(), |at| {
+            self.is_at_most(equal.start + at, bound.clone())
+        });
         (equal.start + more).checked_sub(1)
     }
 
@@ -86,9 +84,10 @@ impl Directory {
         blocks.saturating_sub(1)
     }
 
-    fn is_at_most(&self, block: usize, bound: &[u64]) -> bool {
+    /// Whether what follows the head of a block's separator is no more than the words that follow a bound's first one.
+    fn is_at_most(&self, block: usize, bound: impl Iterator<Item = u64>) -> bool {
         let rest = self.separator(block).get(8..).unwrap_or_default();
-        let bound = bound.iter().skip(1).flat_map(|word| word.to_be_bytes());
+        let bound = bound.flat_map(u64::to_be_bytes);
         // A separator may end where the bound's zeros are not written, or the other way round.
         let length = rest.len();
         rest.iter()
@@ -123,7 +122,7 @@ mod tests {
                 let zeros = std::iter::repeat_n(0, 32 - separator.len());
                 separator.iter().copied().chain(zeros).collect::<Vec<_>>() <= padded
             });
-            prop_assert_eq!(directory.last_below(&words), expected.count().checked_sub(1));
+            prop_assert_eq!(directory.last_below(words.iter().copied()), expected.count().checked_sub(1));
         }
     }
 }

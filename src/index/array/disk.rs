@@ -1,12 +1,9 @@
 //! An array in the database: written part by part, opened with its directory in memory.
 
 use std::path::PathBuf;
-use std::sync::Arc;
-
-use quick_cache::Weighter;
-use quick_cache::sync::Cache;
 
 use super::block::Block;
+use super::cache::{Cache, Lent};
 use super::directory::{Directory, Rank};
 use super::latents::Latents;
 use super::question::{Blocks, Questions};
@@ -71,16 +68,6 @@ pub(in crate::index) fn write_listed(
     Ok(())
 }
 
-/// Blocks by number, weighed by the bytes that they take.
-#[derive(Clone)]
-struct ByBytes;
-
-impl Weighter<u32, Arc<Block>> for ByBytes {
-    fn weight(&self, _: &u32, block: &Arc<Block>) -> u64 {
-        block.memory() as u64
-    }
-}
-
 /// An array that was opened.
 pub(in crate::index) struct Array {
     pub(in crate::index) id: ArrayId,
@@ -90,16 +77,18 @@ pub(in crate::index) struct Array {
     directory: Directory,
     /// The number of each part's first block.
     parts: Vec<u64>,
-    cache: Cache<u32, Arc<Block>, ByBytes>,
+    cache: Cache,
 }
 
 impl Array {
-    /// Opens the array of an order: reads its directory. `occurrences` are those that it must hold.
+    /// Opens the array of an order: reads its directory. `occurrences` are those that it must hold; `groups` and `bytes` are the groups
+    /// and the bytes of its blocks, at most.
     pub(in crate::index) fn open(
         store: &Store,
         id: ArrayId,
         order: Order,
         occurrences: u64,
+        [groups, bytes]: [u64; 2],
         cache_bytes: u64,
     ) -> Result<Self, IndexError> {
         let damaged = |expected: &str, found: String| IndexError::Damaged {
@@ -150,8 +139,8 @@ impl Array {
             ));
         }
         directory.end(rank);
-        // Blocks are numbered in four bytes: 2³² of them would be 2⁴¹ occurrences.
         let blocks = directory.blocks();
+        let most = Block::most_memory(bytes, blocks as u64, groups.min(occurrences));
         Ok(Self {
             id,
             readers: order.word_readers(),
@@ -159,7 +148,7 @@ impl Array {
             order,
             directory,
             parts,
-            cache: Cache::with_weighter(blocks.clamp(1, 1 << 20), cache_bytes, ByBytes),
+            cache: Cache::new(blocks, most, cache_bytes),
         })
     }
 
@@ -195,16 +184,22 @@ pub(in crate::index) struct Stored<'a> {
     total: u64,
 }
 
-impl Blocks for Stored<'_> {
+impl<'a> Blocks for Stored<'a> {
     type Error = IndexError;
+    type Block = Lent<'a>;
 
-    fn block(&self, number: usize) -> Result<Arc<Block>, IndexError> {
-        let array = self.array;
-        // Below 2³², as `Array::open` says.
-        let place = number as u32;
-        if let Some(block) = array.cache.get(&place) {
-            return Ok(block);
+    #[inline]
+    fn block(&self, number: usize) -> Result<Lent<'a>, IndexError> {
+        match self.array.cache.get(number) {
+            Some(block) => Ok(block),
+            None => self.read(number),
         }
+    }
+}
+
+impl<'a> Stored<'a> {
+    fn read(&self, number: usize) -> Result<Lent<'a>, IndexError> {
+        let array = self.array;
         let part = array.parts.partition_point(|first| *first <= number as u64) - 1;
         let within = number as u64 - array.parts[part];
         let value = self
@@ -225,8 +220,6 @@ impl Blocks for Stored<'_> {
                 found: "none or another".to_owned(),
             });
         };
-        let block = Arc::new(block);
-        array.cache.insert(place, block.clone());
-        Ok(block)
+        Ok(array.cache.keep(number, block))
     }
 }

@@ -1,7 +1,6 @@
 //! An array held in memory: a small one, such as that of latents that are left out.
 
 use std::convert::Infallible;
-use std::sync::Arc;
 
 use super::block::Block;
 use super::directory::{Directory, Rank};
@@ -27,20 +26,21 @@ impl Sink for Kept {
 }
 
 /// Blocks in memory.
-pub(in crate::index) struct Held(Vec<Arc<Block>>);
+pub(in crate::index) struct Held(Vec<Block>);
 
 impl Held {
     /// Returns the blocks, in order.
     pub(in crate::index) fn iter(&self) -> impl Iterator<Item = &Block> {
-        self.0.iter().map(|block| &**block)
+        self.0.iter()
     }
 }
 
-impl Blocks for &Held {
+impl<'a> Blocks for &'a Held {
     type Error = Infallible;
+    type Block = &'a Block;
 
-    fn block(&self, number: usize) -> Result<Arc<Block>, Infallible> {
-        Ok(self.0[number].clone())
+    fn block(&self, number: usize) -> Result<&'a Block, Infallible> {
+        Ok(&self.0[number])
     }
 }
 
@@ -86,7 +86,7 @@ impl MemoryArray {
                 rank.entries += holds.entries;
                 rank.ones += holds.ones;
                 // What was just written can be read.
-                blocks.extend(Block::read(bytes, latents.occurrences()).map(Arc::new));
+                blocks.extend(Block::read(bytes, latents.occurrences()));
             }
         }
         directory.end(joined.before.last().copied().unwrap_or_default());

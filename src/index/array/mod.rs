@@ -4,6 +4,7 @@
 //! `spill` writes sorted contexts for other machines, which `segment` reads and `merge` makes parts of; `question` answers from blocks by the `directory`; `disk` and `memory` are where blocks lie.
 
 mod block;
+mod cache;
 mod cells;
 mod codes;
 mod content;
@@ -39,7 +40,7 @@ pub(super) use latents::Latents;
 pub(super) use memory::MemoryArray;
 pub(super) use merge::{Merge, MergeError, Merged, common as common_of};
 pub(super) use prove::{Disproof, prove};
-pub(super) use question::{Asked, Blocks, Questions, Range, Walk, longest_of};
+pub(super) use question::{Blocks, Questions, Range, Walk, longest_of};
 pub(super) use records::Listed;
 pub(super) use segment::{Segment, SegmentError};
 pub(super) use sort::{Joined, Room, Sort};

@@ -1,7 +1,7 @@
 //! Questions to an array: where the entries of a context are, how many of them each bit follows, which match furthest.
 
 use std::hint::black_box;
-use std::sync::Arc;
+use std::ops::Deref;
 
 use super::block::Block;
 use super::directory::{Directory, Rank};
@@ -15,13 +15,17 @@ use crate::window::{Order, Reader};
 pub(in crate::index) trait Blocks {
     /// Why one cannot be read.
     type Error;
+    /// One that was read.
+    type Block: Deref<Target = Block> + Clone;
 
-    fn block(&self, number: usize) -> Result<Arc<Block>, Self::Error>;
+    fn block(&self, number: usize) -> Result<Self::Block, Self::Error>;
 }
 
 /// Entries of an array that follow one another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(in crate::index) struct Range {
+    /// The block that it begins in, or the one before where it begins with a block.
+    pub(in crate::index) block: usize,
     pub(in crate::index) start: Rank,
     pub(in crate::index) end: Rank,
 }
@@ -36,55 +40,33 @@ impl Range {
     }
 }
 
-/// A context that is asked about, laid out whole, and room to work in.
-#[derive(Clone, Debug, Default)]
-pub(in crate::index) struct Asked {
-    pub(in crate::index) words: Vec<u64>,
-    bound: Vec<u64>,
+/// Returns the bound below which lies what comes before all contexts with the first `bits` bits of what is asked.
+fn before(asked: &[u64], bits: usize) -> impl Iterator<Item = u64> + Clone {
+    let words = asked.iter().enumerate();
+    words.map(move |(number, word)| word & mask_of(bits, number))
 }
 
-impl Asked {
-    /// Takes a context, laid out whole.
-    pub(in crate::index) fn new(words: Vec<u64>) -> Self {
-        Self {
-            words,
-            bound: Vec::new(),
+/// Returns the bound below which lie these too; `None` for no bound: the bits are all ones.
+fn behind(asked: &[u64], bits: usize) -> Option<Vec<u64>> {
+    let mut bound: Vec<u64> = before(asked, bits).collect();
+    let last = bits.checked_sub(1)?;
+    let mut carry = 1 << (63 - last % 64);
+    for word in bound[..=last / 64].iter_mut().rev() {
+        let (sum, over) = word.overflowing_add(carry);
+        *word = sum;
+        if !over {
+            return Some(bound);
         }
+        carry = 1;
     }
-
-    /// Makes the bound below which lies what comes before the prefix of `bits` bits; with `after`, and what has it. `None` for
-    /// no bound: the prefix is all ones.
-    fn bound(&mut self, bits: usize, after: bool) -> Option<&[u64]> {
-        self.bound.clear();
-        self.bound.extend_from_slice(&self.words);
-        let (last, within) = (bits / 64, bits % 64);
-        if let Some(word) = self.bound.get_mut(last) {
-            *word &= !(!0 >> within);
-            self.bound[last + 1..].fill(0);
-        }
-        if !after {
-            return Some(&self.bound);
-        }
-        if bits == 0 {
-            return None;
-        }
-        let last = (bits - 1) / 64;
-        let mut carry = 1 << (63 - (bits - 1) % 64);
-        for word in self.bound[..=last].iter_mut().rev() {
-            let (sum, over) = word.overflowing_add(carry);
-            *word = sum;
-            if !over {
-                return Some(&self.bound);
-            }
-            carry = 1;
-        }
-        None
-    }
+    None
 }
 
 /// Where entries followed by one bit are, block after block.
 pub(in crate::index) struct Walk {
     bit: bool,
+    /// The block that the next one may be in, or behind it.
+    block: usize,
     /// Entries followed by the bit before the next one to be told, and before the end.
     next: u64,
     end: u64,
@@ -95,6 +77,7 @@ impl Walk {
     pub(in crate::index) fn new(range: Range, bit: bool) -> Self {
         Self {
             bit,
+            block: range.block,
             next: range.start.count(bit),
             end: range.end.count(bit),
         }
@@ -112,9 +95,9 @@ pub(in crate::index) struct Questions<'a, B> {
 
 /// A place in the array: before a group of a block, or behind its last one.
 #[derive(Clone)]
-pub(in crate::index) struct Point {
+pub(in crate::index) struct Point<B> {
     pub(in crate::index) number: usize,
-    pub(in crate::index) block: Arc<Block>,
+    pub(in crate::index) block: B,
     pub(in crate::index) group: usize,
     pub(in crate::index) rank: Rank,
 }
@@ -164,16 +147,19 @@ impl<B: Blocks> Questions<'_, B> {
     /// than those.
     pub(super) fn point(
         &self,
-        asked: &mut Asked,
+        asked: &[u64],
         bits: usize,
         after: bool,
-    ) -> Result<Point, B::Error> {
-        let number = match asked.bound(bits, after) {
-            Some(bound) => self.directory.last_below(bound).unwrap_or(0),
-            None => self.directory.blocks() - 1,
+    ) -> Result<Point<B::Block>, B::Error> {
+        let number = match after {
+            false => self.directory.last_below(before(asked, bits)).unwrap_or(0),
+            true => match behind(asked, bits) {
+                Some(bound) => self.directory.last_below(bound.into_iter()).unwrap_or(0),
+                None => self.directory.blocks() - 1,
+            },
         };
         let block = self.blocks.block(number)?;
-        let groups = self.contexts().groups(&block, &asked.words, bits);
+        let groups = self.contexts().groups(&block, asked, bits);
         let group = if after { groups.end } else { groups.start };
         let rank = self.rank(number, &block, group);
         Ok(Point {
@@ -185,28 +171,27 @@ impl<B: Blocks> Questions<'_, B> {
     }
 
     /// Returns the entries of contexts with the first `bits` bits of what is asked. Reads at most two blocks.
-    pub(in crate::index) fn range(
-        &self,
-        asked: &mut Asked,
-        bits: usize,
-    ) -> Result<Range, B::Error> {
-        let number = asked
-            .bound(bits, false)
-            .and_then(|bound| self.directory.last_below(bound));
-        let number = number.unwrap_or(0);
+    pub(in crate::index) fn range(&self, asked: &[u64], bits: usize) -> Result<Range, B::Error> {
+        let number = self.directory.last_below(before(asked, bits)).unwrap_or(0);
+        // Comes from memory meanwhile.
+        black_box(self.directory.before(number));
         let block = self.blocks.block(number)?;
-        let groups = self.contexts().groups(&block, &asked.words, bits);
+        let groups = self.contexts().groups(&block, asked, bits);
         let start = self.rank(number, &block, groups.start);
         // Mostly the same block holds the end.
         let end = match groups.end < block.groups() {
             true => self.rank(number, &block, groups.end),
             false => self.point(asked, bits, true)?.rank,
         };
-        Ok(Range { start, end })
+        Ok(Range {
+            block: number,
+            start,
+            end,
+        })
     }
 
     /// Returns the place before a block.
-    pub(in crate::index) fn start(&self, number: usize) -> Result<Point, B::Error> {
+    pub(in crate::index) fn start(&self, number: usize) -> Result<Point<B::Block>, B::Error> {
         Ok(Point {
             number,
             block: self.blocks.block(number)?,
@@ -218,13 +203,11 @@ impl<B: Blocks> Questions<'_, B> {
     /// Returns the place behind the entries, from a place on, that have the first `bits` bits of what is asked.
     pub(in crate::index) fn end_of(
         &self,
-        from: &Point,
-        asked: &mut Asked,
+        from: &Point<B::Block>,
+        asked: &[u64],
         bits: usize,
-    ) -> Result<Point, B::Error> {
-        let group = self
-            .contexts()
-            .end(&from.block, &asked.words, bits, from.group);
+    ) -> Result<Point<B::Block>, B::Error> {
+        let group = self.contexts().end(&from.block, asked, bits, from.group);
         if group == from.block.groups() {
             return self.behind(from, asked, bits);
         }
@@ -238,7 +221,12 @@ impl<B: Blocks> Questions<'_, B> {
 
     /// Finds the groups of a block, from a place on, at which another context of `bits` bits begins; the place's own is the
     /// first one.
-    pub(in crate::index) fn contexts_of(&self, from: &Point, bits: usize, starts: &mut Vec<usize>) {
+    pub(in crate::index) fn contexts_of(
+        &self,
+        from: &Point<B::Block>,
+        bits: usize,
+        starts: &mut Vec<usize>,
+    ) {
         starts.clear();
         if from.group == from.block.groups() {
             return;
@@ -272,10 +260,10 @@ impl<B: Blocks> Questions<'_, B> {
     /// `from`.
     pub(in crate::index) fn behind(
         &self,
-        from: &Point,
-        asked: &mut Asked,
+        from: &Point<B::Block>,
+        asked: &[u64],
         bits: usize,
-    ) -> Result<Point, B::Error> {
+    ) -> Result<Point<B::Block>, B::Error> {
         if from.number + 1 < self.directory.blocks() {
             return self.point(asked, bits, true);
         }
@@ -302,7 +290,7 @@ impl<B: Blocks> Questions<'_, B> {
     /// where not even the site's own channels did.
     pub(in crate::index) fn longest(
         &self,
-        asked: &mut Asked,
+        asked: &[u64],
         bits: usize,
     ) -> Result<Option<(usize, Range)>, B::Error> {
         // What the two neighbours share with it: no other entry shares more.
@@ -320,15 +308,16 @@ impl<B: Blocks> Questions<'_, B> {
             None => None,
         };
         let neighbours = [before, after].into_iter().flatten();
-        let common = neighbours.map(|occurrence| self.common(occurrence, &asked.words));
+        let common = neighbours.map(|occurrence| self.common(occurrence, asked));
         let common = common.max().unwrap_or(0).min(bits);
         let Some(found) = self.order.whole_sites(common) else {
             return Ok(None);
         };
         // Mostly the block that the neighbours are in holds all entries that share so much, and more on both sides.
-        let groups = self.contexts().groups(&point.block, &asked.words, found);
+        let groups = self.contexts().groups(&point.block, asked, found);
         let range = match groups.start > 0 && groups.end < point.block.groups() {
             true => Range {
+                block: point.number,
                 start: self.rank(point.number, &point.block, groups.start),
                 end: self.rank(point.number, &point.block, groups.end),
             },
@@ -349,10 +338,15 @@ impl<B: Blocks> Questions<'_, B> {
             return Ok(false);
         }
         let end = walk.end.min(walk.next.saturating_add(most.max(1)));
-        // Blocks in which the bit follows nothing are passed over.
-        let number = self.directory.block_of(walk.bit, walk.next + 1);
+        // Mostly the block is known; those in which the bit follows nothing are passed over.
+        let before = |number: usize| self.directory.before(number).count(walk.bit);
+        let number = match before(walk.block + 1) > walk.next {
+            true => walk.block,
+            false => self.directory.block_of(walk.bit, walk.next + 1),
+        };
+        walk.block = number;
         let block = self.blocks.block(number)?;
-        let start = self.directory.before(number).count(walk.bit);
+        let start = before(number);
         let count = |group: usize| {
             let (entries, ones) = block.before(group);
             start + Rank { entries, ones }.count(walk.bit)
@@ -393,10 +387,10 @@ impl<B: Blocks> Questions<'_, B> {
             .zip(mask)
             .map(|(word, mask)| word & mask)
             .collect();
-        let mut bound = Asked::new(fixed.clone());
+        let mut bound = fixed.clone();
         let mut entry = Vec::new();
         loop {
-            let point = self.point(&mut bound, bits, false)?;
+            let point = self.point(&bound, bits, false)?;
             let occurrence = match point.block.get_first(point.group) {
                 Some(first) => first,
                 None if point.number + 1 < self.directory.blocks() => {
@@ -432,12 +426,12 @@ impl<B: Blocks> Questions<'_, B> {
             } else {
                 at
             };
-            for (number, word) in bound.words.iter_mut().enumerate() {
+            for (number, word) in bound.iter_mut().enumerate() {
                 let kept = mask_of(last, number);
                 *word = entry[number] & kept | fixed[number] & !kept;
             }
             if last != at {
-                bound.words[last / 64] |= 1 << 63 >> (last % 64);
+                bound[last / 64] |= 1 << 63 >> (last % 64);
             }
         }
     }

@@ -9,7 +9,7 @@ use super::directory::Rank;
 use super::distinct::prefixes_of;
 use super::latents::Latents;
 use super::memory::MemoryArray;
-use super::question::{Asked, Blocks, Questions, longest_of};
+use super::question::{Blocks, Questions, longest_of};
 use super::sort::Room;
 use crate::base::{Observer, Unobserved};
 use crate::latent::Shape;
@@ -169,8 +169,7 @@ proptest! {
                 counts.entry(cut(&entry.words, bits)).or_default()[usize::from(entry.bit)] += 1;
             }
             for (words, [n0, n1]) in &counts {
-                let mut asked = Asked::new(words.clone());
-                let Ok(range) = questions.range(&mut asked, bits);
+                let Ok(range) = questions.range(words, bits);
                 let found = range.histogram();
                 prop_assert_eq!((found.n0, found.n1), (*n0, *n1));
             }
@@ -201,11 +200,10 @@ proptest! {
             };
             let lengths = (0..=order.sites()).filter_map(|sites| order.prefix_of_sites(sites));
             let expected = lengths.filter(|bits| count(*bits) >= min_count).max();
-            let mut asked = Asked::new(words.clone());
             let Ok(found) = match min_count {
-                1 => questions.longest(&mut asked, order.bits()),
+                1 => questions.longest(&words, order.bits()),
                 _ => longest_of(&order, order.bits(), |bits| {
-                    let Ok(range) = questions.range(&mut asked, bits);
+                    let Ok(range) = questions.range(&words, bits);
                     Ok((range.histogram().total() >= min_count).then_some(range))
                 }),
             };
@@ -239,13 +237,12 @@ fn what_was_never_seen_has_an_empty_range_in_every_block_and_between_them() {
     let mut seen = 0;
     let words = entries(&latents, &order, &ids);
     for entry in words.iter().step_by(7) {
-        let mut asked = Asked::new(entry.words.clone());
-        let Ok(range) = questions.range(&mut asked, order.bits());
+        let Ok(range) = questions.range(&entry.words, order.bits());
         assert!(range.histogram().total() > 0);
         let mut words = entry.words.clone();
         // Behind all bits of the order nothing is asked; the last one that is asked is turned.
         words[(order.bits() - 1) / 64] ^= 1 << 63 >> ((order.bits() - 1) % 64);
-        let Ok(range) = questions.range(&mut Asked::new(words), order.bits());
+        let Ok(range) = questions.range(&words, order.bits());
         seen += u64::from(range.histogram().total() == 0);
         assert!(range.start.entries <= total.entries && range.start.ones <= range.end.ones);
     }

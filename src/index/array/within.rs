@@ -9,8 +9,10 @@ use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
 
-use super::block::Block;
-use super::halving::{Sorted, halved, leading};
+use bytes::Bytes;
+
+use super::block::{BLOCK, Block};
+use super::halving::{STEP, below, from_sample, halved, leading, samples};
 use super::latents::Latents;
 use crate::window::Reader;
 
@@ -28,14 +30,46 @@ pub(super) struct Sketch {
     first: u64,
     others: Box<[u64]>,
     /// The bits behind them of every group.
-    heads: OnceLock<Sorted<u32>>,
+    heads: OnceLock<Heads>,
     asked: AtomicU32,
 }
 
 impl Sketch {
-    /// Returns the bytes of the heads of so many groups.
-    pub(super) fn bytes(groups: usize) -> usize {
-        Sorted::<u32>::bytes(groups)
+    /// Bytes that are kept of each group.
+    pub(super) const OF_GROUP: usize = size_of::<u32>();
+}
+
+/// The heads of the groups of a block.
+#[derive(Debug)]
+struct Heads {
+    /// Every sixteenth, where the block itself is: found without another look at memory.
+    samples: [u32; BLOCK.div_ceil(STEP)],
+    all: Bytes,
+}
+
+impl Heads {
+    fn new(block: &Block, all: Vec<u32>) -> Self {
+        let mut own = [0; _];
+        let every = own.iter_mut().zip(samples(&all));
+        every.for_each(|(to, from)| *to = from);
+        Self {
+            samples: own,
+            all: block.keep(all),
+        }
+    }
+
+    /// Returns the groups whose heads are equal to `wanted` where `mask` has ones, which are the highest bits; those before are below.
+    #[inline]
+    fn equal(&self, block: &Block, wanted: u32, mask: u32) -> Range<usize> {
+        let is_below = |head: u32| head & mask < wanted & mask;
+        let all: &[u32] = bytemuck::cast_slice(&self.all);
+        let samples = &self.samples[..all.len().div_ceil(STEP)];
+        let sample = below(samples, is_below).saturating_sub(1);
+        // Their numbers come from memory beside their heads.
+        block.touch(sample * STEP);
+        let start = from_sample(all, sample, is_below);
+        let rest = &all[start..];
+        start..start + leading(rest.len(), |at| (rest[at] ^ wanted) & mask == 0)
     }
 }
 
@@ -71,9 +105,8 @@ impl Contexts<'_> {
         let Some(heads) = self.heads(sketch, block) else {
             return self.compared(block, asked, bits, shared / 64, 0..groups);
         };
-        let mask = mask(bits - shared, 0);
-        let part = |head: u32| head & (mask >> 32) as u32;
-        let range = heads.equal(part(head(asked, shared)), part);
+        let mask = mask(bits - shared, 0) >> 32;
+        let range = heads.equal(block, head(asked, shared), mask as u32);
         if bits <= shared + HEAD || range.is_empty() {
             return range;
         }
@@ -150,7 +183,7 @@ impl Contexts<'_> {
     }
 
     /// Returns the heads of the groups, once the block was asked often enough.
-    fn heads<'s>(&self, sketch: &'s Sketch, block: &Block) -> Option<&'s Sorted<u32>> {
+    fn heads<'s>(&self, sketch: &'s Sketch, block: &Block) -> Option<&'s Heads> {
         if let Some(heads) = sketch.heads.get() {
             return Some(heads);
         }
@@ -166,7 +199,7 @@ impl Contexts<'_> {
             words.iter_mut().zip(read).for_each(|(to, from)| *to = from);
             head(&words, sketch.shared_bits % 64)
         };
-        let heads = || Sorted::new(&(0..block.groups()).map(read).collect::<Vec<_>>());
+        let heads = || Heads::new(block, (0..block.groups()).map(read).collect());
         Some(sketch.heads.get_or_init(heads))
     }
 }
