@@ -4,9 +4,11 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use bitquilt::copies::Calibration;
-use bitquilt::engine::{CopyRequest, JudgeBy, Judged, MapRequest, TraceNames, TraceRequest};
-use bitquilt::page;
+use bitquilt::engine::{
+    self, CopyRequest, EngineError, JudgeBy, Judged, MapRequest, TraceNames, TraceRequest,
+};
 use bitquilt::trace::TracePart;
+use bitquilt::{Observer, SampleSet, page};
 use pyo3::prelude::*;
 
 use crate::errors;
@@ -89,6 +91,33 @@ impl Traced {
     }
 }
 
+/// How samples are traced and judged.
+struct Asked {
+    trace: TraceRequest,
+    copies: CopyRequest,
+}
+
+impl Asked {
+    fn read(trace: &str, copies: &str) -> PyResult<Self> {
+        Ok(Self {
+            trace: read(trace)?,
+            copies: read(copies)?,
+        })
+    }
+}
+
+/// Judges samples, by whatever they are judged.
+fn judge(
+    session: &engine::Session,
+    samples: &SampleSet,
+    asked: &Asked,
+    by: Option<JudgeBy<'_>>,
+    observer: &dyn Observer,
+) -> Result<Option<Judged>, EngineError> {
+    let judged = by.map(|by| session.judge(samples, &asked.trace, by, &asked.copies, observer));
+    judged.transpose()
+}
+
 /// Traces samples. With held-out latents or a calibration, they are judged too; the calibration is written to a file where one is
 /// named.
 #[pyfunction]
@@ -111,8 +140,7 @@ pub(crate) fn trace(
     copies: &str,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<Traced> {
-    let request: TraceRequest = read(request)?;
-    let copies: CopyRequest = read(copies)?;
+    let asked = Asked::read(request, copies)?;
     let held_out = held_out.map(|set| set.0.clone());
     let opened = session.get();
     let names = TraceNames {
@@ -129,9 +157,8 @@ pub(crate) fn trace(
             }),
             (None, path) => path.as_deref().map(JudgeBy::Calibration),
         };
-        let judged = by.map(|by| session.judge(&set, &request, by, &copies, observer));
-        let judged = judged.transpose()?;
-        let tracing = session.tracing(&set, &request, observer)?;
+        let judged = judge(session, &set, &asked, by, observer)?;
+        let tracing = session.tracing(&set, &asked.trace, observer)?;
         let mut file = Vec::new();
         tracing.write(
             &mut file,
@@ -145,7 +172,7 @@ pub(crate) fn trace(
     })?;
     Ok(Traced {
         text,
-        request,
+        request: asked.trace,
         names,
         judged,
         session,
@@ -187,14 +214,12 @@ pub(crate) fn trace_part(
     copies: &str,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<String> {
-    let request: TraceRequest = read(request)?;
-    let copies: CopyRequest = read(copies)?;
+    let asked = Asked::read(request, copies)?;
     let set = samples.set.clone();
     let part = session.with(py, progress, |session, observer| {
         let by = calibration.as_deref().map(JudgeBy::Calibration);
-        let judged = by.map(|by| session.judge(&set, &request, by, &copies, observer));
-        let judged = judged.transpose()?;
-        let tracing = session.tracing(&set, &request, observer)?;
+        let judged = judge(session, &set, &asked, by, observer)?;
+        let tracing = session.tracing(&set, &asked.trace, observer)?;
         Ok(tracing.part(top, judged.as_ref(), observer)?)
     })?;
     errors::json(&part)
@@ -218,8 +243,7 @@ pub(crate) fn join_traces(
     copies: &str,
     progress: Option<Py<PyAny>>,
 ) -> PyResult<String> {
-    let request: TraceRequest = read(request)?;
-    let copies: CopyRequest = read(copies)?;
+    let asked = Asked::read(request, copies)?;
     let names = TraceNames {
         index: session.path_in_words(),
         samples: name,
@@ -232,8 +256,8 @@ pub(crate) fn join_traces(
     let parts = parts.collect::<PyResult<Vec<_>>>()?;
     session.with(py, progress, |session, observer| {
         let line = calibration.as_deref().map(Calibration::read).transpose()?;
-        let line = line.as_ref().map(|line| (line, copies.false_alarms));
-        let tracing = session.tracing(&set, &request, observer)?;
+        let line = line.as_ref().map(|line| (line, asked.copies.false_alarms));
+        let tracing = session.tracing(&set, &asked.trace, observer)?;
         let mut file = Vec::new();
         tracing.join(&mut file, &names, parts, line)?;
         Ok(String::from_utf8(file)?)

@@ -318,8 +318,7 @@ impl<'s> Tracing<'s> {
         mut take: impl FnMut(TracedSample<'s>) -> Result<(), EngineError>,
     ) -> Result<SetSummary, EngineError> {
         let mut writer = TraceWriter::new(out, &self.named(names)?, &self.tracer()?, top)?;
-        let summary = self.trace(observer, |mut traced| {
-            traced.verdict = judged.and_then(|judged| judged.of(traced.sample).cloned());
+        let summary = self.summed(judged, observer, |traced| {
             writer.add(&traced.entry())?;
             take(traced)
         })?;
@@ -336,10 +335,19 @@ impl<'s> Tracing<'s> {
     pub fn trace(
         &self,
         observer: &dyn Observer,
+        take: impl FnMut(TracedSample<'s>) -> Result<(), EngineError>,
+    ) -> Result<SetSummary, EngineError> {
+        self.summed(None, observer, take)
+    }
+
+    fn summed(
+        &self,
+        judged: Option<&Judged>,
+        observer: &dyn Observer,
         mut take: impl FnMut(TracedSample<'s>) -> Result<(), EngineError>,
     ) -> Result<SetSummary, EngineError> {
         let mut summaries = SetSummaries::default();
-        self.trace_each(observer, |traced| {
+        self.trace_each(judged, observer, |traced| {
             summaries.add(&traced.trace, traced.summary.clone());
             take(traced)
         })?;
@@ -358,8 +366,7 @@ impl<'s> Tracing<'s> {
     ) -> Result<TracePart, EngineError> {
         let tracer = self.tracer()?;
         let mut part = TracePart::new(&self.header()?, self.range.start)?;
-        self.trace_each(observer, |mut traced| {
-            traced.verdict = judged.and_then(|judged| judged.of(traced.sample).cloned());
+        self.trace_each(judged, observer, |traced| {
             Ok(part.add(&traced.entry(), &tracer, top)?)
         })?;
         observer.check()?;
@@ -431,9 +438,10 @@ impl<'s> Tracing<'s> {
         })
     }
 
-    /// Traces the samples and hands each to `take`, in order.
+    /// Traces the samples and hands each to `take`, in order, with its verdict where they were judged.
     fn trace_each(
         &self,
+        judged: Option<&Judged>,
         observer: &dyn Observer,
         mut take: impl FnMut(TracedSample<'s>) -> Result<(), EngineError>,
     ) -> Result<(), EngineError> {
@@ -454,7 +462,7 @@ impl<'s> Tracing<'s> {
                 summary,
                 answered_by,
                 interpolated: answered_by.map(marks).unwrap_or_default(),
-                verdict: None,
+                verdict: judged.and_then(|judged| judged.of(sample).cloned()),
             })
         })
     }

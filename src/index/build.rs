@@ -11,8 +11,9 @@ use super::IndexError;
 use super::array::{Joined, Latents, PartFile, PartWriter, Room, Sort, prefixes_of, write_listed};
 use super::array_id::ArrayId;
 use super::labels::Labels;
-use super::manifest::{ArrayEntry, MANIFEST, Manifest, Source, WindowEntry, database_number};
-use super::stage::{BUILDING, BuildPlan, FinishedArray, LATENTS, Stage};
+use super::manifest::{ArrayEntry, Manifest, Source, WindowEntry};
+use super::output::staged;
+use super::stage::{BuildPlan, FinishedArray, LATENTS, Stage};
 use super::store::{Family, SstOptions, SstWriter};
 use super::wanted::Wanted;
 use crate::base::{Observer, memory};
@@ -184,34 +185,19 @@ pub fn build(
         wanted,
         orders,
     } = check_input(set, options)?;
-    let created = check_output_folder(output, options.force)?;
     let plan = BuildPlan::of(set, options);
-    let result = Stage::open(output, &plan, &wanted).and_then(|stage| {
-        // Another build may have ended between the first look and the lock.
-        if let Err(error) = check_output_folder(output, options.force) {
-            stage.remove();
-            return Err(error);
-        }
+    staged(output, options.force, (&plan, &wanted), |stage| {
         let work = Build {
             set,
             ids: &ids,
             labels: &labels,
             wanted: &wanted,
             options,
-            stage: &stage,
+            stage,
             observer,
         };
-        let result = work.run(&orders);
-        if !matches!(result, Ok(_) | Err(IndexError::Stopped(_))) {
-            stage.remove();
-        }
-        result
-    });
-    if result.is_err() && created {
-        // Only if it is empty again: after a stop it is not.
-        let _ = std::fs::remove_dir(output);
-    }
-    result
+        work.run(&orders)
+    })
 }
 
 /// What of a latent set is indexed, and how.
@@ -267,49 +253,6 @@ fn room(set: &LatentSet, limit: u64) -> Result<Room, IndexError> {
         });
     }
     Ok(room)
-}
-
-/// Makes sure that a build may write into `output`: it is absent (and made now, which is what is
-/// returned), empty, an unfinished build, or with `force` an index. Whatever else is there belongs to
-/// somebody else.
-pub(super) fn check_output_folder(output: &Path, force: bool) -> Result<bool, IndexError> {
-    let refuse = |found: &str| {
-        Err(IndexError::Output {
-            path: output.to_owned(),
-            found: found.to_owned(),
-        })
-    };
-    if !output.exists() {
-        fs_err::create_dir(output)?;
-        return Ok(true);
-    }
-    if !output.is_dir() {
-        return refuse("is a file: expected the name of a folder for the index");
-    }
-    let manifest = output.join(MANIFEST).exists();
-    if manifest && !Manifest::is_one(output) {
-        return refuse("holds a manifest.json that is not an index's: choose another name");
-    }
-    if manifest && !force {
-        return refuse(
-            "holds an index already: choose another name, or pass force=true to replace it",
-        );
-    }
-    let unfinished = output.join(BUILDING).exists();
-    if unfinished && !Stage::is_one(output) {
-        return refuse("holds a folder `building` that is not a build's: choose another name");
-    }
-    let ours = |name: &std::ffi::OsStr| {
-        name == BUILDING || name.to_str().and_then(database_number).is_some()
-    };
-    if !manifest {
-        for entry in fs_err::read_dir(output)? {
-            if !(unfinished && ours(&entry?.file_name())) {
-                return refuse("is neither empty nor an index: choose another name");
-            }
-        }
-    }
-    Ok(false)
 }
 
 /// A build under work.

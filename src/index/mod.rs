@@ -20,6 +20,7 @@ mod layout;
 mod lists;
 mod load;
 mod manifest;
+mod output;
 mod pages;
 pub mod parts;
 mod plan;

@@ -338,7 +338,7 @@ impl Block {
     /// how many groups they have.
     pub(super) fn most_memory(bytes: u64, blocks: u64, groups: u64) -> u64 {
         // Of each block: the last word filled and two more, the mark behind the last group; words and heads at whole lines.
-        let of_block = size_of::<Self>() + 3 * 8 + MARK + 2 * ALIGNED;
+        let of_block = size_of::<OnceLock<Self>>() + 3 * 8 + MARK + 2 * ALIGNED;
         let of_group = MARK + REST + Sketch::OF_GROUP;
         let of_blocks = blocks.saturating_mul(of_block as u64);
         let of_groups = groups.saturating_mul(of_group as u64);

@@ -64,8 +64,7 @@ impl Cache {
     /// Makes room of `room` bytes for an array of so many blocks, which take at most `most` bytes together.
     pub(super) fn new(blocks: usize, most: u64, room: u64) -> Self {
         let shelves = blocks.div_ceil(SHELF);
-        let places = (shelves * size_of::<[OnceLock<Block>; SHELF]>()) as u64;
-        match most.saturating_add(places) <= room {
+        match most <= room {
             true => Self::All {
                 shelves: (0..shelves).map(|_| OnceLock::new()).collect(),
                 arena: Arc::default(),

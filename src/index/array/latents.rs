@@ -3,6 +3,7 @@
 use std::ops::Deref;
 use std::sync::Arc;
 
+use super::words::{alike, spell};
 use crate::latent::{Level, Shape};
 use crate::window::{Frame, Given, Place, Reader};
 
@@ -149,27 +150,16 @@ impl<'a> Latents<'a> {
     /// Returns in how many bits the contexts at two occurrences begin alike, of those that `readers` read.
     pub(super) fn common(&self, readers: &[Reader], one: u64, other: u64) -> usize {
         let (one, other) = (self.standing(one), self.standing(other));
-        let differ = |reader: &Reader| one.read(reader) ^ other.read(reader);
-        let words = readers
+        let pairs = readers
             .iter()
-            .map(differ)
-            .enumerate()
-            .find(|(_, differ)| *differ != 0);
-        words.map_or(64 * readers.len(), |(number, differ)| {
-            64 * number + differ.leading_zeros() as usize
-        })
+            .map(|reader| (one.read(reader), other.read(reader)));
+        alike(pairs).unwrap_or(64 * readers.len())
     }
 
     /// Returns the entry of an occurrence as bytes that sort as entries do: context, next bit, number.
     pub(super) fn spell(&self, readers: &[Reader], occurrence: u64) -> Vec<u8> {
-        let mut words = Vec::new();
-        self.lay_out(readers, occurrence, &mut words);
-        let context = words.iter().flat_map(|word| word.to_be_bytes());
-        let bit = u8::from(self.bit(occurrence));
-        context
-            .chain([bit])
-            .chain(occurrence.to_be_bytes())
-            .collect()
+        let context = readers.iter().map(|reader| self.read(reader, occurrence));
+        spell(context, self.bit(occurrence), occurrence)
     }
 
     /// Writes the whole context at an occurrence, laid out by an order, into one word for each reader.

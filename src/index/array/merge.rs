@@ -8,6 +8,7 @@ use super::content::ContentSum;
 use super::directory::Rank;
 use super::distinct::Distinct;
 use super::segment::{Segment, SegmentError};
+use super::words::{common, spell};
 use super::write::{BlockWriter, Entry, Part, Sink};
 use crate::base::{Observer, Stopped};
 
@@ -175,6 +176,9 @@ impl<S: Sink> Work<'_, S> {
                     }
                     for occurrence in &self.chunk {
                         let before = if is_first { &self.context } else { own };
+                        let spell = |context: &[u64], (bit, occurrence): Entry| {
+                            spell(context.iter().copied(), bit, occurrence)
+                        };
                         let spell = |last, entry| [spell(before, last), spell(own, entry)];
                         self.blocks
                             .push(*occurrence, spell)
@@ -197,21 +201,4 @@ impl<S: Sink> Work<'_, S> {
         }
         Ok(())
     }
-}
-
-/// Returns in how many bits two contexts begin alike; 0 where there is none.
-pub(in crate::index) fn common(one: &[u64], other: &[u64]) -> usize {
-    let mut words = one.iter().zip(other).enumerate();
-    let differ = words.find(|(_, (one, other))| one != other);
-    match differ {
-        Some((number, (one, other))) => 64 * number + (one ^ other).leading_zeros() as usize,
-        None => 64 * one.len().min(other.len()),
-    }
-}
-
-/// Returns an entry as bytes that sort as entries do: context, next bit, number.
-fn spell(context: &[u64], (bit, occurrence): Entry) -> Vec<u8> {
-    let context = context.iter().flat_map(|word| word.to_be_bytes());
-    let bit = [u8::from(bit)];
-    context.chain(bit).chain(occurrence.to_be_bytes()).collect()
 }

@@ -29,6 +29,7 @@ mod tables;
 #[cfg(test)]
 mod tests;
 mod within;
+mod words;
 mod write;
 
 pub use content::ContentSum;
@@ -38,11 +39,12 @@ pub(super) use distinct::{Distinct, prefixes_of};
 pub use fuzzing::{read_block, read_listed, write_block};
 pub(super) use latents::Latents;
 pub(super) use memory::MemoryArray;
-pub(super) use merge::{Merge, MergeError, Merged, common as common_of};
+pub(super) use merge::{Merge, MergeError, Merged};
 pub(super) use prove::{Disproof, prove};
 pub(super) use question::{Blocks, Questions, Range, Walk, longest_of};
 pub(super) use records::Listed;
 pub(super) use segment::{Segment, SegmentError};
 pub(super) use sort::{Joined, Room, Sort};
 pub(super) use spill::{Piece, SpillRule, Spiller, context_words};
+pub(super) use words::common as common_of;
 pub(super) use write::PartWriter;

@@ -8,6 +8,7 @@ use super::directory::{Directory, Rank};
 use super::halving::halved;
 use super::latents::Latents;
 use super::within::{Contexts, mask as mask_of};
+use super::words::alike;
 use crate::index::Histogram;
 use crate::window::{Order, Reader};
 
@@ -113,13 +114,9 @@ impl<B: Blocks> Questions<'_, B> {
     /// Returns in how many bits the context at an occurrence begins as the asked one.
     pub(super) fn common(&self, occurrence: u64, asked: &[u64]) -> usize {
         let standing = self.latents.standing(occurrence);
-        for (number, (reader, asked)) in self.readers.iter().zip(asked).enumerate() {
-            let differ = standing.read(reader) ^ asked;
-            if differ != 0 {
-                return 64 * number + differ.leading_zeros() as usize;
-            }
-        }
-        self.order.bits()
+        let pairs = self.readers.iter().zip(asked);
+        let pairs = pairs.map(|(reader, asked)| (standing.read(reader), *asked));
+        alike(pairs).unwrap_or(self.order.bits())
     }
 
     /// Returns in how many bits the contexts at two occurrences begin alike, as far as the first `bits` tell.

@@ -10,8 +10,8 @@ use super::work::WorkFolder;
 use crate::base::Observer;
 use crate::index::array::{ContentSum, Distinct, common_of, context_words, prefixes_of};
 use crate::index::array_id::ArrayId;
-use crate::index::build::check_output_folder;
 use crate::index::manifest::ArrayEntry;
+use crate::index::output::staged;
 use crate::index::stage::{ADOPTED_LATENTS, BuildPlan, Stage};
 use crate::index::store::Family;
 use crate::index::{FileEntry, IndexError, Manifest, WindowEntry};
@@ -42,21 +42,10 @@ pub fn publish(
     {
         return Ok(published);
     }
-    let created = check_output_folder(output, force)?;
     let build = BuildPlan::of_parts(&plan.index, work.plan_id());
-    let result = Stage::open(output, &build, &plan.wanted()).and_then(|stage| {
-        let checked = check_output_folder(output, force);
-        let result = checked.and_then(|_| own.run(&stage, manifest, &maps, &reduces));
-        if !matches!(result, Ok(_) | Err(IndexError::Stopped(_))) {
-            stage.remove();
-        }
-        result
-    });
-    if result.is_err() && created {
-        // Only if it is empty again.
-        let _ = std::fs::remove_dir(output);
-    }
-    result
+    staged(output, force, (&build, &plan.wanted()), |stage| {
+        own.run(stage, manifest, &maps, &reduces)
+    })
 }
 
 /// The parts under work.
