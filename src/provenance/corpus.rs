@@ -10,7 +10,7 @@ use crate::base::{Budget, Observer};
 use crate::index::Index;
 use crate::latent::{Level, Shape};
 
-/// Every latent that an index answers for, in memory: N × ⌈HWK/64⌉ words, summed over its levels.
+/// Every latent that an index answers for, in memory: N × ⌈HWK/64⌉ words, summed over its levels, and a byte for each word.
 ///
 /// Each level of a latent begins with a word. Bit `k·HW + site` of it is channel k of a site, so that the sites of a row of the
 /// grid lie side by side in each channel. Hamming distances do not mind.
@@ -39,7 +39,7 @@ pub struct Corpus {
     row_words: usize,
     /// One spare word at the end.
     words: Vec<u64>,
-    /// How many bits of each word are 1: [`TOGETHER`] rows at a time, word by word, zeros for rows that are none.
+    /// How many bits of each word are 1: [`TOGETHER`] rows at a time, or what is left, word by word.
     ones: Vec<u8>,
 }
 
@@ -55,12 +55,11 @@ pub(super) const TOGETHER: usize = 512;
 
 /// Returns how many bits of each word of some rows are 1, as [`Corpus::ones`] has them.
 fn ones(words: &[u64], row_words: usize) -> Vec<u8> {
-    let mut all = Vec::with_capacity(words.len().next_multiple_of(TOGETHER * row_words));
+    let mut all = Vec::with_capacity(words.len());
     for rows in words.chunks(TOGETHER * row_words) {
         for word in 0..row_words {
             let own = rows.iter().skip(word).step_by(row_words);
             all.extend(own.map(|word| word.count_ones() as u8));
-            all.resize(all.len().next_multiple_of(TOGETHER), 0);
         }
     }
     all
@@ -269,11 +268,12 @@ impl Corpus {
         rows.zip(self.ids.iter().copied())
     }
 
-    /// Returns how many bits are 1 in one word of [`TOGETHER`] latents, those from number `rows · TOGETHER` on.
+    /// Returns how many bits are 1 in one word of [`TOGETHER`] latents, or of what is left of them, from number `start` on: a multiple of that.
     #[inline(always)]
-    pub(super) fn ones(&self, rows: usize, word: usize) -> &[u8] {
-        let at = (rows * self.row_words + word) * TOGETHER;
-        &self.ones[at..at + TOGETHER]
+    pub(super) fn ones(&self, start: usize, word: usize) -> &[u8] {
+        let rows = TOGETHER.min(self.ids.len() - start);
+        let at = start * self.row_words + word * rows;
+        &self.ones[at..at + rows]
     }
 
     /// Returns the id of the latent of that number.

@@ -204,7 +204,7 @@ impl<F: FnMut(u32, u32) -> u32> WithSimd for Nearer<'_, F> {
         for start in (0..self.training.latents()).step_by(TOGETHER) {
             least.fill(0);
             for (word, own) in self.words.clone().zip(self.row) {
-                let ones = self.training.ones(start / TOGETHER, word);
+                let ones = self.training.ones(start, word);
                 add_differences(&mut least, own.count_ones() as u8, ones);
             }
             let count = TOGETHER.min(self.training.latents() - start);
