@@ -129,6 +129,26 @@ impl Stage {
         plan: &BuildPlan,
         wanted: &Wanted,
     ) -> Result<Self, IndexError> {
+        let stage = Self::lock(output)?;
+        match stage.resume(plan, wanted) {
+            Ok(()) => Ok(stage),
+            Err(error) => {
+                stage.remove();
+                Err(error)
+            }
+        }
+    }
+
+    /// Removes what a build that was killed after its manifest had come into place has left; of one that is at work nothing.
+    pub(super) fn remove_left(output: &Path) {
+        if Self::is_one(output)
+            && let Ok(stage) = Self::lock(output)
+        {
+            stage.remove();
+        }
+    }
+
+    fn lock(output: &Path) -> Result<Self, IndexError> {
         let folder = output.join(BUILDING);
         fs_err::create_dir_all(&folder)?;
         let lock = fs_err::File::create(folder.join(LOCK))?.into_parts().0;
@@ -142,18 +162,11 @@ impl Stage {
             }
             Err(TryLockError::Error(error)) => return Err(error.into()),
         }
-        let stage = Self {
+        Ok(Self {
             output: output.to_owned(),
             folder,
             _lock: lock,
-        };
-        match stage.resume(plan, wanted) {
-            Ok(()) => Ok(stage),
-            Err(error) => {
-                stage.remove();
-                Err(error)
-            }
-        }
+        })
     }
 
     /// Resumes an unfinished build: clears what is left of another plan, and of this one if its files were already

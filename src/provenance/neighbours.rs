@@ -125,7 +125,7 @@ impl<'a> Neighbourhood<'a> {
         });
         let first = nearest.first().copied();
         Neighbours {
-            next_distance: first.and_then(|_| self.nearest_other(planes, &nearest)),
+            next_distance: self.nearest_other(planes, &nearest),
             training_distance: first.and_then(|first| self.of_training(first.latent)),
             nearest,
             equal,
@@ -138,7 +138,8 @@ impl<'a> Neighbourhood<'a> {
             let row = self.training.row_of(latent)?;
             Some(&row[self.words.clone()])
         };
-        let first = bits(nearest[0].latent);
+        let nearest_one = nearest.first()?;
+        let first = bits(nearest_one.latent);
         let other = nearest.iter().find(|near| bits(near.latent) != first);
         if let Some(other) = other {
             return Some(other.distance);
@@ -146,7 +147,7 @@ impl<'a> Neighbourhood<'a> {
         let mut second = u32::MAX;
         self.nearer(planes.words(), second, |latent, distance| {
             // Duplicates are as far away as each other.
-            if distance < second && (distance != nearest[0].distance || bits(latent) != first) {
+            if distance < second && (distance != nearest_one.distance || bits(latent) != first) {
                 second = distance;
             }
             second
@@ -173,7 +174,7 @@ impl<'a> Neighbourhood<'a> {
     }
 
     /// Hands the training latents that are nearer to a row than `limit`, and those that are equal to it, to `take`, in order of ids,
-    /// with their distances; `take` says how near the next ones have to be. It may get others too.
+    /// with their distances; `take` says how near the next ones have to be.
     fn nearer(&self, row: &[u64], limit: u32, take: impl FnMut(u32, u32) -> u32) {
         // POPCNT and AVX2 where the machine has them.
         Arch::new().dispatch(Nearer {
@@ -209,7 +210,7 @@ impl<F: FnMut(u32, u32) -> u32> WithSimd for Nearer<'_, F> {
             }
             let count = TOGETHER.min(self.training.latents() - start);
             for from in (0..count).step_by(AT_ONCE) {
-                let (some, _) = least[from..].split_at(AT_ONCE);
+                let some = &least[from..from + AT_ONCE];
                 if some.iter().any(|least| may_be_within(*least, self.limit)) {
                     let to = count.min(from + AT_ONCE);
                     self.compare(start, from..to, &least);

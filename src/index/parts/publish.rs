@@ -40,6 +40,7 @@ pub fn publish(
         .ok()
         .filter(|held| held.says(&manifest))
     {
+        Stage::remove_left(output);
         return Ok(published);
     }
     let build = BuildPlan::of_parts(&plan.index, work.plan_id());
