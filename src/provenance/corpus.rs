@@ -5,12 +5,14 @@ use std::ops::Range;
 use xxhash_rust::xxh3::Xxh3;
 
 use super::ProvenanceError;
+use super::tiles::Tiling;
 use crate::base::bits::{push, read, words};
 use crate::base::{Budget, Observer};
 use crate::index::Index;
 use crate::latent::{Level, Shape};
 
-/// Every latent that an index answers for, in memory: N × ⌈HWK/64⌉ words, summed over its levels, and a byte for each word.
+/// Every latent that an index answers for, in memory: N × ⌈HWK/64⌉ words, summed over its levels, and a byte for each of its tiles, about half as
+/// much.
 ///
 /// Each level of a latent begins with a word. Bit `k·HW + site` of it is channel k of a site, so that the sites of a row of the
 /// grid lie side by side in each channel. Hamming distances do not mind.
@@ -39,7 +41,8 @@ pub struct Corpus {
     row_words: usize,
     /// One spare word at the end.
     words: Vec<u64>,
-    /// How many bits of each word are 1: [`TOGETHER`] rows at a time, or what is left, word by word.
+    tiling: Tiling,
+    /// How many bits of each tile are 1: [`TOGETHER`] rows at a time, or what is left, tile by tile.
     ones: Vec<u8>,
 }
 
@@ -53,13 +56,17 @@ pub(super) fn words_of(shape: &Shape, level: &Level) -> Range<usize> {
 /// Rows whose ones lie side by side.
 pub(super) const TOGETHER: usize = 512;
 
-/// Returns how many bits of each word of some rows are 1, as [`Corpus::ones`] has them.
-fn ones(words: &[u64], row_words: usize) -> Vec<u8> {
-    let mut all = Vec::with_capacity(words.len());
-    for rows in words.chunks(TOGETHER * row_words) {
-        for word in 0..row_words {
-            let own = rows.iter().skip(word).step_by(row_words);
-            all.extend(own.map(|word| word.count_ones() as u8));
+/// Returns how many bits of each tile of some rows are 1, as [`Corpus::ones`] has them; `words` ends with a spare word.
+fn ones(tiling: &Tiling, words: &[u64], row_words: usize) -> Vec<u8> {
+    let rows = (words.len() - 1) / row_words;
+    let mut all = vec![0; rows * tiling.len()];
+    for (number, some) in all.chunks_mut(TOGETHER * tiling.len()).enumerate() {
+        let count = some.len() / tiling.len();
+        for row in 0..count {
+            let row_of = &words[(number * TOGETHER + row) * row_words..];
+            let own = tiling.ones(row_of, tiling.of_level(None));
+            own.enumerate()
+                .for_each(|(tile, ones)| some[tile * count + row] = ones);
         }
     }
     all
@@ -120,8 +127,9 @@ impl Corpus {
     ) -> Result<Self, ProvenanceError> {
         let shape = index.shape();
         let row_words = words_of(&shape, shape.finest()).end;
-        // Words and how many bits of each are 1, an id and at most a label.
-        let needed = index.latents() * (9 * row_words as u64 + 12);
+        let tiling = Tiling::of(&shape);
+        // Words, tiles, an id and at most a label.
+        let needed = index.latents() * (8 * row_words + tiling.len() + 12) as u64;
         let what = format!(
             "{}: its {} latents",
             index.path().display(),
@@ -135,6 +143,7 @@ impl Corpus {
             labels: Vec::new(),
             row_words,
             words: Vec::with_capacity(index.latents() as usize * row_words + 1),
+            tiling,
             ones: Vec::new(),
         };
         for entry in index.scan_latents()? {
@@ -151,8 +160,8 @@ impl Corpus {
                 path: index.path().to_owned(),
             });
         }
-        training.ones = ones(&training.words, row_words);
         training.words.push(0);
+        training.ones = ones(&training.tiling, &training.words, row_words);
         Ok(training)
     }
 
@@ -166,14 +175,16 @@ impl Corpus {
             let planes = Planes::of(shape, set.packed_latent(id));
             words.extend_from_slice(&planes.words[..row_words]);
         }
-        let ones = ones(&words, row_words);
         words.push(0);
+        let tiling = Tiling::of(&shape);
+        let ones = ones(&tiling, &words, row_words);
         Self {
             shape,
             ids: (0..set.len() as u32).collect(),
             labels: Vec::new(),
             row_words,
             words,
+            tiling,
             ones,
         }
     }
@@ -268,11 +279,16 @@ impl Corpus {
         rows.zip(self.ids.iter().copied())
     }
 
-    /// Returns how many bits are 1 in one word of [`TOGETHER`] latents, or of what is left of them, from number `start` on: a multiple of that.
+    /// Returns the tiles that its latents are cut into.
+    pub(super) fn tiling(&self) -> &Tiling {
+        &self.tiling
+    }
+
+    /// Returns how many bits are 1 in one tile of [`TOGETHER`] latents, or of what is left of them, from number `start` on: a multiple of that.
     #[inline(always)]
-    pub(super) fn ones(&self, start: usize, word: usize) -> &[u8] {
+    pub(super) fn ones(&self, start: usize, tile: usize) -> &[u8] {
         let rows = TOGETHER.min(self.ids.len() - start);
-        let at = start * self.row_words + word * rows;
+        let at = start * self.tiling.len() + tile * rows;
         &self.ones[at..at + rows]
     }
 

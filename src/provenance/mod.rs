@@ -11,6 +11,7 @@ mod neighbours;
 mod overlay;
 mod parents;
 mod scan;
+mod tiles;
 
 pub(crate) use board::*;
 pub(crate) use components::{Components, Gain, Run, Weights};

@@ -1,7 +1,7 @@
 //! The training latents nearest to a latent by Hamming distance, exactly.
 //!
-//! Of two latents that differ by `d` bits the numbers of ones of their words, summed over all words, differ by `d` at most. These take an eighth of
-//! what the latents take; so few latents are compared bit by bit: those for which they leave it open.
+//! Numbers of ones of [tiles](super::tiles) tell how near latents may be. So few latents are compared bit by bit, those for which they leave it
+//! open; where they leave it open for most, as for codes whose bits are all but random, all are.
 
 use std::collections::HashMap;
 use std::ops::Range;
@@ -10,6 +10,7 @@ use pulp::{Arch, Simd, WithSimd};
 use serde::{Deserialize, Serialize};
 
 use super::corpus::{Corpus, Planes, TOGETHER, words_of};
+use super::tiles::MAX_BITS;
 use crate::base::hamming;
 use crate::latent::Level;
 
@@ -70,12 +71,18 @@ impl Neighbours {
 
 /// Of so many latents the least distances are looked at together.
 const AT_ONCE: usize = 32;
+/// Differences of so many tiles are summed up as bytes: 10 times 25 bits.
+const AS_BYTES: usize = (u8::MAX / MAX_BITS) as usize;
+/// After so many latents it is known whether tiles spare comparing: they take half of what the bits take, so at least three of four.
+const SURE: usize = 8 * TOGETHER;
 
 /// Asks for neighbours, remembering what it can: one for each thread.
 pub(crate) struct Neighbourhood<'a> {
     training: &'a Corpus,
     /// The words of a row that are compared.
     words: Range<usize>,
+    /// The tiles that they lie in.
+    tiles: Range<usize>,
     /// Distance of a training latent to the nearest that differs from it.
     own: HashMap<u32, Option<u32>>,
 }
@@ -90,6 +97,7 @@ impl<'a> Neighbourhood<'a> {
         Self {
             training,
             words,
+            tiles: training.tiling().of_level(level),
             own: HashMap::new(),
         }
     }
@@ -181,7 +189,14 @@ impl<'a> Neighbourhood<'a> {
             training: self.training,
             words: self.words.clone(),
             row: &row[self.words.clone()],
+            tiles: self.tiles.clone(),
+            ones: self
+                .training
+                .tiling()
+                .ones(row, self.tiles.clone())
+                .collect(),
             limit,
+            compared: 0,
             take,
         });
     }
@@ -192,7 +207,11 @@ struct Nearer<'a, F> {
     training: &'a Corpus,
     words: Range<usize>,
     row: &'a [u64],
+    tiles: Range<usize>,
+    ones: Vec<u8>,
     limit: u32,
+    /// Latents that were compared bit by bit.
+    compared: usize,
     take: F,
 }
 
@@ -204,9 +223,8 @@ impl<F: FnMut(u32, u32) -> u32> WithSimd for Nearer<'_, F> {
         let mut least = [0; TOGETHER];
         for start in (0..self.training.latents()).step_by(TOGETHER) {
             least.fill(0);
-            for (word, own) in self.words.clone().zip(self.row) {
-                let ones = self.training.ones(start, word);
-                add_differences(&mut least, own.count_ones() as u8, ones);
+            if start < SURE || self.compared < start / 4 {
+                self.add_differences(start, &mut least);
             }
             let count = TOGETHER.min(self.training.latents() - start);
             for from in (0..count).step_by(AT_ONCE) {
@@ -221,12 +239,35 @@ impl<F: FnMut(u32, u32) -> u32> WithSimd for Nearer<'_, F> {
 }
 
 impl<F: FnMut(u32, u32) -> u32> Nearer<'_, F> {
+    /// Adds by how many bits at least the latents from number `start` on differ.
+    #[inline(always)]
+    fn add_differences(&self, start: usize, least: &mut [u16; TOGETHER]) {
+        let mut tiles = self.tiles.clone();
+        for own in self.ones.chunks(AS_BYTES) {
+            let mut sums = [0; TOGETHER];
+            for (own, tile) in own.iter().zip(&mut tiles) {
+                let ones = self.training.ones(start, tile);
+                for (sum, ones) in sums.iter_mut().zip(ones) {
+                    *sum += own.abs_diff(*ones);
+                }
+            }
+            // A sum that would be more than a u16 is no less a bound.
+            for (least, sum) in least.iter_mut().zip(sums) {
+                *least = least.saturating_add(sum.into());
+            }
+        }
+    }
+
     #[inline(always)]
     fn compare(&mut self, start: usize, some: Range<usize>, least: &[u16; TOGETHER]) {
+        // Found first and compared then, so that reading one row does not wait for what came of the one before.
+        let (mut near, mut many) = ([0; AT_ONCE], 0);
         for at in some {
-            if !may_be_within(least[at], self.limit) {
-                continue;
-            }
+            near[many] = at;
+            many += usize::from(may_be_within(least[at], self.limit));
+        }
+        self.compared += many;
+        for at in near[..many].iter().copied() {
             let other = &self.training.row(start + at)[self.words.clone()];
             let distance = hamming::distance(self.row, other);
             if distance < self.limit || distance == 0 {
@@ -239,15 +280,6 @@ impl<F: FnMut(u32, u32) -> u32> Nearer<'_, F> {
 #[inline(always)]
 fn may_be_within(least: u16, limit: u32) -> bool {
     u32::from(least) < limit || least == 0
-}
-
-/// Adds how far numbers of ones are from `own` to what is known of the distances of their latents.
-#[inline(always)]
-fn add_differences(least: &mut [u16; TOGETHER], own: u8, ones: &[u8]) {
-    // A sum that would be more than a u16 is no less a bound.
-    for (least, ones) in least.iter_mut().zip(ones) {
-        *least = least.saturating_add(own.abs_diff(*ones).into());
-    }
 }
 
 #[cfg(test)]

@@ -62,6 +62,9 @@ pub struct Quilt {
     pub region_of: Vec<Option<u32>>,
 }
 
+/// Most words of footprints that are kept: 16 MiB. Of two hundred candidates that a digit has each is looked at three to four times.
+const MAX_KEPT: usize = 1 << 21;
+
 /// A candidate in the queue. The gain is what its best piece had when last looked at: it never grows.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 struct Waiting {
@@ -70,6 +73,8 @@ struct Waiting {
     rank: Reverse<(u32, u32, i32, i32)>,
     /// Regions that there were when it was looked at.
     seen: usize,
+    /// Where what is left of its footprint is kept, where it is.
+    kept: Option<usize>,
 }
 
 impl Waiting {
@@ -91,7 +96,10 @@ struct Work<'a, 'b> {
     components: Components,
     /// Sites that no region has.
     free: Board,
-    footprint: Board,
+    /// Of the candidate that is looked at: what is left of its footprint.
+    left: Board,
+    /// What was left of the footprints of candidates when they were last looked at.
+    kept: Vec<u64>,
     queue: BinaryHeap<Waiting>,
     regions: Vec<(Region, Vec<Run>)>,
 }
@@ -123,7 +131,8 @@ pub(super) fn patches(
         footprints,
         support,
         components: Components::default(),
-        footprint: Vec::new(),
+        left: Vec::new(),
+        kept: Vec::new(),
         queue: BinaryHeap::new(),
         regions: Vec::new(),
     };
@@ -202,24 +211,67 @@ impl Work<'_, '_> {
         self.support.at[position].is_some() && get(&self.free, at)
     }
 
-    /// Returns the best piece of an overlay in what is free; its runs are then in `components`.
-    fn best_of(&mut self, overlay: Overlay) -> Option<(Gain, usize)> {
-        if !self.footprints.of(overlay, &mut self.footprint) {
-            return None;
-        }
-        and(&mut self.footprint, &self.free);
+    /// Returns the best piece of what is left of the candidate that is looked at; its runs are then in `components`.
+    fn best(&mut self) -> Option<(Gain, usize)> {
         let layout = self.footprints.layout();
-        self.components.best(&self.footprint, layout, &self.weights)
+        self.components.best(&self.left, layout, &self.weights)
     }
 
+    /// Looks at a candidate for the first time.
     fn look(&mut self, overlay: Overlay) {
-        if let Some((gain, _)) = self.best_of(overlay) {
-            self.queue.push(Waiting {
-                gain,
-                rank: Reverse(overlay.rank()),
-                seen: self.regions.len(),
-            });
+        if !self.footprints.of(overlay, &mut self.left) {
+            return;
         }
+        and(&mut self.left, &self.free);
+        if let Some((gain, _)) = self.best() {
+            let start = self.kept.len();
+            let kept = (start + self.left.len() <= MAX_KEPT).then_some(start);
+            if kept.is_some() {
+                self.kept.extend_from_slice(&self.left);
+            }
+            self.wait(overlay, gain, kept);
+        }
+    }
+
+    /// Looks again at a candidate that waited. Where it lost nothing, its best piece is the same.
+    fn look_again(&mut self, waited: Waiting) {
+        let changed = self.lift(&waited);
+        let gain = match changed {
+            true => self.best().map(|(gain, _)| gain),
+            false => Some(waited.gain),
+        };
+        if let Some(gain) = gain {
+            self.wait(waited.overlay(), gain, waited.kept);
+        }
+    }
+
+    /// Makes what is left of a candidate's footprint the one that is looked at; whether it may be less than it was.
+    fn lift(&mut self, waited: &Waiting) -> bool {
+        let Some(start) = waited.kept else {
+            self.footprints.of(waited.overlay(), &mut self.left);
+            and(&mut self.left, &self.free);
+            return true;
+        };
+        let kept = &mut self.kept[start..start + self.free.len()];
+        let lost = kept
+            .iter()
+            .zip(&self.free)
+            .any(|(own, free)| own & !free != 0);
+        if lost {
+            and(kept, &self.free);
+        }
+        self.left.clear();
+        self.left.extend_from_slice(kept);
+        lost
+    }
+
+    fn wait(&mut self, overlay: Overlay, gain: Gain, kept: Option<usize>) {
+        self.queue.push(Waiting {
+            gain,
+            rank: Reverse(overlay.rank()),
+            seen: self.regions.len(),
+            kept,
+        });
     }
 
     /// Makes regions of the best pieces until no candidate has one. A candidate's best piece only shrinks as
@@ -231,18 +283,19 @@ impl Work<'_, '_> {
             self.look(overlay);
         }
         while let Some(first) = self.queue.pop() {
-            let overlay = first.overlay();
             if first.seen < self.regions.len() {
-                self.look(overlay);
+                self.look_again(first);
                 continue;
             }
-            let Some((gain, root)) = self.best_of(overlay) else {
+            self.lift(&first);
+            let Some((gain, root)) = self.best() else {
                 continue;
             };
             let runs = self.components.runs_of(root);
-            self.take(overlay, gain, runs);
-            self.look(overlay);
+            self.take(first.overlay(), gain, runs);
+            self.look_again(first);
         }
+        self.kept.clear();
     }
 
     fn take(&mut self, overlay: Overlay, gain: Gain, runs: Vec<Run>) {

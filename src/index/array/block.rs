@@ -23,8 +23,11 @@ use crate::index::pages::{ALIGNED, Arena, own};
 pub(super) const BLOCK: usize = 512;
 
 /// Bytes that are kept of each group of a block in memory: of `marks`, of `rests`.
-const MARK: usize = size_of::<(u16, u16)>();
+const MARK: usize = size_of::<Mark>();
 const REST: usize = size_of::<u16>();
+
+/// Where a group begins, and how many occurrences before it are followed by 1.
+type Mark = [u16; 2];
 
 /// Bytes before the bits: the numbers of occurrences and of groups, less one, lowest byte first.
 const HEADER: usize = 4;
@@ -108,9 +111,8 @@ pub(in crate::index) struct Block {
     groups: u16,
     /// Bits of a number.
     width: usize,
-    /// Where each group begins, and how many occurrences before it are followed by 1; and the same at the end. Nothing where
-    /// every occurrence is a group: then the bits say both.
-    marks: Box<[(u16, u16)]>,
+    /// [`Mark`]s of each group and of the end, as bytes. Nothing where every occurrence is a group: then the bits say both.
+    marks: Bytes,
     /// Where in the words the other numbers of the groups lie.
     rest_at: usize,
     total: u64,
@@ -144,7 +146,7 @@ impl Block {
             count: count as u16,
             groups: groups as u16,
             width,
-            marks: Box::default(),
+            marks: Bytes::new(),
             rest_at: groups * (width + 1),
             total,
             rests: OnceLock::new(),
@@ -165,6 +167,9 @@ impl Block {
     /// Moves it to an arena, with what is kept of it later.
     pub(super) fn move_to(&mut self, arena: &Arc<Arena>) {
         self.words = arena.keep(&self.words);
+        if !self.marks.is_empty() {
+            self.marks = arena.keep(&self.marks);
+        }
         self.arena = Some(arena.clone());
     }
 
@@ -176,7 +181,7 @@ impl Block {
         }
     }
 
-    /// Has the numbers of sixteen groups, from one on, and their next bits come from memory, without waiting for them.
+    /// Has the numbers of sixteen groups, from one on, their next bits and marks come from memory, without waiting for them.
     #[inline]
     pub(super) fn touch(&self, group: usize) {
         let words = self.words();
@@ -184,6 +189,16 @@ impl Block {
         let bits = (self.groups() * self.width + group) / 64;
         for at in [numbers, numbers + 8, bits] {
             black_box(words.get(at).copied());
+        }
+        black_box(self.marks().get(group).copied());
+    }
+
+    #[inline]
+    fn marks(&self) -> &[Mark] {
+        // Where no bytes begin is anywhere: no place for marks.
+        match self.marks.is_empty() {
+            true => &[],
+            false => bytemuck::cast_slice(&self.marks),
         }
     }
 
@@ -203,11 +218,11 @@ impl Block {
         let mut marks = Vec::with_capacity(groups + 1);
         for group in 0..groups {
             let [start, end] = [group, group + 1].map(|group| starts[group] as u16);
-            marks.push((start, ones));
+            marks.push([start, ones]);
             ones += if self.bit(group) { end - start } else { 0 };
         }
-        marks.push((count, ones));
-        (self.marks, self.rest_at) = (marks.into(), rest_at);
+        marks.push([count, ones]);
+        (self.marks, self.rest_at) = (own(marks), rest_at);
     }
 
     /// Returns how many occurrences it holds.
@@ -237,16 +252,16 @@ impl Block {
 
     #[inline]
     fn start(&self, group: usize) -> usize {
-        self.marks
+        self.marks()
             .get(group)
-            .map_or(group, |(start, _)| (*start).into())
+            .map_or(group, |[start, _]| (*start).into())
     }
 
     /// Returns the occurrences, and those followed by 1, before a group (all of them for the number behind the last one).
     #[inline]
     pub(in crate::index) fn before(&self, group: usize) -> (u64, u64) {
-        match self.marks.get(group) {
-            Some((start, ones)) => (u64::from(*start), u64::from(*ones)),
+        match self.marks().get(group) {
+            Some([start, ones]) => (u64::from(*start), u64::from(*ones)),
             None => (group as u64, self.ones_before(group)),
         }
     }
@@ -337,8 +352,8 @@ impl Block {
     /// Returns the bytes that blocks take at most, from what they are together: the bytes of their records, how many they are and
     /// how many groups they have.
     pub(super) fn most_memory(bytes: u64, blocks: u64, groups: u64) -> u64 {
-        // Of each block: the last word filled and two more, the mark behind the last group; words and heads at whole lines.
-        let of_block = size_of::<OnceLock<Self>>() + 3 * 8 + MARK + 2 * ALIGNED;
+        // Of each block: the last word filled and two more, the mark behind the last group; words, marks and heads at whole lines.
+        let of_block = size_of::<OnceLock<Self>>() + 3 * 8 + MARK + 3 * ALIGNED;
         let of_group = MARK + REST + Sketch::OF_GROUP;
         let of_blocks = blocks.saturating_mul(of_block as u64);
         let of_groups = groups.saturating_mul(of_group as u64);

@@ -78,6 +78,12 @@ impl Directory {
         (equal.start + more).checked_sub(1)
     }
 
+    /// Returns whether a block may begin with what begins as the first word of a context does, in the bits that `mask` has ones for.
+    pub(super) fn may_begin_with(&self, block: usize, word: u64, mask: u64) -> bool {
+        let head = self.heads.get(block);
+        head.is_some_and(|head| (head ^ word) & mask == 0)
+    }
+
     /// Returns the last block before which fewer than `number` occurrences are followed by `bit`.
     pub(super) fn block_of(&self, bit: bool, number: u64) -> usize {
         let blocks = self.before.partition_point(|rank| rank.count(bit) < number);

@@ -23,6 +23,12 @@ impl<T: Copy + Ord> Sorted<T> {
         Self { levels }
     }
 
+    /// Returns a number, if there are so many.
+    #[inline]
+    pub(super) fn get(&self, at: usize) -> Option<T> {
+        self.levels.last()?.get(at).copied()
+    }
+
     /// Returns which of the numbers are equal to `wanted`; those before are smaller.
     #[inline]
     pub(super) fn equal(&self, wanted: T) -> Range<usize> {

@@ -150,10 +150,7 @@ impl<B: Blocks> Questions<'_, B> {
     ) -> Result<Point<B::Block>, B::Error> {
         let number = match after {
             false => self.directory.last_below(before(asked, bits)).unwrap_or(0),
-            true => match behind(asked, bits) {
-                Some(bound) => self.directory.last_below(bound.into_iter()).unwrap_or(0),
-                None => self.directory.blocks() - 1,
-            },
+            true => self.last(asked, bits),
         };
         let block = self.blocks.block(number)?;
         let groups = self.contexts().groups(&block, asked, bits);
@@ -167,18 +164,48 @@ impl<B: Blocks> Questions<'_, B> {
         })
     }
 
+    /// Returns the block that holds the last entry that has the first `bits` bits of what is asked or fewer.
+    fn last(&self, asked: &[u64], bits: usize) -> usize {
+        match behind(asked, bits) {
+            Some(bound) => self.directory.last_below(bound.into_iter()).unwrap_or(0),
+            None => self.directory.blocks() - 1,
+        }
+    }
+
     /// Returns the entries of contexts with the first `bits` bits of what is asked. Reads at most two blocks.
     pub(in crate::index) fn range(&self, asked: &[u64], bits: usize) -> Result<Range, B::Error> {
         let number = self.directory.last_below(before(asked, bits)).unwrap_or(0);
         // Comes from memory meanwhile.
         black_box(self.directory.before(number));
+        // Mostly the same block holds the end. Where another one may, that is looked at beside it.
+        let word = asked.first().copied().unwrap_or(0);
+        let goes_on = self
+            .directory
+            .may_begin_with(number + 1, word, mask_of(bits, 0));
+        let last = goes_on.then(|| self.last(asked, bits));
+        let other = match last.filter(|last| *last > number) {
+            Some(last) => {
+                black_box(self.directory.before(last));
+                Some((last, self.blocks.block(last)?))
+            }
+            None => None,
+        };
         let block = self.blocks.block(number)?;
-        let groups = self.contexts().groups(&block, asked, bits);
+        let contexts = self.contexts();
+        let sought = contexts.seek(&block, asked, bits);
+        let other = other.as_ref().map(|(last, other)| {
+            let sought = contexts.seek(other, asked, bits);
+            (*last, other, sought)
+        });
+        let groups = contexts.found(&block, asked, bits, sought);
         let start = self.rank(number, &block, groups.start);
-        // Mostly the same block holds the end.
-        let end = match groups.end < block.groups() {
-            true => self.rank(number, &block, groups.end),
-            false => self.point(asked, bits, true)?.rank,
+        let end = match (groups.end < block.groups(), other) {
+            (true, _) => self.rank(number, &block, groups.end),
+            (false, Some((last, other, sought))) => {
+                let groups = contexts.found(other, asked, bits, sought);
+                self.rank(last, other, groups.end)
+            }
+            (false, None) => self.point(asked, bits, true)?.rank,
         };
         Ok(Range {
             block: number,

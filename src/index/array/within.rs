@@ -5,6 +5,7 @@
 //! groups.
 
 use std::cmp::Ordering;
+use std::hint::black_box;
 use std::ops::Range;
 use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, Ordering::Relaxed};
@@ -16,8 +17,9 @@ use super::halving::{STEP, below, from_sample, halved, leading, samples};
 use super::latents::Latents;
 use crate::window::Reader;
 
-/// Questions to a block after which the heads of its groups are kept: reading them costs as much as some twenty questions.
-const KEPT_AFTER: u32 = 2;
+/// Questions to a block after which the heads of its groups are kept: reading them costs as much as some twenty questions, and a block that is
+/// asked twice is mostly asked often (`docs/notes/index.md`).
+const KEPT_AFTER: u32 = 1;
 
 /// Bits of a head.
 const HEAD: usize = 32;
@@ -41,7 +43,7 @@ impl Sketch {
 
 /// The heads of the groups of a block.
 #[derive(Debug)]
-struct Heads {
+pub(super) struct Heads {
     /// Every sixteenth, where the block itself is: found without another look at memory.
     samples: [u32; BLOCK.div_ceil(STEP)],
     all: Bytes,
@@ -58,19 +60,62 @@ impl Heads {
         }
     }
 
-    /// Returns the groups whose heads are equal to `wanted` where `mask` has ones, which are the highest bits; those before are below.
-    #[inline]
-    fn equal(&self, block: &Block, wanted: u32, mask: u32) -> Range<usize> {
-        let is_below = |head: u32| head & mask < wanted & mask;
-        let all: &[u32] = bytemuck::cast_slice(&self.all);
-        let samples = &self.samples[..all.len().div_ceil(STEP)];
-        let sample = below(samples, is_below).saturating_sub(1);
-        // Their numbers come from memory beside their heads.
-        block.touch(sample * STEP);
-        let start = from_sample(all, sample, is_below);
-        let rest = &all[start..];
-        start..start + leading(rest.len(), |at| (rest[at] ^ wanted) & mask == 0)
+    fn all(&self) -> &[u32] {
+        bytemuck::cast_slice(&self.all)
     }
+
+    /// Returns the sample behind which the first group is whose head is no less than `wanted`, and has what is kept of the groups there come
+    /// from memory.
+    #[inline]
+    fn sample(&self, block: &Block, wanted: Wanted) -> usize {
+        let samples = &self.samples[..self.all().len().div_ceil(STEP)];
+        let sample = below(samples, |head| wanted.is_above(head)).saturating_sub(1);
+        black_box(self.all().get(sample * STEP).copied());
+        block.touch(sample * STEP);
+        sample
+    }
+
+    /// Returns the groups whose heads are what is wanted, from that sample on; those before are below.
+    #[inline]
+    fn equal(&self, sample: usize, wanted: Wanted) -> Range<usize> {
+        let all = self.all();
+        let start = from_sample(all, sample, |head| wanted.is_above(head));
+        let rest = &all[start..];
+        start..start + leading(rest.len(), |at| wanted.is(rest[at]))
+    }
+}
+
+/// A head, where a mask has ones, which are the highest bits.
+#[derive(Clone, Copy)]
+pub(super) struct Wanted {
+    head: u32,
+    mask: u32,
+}
+
+impl Wanted {
+    fn is_above(self, head: u32) -> bool {
+        head & self.mask < self.head & self.mask
+    }
+
+    fn is(self, head: u32) -> bool {
+        (head ^ self.head) & self.mask == 0
+    }
+}
+
+/// Where the groups of a block with a context are, as far as the block itself tells.
+pub(super) enum Sought<'b> {
+    Found(Range<usize>),
+    /// Behind a sample of the heads, which follow so many bits that all contexts share.
+    Behind {
+        heads: &'b Heads,
+        sample: usize,
+        wanted: Wanted,
+        shared: usize,
+    },
+    /// Anywhere: what tells more is behind so many bits that all contexts share.
+    Beyond {
+        shared: usize,
+    },
 }
 
 /// What reads contexts.
@@ -88,29 +133,67 @@ impl Contexts<'_> {
 
     /// Returns the groups of a block that have the first `bits` bits of the asked context: those before are below it.
     pub(super) fn groups(&self, block: &Block, asked: &[u64], bits: usize) -> Range<usize> {
+        self.found(block, asked, bits, self.seek(block, asked, bits))
+    }
+
+    /// Begins to look for these groups: has what tells more come from memory. Whoever asks two blocks begins with both.
+    pub(super) fn seek<'b>(&self, block: &'b Block, asked: &[u64], bits: usize) -> Sought<'b> {
         let sketch = block.sketch.get_or_init(|| self.sketch(block));
         let (groups, shared) = (block.groups(), sketch.shared_bits);
         let own = std::iter::once(&sketch.first).chain(&sketch.others);
         for (number, (own, asked)) in own.zip(asked).enumerate() {
             let mask = mask(bits.min(shared), number);
             match (own & mask).cmp(&(asked & mask)) {
-                Ordering::Less => return groups..groups,
+                Ordering::Less => return Sought::Found(groups..groups),
                 Ordering::Equal => {}
-                Ordering::Greater => return 0..0,
+                Ordering::Greater => return Sought::Found(0..0),
             }
         }
         if bits <= shared {
-            return 0..groups;
+            return Sought::Found(0..groups);
         }
         let Some(heads) = self.heads(sketch, block) else {
-            return self.compared(block, asked, bits, shared / 64, 0..groups);
+            return Sought::Beyond { shared };
         };
-        let mask = mask(bits - shared, 0) >> 32;
-        let range = heads.equal(block, head(asked, shared), mask as u32);
-        if bits <= shared + HEAD || range.is_empty() {
-            return range;
+        let wanted = Wanted {
+            head: head(asked, shared),
+            mask: (mask(bits - shared, 0) >> 32) as u32,
+        };
+        let sample = heads.sample(block, wanted);
+        Sought::Behind {
+            heads,
+            sample,
+            wanted,
+            shared,
         }
-        self.compared(block, asked, bits, (shared + HEAD) / 64, range)
+    }
+
+    /// Returns the groups that were sought.
+    pub(super) fn found(
+        &self,
+        block: &Block,
+        asked: &[u64],
+        bits: usize,
+        sought: Sought<'_>,
+    ) -> Range<usize> {
+        match sought {
+            Sought::Found(groups) => groups,
+            Sought::Beyond { shared } => {
+                self.compared(block, asked, bits, shared / 64, 0..block.groups())
+            }
+            Sought::Behind {
+                heads,
+                sample,
+                wanted,
+                shared,
+            } => {
+                let range = heads.equal(sample, wanted);
+                if bits <= shared + HEAD || range.is_empty() {
+                    return range;
+                }
+                self.compared(block, asked, bits, (shared + HEAD) / 64, range)
+            }
+        }
     }
 
     /// The same among some groups whose contexts agree with the asked one in the words before `word`.
@@ -190,8 +273,10 @@ impl Contexts<'_> {
         if sketch.asked.fetch_add(1, Relaxed) < KEPT_AFTER {
             return None;
         }
+        // The words that hold the head: one where it does not lie across its end.
         let word = sketch.shared_bits / 64;
-        let readers = self.readers.get(word..(word + 2).min(self.readers.len()))?;
+        let end = (sketch.shared_bits + HEAD).div_ceil(64);
+        let readers = self.readers.get(word..end.min(self.readers.len()))?;
         let read = |group: usize| {
             let standing = self.latents.standing(block.first(group));
             let mut words = [0; 2];
