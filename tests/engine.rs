@@ -458,8 +458,9 @@ fn a_session_with_enough_memory_answers_as_one_with_all_of_it() {
 fn what_a_session_holds_counts_against_its_memory() {
     let (_folder, whole) = session(&SessionOptions::default());
     let samples = samples_of_fewer(&whole);
-    // 20 latents of 64 bits, held: a word, how many of its bits are 1, and an id each, a word for all. And what their digests can take.
-    let latents = 20 * (8 + 1 + 4) + 8;
+    // 20 latents of 8x8 bits, held: a word, how many bits of each of four tiles are 1, and an id each, a word for all. And what their digests can
+    // take.
+    let latents = 20 * (8 + 4 + 4) + 8;
     let digests = 20 * 17 * 3;
     let options = SessionOptions::default().memory(Budget::bytes(latents + digests - 1));
     let session = Session::open(whole.index().path(), &options).unwrap();

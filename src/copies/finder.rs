@@ -18,7 +18,7 @@ use super::stroke::{Stroke, shows_pixels};
 use crate::base::Observer;
 use crate::index::{Counts, Index, WindowIndex};
 use crate::latent::{Codec, LatentSet, Level, Shape};
-use crate::provenance::{Columns, Corpus, Moved, Neighbourhood, Planes, Rectangle};
+use crate::provenance::{Corpus, Moved, Neighbourhood, Planes, Rectangle};
 use crate::window::{Geometry, Given};
 
 /// Overlays of parts that are looked at: those with most votes, and those of the nearest wholes.
@@ -177,13 +177,11 @@ impl LevelTask<'_> {
 pub struct CopyFinder<'a> {
     index: &'a Index,
     corpus: &'a Corpus,
-    columns: Columns,
     windows: Vec<ModelWindow<'a>>,
     shape: Shape,
     codecs: Vec<Codec>,
     levels: Vec<LevelTask<'a>>,
     code: ErrorCode,
-    spread: Vec<f64>,
 }
 
 impl<'a> CopyFinder<'a> {
@@ -219,13 +217,11 @@ impl<'a> CopyFinder<'a> {
         Ok(Self {
             index,
             corpus,
-            columns: Columns::new(corpus),
             windows: windows.collect(),
             shape,
             codecs: index.manifest().codecs(),
             levels,
             code: ErrorCode::new(shape.bits()),
-            spread: corpus.spread_of_words(),
         })
     }
 
@@ -256,9 +252,7 @@ impl<'a> CopyFinder<'a> {
     fn laid<'s>(&'s self, level: usize, planes: &'s Planes, told: &'s [f32]) -> Laid<'s> {
         Laid {
             corpus: self.corpus,
-            columns: &self.columns,
             code: &self.code,
-            spread: &self.spread,
             task: &self.levels[level],
             planes,
             told,
@@ -507,18 +501,13 @@ impl CopyWorker<'_, '_> {
         if let Some(known) = self.duplicates.get(&key) {
             return Ok(known.clone());
         }
-        let CopyFinder {
-            corpus,
-            columns,
-            index,
-            ..
-        } = self.finder;
+        let CopyFinder { corpus, index, .. } = self.finder;
         let stored = index.held_latent(latent.into())?;
         let planes = Planes::of(corpus.shape(), stored.packed());
         let whole = Rectangle::whole(&task.level);
         let moved = Moved::new(corpus, &planes, &task.level, &whole, (0, 0));
         let mut same = Vec::new();
-        columns.scan(&moved.by_spread(&self.finder.spread), task.near, |id, _| {
+        corpus.scan(&moved, task.near, |id, _| {
             if id != latent && same.len() < MAX_DUPLICATES {
                 same.push(id);
             }

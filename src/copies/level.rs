@@ -6,7 +6,7 @@ use super::code::ErrorCode;
 use super::finder::LevelTask;
 use crate::base::bits::read;
 use crate::latent::Level;
-use crate::provenance::{Columns, Corpus, Moved, Overlay, Planes, Rectangle};
+use crate::provenance::{Corpus, Moved, Overlay, Planes, Rectangle};
 
 /// Training latents that are kept of those that a sample as a whole is nearest to.
 const NEAREST: usize = 24;
@@ -14,10 +14,7 @@ const NEAREST: usize = 24;
 /// A level of a sample, and what its sites tell.
 pub(super) struct Laid<'s> {
     pub(super) corpus: &'s Corpus,
-    pub(super) columns: &'s Columns,
     pub(super) code: &'s ErrorCode,
-    /// How much the bits of each word of a training latent differ between latents.
-    pub(super) spread: &'s [f64],
     pub(super) task: &'s LevelTask<'s>,
     pub(super) planes: &'s Planes,
     /// Information of each bit of the level, in scan order, in bits.
@@ -77,7 +74,7 @@ impl Laid<'_> {
     ) -> Vec<Saved> {
         let mut found: Vec<Saved> = Vec::with_capacity(max + 1);
         for by in moves {
-            let moved = self.moved(rectangle, *by).by_spread(self.spread);
+            let moved = self.moved(rectangle, *by);
             let bits = moved.bits;
             if bits == 0 {
                 continue;
@@ -94,7 +91,7 @@ impl Laid<'_> {
             let Some(limit) = limit_of(&found) else {
                 continue;
             };
-            self.columns.scan(&moved, limit, |latent, errors| {
+            self.corpus.scan(&moved, limit, |latent, errors| {
                 let saved = Saved {
                     gain: told - self.code.length(bits, errors),
                     overlay: Overlay {

@@ -16,7 +16,7 @@ use crate::copies::{
 };
 use crate::index::{Index, Resident, Source, WindowIndex};
 use crate::latent::LatentSet;
-use crate::provenance::{Columns, Corpus};
+use crate::provenance::Corpus;
 use crate::samples::SampleSet;
 use crate::window::{Direction, Window};
 
@@ -109,14 +109,8 @@ impl Session {
         let windows = model.iter().map(|window| self.index.window(*window));
         let windows: Vec<WindowIndex<'_>> = windows.collect::<Result<_, _>>()?;
         let corpus = self.corpus(observer)?;
-        let columns = Columns::bytes_needed(&corpus);
-        let what = format!(
-            "{}: its latents, to be compared",
-            self.index.path().display()
-        );
-        self.memory_beside(0).check(columns, what)?;
         let lookups = latents as u64 * self.index.shape().bits() as u64;
-        let tables = self.tables(&windows, Preload::Auto, |_| lookups, columns, observer)?;
+        let tables = self.tables(&windows, Preload::Auto, |_| lookups, 0, observer)?;
         let names = |windows: &[Window]| windows.iter().map(Window::to_string).collect();
         let measure = Measure {
             shape: self.index.shape().to_string(),

@@ -64,9 +64,8 @@ fn ones(tiling: &Tiling, words: &[u64], row_words: usize) -> Vec<u8> {
         let count = some.len() / tiling.len();
         for row in 0..count {
             let row_of = &words[(number * TOGETHER + row) * row_words..];
-            let own = tiling.ones(row_of, tiling.of_level(None));
-            own.enumerate()
-                .for_each(|(tile, ones)| some[tile * count + row] = ones);
+            let own = tiling.ones(row_of).enumerate();
+            own.for_each(|(tile, ones)| some[tile * count + row] = ones);
         }
     }
     all
@@ -214,6 +213,11 @@ impl Corpus {
         (8 * self.words.len() + self.ones.len() + 4 * self.ids.len() + 8 * self.labels.len()) as u64
     }
 
+    /// Returns the memory that the latents themselves take, in bytes.
+    pub(crate) fn packed_bytes(&self) -> u64 {
+        (8 * self.words.len()) as u64
+    }
+
     pub(super) fn row_number(&self, id: u32) -> Option<usize> {
         let straight = id as usize;
         if self.ids.get(straight) == Some(&id) {
@@ -273,7 +277,6 @@ impl Corpus {
     }
 
     /// Returns the bits of every latent and its id, in order of ids.
-    #[inline(always)]
     pub(super) fn rows(&self) -> impl Iterator<Item = (&[u64], u32)> {
         let rows = self.words.chunks_exact(self.row_words);
         rows.zip(self.ids.iter().copied())

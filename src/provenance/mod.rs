@@ -23,4 +23,4 @@ pub use information::{Information, copy_line};
 pub(crate) use neighbours::Neighbourhood;
 pub use neighbours::{Neighbour, Neighbours};
 pub(crate) use overlay::Overlay;
-pub(crate) use scan::{Columns, Moved, Rectangle};
+pub(crate) use scan::{Moved, Rectangle};

@@ -1,17 +1,12 @@
 //! The training latents nearest to a latent by Hamming distance, exactly.
-//!
-//! Numbers of ones of [tiles](super::tiles) tell how near latents may be. So few latents are compared bit by bit, those for which they leave it
-//! open; where they leave it open for most, as for codes whose bits are all but random, all are.
 
 use std::collections::HashMap;
 use std::ops::Range;
 
-use pulp::{Arch, Simd, WithSimd};
 use serde::{Deserialize, Serialize};
 
-use super::corpus::{Corpus, Planes, TOGETHER, words_of};
-use super::tiles::MAX_BITS;
-use crate::base::hamming;
+use super::corpus::{Corpus, Planes, words_of};
+use super::scan::Moved;
 use crate::latent::Level;
 
 /// A training latent and how many bits differ.
@@ -69,20 +64,12 @@ impl Neighbours {
     }
 }
 
-/// Of so many latents the least distances are looked at together.
-const AT_ONCE: usize = 32;
-/// Differences of so many tiles are summed up as bytes: 10 times 25 bits.
-const AS_BYTES: usize = (u8::MAX / MAX_BITS) as usize;
-/// After so many latents it is known whether tiles spare comparing: they take half of what the bits take, so at least three of four.
-const SURE: usize = 8 * TOGETHER;
-
 /// Asks for neighbours, remembering what it can: one for each thread.
 pub(crate) struct Neighbourhood<'a> {
     training: &'a Corpus,
     /// The words of a row that are compared.
     words: Range<usize>,
-    /// The tiles that they lie in.
-    tiles: Range<usize>,
+    level: Option<Level>,
     /// Distance of a training latent to the nearest that differs from it.
     own: HashMap<u32, Option<u32>>,
 }
@@ -97,7 +84,7 @@ impl<'a> Neighbourhood<'a> {
         Self {
             training,
             words,
-            tiles: training.tiling().of_level(level),
+            level: level.copied(),
             own: HashMap::new(),
         }
     }
@@ -183,103 +170,14 @@ impl<'a> Neighbourhood<'a> {
 
     /// Hands the training latents that are nearer to a row than `limit`, and those that are equal to it, to `take`, in order of ids,
     /// with their distances; `take` says how near the next ones have to be.
-    fn nearer(&self, row: &[u64], limit: u32, take: impl FnMut(u32, u32) -> u32) {
-        // POPCNT and AVX2 where the machine has them.
-        Arch::new().dispatch(Nearer {
-            training: self.training,
-            words: self.words.clone(),
-            row: &row[self.words.clone()],
-            tiles: self.tiles.clone(),
-            ones: self
-                .training
-                .tiling()
-                .ones(row, self.tiles.clone())
-                .collect(),
-            limit,
-            compared: 0,
-            take,
-        });
+    fn nearer(&self, row: &[u64], limit: u32, mut take: impl FnMut(u32, u32) -> u32) {
+        let moved = Moved::in_place(self.training, self.level.as_ref(), row);
+        let at_most = |limit: u32| limit.saturating_sub(1);
+        self.training
+            .scan(&moved, at_most(limit), |latent, distance| {
+                at_most(take(latent, distance))
+            });
     }
-}
-
-/// What [`Neighbourhood::nearer`] does. No closure: it would not be compiled for what the machine has.
-struct Nearer<'a, F> {
-    training: &'a Corpus,
-    words: Range<usize>,
-    row: &'a [u64],
-    tiles: Range<usize>,
-    ones: Vec<u8>,
-    limit: u32,
-    /// Latents that were compared bit by bit.
-    compared: usize,
-    take: F,
-}
-
-impl<F: FnMut(u32, u32) -> u32> WithSimd for Nearer<'_, F> {
-    type Output = ();
-
-    #[inline(always)]
-    fn with_simd<S: Simd>(mut self, _: S) {
-        let mut least = [0; TOGETHER];
-        for start in (0..self.training.latents()).step_by(TOGETHER) {
-            least.fill(0);
-            if start < SURE || self.compared < start / 4 {
-                self.add_differences(start, &mut least);
-            }
-            let count = TOGETHER.min(self.training.latents() - start);
-            for from in (0..count).step_by(AT_ONCE) {
-                let some = &least[from..from + AT_ONCE];
-                if some.iter().any(|least| may_be_within(*least, self.limit)) {
-                    let to = count.min(from + AT_ONCE);
-                    self.compare(start, from..to, &least);
-                }
-            }
-        }
-    }
-}
-
-impl<F: FnMut(u32, u32) -> u32> Nearer<'_, F> {
-    /// Adds by how many bits at least the latents from number `start` on differ.
-    #[inline(always)]
-    fn add_differences(&self, start: usize, least: &mut [u16; TOGETHER]) {
-        let mut tiles = self.tiles.clone();
-        for own in self.ones.chunks(AS_BYTES) {
-            let mut sums = [0; TOGETHER];
-            for (own, tile) in own.iter().zip(&mut tiles) {
-                let ones = self.training.ones(start, tile);
-                for (sum, ones) in sums.iter_mut().zip(ones) {
-                    *sum += own.abs_diff(*ones);
-                }
-            }
-            // A sum that would be more than a u16 is no less a bound.
-            for (least, sum) in least.iter_mut().zip(sums) {
-                *least = least.saturating_add(sum.into());
-            }
-        }
-    }
-
-    #[inline(always)]
-    fn compare(&mut self, start: usize, some: Range<usize>, least: &[u16; TOGETHER]) {
-        // Found first and compared then, so that reading one row does not wait for what came of the one before.
-        let (mut near, mut many) = ([0; AT_ONCE], 0);
-        for at in some {
-            near[many] = at;
-            many += usize::from(may_be_within(least[at], self.limit));
-        }
-        self.compared += many;
-        for at in near[..many].iter().copied() {
-            let other = &self.training.row(start + at)[self.words.clone()];
-            let distance = hamming::distance(self.row, other);
-            if distance < self.limit || distance == 0 {
-                self.limit = (self.take)(self.training.id(start + at), distance);
-            }
-        }
-    }
-}
-
-#[inline(always)]
-fn may_be_within(least: u16, limit: u32) -> bool {
-    u32::from(least) < limit || least == 0
 }
 
 #[cfg(test)]

@@ -1,11 +1,16 @@
 //! Every training latent, compared with a sample that lies on it moved by some sites: in all of its sites or in some.
+//!
+//! Numbers of ones of [tiles](super::tiles) tell how near latents may be. So few latents are compared bit by bit, those for which they leave it
+//! open; where they leave it open for many, as for codes whose bits are all but random, all are.
 
 use std::ops::Range;
 
-use pulp::Arch;
+use pulp::{Arch, Simd, WithSimd};
 
-use super::corpus::{Corpus, Planes, words_of};
+use super::board::set_run;
+use super::corpus::{Corpus, Planes, TOGETHER, words_of};
 use super::overlay::{moved, overlap};
+use super::tiles::{MAX_BITS, TileOnes};
 use crate::base::bits::{push, read};
 use crate::latent::Level;
 
@@ -59,6 +64,7 @@ impl Part {
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Moved {
     parts: Vec<Part>,
+    tiles: Vec<TileOnes>,
     /// Bits that are compared.
     pub(crate) bits: usize,
 }
@@ -74,14 +80,15 @@ impl Moved {
     ) -> Self {
         let Rectangle { rows, columns } = rectangle.over(level, (down, right));
         let words = words_of(&corpus.shape(), level);
-        let mut bits = vec![0; words.len() + 1];
-        let mut mask = vec![0; words.len() + 1];
+        let mut bits = vec![0; words.end + 1];
+        let mut mask = vec![0; words.end + 1];
         let from = planes.level(level);
+        let start = 64 * words.start;
         for channel in 0..level.channels() {
             for row in rows.clone() {
                 let here = (channel * level.height() + row) * level.width() + columns.start;
                 let under = (channel * level.height() + moved(row, down)) * level.width();
-                let under = under + moved(columns.start, right);
+                let under = start + under + moved(columns.start, right);
                 for done in (0..columns.len()).step_by(64) {
                     let n = (columns.len() - done).min(64);
                     push(&mut bits, under + done, read(from, here + done, n));
@@ -89,135 +96,140 @@ impl Moved {
                 }
             }
         }
-        let parts = bits.into_iter().zip(mask).enumerate();
-        let parts = parts.filter(|(_, (_, mask))| *mask != 0);
+        Self::of(corpus, Some(level), &bits, &mask)
+    }
+
+    /// Lays a row of a corpus, or one level of it, in its place: at least one word behind it.
+    pub(super) fn in_place(corpus: &Corpus, level: Option<&Level>, row: &[u64]) -> Self {
+        let mut mask = vec![0; corpus.row_words() + 1];
+        let shape = corpus.shape();
+        let levels = shape.levels().iter();
+        for level in levels.filter(|own| level.is_none_or(|level| level.number() == own.number())) {
+            set_run(&mut mask, 64 * words_of(&shape, level).start, level.bits());
+        }
+        Self::of(corpus, level, row, &mask)
+    }
+
+    /// Compares `bits` where `mask` has ones, both as a row of the corpus.
+    fn of(corpus: &Corpus, level: Option<&Level>, bits: &[u64], mask: &[u64]) -> Self {
+        let parts = bits.iter().zip(mask).enumerate();
+        let parts = parts.filter(|(_, (_, mask))| **mask != 0);
         Self {
             parts: parts
                 .map(|(word, (bits, mask))| Part {
-                    word: words.start + word,
-                    bits,
-                    mask,
+                    word,
+                    bits: *bits,
+                    mask: *mask,
                 })
                 .collect(),
-            bits: rows.len() * columns.len() * level.channels(),
+            tiles: corpus.tiling().ones_of(level, bits, mask),
+            bits: mask.iter().map(|word| word.count_ones() as usize).sum(),
         }
     }
 
-    /// Puts first what tells most latents apart: `spread` says of each word of a row how much its bits differ.
-    pub(crate) fn by_spread(mut self, spread: &[f64]) -> Self {
-        self.parts
-            .sort_by(|a, b| spread[b.word].total_cmp(&spread[a.word]));
-        self
-    }
-
     /// Returns how many bits differ from those of a training latent.
+    #[inline(always)]
     fn distance(&self, row: &[u64]) -> u32 {
         let parts = self.parts.iter();
         parts.map(|part| part.differing(row[part.word])).sum()
     }
 }
 
-/// Latents that are compared at once, and words before those of them are given up that are all too far away.
-const BLOCK: usize = 64;
-const STAGE: usize = 3;
-
-/// The words of all latents in blocks, in each block word by word: many latents are compared at once.
-pub(crate) struct Columns {
-    ids: Vec<u32>,
-    row_words: usize,
-    words: Vec<u64>,
-}
-
-impl Columns {
-    /// Returns the bytes that those of a corpus take.
-    pub(crate) fn bytes_needed(corpus: &Corpus) -> u64 {
-        let blocks = corpus.latents().div_ceil(BLOCK) as u64;
-        blocks * (BLOCK * (8 * corpus.row_words() + 4)) as u64
-    }
-
-    /// Lays out a corpus.
-    pub(crate) fn new(corpus: &Corpus) -> Self {
-        let row_words = corpus.row_words();
-        let mut words = vec![0; corpus.latents().div_ceil(BLOCK) * BLOCK * row_words];
-        let mut ids = Vec::with_capacity(corpus.latents());
-        for (number, (row, id)) in corpus.rows().enumerate() {
-            let block = &mut words[number / BLOCK * BLOCK * row_words..][..BLOCK * row_words];
-            for (word, bits) in row.iter().enumerate() {
-                block[word * BLOCK + number % BLOCK] = *bits;
-            }
-            ids.push(id);
-        }
-        Self {
-            ids,
-            row_words,
-            words,
-        }
-    }
-
-    /// Hands every latent, in id order, that differs in at most `limit` of the bits that are compared to `found`, with how many;
-    /// which says the next limit. O(N · words), most latents given up after a few.
-    pub(crate) fn scan(
-        &self,
-        moved: &Moved,
-        mut limit: u32,
-        mut found: impl FnMut(u32, u32) -> u32,
-    ) {
-        let arch = Arch::new();
-        let blocks = self.words.chunks_exact(BLOCK * self.row_words);
-        'blocks: for (block, ids) in blocks.zip(self.ids.chunks(BLOCK)) {
-            let mut sums = [0; BLOCK];
-            for stage in moved.parts.chunks(STAGE) {
-                // Vectors of words where the machine has them. Nothing else within: what is too large is not compiled for them.
-                arch.dispatch(
-                    #[inline(always)]
-                    || add_differing(&mut sums, block, stage),
-                );
-                if sums[..ids.len()].iter().all(|sum| *sum > u64::from(limit)) {
-                    continue 'blocks;
-                }
-            }
-            for (sum, id) in sums.iter().zip(ids) {
-                // A latent has at most 2²⁰ bits.
-                let distance = *sum as u32;
-                if distance <= limit {
-                    limit = found(*id, distance);
-                }
-            }
-        }
-    }
-}
-
-/// Adds to the sums of a block how many bits differ in some words.
-#[inline(always)]
-fn add_differing(sums: &mut [u64; BLOCK], block: &[u64], parts: &[Part]) {
-    for part in parts {
-        let column = &block[part.word * BLOCK..(part.word + 1) * BLOCK];
-        for (sum, word) in sums.iter_mut().zip(column) {
-            *sum += u64::from(part.differing(*word));
-        }
-    }
-}
+/// Of so many latents the least distances are looked at together.
+const AT_ONCE: usize = 32;
+/// Differences of so many tiles are summed up as bytes: 10 times 25 bits.
+const AS_BYTES: usize = (u8::MAX / MAX_BITS) as usize;
+/// After so many latents it is known whether tiles spare comparing: they take half of what the bits take, so at least three of four.
+const SURE: usize = 8 * TOGETHER;
 
 impl Corpus {
-    /// Returns for each word of a row how much its bits differ between latents: the sum of their variances, over some latents.
-    pub(crate) fn spread_of_words(&self) -> Vec<f64> {
-        let some: Vec<u32> = self.spaced(500).collect();
-        let rows: Vec<&[u64]> = some.iter().filter_map(|id| self.row_of(*id)).collect();
-        let of = |word: usize| {
-            let bit = |bit: usize| {
-                let ones = rows.iter().filter(|row| row[word] >> bit & 1 == 1).count();
-                let share = ones as f64 / rows.len().max(1) as f64;
-                share * (1.0 - share)
-            };
-            (0..64).map(bit).sum()
-        };
-        (0..self.row_words()).map(of).collect()
+    /// Hands every latent, in id order, that differs in at most `limit` of the bits that are compared to `found`, with how many;
+    /// which says the next limit, no larger one. O(N · tiles), and the words of those that tiles leave open.
+    pub(crate) fn scan(&self, moved: &Moved, limit: u32, found: impl FnMut(u32, u32) -> u32) {
+        // POPCNT and AVX2 where the machine has them.
+        Arch::new().dispatch(Scan {
+            corpus: self,
+            moved,
+            limit,
+            compared: 0,
+            found,
+        });
     }
 
     /// Returns how many of the bits that are compared differ in a latent; `None` where there is none of that id.
     pub(crate) fn distance(&self, moved: &Moved, id: u32) -> Option<u32> {
         let row = self.row_of(id)?;
         Some(moved.distance(row))
+    }
+}
+
+/// What [`Corpus::scan`] does. No closure: it would not be compiled for what the machine has.
+struct Scan<'a, F> {
+    corpus: &'a Corpus,
+    moved: &'a Moved,
+    limit: u32,
+    /// Latents that were compared bit by bit.
+    compared: usize,
+    found: F,
+}
+
+impl<F: FnMut(u32, u32) -> u32> WithSimd for Scan<'_, F> {
+    type Output = ();
+
+    #[inline(always)]
+    fn with_simd<S: Simd>(mut self, _: S) {
+        let mut least = [0; TOGETHER];
+        for start in (0..self.corpus.latents()).step_by(TOGETHER) {
+            least.fill(0);
+            if start < SURE || self.compared < start / 4 {
+                self.add_differences(start, &mut least);
+            }
+            let count = TOGETHER.min(self.corpus.latents() - start);
+            for from in (0..count).step_by(AT_ONCE) {
+                let some = &least[from..from + AT_ONCE];
+                if some.iter().any(|least| u32::from(*least) <= self.limit) {
+                    let to = count.min(from + AT_ONCE);
+                    self.compare(start, from..to, &least);
+                }
+            }
+        }
+    }
+}
+
+impl<F: FnMut(u32, u32) -> u32> Scan<'_, F> {
+    /// Adds by how many bits at least the latents from number `start` on differ.
+    #[inline(always)]
+    fn add_differences(&self, start: usize, least: &mut [u16; TOGETHER]) {
+        for tiles in self.moved.tiles.chunks(AS_BYTES) {
+            let mut sums = [0u8; TOGETHER];
+            for own in tiles {
+                let ones = self.corpus.ones(start, own.tile);
+                for (sum, ones) in sums.iter_mut().zip(ones) {
+                    *sum = own.least(*ones).saturating_add(*sum);
+                }
+            }
+            // What would be more than a u16 is no less a bound.
+            for (least, sum) in least.iter_mut().zip(sums) {
+                *least = least.saturating_add(sum.into());
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn compare(&mut self, start: usize, some: Range<usize>, least: &[u16; TOGETHER]) {
+        // Found first and compared then, so that reading one row does not wait for what came of the one before.
+        let (mut near, mut many) = ([0; AT_ONCE], 0);
+        for at in some {
+            near[many] = at;
+            many += usize::from(u32::from(least[at]) <= self.limit);
+        }
+        self.compared += many;
+        for at in near[..many].iter().copied() {
+            let distance = self.moved.distance(self.corpus.row(start + at));
+            if distance <= self.limit {
+                self.limit = (self.found)(self.corpus.id(start + at), distance);
+            }
+        }
     }
 }
 
@@ -269,8 +281,7 @@ mod tests {
                 }
             }
             let mut found = Vec::new();
-            let moved = moved.by_spread(&corpus.spread_of_words());
-            Columns::new(&corpus).scan(&moved, limit, |id, distance| {
+            corpus.scan(&moved, limit, |id, distance| {
                 found.push((id, distance));
                 limit
             });

@@ -86,18 +86,53 @@ impl Tiling {
         self.tiles.len()
     }
 
-    /// Returns the numbers of the tiles of a level, or of all.
-    pub(super) fn of_level(&self, level: Option<&Level>) -> Range<usize> {
-        level.map_or(0..self.len(), |level| self.levels[level.number()].clone())
+    /// Returns how many bits are 1 in each tile of a latent, at least one word behind it.
+    pub(super) fn ones<'a>(&'a self, words: &'a [u64]) -> impl Iterator<Item = u8> + 'a {
+        self.tiles.iter().map(|tile| tile.ones(words))
     }
 
-    /// Returns how many bits are 1 in each of some tiles of a latent, at least one word behind it.
-    pub(super) fn ones<'a>(
-        &'a self,
-        words: &'a [u64],
-        tiles: Range<usize>,
-    ) -> impl Iterator<Item = u8> + 'a {
-        self.tiles[tiles].iter().map(|tile| tile.ones(words))
+    /// Returns what tiles say of some bits, those where `mask` has ones, of a level or of all: of each tile with any.
+    pub(super) fn ones_of(
+        &self,
+        level: Option<&Level>,
+        bits: &[u64],
+        mask: &[u64],
+    ) -> Vec<TileOnes> {
+        let within = level.map_or(0..self.len(), |level| self.levels[level.number()].clone());
+        let tiles = within.filter_map(|number| {
+            let tile = &self.tiles[number];
+            let compared = tile.ones(mask);
+            let ones = tile.ones(bits);
+            (compared > 0).then(|| TileOnes {
+                tile: number,
+                ones,
+                at_most: ones + (tile.rows * tile.width) as u8 - compared,
+            })
+        });
+        tiles.collect()
+    }
+}
+
+/// What is known of a tile where some of its bits are compared.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct TileOnes {
+    /// Its number.
+    pub(super) tile: usize,
+    /// How many of the bits are 1; and with them all that are not compared.
+    ones: u8,
+    at_most: u8,
+}
+
+impl TileOnes {
+    /// Returns in how many of the bits that are compared a latent differs at least, with so many ones in the tile: those beyond what the bits that are not
+    /// compared may be.
+    #[inline(always)]
+    pub(super) fn least(self, ones: u8) -> u8 {
+        let (too_few, too_many) = (
+            self.ones.saturating_sub(ones),
+            ones.saturating_sub(self.at_most),
+        );
+        too_few.max(too_many)
     }
 }
 
@@ -132,12 +167,12 @@ mod tests {
             let mut packed = vec![0; shape.packed_bytes()];
             packed[position / 8] |= 1 << (position % 8);
             let planes = Planes::of(shape, &packed);
-            let ones: Vec<u8> = tiling.ones(planes.words(), tiling.of_level(None)).collect();
+            let ones: Vec<u8> = tiling.ones(planes.words()).collect();
             let tile = ones.iter().position(|ones| *ones == 1).unwrap();
             prop_assert_eq!(ones.iter().map(|ones| usize::from(*ones)).sum::<usize>(), 1);
-            prop_assert!(tiling.of_level(Some(shape.level_of(position))).contains(&tile));
+            prop_assert!(tiling.levels[shape.level_of(position).number()].contains(&tile));
             let full = vec![u64::MAX; planes.words().len()];
-            let all: Vec<u8> = tiling.ones(&full, tiling.of_level(None)).collect();
+            let all: Vec<u8> = tiling.ones(&full).collect();
             prop_assert_eq!(all.iter().map(|ones| usize::from(*ones)).sum::<usize>(), shape.bits());
             prop_assert!(all.iter().all(|ones| *ones <= MAX_BITS));
         }

@@ -34,7 +34,7 @@ impl Background {
             true => shape.levels(),
             false => &[],
         };
-        let affordable = MAX_BYTES / training.bytes().max(1);
+        let affordable = MAX_BYTES / training.packed_bytes().max(1);
         let max = max.min(affordable.max(MIN_LATENTS) as usize);
         let ids: Vec<_> = training.spaced(max).collect();
         let steps = ids.len() * (1 + levels.len());
