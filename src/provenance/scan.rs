@@ -236,6 +236,7 @@ impl<F: FnMut(u32, u32) -> u32> Scan<'_, F> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::base::random::uniform_at;
     use crate::latent::{LatentSet, Shape};
     use proptest::prelude::*;
 
@@ -286,6 +287,47 @@ mod tests {
                 limit
             });
             prop_assert_eq!(found, expected);
+        }
+    }
+
+    /// Bits that are all but random, so that tiles rule out few latents; and of one level of several.
+    #[test]
+    fn a_scan_of_many_latents_finds_what_comparing_all_finds() {
+        let shape: Shape = "2x3x2+5x6x2".parse().unwrap();
+        let mut set = LatentSet::new(shape);
+        let count = 2 * SURE + 100;
+        let mut draws = (0..).map(|draw| uniform_at(draw, 5) < 0.5);
+        for _ in 0..count {
+            set.push_bits(draws.by_ref().take(shape.bits())).unwrap();
+        }
+        let corpus = Corpus::of(&set);
+        let asked = set.packed_latent(7);
+        let planes = Planes::of(shape, asked);
+        let bit = |packed: &[u8], at: usize| packed[at / 8] >> (at % 8) & 1;
+        for level in shape.levels() {
+            for limit in [level.bits() / 8, level.bits() / 2] {
+                let whole = Rectangle::whole(level);
+                let moved = Moved::new(&corpus, &planes, level, &whole, (0, 0));
+                let distance = |id: usize| {
+                    let other = set.packed_latent(id);
+                    let differing = level
+                        .positions()
+                        .filter(|at| bit(asked, *at) != bit(other, *at));
+                    differing.count() as u32
+                };
+                let limit = limit as u32;
+                let expected: Vec<(u32, u32)> = (0..count)
+                    .map(|id| (id as u32, distance(id)))
+                    .filter(|(_, distance)| *distance <= limit)
+                    .collect();
+                assert!(expected.contains(&(7, 0)));
+                let mut found = Vec::new();
+                corpus.scan(&moved, limit, |id, distance| {
+                    found.push((id, distance));
+                    limit
+                });
+                assert!(found == expected, "level {}, limit {limit}", level.number());
+            }
         }
     }
 }

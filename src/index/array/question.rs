@@ -164,7 +164,7 @@ impl<B: Blocks> Questions<'_, B> {
         })
     }
 
-    /// Returns the block that holds the last entry that has the first `bits` bits of what is asked or fewer.
+    /// Returns the block of the last entry that has the first `bits` bits of what is asked, or comes before those that have.
     fn last(&self, asked: &[u64], bits: usize) -> usize {
         match behind(asked, bits) {
             Some(bound) => self.directory.last_below(bound.into_iter()).unwrap_or(0),
