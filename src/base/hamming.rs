@@ -5,7 +5,7 @@ use pulp::Arch;
 /// Returns how many bits differ between two rows of as many words. Inlined, so that it uses what the function around it
 /// was compiled for: POPCNT or AVX2 within [`Arch::dispatch`].
 #[inline(always)]
-pub(crate) fn distance(row: &[u64], other: &[u64]) -> u32 {
+fn distance(row: &[u64], other: &[u64]) -> u32 {
     let differing = row.iter().zip(other).map(|(a, b)| (a ^ b).count_ones());
     differing.sum()
 }

@@ -277,7 +277,7 @@ impl Corpus {
     }
 
     /// Returns the bits of every latent and its id, in order of ids.
-    pub(super) fn rows(&self) -> impl Iterator<Item = (&[u64], u32)> {
+    fn rows(&self) -> impl Iterator<Item = (&[u64], u32)> {
         let rows = self.words.chunks_exact(self.row_words);
         rows.zip(self.ids.iter().copied())
     }

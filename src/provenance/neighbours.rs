@@ -1,7 +1,6 @@
 //! The training latents nearest to a latent by Hamming distance, exactly.
 
 use std::collections::HashMap;
-use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 
@@ -67,8 +66,7 @@ impl Neighbours {
 /// Asks for neighbours, remembering what it can: one for each thread.
 pub(crate) struct Neighbourhood<'a> {
     training: &'a Corpus,
-    /// The words of a row that are compared.
-    words: Range<usize>,
+    /// The level that is compared; all of them for none.
     level: Option<Level>,
     /// Distance of a training latent to the nearest that differs from it.
     own: HashMap<u32, Option<u32>>,
@@ -77,13 +75,8 @@ pub(crate) struct Neighbourhood<'a> {
 impl<'a> Neighbourhood<'a> {
     /// Prepares to compare latents, in one level or in all that they have.
     pub(crate) fn new(training: &'a Corpus, level: Option<&Level>) -> Self {
-        let words = match level {
-            Some(level) => words_of(&training.shape(), level),
-            None => 0..training.row_words(),
-        };
         Self {
             training,
-            words,
             level: level.copied(),
             own: HashMap::new(),
         }
@@ -129,9 +122,13 @@ impl<'a> Neighbourhood<'a> {
 
     /// Returns the distance to the nearest latent that differs from the first of those that are nearest; `None` when all are equal.
     fn nearest_other(&self, planes: &Planes, nearest: &[Neighbour]) -> Option<u32> {
+        let words = match &self.level {
+            Some(level) => words_of(&self.training.shape(), level),
+            None => 0..self.training.row_words(),
+        };
         let bits = |latent: u32| {
             let row = self.training.row_of(latent)?;
-            Some(&row[self.words.clone()])
+            Some(&row[words.clone()])
         };
         let nearest_one = nearest.first()?;
         let first = bits(nearest_one.latent);
